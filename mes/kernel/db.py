@@ -1,0 +1,311 @@
+"""PostgreSQL for every process: a pool, transactions that know their cause, rows as dataclasses."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, LiteralString, Self, TypeVar
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg.rows import class_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from mes.kernel.errors import PlantError
+
+logger = structlog.get_logger()
+
+T = TypeVar("T")
+
+SESSION_OPTIONS = (
+    "-c timezone=UTC -c statement_timeout=30000 -c lock_timeout=5000"
+    " -c idle_in_transaction_session_timeout=60000"
+)
+"""A session never waits for ever; without these a lost peer holds locks for hours."""
+
+TCP_USER_TIMEOUT_MS = 5000
+"""Keepalives do not help while data is in flight; this does (measured: hang > 40 s without)."""
+
+APP_ROLE = "lineside_app"
+READER_ROLE = "lineside_reader"
+
+Params = Mapping[str, Any]
+
+
+class DatabaseUnavailable(PlantError):
+    """The database cannot be reached at the moment."""
+
+    http_status = 503
+    retryable = True
+    remedy = "Nothing is lost. It is tried again by itself; if this stays, call the plant engineer."
+
+
+class DatabaseBusy(PlantError):
+    """Two changes to the same thing met at the same moment."""
+
+    http_status = 503
+    retryable = True
+    remedy = "It is tried again by itself."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Who does something, when it happened, and by which command.
+
+    Args:
+        actor: `person:E-1001`, `account:admin`, `edge:edge-suz-1`, `service:floor` or `erp`.
+        at: Business time of the act, aware UTC: the device's time, or the past for history.
+        terminal: Unit whose terminal was used.
+        key: Idempotency key of the command.
+        causation: Event that led to this.
+        simulated: True only for history booked by the simulator.
+    """
+
+    actor: str
+    at: datetime
+    terminal: str | None = None
+    key: str | None = None
+    causation: UUID | None = None
+    simulated: bool = False
+
+
+class Tx:
+    """One open transaction and its cause. Services never commit; the boundary does."""
+
+    __slots__ = ("_cause", "conn", "site")
+
+    def __init__(
+        self, conn: psycopg.AsyncConnection[Any], cause: Cause | None, site: str
+    ) -> None:
+        self.conn = conn
+        self.site = site
+        self._cause = cause
+
+    @property
+    def cause(self) -> Cause:
+        """Who and why.
+
+        Raises:
+            RuntimeError: A reading transaction changes nothing and has no cause.
+        """
+        if self._cause is None:
+            msg = "a reading transaction has no cause"
+            raise RuntimeError(msg)
+        return self._cause
+
+    @property
+    def now(self) -> datetime:
+        """Business time of the act (not the time of booking)."""
+        return self.cause.at
+
+    async def fetch_one(
+        self, row_type: type[T], sql: LiteralString, params: Params | None = None
+    ) -> T | None:
+        """Return the first row as `row_type`, or None."""
+        async with self.conn.cursor(row_factory=class_row(row_type)) as cursor:
+            await cursor.execute(sql, params)
+            return await cursor.fetchone()
+
+    async def fetch_all(
+        self, row_type: type[T], sql: LiteralString, params: Params | None = None
+    ) -> list[T]:
+        """Return all rows as `row_type`."""
+        async with self.conn.cursor(row_factory=class_row(row_type)) as cursor:
+            await cursor.execute(sql, params)
+            return await cursor.fetchall()
+
+    async def value(self, sql: LiteralString, params: Params | None = None) -> Any:  # noqa: ANN401 - one column of any type
+        """Return the first column of the first row, or None."""
+        async with self.conn.cursor() as cursor:
+            await cursor.execute(sql, params)
+            row = await cursor.fetchone()
+        return None if row is None else row[0]
+
+    async def execute(self, sql: LiteralString, params: Params | None = None) -> int:
+        """Run a statement and return how many rows it touched."""
+        async with self.conn.cursor() as cursor:
+            await cursor.execute(sql, params)
+            return cursor.rowcount
+
+    async def execute_many(self, sql: LiteralString, rows: list[Params]) -> None:
+        """Run a statement once per row, pipelined."""
+        async with self.conn.cursor() as cursor:
+            await cursor.executemany(sql, rows)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo only what is inside when it raises."""
+        async with self.conn.transaction():
+            yield
+
+
+class Database:
+    """A pool of connections to one database.
+
+    Sessions act as the role `lineside_app`, which cannot rewrite the append-only ledgers.
+    """
+
+    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]], url: str, site: str) -> None:
+        self._pool = pool
+        self.url = url
+        self.site = site
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        name: str,
+        site: str,
+        min_size: int = 1,
+        max_size: int = 8,
+        as_owner: bool = False,
+    ) -> Self:
+        """Open the pool; it connects in the background and reconnects by itself.
+
+        Args:
+            url: `postgresql://…`.
+            name: Shown in `pg_stat_activity`.
+            site: Site code that every fact written here carries.
+            as_owner: Keep the login role, for migrations and partitions.
+        """
+
+        async def act_as_app(conn: psycopg.AsyncConnection[Any]) -> None:
+            await _become(conn, APP_ROLE)
+
+        pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
+            url,
+            min_size=min_size,
+            max_size=max_size,
+            open=False,
+            timeout=5.0,
+            reconnect_timeout=float("inf"),
+            kwargs=session_settings(name),
+            configure=None if as_owner else act_as_app,
+            check=AsyncConnectionPool.check_connection,
+        )
+        await pool.open()
+        return cls(pool, url, site)
+
+    async def close(self) -> None:
+        """Give the connections back to the server."""
+        await self._pool.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def transaction(self, cause: Cause) -> AsyncIterator[Tx]:
+        """Open a transaction that commits at the end of the block, or undoes everything.
+
+        Raises:
+            DatabaseUnavailable: No connection within 5 s, or it broke.
+            DatabaseBusy: Deadlock, lock time-out or serialisation failure.
+        """
+        async with translated(), self._pool.connection() as conn, conn.transaction():
+            yield Tx(conn, cause, self.site)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        """Open a read-only transaction: one snapshot for all its statements.
+
+        Raises:
+            DatabaseUnavailable: No connection within 5 s, or it broke.
+        """
+        async with translated(), self._pool.connection() as conn, conn.transaction():
+            await conn.execute("set transaction isolation level repeatable read, read only")
+            yield Tx(conn, None, self.site)
+
+
+def session_settings(name: str) -> dict[str, Any]:
+    """Return the connection parameters every session uses."""
+    return {
+        "application_name": f"lineside-{name}",
+        "connect_timeout": 5,
+        "tcp_user_timeout": TCP_USER_TIMEOUT_MS,
+        "options": SESSION_OPTIONS,
+    }
+
+
+@asynccontextmanager
+async def translated() -> AsyncIterator[None]:
+    """Turn the driver's connection errors into ones that a process can wait out."""
+    try:
+        yield
+    except (
+        psycopg.errors.DeadlockDetected,
+        psycopg.errors.SerializationFailure,
+        psycopg.errors.LockNotAvailable,
+    ) as error:
+        raise DatabaseBusy from error
+    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+        raise DatabaseUnavailable from error
+
+
+async def _become(conn: psycopg.AsyncConnection[Any], role: LiteralString) -> None:
+    cursor = await conn.execute(
+        "select 1 from pg_roles where rolname = %(role)s and pg_has_role(current_user, oid, 'member')",
+        {"role": role},
+    )
+    if await cursor.fetchone() is not None:
+        await conn.execute("select set_config('role', %(role)s, false)", {"role": role})
+    await conn.commit()
+
+
+class Wakeup:
+    """A listening session of its own: wakes a consumer when something was committed.
+
+    It only wakes. What happened is read from the tables, so a lost notification costs a wait.
+    """
+
+    def __init__(self, url: str, channel: LiteralString) -> None:
+        self._url = url
+        self._channel = channel
+        self._conn: psycopg.AsyncConnection[Any] | None = None
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Return True as soon as a commit was announced, False after `timeout_s` without one."""
+        try:
+            if self._conn is None:
+                self._conn = await self._listen()
+                return True
+            async for _ in self._conn.notifies(timeout=timeout_s, stop_after=1):
+                return True
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            logger.info("wakeup.lost", channel=self._channel, reason=str(error).strip())
+            await self.close()
+            raise DatabaseUnavailable from error
+        return False
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._conn is not None:
+            await self._conn.close()
+            self._conn = None
+
+    async def _listen(self) -> psycopg.AsyncConnection[Any]:
+        conn = await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, **session_settings("wakeup")
+        )
+        await conn.execute(psycopg.sql.SQL("listen {}").format(psycopg.sql.Identifier(self._channel)))
+        return conn
+
+
+@asynccontextmanager
+async def wakeups(db: Database, channel: LiteralString) -> AsyncIterator[Wakeup]:
+    """Listen on `channel` for as long as the block runs."""
+    wakeup = Wakeup(db.url, channel)
+    try:
+        yield wakeup
+    finally:
+        await wakeup.close()

@@ -1,0 +1,67 @@
+"""Quantities with their unit and money with its currency; exact decimals, never floats."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Self
+
+from mes.kernel.errors import PlantError
+
+
+class UnitMismatch(PlantError):
+    """Two quantities of different units cannot be added or compared."""
+
+    http_status = 422
+    remedy = "Convert one of them with the unit's exact factor first."
+
+
+class CurrencyMismatch(PlantError):
+    """Two amounts of different currencies cannot be added."""
+
+    http_status = 422
+    remedy = "Convert one of them at the posting date's rate first."
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """An amount of something in one unit of measure.
+
+    Args:
+        value: Any sign; corrections are negative.
+        uom: Unit code as the ERP names it (`pc`, `kg`, `h`).
+    """
+
+    value: Decimal
+    uom: str
+
+    def __add__(self, other: Self) -> "Quantity":
+        if self.uom != other.uom:
+            raise UnitMismatch(left=self.uom, right=other.uom)
+        return Quantity(self.value + other.value, self.uom)
+
+    def __neg__(self) -> "Quantity":
+        return Quantity(-self.value, self.uom)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in one currency (ISO 4217 code)."""
+
+    amount: Decimal
+    currency: str
+
+    def __add__(self, other: Self) -> "Money":
+        if self.currency != other.currency:
+            raise CurrencyMismatch(left=self.currency, right=other.currency)
+        return Money(self.amount + other.amount, self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(-self.amount, self.currency)
+
+
+EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "KWD": 3, "BHD": 3, "TND": 3}
+"""Minor-unit digits that are not 2 (ISO 4217, column "minor unit")."""
+
+
+def round_money(amount: Decimal, currency: str) -> Decimal:
+    """Round `amount` half up to the minor unit of `currency`."""
+    return amount.quantize(Decimal(1).scaleb(-EXPONENTS.get(currency, 2)), ROUND_HALF_UP)
