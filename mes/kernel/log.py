@@ -1,0 +1,60 @@
+"""Structured logs: one line of JSON per event on standard error, readable on a terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+from mes.kernel.settings import Log
+
+
+def configure(service: str, log: Log | None = None) -> None:
+    """Set up logging of this process; every line carries `service`."""
+    log = log or Log()
+    console = log.format == "console" or (log.format == "auto" and sys.stderr.isatty())
+    level = logging.getLevelNamesMapping()[log.level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    _install(_formatter(shared, console=console), level)
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the logger of a module; call it as `log.info("driver.back", gap_s=4.2)`."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    return logger
+
+
+def _formatter(
+    shared: list[structlog.typing.Processor], *, console: bool
+) -> structlog.stdlib.ProcessorFormatter:
+    last: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer()]
+        if console
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    )
+
+
+def _install(formatter: logging.Formatter, level: int) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for chatty in ("asyncua", "httpx", "httpcore", "paho", "uvicorn.access"):
+        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
