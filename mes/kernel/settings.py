@@ -58,7 +58,7 @@ class Http(Section):
     def _default_url(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and not data.get("url"):
             host = data.get("host", "127.0.0.1")
-            shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
+            shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared only
             return {**data, "url": f"http://{shown}:{data.get('port', 8080)}"}
         return data
 
@@ -176,8 +176,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - named by pydantic
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: arguments, environment, lineside.toml, endpoints."""
         home = default_home()
