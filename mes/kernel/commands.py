@@ -51,9 +51,7 @@ class _Stored:
     reply: Any
 
 
-async def execute(
-    db: Database, cause: Cause, kind: str, body: Mapping[str, Any], handler: Handler
-) -> Reply:
+async def execute(db: Database, cause: Cause, kind: str, body: Mapping[str, Any], handler: Handler) -> Reply:
     """Carry out `handler` once per key and store its reply in the same transaction.
 
     A refusal (PlantError) undoes the facts and is remembered too, so that a retry gets the same

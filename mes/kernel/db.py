@@ -76,9 +76,7 @@ class Tx:
 
     __slots__ = ("_cause", "conn", "site")
 
-    def __init__(
-        self, conn: psycopg.AsyncConnection[Any], cause: Cause | None, site: str
-    ) -> None:
+    def __init__(self, conn: psycopg.AsyncConnection[Any], cause: Cause | None, site: str) -> None:
         self.conn = conn
         self.site = site
         self._cause = cause
@@ -108,15 +106,13 @@ class Tx:
             await cursor.execute(sql, params)
             return await cursor.fetchone()
 
-    async def fetch_all(
-        self, row_type: type[T], sql: LiteralString, params: Params | None = None
-    ) -> list[T]:
+    async def fetch_all(self, row_type: type[T], sql: LiteralString, params: Params | None = None) -> list[T]:
         """Return all rows as `row_type`."""
         async with self.conn.cursor(row_factory=class_row(row_type)) as cursor:
             await cursor.execute(sql, params)
             return await cursor.fetchall()
 
-    async def value(self, sql: LiteralString, params: Params | None = None) -> Any:  # noqa: ANN401 - one column of any type
+    async def value(self, sql: LiteralString, params: Params | None = None) -> Any:
         """Return the first column of the first row, or None."""
         async with self.conn.cursor() as cursor:
             await cursor.execute(sql, params)
@@ -294,9 +290,7 @@ class Wakeup:
             self._conn = None
 
     async def _listen(self) -> psycopg.AsyncConnection[Any]:
-        conn = await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, **session_settings("wakeup")
-        )
+        conn = await psycopg.AsyncConnection.connect(self._url, autocommit=True, **session_settings("wakeup"))
         await conn.execute(psycopg.sql.SQL("listen {}").format(psycopg.sql.Identifier(self._channel)))
         return conn
 

@@ -19,7 +19,7 @@ class PlantError(Exception):
     retryable: ClassVar[bool] = False
     """True when the same command may succeed later unchanged: its refusal is not remembered."""
 
-    def __init__(self, state: dict[str, Any] | None = None, **params: Any) -> None:  # noqa: ANN401 - any JSON value
+    def __init__(self, state: dict[str, Any] | None = None, **params: Any) -> None:
         self.state = state
         self.params = params
         super().__init__(self.message)

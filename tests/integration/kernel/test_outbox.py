@@ -1,0 +1,113 @@
+"""Events reach every consumer once, in an order that no late commit can slip behind."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import ClassVar
+
+import psycopg
+import pytest
+
+from mes.kernel import outbox
+from mes.kernel.db import Database
+from tests.fixtures.postgres import cause
+
+
+@outbox.event
+@dataclass(frozen=True, kw_only=True)
+class BellRung(outbox.Event):
+    """A bell was rung (exists in tests only)."""
+
+    aggregate_field: ClassVar[str] = "bell"
+    bell: str
+    weight: Decimal = Decimal(0)
+    at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def ring(db: Database, bell: str) -> None:
+    async with db.transaction(cause()) as tx:
+        await outbox.append(tx, BellRung(site="SUZ", bell=bell, weight=Decimal("1.50")))
+
+
+async def test_an_event_comes_back_as_it_was_appended(db: Database) -> None:
+    """Decimals keep their digits and times stay aware."""
+    await ring(db, "A")
+    async with db.transaction(cause()) as tx:
+        (stored,) = await outbox.consume(tx, "reader")
+    assert stored.event == BellRung(site="SUZ", bell="A", weight=Decimal("1.50"))
+    assert stored.aggregate == "A"
+    assert str(stored.event.weight) == "1.50"
+
+
+async def test_a_cursor_moves_only_when_its_transaction_commits(db: Database) -> None:
+    """A consumer that fails reads the same events again."""
+    await ring(db, "A")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        async with db.transaction(cause()) as tx:
+            await outbox.consume(tx, "reader")
+            await tx.value("select 1 / 0")
+    async with db.transaction(cause()) as tx:
+        assert len(await outbox.consume(tx, "reader")) == 1
+    async with db.transaction(cause()) as tx:
+        assert await outbox.consume(tx, "reader") == []
+
+
+async def test_a_late_commit_is_not_skipped(db: Database) -> None:
+    """An event whose transaction began early and ended late is still read."""
+    async with db.transaction(cause()) as early:
+        await outbox.append(early, BellRung(site="SUZ", bell="early"))
+        await ring(db, "late")
+        async with db.transaction(cause()) as tx:
+            assert await outbox.consume(tx, "reader") == []
+    async with db.transaction(cause()) as tx:
+        bells = [stored.aggregate for stored in await outbox.consume(tx, "reader")]
+    assert sorted(bells) == ["early", "late"]
+
+
+async def test_parallel_writers_lose_no_event(db: Database) -> None:
+    """Eight writers and a reader that never waits: every event is read exactly once."""
+    writing = [asyncio.create_task(_ring_often(db, writer)) for writer in range(8)]
+    seen: list[str] = []
+    while not all(task.done() for task in writing):
+        seen += await _read(db)
+    for task in writing:
+        await task
+    while read := await _read(db):
+        seen += read
+    assert sorted(seen) == sorted(f"{writer}-{n}" for writer in range(8) for n in range(25))
+
+
+async def _ring_often(db: Database, writer: int) -> None:
+    for n in range(25):
+        await ring(db, f"{writer}-{n}")
+
+
+async def _read(db: Database) -> list[str]:
+    async with db.transaction(cause()) as tx:
+        return [stored.aggregate for stored in await outbox.consume(tx, "reader", {"BellRung"}, 7)]
+
+
+async def test_a_consumer_of_other_types_passes_by(db: Database) -> None:
+    """Events that a consumer does not want do not hold its cursor back."""
+    await ring(db, "A")
+    async with db.transaction(cause()) as tx:
+        assert await outbox.consume(tx, "reader", {"SomethingElse"}) == []
+        assert await outbox.consume(tx, "reader") == []
+
+
+async def test_a_commit_wakes_the_listener(db: Database) -> None:
+    """Nobody polls: a listener wakes when an event was committed."""
+    async with outbox.event_wakeups(db) as wakeup:
+        await wakeup.wait(0.1)
+        waiting = asyncio.create_task(wakeup.wait(30.0))
+        await ring(db, "A")
+        assert await waiting is True
+
+
+async def test_an_event_cannot_be_rewritten(db: Database) -> None:
+    """The application's role may add events, and neither change nor remove them."""
+    await ring(db, "A")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        async with db.transaction(cause()) as tx:
+            await tx.execute("update mes.event set site = 'X'")
