@@ -1,0 +1,255 @@
+"""The door of every HTTP route: who calls, may they, and as whom a command is booked."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Annotated, Any, Protocol
+from uuid import UUID
+
+from fastapi import Depends, Request
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from mes.access import service
+from mes.access.model import (
+    DEVICE_TIME_WINDOW,
+    Caller,
+    DemoOnly,
+    IdempotencyKeyNotValid,
+    NotPermitted,
+    NotSignedIn,
+    Permission,
+)
+from mes.kernel.clock import utc_now
+from mes.kernel.commands import IdempotencyKeyMissing, Reply, execute
+from mes.kernel.db import Cause, Database, Tx
+from mes.kernel.ids import PersonId
+from mes.kernel.log import get_logger
+from mes.kernel.outbox import to_json
+from mes.kernel.settings import Settings
+
+log = get_logger(__name__)
+
+COOKIE = "lineside_session"
+"""Over https it is `__Host-lineside_session`: bound to this host, sent by TLS only."""
+
+
+class PersonDirectory(Protocol):
+    """Who the people are; the app gives it, because people are known a layer above."""
+
+    async def __call__(self, tx: Tx, person: PersonId, /) -> object:
+        """Return a person's card: id, name and skills."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """What the routes of one `serve` process share."""
+
+    db: Database
+    settings: Settings
+    person_card: PersonDirectory
+
+
+class CommandBody(BaseModel):
+    """The body of a command; unknown fields are refused.
+
+    Args:
+        device_time: When it was done, by the device's clock; now when missing.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    device_time: AwareDatetime | None = None
+
+
+def plant_of(request: Request) -> Plant:
+    """Return what the routes share."""
+    plant: Plant = request.app.state.plant
+    return plant
+
+
+async def _read_tx(request: Request) -> AsyncIterator[Tx]:
+    async with plant_of(request).db.read() as tx:
+        yield tx
+
+
+ReadTx = Annotated[Tx, Depends(_read_tx)]
+"""A read-only transaction: one snapshot for the whole reply."""
+
+
+def cookie_name(request: Request) -> str:
+    """Return the session cookie's name on this connection."""
+    return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
+
+
+class Requirement:
+    """The permission that a route needs."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    async def __call__(self, request: Request) -> Caller:
+        """Return who calls.
+
+        Raises:
+            NotSignedIn: No good session or token.
+            NotPermitted: Signed in, but without the permission here.
+        """
+        caller = await authenticate(request)
+        if self.permission not in caller.permissions:
+            raise NotPermitted(permission=self.permission.value)
+        return caller
+
+
+class Opening:
+    """A route that anybody may call, and why that is right."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    async def __call__(self) -> None:
+        """Let everybody in."""
+
+
+def require(permission: Permission) -> Any:
+    """Return the dependency that gives the route its `Caller`, or refuses."""
+    return Depends(Requirement(permission))
+
+
+def opened(reason: str) -> Any:
+    """Return the dependency of a route that needs no sign-in, with the reason for it."""
+    return Depends(Opening(reason))
+
+
+async def authenticate(request: Request) -> Caller:
+    """Find out who calls: a service by its bearer token, or a person by the session cookie.
+
+    Raises:
+        NotSignedIn: Neither is there, or it is not good any more.
+    """
+    plant = plant_of(request)
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    terminal = request.headers.get("x-terminal") or None
+    if scheme.lower() == "bearer":
+        async with plant.db.read() as tx:
+            caller = await service.caller_of_token(tx, credential, terminal)
+    else:
+        caller = await _caller_of_cookie(request, plant, terminal)
+    if caller is None:
+        raise NotSignedIn
+    return caller
+
+
+async def _caller_of_cookie(request: Request, plant: Plant, terminal: str | None) -> Caller | None:
+    token = request.cookies.get(cookie_name(request))
+    if token is None:
+        return None
+    now = utc_now()
+    async with plant.db.read() as tx:
+        found = await service.caller_of_session(tx, token, terminal, now)
+    if found is None:
+        return None
+    caller, stale = found
+    if stale:
+        async with plant.db.transaction(Cause(actor=caller.actor, at=now)) as tx:
+            await service.keep_session(tx, token)
+    return caller
+
+
+def on_loopback(request: Request) -> bool:
+    """Say whether the caller sits at this machine."""
+    if request.client is None:
+        return False
+    try:
+        return ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def demo_only(request: Request) -> None:
+    """Refuse unless this is the demo plant and the caller sits at this machine.
+
+    Raises:
+        DemoOnly: Production profile, or not on loopback.
+    """
+    if not (plant_of(request).settings.demo and on_loopback(request)):
+        raise DemoOnly
+
+
+async def run_command(
+    request: Request,
+    caller: Caller,
+    kind: str,
+    body: BaseModel,
+    handler: Callable[[Tx], Awaitable[object]],
+) -> JSONResponse:
+    """Carry out a command once per Idempotency-Key and answer with its stored reply.
+
+    Args:
+        kind: Name of the command, such as `execution.report`.
+        body: As sent; `device_time` in it is the business time, within the last 7 days.
+        handler: Does the work in the given transaction; what it returns is the reply.
+
+    Raises:
+        IdempotencyKeyMissing: The header is not there.
+        IdempotencyKeyNotValid: The header is no UUID.
+        NobodySignedOn: The terminal named by X-Terminal had nobody signed on then.
+        TerminalTakenOver: Another session has the terminal now.
+    """
+    plant = plant_of(request)
+    key = idempotency_key(request)
+    now = utc_now()
+    at = business_time(getattr(body, "device_time", None), now)
+    caller = await _as_person(plant.db, caller, at)
+    cause = Cause(actor=caller.actor, at=at, terminal=caller.terminal, key=key)
+
+    async def carry_out(tx: Tx) -> Any:
+        if caller.terminal is not None:
+            await service.use_terminal(tx, caller.terminal, caller.session, now)
+        return to_json(await handler(tx))
+
+    sent = {"path": request.url.path, "body": body.model_dump(mode="json")}
+    return _response(await execute(plant.db, cause, kind, sent, carry_out))
+
+
+def idempotency_key(request: Request) -> str:
+    """Return the request's Idempotency-Key in its canonical form.
+
+    Raises:
+        IdempotencyKeyMissing: The header is not there.
+        IdempotencyKeyNotValid: The header is no UUID.
+    """
+    header = request.headers.get("idempotency-key")
+    if not header:
+        raise IdempotencyKeyMissing
+    try:
+        return str(UUID(header))
+    except ValueError as error:
+        raise IdempotencyKeyNotValid from error
+
+
+def business_time(device_time: datetime | None, now: datetime) -> datetime:
+    """Return when an act happened: the device's time where it can be true, else `now`.
+
+    A device whose clock runs ahead, or that woke up years ago, does not date its reports.
+    """
+    if device_time is None or device_time > now:
+        return now
+    if device_time < now - DEVICE_TIME_WINDOW:
+        log.warning("device_time.refused", device_time=device_time.isoformat())
+        return now
+    return device_time
+
+
+async def _as_person(db: Database, caller: Caller, at: datetime) -> Caller:
+    if caller.terminal is None:
+        return caller
+    async with db.read() as tx:
+        person = await service.person_at(tx, caller.terminal, caller.session, at)
+    return replace(caller, person=person)
+
+
+def _response(reply: Reply) -> JSONResponse:
+    headers = {"Idempotent-Replayed": "true"} if reply.replayed else {}
+    return JSONResponse(reply.body, status_code=reply.status, headers=headers)

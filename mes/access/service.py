@@ -1,0 +1,496 @@
+"""Signing in and on: accounts, sessions, one-time links, tokens, badges and terminals."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mes.access import store
+from mes.access.events import (
+    AccountChanged,
+    BadgeIssued,
+    PersonSignedOff,
+    PersonSignedOn,
+    PinRefused,
+    SignedIn,
+    SignInFailed,
+)
+from mes.access.model import (
+    LINK_LIFETIME,
+    PASSWORD_ATTEMPTS,
+    PASSWORD_LOCKOUT,
+    PIN_ATTEMPTS,
+    PIN_LOCKOUT,
+    SESSION_LIFETIME,
+    SESSION_TOUCH,
+    SIGN_ON_LIFETIME,
+    TAKEOVER_IDLE,
+    Account,
+    AccountLocked,
+    AccountUnknown,
+    BadgeRefused,
+    Caller,
+    Grant,
+    LinkNotValid,
+    NobodySignedOn,
+    PasswordTooShort,
+    Permission,
+    PinLocked,
+    PinNotValid,
+    Role,
+    SignInRefused,
+    SignOn,
+    TerminalTakenOver,
+    TerminalUnknown,
+)
+from mes.access.passwords import (
+    hash_secret,
+    make_token,
+    same_hash,
+    secret_matches,
+    token_hash,
+)
+from mes.kernel.db import Cause, Database, Tx
+from mes.kernel.ids import PersonId, uuid7
+from mes.kernel.outbox import append
+
+ADMINISTRATOR = "admin"
+"""The account that the first one-time link opens; it has no password until one is set."""
+
+OPERATOR_RIGHTS = frozenset(
+    {
+        Permission.PLANT_VIEW,
+        Permission.PLAN_VIEW,
+        Permission.ERP_VIEW,
+        Permission.STATUS_VIEW,
+        Permission.WORK_REPORT,
+        Permission.WORK_CORRECT,
+        Permission.TERMINAL_USE,
+        Permission.TERMINAL_SIT_DOWN,
+        Permission.LOT_HOLD,
+        Permission.PERSON_CLOCK,
+        Permission.TROUBLE_VIEW,
+    }
+)
+SERVICE_RIGHTS: dict[str, frozenset[Permission]] = {
+    "cli": frozenset(Permission),
+    "plant": OPERATOR_RIGHTS | {Permission.ORDER_RELEASE, Permission.LOT_RECEIVE},
+    "supervisor": frozenset({Permission.STATUS_VIEW, Permission.TROUBLE_VIEW}),
+}
+"""Programs that call the API, and what their tokens allow."""
+
+MIN_PASSWORD = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session just opened; the token goes into the cookie and is stored nowhere."""
+
+    account: str
+    token: str
+
+
+async def make_account(
+    tx: Tx,
+    account: str,
+    grants: tuple[Grant, ...],
+    *,
+    password_hash: str | None = None,
+    language: str = "",
+) -> None:
+    """Make an account, or give it these roles and this password instead.
+
+    Args:
+        password_hash: From `hash_password`; None leaves it without one, or as it was.
+    """
+    await store.save_account(tx, account, password_hash, language)
+    await store.replace_grants(tx, account, grants)
+    roles = tuple(sorted(grant.role.value for grant in grants))
+    await append(tx, AccountChanged(site=tx.site, account=account, roles=roles))
+
+
+async def hash_password(password: str) -> str:
+    """Return the hash of a new password.
+
+    Raises:
+        PasswordTooShort: Fewer than 12 characters (NIST SP 800-63B asks for length, not symbols).
+    """
+    if len(password) < MIN_PASSWORD:
+        raise PasswordTooShort(minimum=MIN_PASSWORD)
+    return await hash_secret(password)
+
+
+async def hash_pin(pin: str) -> str:
+    """Return the hash of a new PIN.
+
+    Raises:
+        PinNotValid: It is not four to eight digits.
+    """
+    if not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 8):
+        raise PinNotValid
+    return await hash_secret(pin)
+
+
+async def make_one_time_link(tx: Tx, base_url: str, account: str = ADMINISTRATOR) -> str:
+    """Return an address that signs `account` in, once, within a day.
+
+    The account `admin` is made with the administrator's role when it is missing.
+
+    Raises:
+        AccountUnknown: No such account.
+    """
+    if await store.find_account(tx, account) is None:
+        if account != ADMINISTRATOR:
+            raise AccountUnknown(account=account)
+        await make_account(tx, account, (Grant(Role.ADMINISTRATOR),))
+    token = make_token()
+    await store.insert_link(
+        tx, token_hash=token_hash(token), account=account, expires_at=tx.now + LINK_LIFETIME
+    )
+    return f"{base_url.rstrip('/')}/sign-in?token={token}"
+
+
+async def sign_in_by_link(tx: Tx, token: str) -> NewSession:
+    """Use up a one-time link and open a session.
+
+    Raises:
+        LinkNotValid: Used already, too old, or never made.
+    """
+    account = await store.use_link(tx, token_hash(token))
+    if account is None:
+        raise LinkNotValid
+    return await _open_session(tx, account, by="link")
+
+
+async def sign_in(db: Database, cause: Cause, account: str, password: str) -> NewSession:
+    """Open a session for the right password; count the wrong ones.
+
+    Raises:
+        SignInRefused: No such account, or another password.
+        AccountLocked: Too many wrong passwords; `until` says how long.
+    """
+    async with db.read() as tx:
+        found = await store.find_account(tx, account)
+    if found is not None and found.locked_until is not None and found.locked_until > cause.at:
+        raise AccountLocked(until=found.locked_until.isoformat())
+    usable = found is not None and not found.disabled
+    right = await secret_matches(found.password_hash if found else None, password)
+    async with db.transaction(cause) as tx:
+        if found is not None and right and usable:
+            await store.save_failures(tx, account, 0, None)
+            return await _open_session(tx, account, by="password")
+        if found is not None:
+            await _count_failure(tx, found)
+    raise SignInRefused
+
+
+async def _count_failure(tx: Tx, account: Account) -> None:
+    failures = account.failures + 1
+    locked = failures >= PASSWORD_ATTEMPTS
+    until = tx.now + PASSWORD_LOCKOUT if locked else None
+    await store.save_failures(tx, account.account, 0 if locked else failures, until)
+    await append(tx, SignInFailed(site=tx.site, account=account.account, failures=failures))
+
+
+async def _open_session(tx: Tx, account: str, by: str) -> NewSession:
+    token = make_token()
+    await store.insert_session(
+        tx,
+        token_hash=token_hash(token),
+        session=uuid7(),
+        account=account,
+        expires_after=tx.now - 2 * SESSION_LIFETIME,
+    )
+    await append(tx, SignedIn(site=tx.site, account=account, by=by))
+    return NewSession(account, token)
+
+
+async def sign_out(tx: Tx, token: str) -> None:
+    """End the session of this token."""
+    await store.end_session(tx, token_hash(token))
+
+
+async def end_sessions(tx: Tx, account: str) -> None:
+    """End every session of an account at once: a tablet was lost, or a person left."""
+    await store.end_sessions_of(tx, account)
+
+
+async def shut_account(tx: Tx, account: str) -> None:
+    """Let nobody in with this account any more, from this moment on.
+
+    Raises:
+        AccountUnknown: No such account.
+    """
+    if not await store.disable_account(tx, account):
+        raise AccountUnknown(account=account)
+    await store.end_sessions_of(tx, account)
+    await append(tx, AccountChanged(site=tx.site, account=account, roles=()))
+
+
+async def speak(tx: Tx, account: str, language: str) -> None:
+    """Keep the language that an account's pages speak."""
+    await store.save_language(tx, account, language)
+
+
+async def caller_of_session(
+    tx: Tx, token: str, terminal: str | None, now: datetime
+) -> tuple[Caller, bool] | None:
+    """Return who a session cookie belongs to, and whether its last use should be written."""
+    session = await store.find_session(tx, token_hash(token), now - SESSION_LIFETIME)
+    if session is None:
+        return None
+    caller = Caller(
+        account=session.account,
+        grants=await store.grants_of(tx, session.account),
+        site=tx.site,
+        session=session.session,
+        person=await _person_now(tx, terminal, session.session, now),
+        terminal=terminal,
+        language=session.language,
+    )
+    return caller, session.last_used_at < now - SESSION_TOUCH
+
+
+async def keep_session(tx: Tx, token: str) -> None:
+    """Note that a session was used."""
+    await store.touch_session(tx, token_hash(token))
+
+
+async def put_service_token(tx: Tx, name: str, secret: str) -> None:
+    """Make the token of one of our programs good; an older secret of it ends."""
+    rights = sorted(permission.value for permission in SERVICE_RIGHTS[name])
+    await store.save_token(tx, name, token_hash(secret), rights)
+
+
+async def caller_of_token(tx: Tx, credential: str, terminal: str | None) -> Caller | None:
+    """Return which program a bearer token `name.secret` belongs to."""
+    name, _, secret = credential.partition(".")
+    row = await store.find_token(tx, name)
+    if row is None or not same_hash(row.secret_hash, token_hash(secret)):
+        return None
+    return Caller(
+        account=name,
+        grants=(),
+        site=tx.site,
+        session=f"token:{name}",
+        terminal=terminal,
+        tokens=frozenset(Permission(value) for value in row.permissions),
+    )
+
+
+async def put_terminal(tx: Tx, terminal: str, scope: str) -> None:
+    """Enrol the terminal of a work unit.
+
+    Args:
+        scope: The unit's hierarchy below the site, such as `MACH/MC/CNC-1`.
+    """
+    await store.save_terminal(tx, terminal, scope)
+
+
+async def issue_badge(tx: Tx, person: PersonId, badge: str, pin_hash: str | None = None) -> None:
+    """Give a person a badge, and a PIN when `pin_hash` (from `hash_pin`) is given.
+
+    A badge without a PIN identifies, but signs nobody on.
+    """
+    await store.save_badge(tx, person, badge, pin_hash)
+    await store.forget_attempts(tx, badge)
+    await append(tx, BadgeIssued(site=tx.site, person=person, badge=badge))
+
+
+async def withdraw_badge(tx: Tx, person: PersonId) -> None:
+    """Shut a lost badge, or that of a person who left."""
+    await store.disable_badge(tx, person)
+
+
+async def sign_on(
+    db: Database, cause: Cause, caller: Caller, terminal: str, *, badge: str, pin: str
+) -> SignOn:
+    """Let the person with this badge and PIN work at a terminal; whoever was there leaves it.
+
+    Raises:
+        TerminalUnknown: No such terminal.
+        NotPermitted: The account has no right at that place.
+        PinLocked: Five wrong PINs; `until` says how long it waits.
+        BadgeRefused: Unknown badge or wrong PIN.
+    """
+    async with db.read() as tx:
+        await _check_place(tx, caller, terminal, Permission.TERMINAL_USE)
+        attempts = await store.find_attempts(tx, badge, terminal)
+        found = await store.find_badge(tx, badge)
+    if attempts is not None and attempts.locked_until and attempts.locked_until > cause.at:
+        raise PinLocked(until=attempts.locked_until.isoformat())
+    right = await secret_matches(found.pin_hash if found else None, pin)
+    async with db.transaction(cause) as tx:
+        if found is not None and right:
+            await store.forget_attempts(tx, badge)
+            return await _take(tx, caller, terminal, found.person, by="badge")
+        await _count_wrong_pin(tx, badge, terminal)
+    raise BadgeRefused
+
+
+async def _count_wrong_pin(tx: Tx, badge: str, terminal: str) -> None:
+    failures = await store.count_wrong_pin(tx, badge, terminal)
+    if failures >= PIN_ATTEMPTS:
+        await store.lock_pin(tx, badge, terminal, tx.now + PIN_LOCKOUT)
+    await append(tx, PinRefused(site=tx.site, terminal=terminal, badge=badge, failures=failures))
+
+
+async def sit_down(tx: Tx, caller: Caller, terminal: str, person: PersonId) -> SignOn:
+    """Work at a terminal as a demo person, without a PIN (the route sees to demo and loopback).
+
+    The simulator never takes a terminal from a person who used it within the last minute.
+
+    Raises:
+        TerminalUnknown: No such terminal.
+        NotPermitted: The account has no right at that place.
+        TerminalTakenOver: A person works there.
+    """
+    await _check_place(tx, caller, terminal, Permission.TERMINAL_SIT_DOWN)
+    if caller.is_service:
+        now_there = await store.open_sign_on(tx, terminal, tx.now - SIGN_ON_LIFETIME)
+        if (
+            now_there is not None
+            and not now_there.simulated
+            and now_there.last_used_at > tx.now - TAKEOVER_IDLE
+        ):
+            raise TerminalTakenOver(terminal=terminal)
+    return await _take(tx, caller, terminal, person, by="sit_down")
+
+
+async def _check_place(tx: Tx, caller: Caller, terminal: str, permission: Permission) -> None:
+    place = await store.find_terminal(tx, terminal)
+    if place is None:
+        raise TerminalUnknown(terminal=terminal)
+    caller.check(permission, place.scope)
+
+
+async def _take(tx: Tx, caller: Caller, terminal: str, person: PersonId, by: str) -> SignOn:
+    await store.lock_terminal(tx, terminal)
+    before = await store.open_sign_on(tx, terminal, tx.now - SIGN_ON_LIFETIME)
+    if before is not None and (before.person, before.session) == (person, caller.session):
+        await store.touch_sign_on(tx, terminal, caller.session, tx.now)
+        return before
+    await _leave(tx, terminal, reason="replaced")
+    taken = SignOn(
+        terminal=terminal,
+        person=person,
+        account=caller.account,
+        session=caller.session,
+        simulated=caller.is_service,
+        since=tx.now,
+        last_used_at=tx.now,
+        ended_at=None,
+    )
+    await store.insert_sign_on(tx, taken)
+    scope = await _scope_of(tx, terminal)
+    await append(tx, PersonSignedOn(site=tx.site, scope=scope, terminal=terminal, person=person, by=by))
+    return taken
+
+
+async def sign_off(tx: Tx, caller: Caller, terminal: str) -> None:
+    """Leave a terminal; nothing happens when nobody, or another session, is there."""
+    there = await store.open_sign_on(tx, terminal, tx.now - SIGN_ON_LIFETIME)
+    if there is not None and there.session == caller.session:
+        await _leave(tx, terminal, reason="own")
+
+
+async def _leave(tx: Tx, terminal: str, reason: str) -> None:
+    there = await store.open_sign_on(tx, terminal, datetime.min.replace(tzinfo=tx.now.tzinfo))
+    if there is None:
+        return
+    await store.end_sign_on(tx, terminal)
+    await append(
+        tx,
+        PersonSignedOff(
+            site=tx.site,
+            scope=await _scope_of(tx, terminal),
+            terminal=terminal,
+            person=there.person,
+            reason=reason,
+        ),
+    )
+
+
+async def _scope_of(tx: Tx, terminal: str) -> str:
+    place = await store.find_terminal(tx, terminal)
+    return "" if place is None else place.scope
+
+
+async def person_at(tx: Tx, terminal: str, session: str, at: datetime) -> PersonId:
+    """Return who was signed on at a terminal by this session at the moment `at`.
+
+    Raises:
+        TerminalTakenOver: Another session has the terminal.
+        NobodySignedOn: Nobody was.
+    """
+    then = await store.sign_on_at(tx, terminal, session, at)
+    if then is not None:
+        return then.person
+    if await store.open_sign_on(tx, terminal, at - SIGN_ON_LIFETIME) is not None:
+        raise TerminalTakenOver(terminal=terminal)
+    raise NobodySignedOn(terminal=terminal)
+
+
+async def _person_now(tx: Tx, terminal: str | None, session: str, now: datetime) -> PersonId | None:
+    if terminal is None:
+        return None
+    there = await store.open_sign_on(tx, terminal, now - SIGN_ON_LIFETIME)
+    return there.person if there is not None and there.session == session else None
+
+
+async def use_terminal(tx: Tx, terminal: str, session: str, now: datetime) -> None:
+    """Note that a terminal is in use; the simulator keeps away for a minute."""
+    await store.touch_sign_on(tx, terminal, session, now)
+
+
+async def people_signed_on(tx: Tx, terminal: str, now: datetime) -> list[PersonId]:
+    """Return who is signed on at a terminal."""
+    there = await store.open_sign_on(tx, terminal, now - SIGN_ON_LIFETIME)
+    return [] if there is None else [there.person]
+
+
+@dataclass(frozen=True, slots=True)
+class SignOnCard:
+    """Who is at a terminal.
+
+    Args:
+        idle_s: Seconds since the last use.
+    """
+
+    person: PersonId
+    simulated: bool
+    mine: bool
+    since: datetime
+    idle_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalCard:
+    """A terminal and who is there."""
+
+    terminal: str
+    scope: str
+    sign_on: SignOnCard | None
+
+
+async def terminals(tx: Tx, caller: Caller, now: datetime) -> list[TerminalCard]:
+    """Return every terminal and who is there."""
+    there = {
+        found.terminal: found
+        for found in await store.open_sign_ons(tx)
+        if found.since > now - SIGN_ON_LIFETIME
+    }
+    return [
+        TerminalCard(place.terminal, place.scope, _card(there.get(place.terminal), caller, now))
+        for place in await store.all_terminals(tx)
+    ]
+
+
+def _card(there: SignOn | None, caller: Caller, now: datetime) -> SignOnCard | None:
+    if there is None:
+        return None
+    return SignOnCard(
+        person=there.person,
+        simulated=there.simulated,
+        mine=there.session == caller.session,
+        since=there.since,
+        idle_s=max(0.0, (now - there.last_used_at).total_seconds()),
+    )

@@ -1,0 +1,447 @@
+"""SQL of accounts, sessions, badges, terminals and sign-ons."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from mes.access.model import Account, Attempts, Badge, Grant, OpenSession, Role, SignOn, Terminal
+from mes.kernel.db import Tx
+from mes.kernel.ids import PersonId
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """A role of an account and where it holds."""
+
+    role: str
+    site: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A service's token and what it may do."""
+
+    account: str
+    secret_hash: bytes
+    permissions: list[str]
+
+
+async def find_account(tx: Tx, account: str) -> Account | None:
+    """Return an account by its name."""
+    return await tx.fetch_one(
+        Account,
+        """
+        select account, language, password_hash, failures, locked_until, disabled
+        from mes.account where account = %(account)s
+        """,
+        {"account": account},
+    )
+
+
+async def account_names(tx: Tx) -> list[Account]:
+    """Return all accounts."""
+    return await tx.fetch_all(
+        Account,
+        """
+        select account, language, password_hash, failures, locked_until, disabled
+        from mes.account order by account
+        """,
+    )
+
+
+async def save_account(tx: Tx, account: str, password_hash: str | None, language: str) -> None:
+    """Insert an account, or give it this password (None keeps the old one)."""
+    await tx.execute(
+        """
+        insert into mes.account (account, site, password_hash, language)
+        values (%(account)s, %(site)s, %(password_hash)s, %(language)s)
+        on conflict (account) do update
+        set password_hash = coalesce(excluded.password_hash, mes.account.password_hash),
+            failures = 0, locked_until = null, disabled = false
+        """,
+        {
+            "account": account,
+            "site": tx.site,
+            "password_hash": password_hash,
+            "language": language,
+        },
+    )
+
+
+async def save_language(tx: Tx, account: str, language: str) -> None:
+    """Keep the language that an account's pages speak."""
+    await tx.execute(
+        "update mes.account set language = %(language)s where account = %(account)s",
+        {"account": account, "language": language},
+    )
+
+
+async def disable_account(tx: Tx, account: str) -> int:
+    """Shut an account and return how many there were of that name."""
+    return await tx.execute(
+        "update mes.account set disabled = true where account = %(account)s", {"account": account}
+    )
+
+
+async def save_failures(tx: Tx, account: str, failures: int, locked_until: datetime | None) -> None:
+    """Count wrong passwords; 0 after a right one."""
+    await tx.execute(
+        """
+        update mes.account set failures = %(failures)s, locked_until = %(locked_until)s
+        where account = %(account)s
+        """,
+        {"account": account, "failures": failures, "locked_until": locked_until},
+    )
+
+
+async def replace_grants(tx: Tx, account: str, grants: tuple[Grant, ...]) -> None:
+    """Give an account exactly these roles."""
+    await tx.execute("delete from mes.account_grant where account = %(account)s", {"account": account})
+    await tx.execute_many(
+        """
+        insert into mes.account_grant (account, role, site, scope)
+        values (%(account)s, %(role)s, %(site)s, %(scope)s)
+        """,
+        [
+            {"account": account, "role": grant.role.value, "site": grant.site, "scope": grant.scope}
+            for grant in grants
+        ],
+    )
+
+
+async def grants_of(tx: Tx, account: str) -> tuple[Grant, ...]:
+    """Return the roles of an account."""
+    rows = await tx.fetch_all(
+        GrantRow,
+        """
+        select role, site, scope from mes.account_grant
+        where account = %(account)s order by role, site, scope
+        """,
+        {"account": account},
+    )
+    return tuple(Grant(Role(row.role), row.site, row.scope) for row in rows)
+
+
+async def insert_session(
+    tx: Tx, *, token_hash: bytes, session: UUID, account: str, expires_after: datetime
+) -> None:
+    """Open a session; `expires_after` is the oldest last use that is still good."""
+    await tx.execute(
+        """
+        insert into mes.session (token_hash, session, account, site, created_at, last_used_at)
+        values (%(token_hash)s, %(session)s, %(account)s, %(site)s, %(now)s, %(now)s)
+        """,
+        {
+            "token_hash": token_hash,
+            "session": session,
+            "account": account,
+            "site": tx.site,
+            "now": tx.now,
+        },
+    )
+    await tx.execute(
+        "delete from mes.session where last_used_at < %(expires_after)s",
+        {"expires_after": expires_after},
+    )
+
+
+async def find_session(tx: Tx, token_hash: bytes, used_since: datetime) -> OpenSession | None:
+    """Return the session of a cookie, unless it ended, aged, or its account was shut."""
+    return await tx.fetch_one(
+        OpenSession,
+        """
+        select s.session::text as session, s.account, a.language, s.last_used_at
+        from mes.session s join mes.account a using (account)
+        where s.token_hash = %(token_hash)s and s.ended_at is null
+          and s.last_used_at >= %(used_since)s and not a.disabled
+        """,
+        {"token_hash": token_hash, "used_since": used_since},
+    )
+
+
+async def touch_session(tx: Tx, token_hash: bytes) -> None:
+    """Note that a session was used now."""
+    await tx.execute(
+        "update mes.session set last_used_at = %(now)s where token_hash = %(token_hash)s",
+        {"now": tx.now, "token_hash": token_hash},
+    )
+
+
+async def end_session(tx: Tx, token_hash: bytes) -> None:
+    """End one session."""
+    await tx.execute(
+        """
+        update mes.session set ended_at = %(now)s
+        where token_hash = %(token_hash)s and ended_at is null
+        """,
+        {"now": tx.now, "token_hash": token_hash},
+    )
+
+
+async def end_sessions_of(tx: Tx, account: str) -> None:
+    """End every session of an account."""
+    await tx.execute(
+        """
+        update mes.session set ended_at = %(now)s
+        where account = %(account)s and ended_at is null
+        """,
+        {"now": tx.now, "account": account},
+    )
+
+
+async def insert_link(tx: Tx, *, token_hash: bytes, account: str, expires_at: datetime) -> None:
+    """Keep a one-time link's hash."""
+    await tx.execute(
+        """
+        insert into mes.one_time_link (token_hash, account, site, expires_at)
+        values (%(token_hash)s, %(account)s, %(site)s, %(expires_at)s)
+        """,
+        {
+            "token_hash": token_hash,
+            "account": account,
+            "site": tx.site,
+            "expires_at": expires_at,
+        },
+    )
+
+
+async def use_link(tx: Tx, token_hash: bytes) -> str | None:
+    """Use up a one-time link and return its account; None when used or too old."""
+    account: str | None = await tx.value(
+        """
+        update mes.one_time_link set used_at = %(now)s
+        where token_hash = %(token_hash)s and used_at is null and expires_at > %(now)s
+        returning account
+        """,
+        {"now": tx.now, "token_hash": token_hash},
+    )
+    return account
+
+
+async def save_token(tx: Tx, account: str, secret_hash: bytes, permissions: list[str]) -> None:
+    """Insert or renew a service's token."""
+    await tx.execute(
+        """
+        insert into mes.service_token (account, site, secret_hash, permissions)
+        values (%(account)s, %(site)s, %(secret_hash)s, %(permissions)s)
+        on conflict (account) do update
+        set secret_hash = excluded.secret_hash, permissions = excluded.permissions
+        """,
+        {
+            "account": account,
+            "site": tx.site,
+            "secret_hash": secret_hash,
+            "permissions": permissions,
+        },
+    )
+
+
+async def find_token(tx: Tx, account: str) -> TokenRow | None:
+    """Return a service's token."""
+    return await tx.fetch_one(
+        TokenRow,
+        """
+        select account, secret_hash, permissions
+        from mes.service_token where account = %(account)s
+        """,
+        {"account": account},
+    )
+
+
+async def save_badge(tx: Tx, person: PersonId, badge: str, pin_hash: str | None) -> None:
+    """Give a person this badge, and this PIN (None keeps the old one)."""
+    await tx.execute(
+        """
+        insert into mes.badge (person, site, badge, pin_hash)
+        values (%(person)s, %(site)s, %(badge)s, %(pin_hash)s)
+        on conflict (person) do update
+        set badge = excluded.badge, pin_hash = coalesce(excluded.pin_hash, mes.badge.pin_hash),
+            disabled = false
+        """,
+        {"person": person, "site": tx.site, "badge": badge, "pin_hash": pin_hash},
+    )
+
+
+async def disable_badge(tx: Tx, person: PersonId) -> None:
+    """Shut a person's badge."""
+    await tx.execute("update mes.badge set disabled = true where person = %(person)s", {"person": person})
+
+
+async def find_badge(tx: Tx, badge: str) -> Badge | None:
+    """Return whose badge this is."""
+    return await tx.fetch_one(
+        Badge,
+        """
+        select person, badge, pin_hash, disabled from mes.badge
+        where badge = %(badge)s and not disabled
+        """,
+        {"badge": badge},
+    )
+
+
+async def find_attempts(tx: Tx, badge: str, terminal: str) -> Attempts | None:
+    """Return the wrong PINs in a row for a badge at a terminal."""
+    return await tx.fetch_one(
+        Attempts,
+        """
+        select failures, locked_until from mes.pin_attempt
+        where badge = %(badge)s and terminal = %(terminal)s
+        """,
+        {"badge": badge, "terminal": terminal},
+    )
+
+
+async def count_wrong_pin(tx: Tx, badge: str, terminal: str) -> int:
+    """Count one wrong PIN and return how many there are now; a passed lock begins anew."""
+    failures: int = await tx.value(
+        """
+        insert into mes.pin_attempt as p (badge, terminal, site, failures)
+        values (%(badge)s, %(terminal)s, %(site)s, 1)
+        on conflict (badge, terminal) do update
+        set failures = case when p.locked_until <= %(now)s then 1 else p.failures + 1 end,
+            locked_until = case when p.locked_until <= %(now)s then null else p.locked_until end
+        returning failures
+        """,
+        {"badge": badge, "terminal": terminal, "site": tx.site, "now": tx.now},
+    )
+    return failures
+
+
+async def lock_pin(tx: Tx, badge: str, terminal: str, until: datetime) -> None:
+    """Refuse a badge at a terminal until then."""
+    await tx.execute(
+        """
+        update mes.pin_attempt set locked_until = %(until)s
+        where badge = %(badge)s and terminal = %(terminal)s
+        """,
+        {"badge": badge, "terminal": terminal, "until": until},
+    )
+
+
+async def forget_attempts(tx: Tx, badge: str) -> None:
+    """Begin counting anew for a badge."""
+    await tx.execute("delete from mes.pin_attempt where badge = %(badge)s", {"badge": badge})
+
+
+async def save_terminal(tx: Tx, terminal: str, scope: str) -> None:
+    """Enrol a terminal, or move it."""
+    await tx.execute(
+        """
+        insert into mes.terminal (terminal, site, scope)
+        values (%(terminal)s, %(site)s, %(scope)s)
+        on conflict (terminal) do update set scope = excluded.scope
+        """,
+        {"terminal": terminal, "site": tx.site, "scope": scope},
+    )
+
+
+async def find_terminal(tx: Tx, terminal: str) -> Terminal | None:
+    """Return an enrolled terminal."""
+    return await tx.fetch_one(
+        Terminal,
+        "select terminal, scope from mes.terminal where terminal = %(terminal)s",
+        {"terminal": terminal},
+    )
+
+
+async def all_terminals(tx: Tx) -> list[Terminal]:
+    """Return the enrolled terminals by name."""
+    return await tx.fetch_all(Terminal, "select terminal, scope from mes.terminal order by terminal")
+
+
+async def lock_terminal(tx: Tx, terminal: str) -> Terminal | None:
+    """Return an enrolled terminal, and let nobody else sign on there meanwhile."""
+    return await tx.fetch_one(
+        Terminal,
+        "select terminal, scope from mes.terminal where terminal = %(terminal)s for update",
+        {"terminal": terminal},
+    )
+
+
+async def open_sign_on(tx: Tx, terminal: str, since: datetime) -> SignOn | None:
+    """Return who is signed on at a terminal, if that began after `since`."""
+    return await tx.fetch_one(
+        SignOn,
+        """
+        select terminal, person, account, session, simulated, since, last_used_at, ended_at
+        from mes.sign_on
+        where terminal = %(terminal)s and ended_at is null and since > %(since)s
+        """,
+        {"terminal": terminal, "since": since},
+    )
+
+
+async def open_sign_ons(tx: Tx) -> list[SignOn]:
+    """Return who is signed on anywhere."""
+    return await tx.fetch_all(
+        SignOn,
+        """
+        select terminal, person, account, session, simulated, since, last_used_at, ended_at
+        from mes.sign_on where ended_at is null order by terminal
+        """,
+    )
+
+
+async def sign_on_at(tx: Tx, terminal: str, session: str, at: datetime) -> SignOn | None:
+    """Return who was signed on at a terminal by this session at the moment `at`.
+
+    The device's clock may be two minutes off against ours.
+    """
+    return await tx.fetch_one(
+        SignOn,
+        """
+        select terminal, person, account, session, simulated, since, last_used_at, ended_at
+        from mes.sign_on
+        where terminal = %(terminal)s and session = %(session)s
+          and since <= %(at)s::timestamptz + interval '2 minutes'
+          and coalesce(ended_at, 'infinity') >= %(at)s::timestamptz - interval '2 minutes'
+        order by (since <= %(at)s and coalesce(ended_at, 'infinity') >= %(at)s) desc, since desc
+        limit 1
+        """,
+        {"terminal": terminal, "session": session, "at": at},
+    )
+
+
+async def insert_sign_on(tx: Tx, sign_on: SignOn) -> None:
+    """Keep that a person signed on."""
+    await tx.execute(
+        """
+        insert into mes.sign_on
+          (terminal, site, person, account, session, simulated, since, last_used_at)
+        values (%(terminal)s, %(site)s, %(person)s, %(account)s, %(session)s, %(simulated)s,
+                %(since)s, %(since)s)
+        """,
+        {
+            "terminal": sign_on.terminal,
+            "site": tx.site,
+            "person": sign_on.person,
+            "account": sign_on.account,
+            "session": sign_on.session,
+            "simulated": sign_on.simulated,
+            "since": sign_on.since,
+        },
+    )
+
+
+async def end_sign_on(tx: Tx, terminal: str) -> None:
+    """Note that whoever is at a terminal left it."""
+    await tx.execute(
+        """
+        update mes.sign_on set ended_at = greatest(%(now)s, since)
+        where terminal = %(terminal)s and ended_at is null
+        """,
+        {"terminal": terminal, "now": tx.now},
+    )
+
+
+async def touch_sign_on(tx: Tx, terminal: str, session: str, now: datetime) -> None:
+    """Note that a terminal is in use."""
+    await tx.execute(
+        """
+        update mes.sign_on set last_used_at = %(now)s
+        where terminal = %(terminal)s and session = %(session)s and ended_at is null
+          and last_used_at < %(now)s::timestamptz - interval '5 seconds'
+        """,
+        {"terminal": terminal, "session": session, "now": now},
+    )
