@@ -1,0 +1,55 @@
+"""What happens to the plan and to promises."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from mes.kernel.ids import EquipmentId, JobOrderId, WorkOrderNumber
+from mes.kernel.outbox import Event, event
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class PlanPublished(Event):
+    """A plan is in force; `operations` and `late_orders` are counts."""
+
+    aggregate_field = "plan"
+
+    plan: UUID
+    version: int
+    solver: str
+    objective: float
+    bound: float | None
+    operations: int
+    late_orders: int
+    by: str
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class PromiseGiven(Event):
+    """A customer order has a date, or another one than before."""
+
+    aggregate_field = "customer_order"
+
+    customer_order: str
+    work_order: WorkOrderNumber
+    promised_at: datetime
+    previous: datetime | None
+    reason: str
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class JobOrderDispatched(Event):
+    """A job is in the queue of a unit's terminal, for the first time or at another unit."""
+
+    aggregate_field = "job_order"
+
+    job_order: JobOrderId
+    work_order: WorkOrderNumber
+    operation: int
+    equipment: EquipmentId
+    planned_start: datetime
+    planned_end: datetime
+    sequence: int

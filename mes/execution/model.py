@@ -1,0 +1,227 @@
+"""What happens at a unit: reports, consumption, intervals of work, and why something is refused."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from uuid import UUID
+
+from mes.kernel.errors import PlantError
+from mes.kernel.ids import (
+    EquipmentId,
+    JobOrderId,
+    LotNumber,
+    MaterialId,
+    PersonId,
+    SerialNumber,
+    WorkOrderNumber,
+)
+
+HOURS = Decimal("0.000001")
+"""Booked hours are kept to the millionth (3.6 ms)."""
+_MICROSECOND = timedelta(microseconds=1)
+_MICROSECONDS_PER_HOUR = Decimal(3_600_000_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantityReport:
+    """Good and scrap of one job, in one gesture, in the job's unit.
+
+    Args:
+        good: Pieces, not negative.
+        scrap: Pieces, not negative; one of both is greater than zero.
+        reason: Why the scrap; required with scrap.
+        serials: Numbers of the good pieces; the next ones when empty.
+        scrap_serials: Numbers of the lost pieces; the next ones after the good when empty.
+    """
+
+    job_order: JobOrderId
+    good: Decimal = Decimal(0)
+    scrap: Decimal = Decimal(0)
+    reason: str | None = None
+    serials: tuple[SerialNumber, ...] = ()
+    scrap_serials: tuple[SerialNumber, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotUse:
+    """A lot used for a job.
+
+    Args:
+        quantity: In the material's unit, > 0; what is still required when None.
+        serial: The piece it went into, if known.
+    """
+
+    job_order: JobOrderId
+    lot: LotNumber
+    quantity: Decimal | None = None
+    serial: SerialNumber | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One line of the report ledger; a reversal is a line of its own with negative quantities."""
+
+    id: UUID
+    job_order: JobOrderId
+    work_order: WorkOrderNumber
+    operation: int
+    equipment: EquipmentId
+    person: PersonId
+    good: Decimal
+    scrap: Decimal
+    uom: str
+    reason: str | None
+    serials: tuple[SerialNumber, ...]
+    scrap_serials: tuple[SerialNumber, ...]
+    at: datetime
+    reverses: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaterialActual:
+    """One use of material (ISA-95 MaterialActual); a return is negative and names what it undoes."""
+
+    id: UUID
+    job_order: JobOrderId
+    work_order: WorkOrderNumber
+    operation: int
+    equipment: EquipmentId
+    person: PersonId
+    material: MaterialId
+    lot: LotNumber
+    quantity: Decimal
+    uom: str
+    serial: SerialNumber | None
+    movement: UUID
+    at: datetime
+    reverses: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A person or a unit at work on a job; open while `ended_at` is None."""
+
+    id: UUID
+    job_order: JobOrderId
+    resource: str
+    equipment: EquipmentId
+    started_at: datetime
+    ended_at: datetime | None
+
+
+def hours_between(started_at: datetime, ended_at: datetime) -> Decimal:
+    """Return the hours of an interval, 6 decimals, never negative."""
+    microseconds = max((ended_at - started_at) // _MICROSECOND, 0)
+    return (Decimal(microseconds) / _MICROSECONDS_PER_HOUR).quantize(HOURS, ROUND_HALF_UP)
+
+
+class JobOrderNotStartable(PlantError):
+    """This job cannot be started now."""
+
+    http_status = 409
+    remedy = "See the reason; choose another job, or call the supervisor."
+
+
+class JobOrderNotRunning(PlantError):
+    """This job is not running."""
+
+    http_status = 409
+    remedy = "Start or resume the job on this terminal, then do it again."
+
+
+class JobOrderNotHeld(PlantError):
+    """This job is not held."""
+
+    http_status = 409
+    remedy = "Look at the job's status on the terminal."
+
+
+class JobOrderElsewhere(PlantError):
+    """This job runs at another unit."""
+
+    http_status = 409
+    remedy = "Go to that terminal, or choose a job of this one."
+
+
+class JobOrderNotFinished(PlantError):
+    """This job still has pieces to make."""
+
+    http_status = 409
+    remedy = "Report the rest, or complete it short with a reason."
+
+
+class WrongEquipment(PlantError):
+    """This job belongs to another work centre."""
+
+    http_status = 409
+    remedy = "Take the order to a unit of its work centre."
+
+
+class EquipmentBusy(PlantError):
+    """Another job runs on this unit."""
+
+    http_status = 409
+    remedy = "Complete or hold the running job first."
+
+
+class PersonMissing(PlantError):
+    """Nobody is named who does this work."""
+
+    http_status = 409
+    remedy = "Scan your badge at the terminal, then do it again."
+
+
+class MaterialNotOnBill(PlantError):
+    """This material does not belong to this job."""
+
+    http_status = 409
+    remedy = "Put it back and scan a lot of a material that the job's list shows."
+
+
+class MaterialNotNeeded(PlantError):
+    """This job has all it needs of this material."""
+
+    http_status = 409
+    remedy = "Enter the quantity if more was really used."
+
+
+class MoreThanRemaining(PlantError):
+    """More pieces than this job has."""
+
+    http_status = 409
+    remedy = "Count again; no more can leave a step than the step before made good."
+
+
+class NothingReported(PlantError):
+    """A report needs good pieces or scrap."""
+
+    http_status = 422
+    remedy = "Enter how many were good and how many were scrap."
+
+
+class ReportUnknown(PlantError):
+    """There is no such report."""
+
+    http_status = 404
+    remedy = "Choose one of the job's last reports."
+
+
+class ReportReversedAlready(PlantError):
+    """This report was reversed before."""
+
+    http_status = 409
+    remedy = "Nothing to do."
+
+
+class PiecesMovedOn(PlantError):
+    """The next step has worked on these pieces already."""
+
+    http_status = 409
+    remedy = "Reverse the report of the next step first."
+
+
+class WorkOrderFinished(PlantError):
+    """This work order is completed; its reports stand."""
+
+    http_status = 409
+    remedy = "Correct it in the ERP, or ask the supervisor."

@@ -1,0 +1,56 @@
+"""What happens to equipment and people."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mes.kernel.ids import EquipmentId, PersonId
+from mes.kernel.outbox import Event, event
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class EquipmentDefined(Event):
+    """A place or machine was added or changed."""
+
+    aggregate_field = "equipment"
+
+    equipment: EquipmentId
+    level: str
+    name: str
+    work_center: EquipmentId | None
+    cost_center: str
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class PersonDefined(Event):
+    """A person was added or changed by HR."""
+
+    aggregate_field = "person"
+
+    person: PersonId
+    name: str
+    active: bool
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class PersonClockedIn(Event):
+    """A person came to work."""
+
+    aggregate_field = "person"
+
+    person: PersonId
+    at: datetime
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class PersonClockedOut(Event):
+    """A person left; before the end of the shift there is a reason."""
+
+    aggregate_field = "person"
+
+    person: PersonId
+    at: datetime
+    reason: str | None

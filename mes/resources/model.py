@@ -1,0 +1,290 @@
+"""The plant's own things: equipment, calendars, people, skills, reasons, policy."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from decimal import Decimal
+from enum import StrEnum
+
+from mes.kernel.errors import PlantError
+from mes.kernel.ids import EquipmentId, MaterialId, PersonId
+
+
+class EquipmentLevel(StrEnum):
+    """Place in the role-based equipment hierarchy (ISA-95 part 1)."""
+
+    ENTERPRISE = "enterprise"
+    SITE = "site"
+    AREA = "area"
+    WORK_CENTER = "work_center"
+    WORK_UNIT = "work_unit"
+
+
+class ReasonKind(StrEnum):
+    """What a reason explains."""
+
+    SCRAP = "scrap"
+    STOP = "stop"
+    HOLD = "hold"
+    REVERSAL = "reversal"
+    LOT = "lot"
+    ABSENCE = "absence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """One node of the hierarchy.
+
+    Args:
+        scope: Path below the site, such as `MACH/MC/CNC-2`; empty for the site itself.
+        work_center: Of a unit: the work centre whose units replace each other.
+        skill: Skill that work here needs; of a unit: its work centre's.
+        calendar: Code of the working calendar.
+        assigns_serial: Whether pieces get their serial number here (work centres).
+    """
+
+    id: EquipmentId
+    level: EquipmentLevel
+    name: str
+    scope: str
+    parent: EquipmentId | None = None
+    work_center: EquipmentId | None = None
+    cost_center: str = ""
+    skill: str | None = None
+    calendar: str | None = None
+    assigns_serial: bool = False
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquipmentStatus:
+    """What a unit does at the moment, as intake last told it.
+
+    Args:
+        state: PackML state name, such as `Execute`; `Undefined` before the first reading.
+    """
+
+    equipment: EquipmentId
+    state: str
+    since: datetime | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """A repeated stretch of work.
+
+    Args:
+        starts: Local time of the site.
+        minutes: Length, 1 to 1440; it may pass midnight.
+        days: ISO weekdays (1 = Monday) on which it starts.
+    """
+
+    name: str
+    starts: time
+    minutes: int
+    days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Break:
+    """A pause in every shift, in minutes after the shift's start."""
+
+    after_minutes: int
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """When a unit or a crew may work: shifts less their breaks."""
+
+    code: str
+    shifts: tuple[Shift, ...]
+    breaks: tuple[Break, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One stretch of a calendar on the clock, aware UTC, end not included.
+
+    Args:
+        kind: `work` or `break`.
+        shift: Name of the shift it belongs to.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    kind: str
+    shift: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who works here. HR owns name and employment, the plant crew and skills.
+
+    Args:
+        crew: Name of the shift the person works in, such as `A`.
+        rate_class: Labour cost class; never a wage.
+        skills: Codes valid at the time of asking.
+    """
+
+    id: PersonId
+    name: str
+    crew: str | None
+    rate_class: str
+    active: bool
+    skills: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonAvailability:
+    """When a person can be planned: shift windows less breaks and known absence."""
+
+    person: PersonId
+    skills: tuple[str, ...]
+    present: bool
+    windows: tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """A reason code; its words live in the pages' translations."""
+
+    kind: ReasonKind
+    code: str
+    loss: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupRule:
+    """Seconds to change a work centre from one setup family to another."""
+
+    work_center: EquipmentId
+    from_family: str
+    to_family: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How this site runs its orders.
+
+    Args:
+        auto_release: Work orders are released as soon as they are received.
+        dispatch_horizon_min: Jobs that start within so many minutes go to the terminals.
+        close_after_min: Completed orders are closed so many minutes later.
+        serial_prefix: What serial numbers start with.
+    """
+
+    auto_release: bool = False
+    dispatch_horizon_min: int = 480
+    close_after_min: int = 10
+    serial_prefix: str = "SN-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonDraft:
+    """A person as HR sends it; sending it again changes only what differs."""
+
+    id: PersonId
+    name: str
+    active: bool = True
+    erp_ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonPlacement:
+    """What the plant knows of a person: crew, cost class, skills."""
+
+    id: PersonId
+    crew: str | None
+    skills: tuple[str, ...]
+    rate_class: str = "L1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateDraft:
+    """A standard rate from `valid_from` on.
+
+    Args:
+        kind: `labour` (code is a rate class) or `machine` (code is a work centre).
+        per_hour: Money per hour, not negative.
+    """
+
+    kind: str
+    code: str
+    per_hour: Decimal
+    currency: str
+    valid_from: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlantDefinition:
+    """Everything of a plant that the MES itself owns, as a file describes it."""
+
+    site: str
+    timezone: str
+    equipment: tuple[Equipment, ...]
+    calendars: tuple[Calendar, ...]
+    skills: tuple[str, ...]
+    people: tuple[PersonPlacement, ...]
+    families: dict[MaterialId, str]
+    setups: tuple[SetupRule, ...]
+    reasons: tuple[Reason, ...]
+    rates: tuple[RateDraft, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+
+
+class EquipmentUnknown(PlantError):
+    """There is no such equipment."""
+
+    http_status = 404
+    remedy = "Scan the label of the machine, or choose it from the list."
+
+
+class PersonUnknown(PlantError):
+    """There is no such person."""
+
+    http_status = 404
+    remedy = "Scan a badge of this plant, or ask HR to send the person."
+
+
+class PersonLacksSkill(PlantError):
+    """This person does not have the skill for this work."""
+
+    http_status = 403
+    remedy = "Let somebody with the skill do it, or have the supervisor record the training."
+
+
+class PersonNotClockedIn(PlantError):
+    """This person is not clocked in."""
+
+    http_status = 409
+    remedy = "Clock in first, then do it again."
+
+
+class PersonClockedInAlready(PlantError):
+    """This person is clocked in already."""
+
+    http_status = 409
+    remedy = "Nothing to do. Clock out first if the time is wrong."
+
+
+class ReasonUnknown(PlantError):
+    """There is no such reason for this."""
+
+    http_status = 422
+    remedy = "Choose one of the reasons shown."
+
+
+class ReasonMissing(PlantError):
+    """This needs a reason."""
+
+    http_status = 422
+    remedy = "Choose a reason, then send it again."
+
+
+class PlantFileNotValid(PlantError):
+    """The plant file cannot be used."""
+
+    http_status = 422
+    remedy = "Correct the place named in the file, then load it again."
