@@ -91,7 +91,7 @@ def _upgrade(connection: Connection, branch: Branch) -> None:
         config.set_main_option("path_separator", "newline")
         config.set_main_option("version_locations", str(files(branch.package) / "versions"))
         config.attributes |= {"connection": connection, "owner": branch.owner}
-        command.upgrade(config, "head")
+        command.upgrade(config, "heads")
         connection.commit()
         logger.info("migrated", owner=branch.owner)
     finally:
