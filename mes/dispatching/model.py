@@ -5,16 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from mes.definitions.model import WorkMaster
-from mes.inventory.model import ExpectedReceipt
 from mes.kernel.errors import PlantError
-from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, WorkOrderNumber
-from mes.resources.model import PersonAvailability, SetupRule, Window
-from mes.workorders.model import JobOrderStatus
+from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, PersonId, WorkOrderNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedOperation:
+class PlannedJob:
     """One bar of a plan.
 
     Args:
@@ -45,12 +41,12 @@ class PublishedPlan:
 
     plan: UUID
     solver: str
+    status: str
     objective: float
     bound: float | None
-    operations: tuple[PlannedOperation, ...]
     late_orders: int
     by: str
-    status: str = ""
+    operations: tuple[PlannedJob, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,19 +65,6 @@ class PlanInForce:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromiseDraft:
-    """A date given to a customer.
-
-    Args:
-        reason: Code of what binds the date, such as `capacity` or `material`.
-    """
-
-    work_order: WorkOrderNumber
-    promised_at: datetime
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
     """A date given to a customer, and what it was before."""
 
@@ -94,47 +77,83 @@ class Promise:
     given_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PlanInterval:
+    """A stretch of time on the clock, aware UTC, end not included."""
+
+    start: datetime
+    end: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotJob:
-    """An operation that still has work, or that runs.
+class PlanWorkCenter:
+    """A work centre; its units replace each other."""
+
+    id: EquipmentId
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanEquipment:
+    """A work unit.
 
     Args:
-        remaining: Pieces still expected here.
-        started_at: Of a started job; it stays on `equipment`.
-        candidates: Units that may do it, planned or running one first.
+        calendar: Working time over the horizon; breaks are the holes.
+        state: PackML state name.
+        down_since: It is stopped by a fault since then; None while it can work.
+        down_until: When it is expected back, if anybody said so.
+        family: Setup family it is set up for: that of the last job started on it.
+        running: The job that runs on it.
     """
 
-    job_order: JobOrderId
-    work_order: WorkOrderNumber
-    operation: int
+    id: EquipmentId
     name: str
-    material: MaterialId
-    family: str | None
     work_center: EquipmentId
-    skill: str | None
-    setup_s: Decimal
-    run_s: Decimal
-    quantity: Decimal
-    remaining: Decimal
-    good: Decimal
-    scrap: Decimal
-    uom: str
-    status: JobOrderStatus
-    equipment: EquipmentId | None
-    planned_start: datetime | None
-    planned_end: datetime | None
-    sequence: int | None
-    locked: bool
-    from_operation: int
-    started_at: datetime | None
-    candidates: tuple[EquipmentId, ...]
+    calendar: tuple[PlanInterval, ...]
+    state: str
+    down_since: datetime | None
+    down_until: datetime | None
+    down_reason: str | None
+    family: str | None
+    running: JobOrderId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotOrder:
-    """A released order that is not completed, with its open operations in order."""
+class PlanSetup:
+    """Seconds to change over; a family of None stands for any other."""
 
-    work_order: WorkOrderNumber
+    work_center: EquipmentId
+    from_family: str | None
+    to_family: str | None
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanPerson:
+    """Somebody who can work.
+
+    Args:
+        present: This shift if clocked in, the coming shifts by crew, less breaks and absence.
+    """
+
+    id: PersonId
+    skills: tuple[str, ...]
+    present: tuple[PlanInterval, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanNeed:
+    """So much of a material, in its own unit: still needed by a job, or taken per piece."""
+
+    material: MaterialId
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanWorkOrder:
+    """A released work order that is not completed."""
+
+    id: WorkOrderNumber
     material: MaterialId
     quantity: Decimal
     uom: str
@@ -143,53 +162,79 @@ class SnapshotOrder:
     customer_order: str | None
     customer: str | None
     promised_at: datetime | None
-    work_master: str
-    work_master_version: int
     received_at: datetime
-    jobs: tuple[SnapshotJob, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotUnit:
-    """A work unit.
+class PlanJobOrder:
+    """An operation that is not over.
 
     Args:
-        family: Setup family it is set up for: that of the last job started on it.
-        down: It is stopped by a fault; `down_since` says since when.
-        windows: Its calendar over the horizon.
-        running: The job that runs on it.
+        equipment: Where it runs, is held, or is dispatched.
+        remaining: Pieces still expected here.
+        run_s: Seconds per piece.
+        setup_s: Seconds of setup when the family changes.
+        resumable: Whether a break may interrupt it.
+        predecessors: Open jobs that must send pieces here.
+        components: What it still needs.
     """
 
-    equipment: EquipmentId
+    id: JobOrderId
+    work_order: WorkOrderNumber
+    operation: int
+    name: str
+    work_center: EquipmentId
+    equipment: EquipmentId | None
+    status: str
+    material: MaterialId
+    family: str | None
+    skill: str | None
+    quantity: Decimal
+    remaining: Decimal
+    good: Decimal
+    scrap: Decimal
+    run_s: Decimal
+    setup_s: Decimal
+    resumable: bool
+    started_at: datetime | None
+    planned_start: datetime | None
+    planned_end: datetime | None
+    sequence: int | None
+    locked: bool
+    predecessors: tuple[JobOrderId, ...]
+    components: tuple[PlanNeed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStock:
+    """What is there of one material and may be used: not held, not expired, not reserved."""
+
+    material: MaterialId
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanReceipt:
+    """A purchase on its way."""
+
+    purchase: str
+    material: MaterialId
+    quantity: Decimal
+    expected_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanMasterOperation:
+    """One step of a product that is asked for but not ordered yet; components per piece."""
+
+    operation: int
     name: str
     work_center: EquipmentId
     skill: str | None
     family: str | None
-    state: str
-    down: bool
-    down_since: datetime | None
-    down_reason: str | None
-    windows: tuple[Window, ...]
-    running: JobOrderId | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotStock:
-    """What is there of one material and may be used, in `uom`."""
-
-    material: MaterialId
-    uom: str
-    available: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotNeed:
-    """What an open job still takes of one material, in `uom` (never negative)."""
-
-    job_order: JobOrderId
-    material: MaterialId
-    quantity: Decimal
-    uom: str
+    run_s: Decimal
+    setup_s: Decimal
+    components: tuple[PlanNeed, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,22 +242,20 @@ class PlanningSnapshot:
     """Everything a plan depends on, read in one snapshot of the database.
 
     Args:
-        at: Moment of the snapshot.
-        until: End of the horizon; calendars reach so far.
-        timezone: The site's.
+        until: End of the horizon; calendars and presence reach so far.
     """
 
     at: datetime
     until: datetime
-    timezone: str
-    orders: tuple[SnapshotOrder, ...]
-    work_masters: tuple[WorkMaster, ...]
-    units: tuple[SnapshotUnit, ...]
-    setups: tuple[SetupRule, ...]
-    people: tuple[PersonAvailability, ...]
-    stock: tuple[SnapshotStock, ...]
-    receipts: tuple[ExpectedReceipt, ...]
-    needs: tuple[SnapshotNeed, ...]
+    site_tz: str
+    work_centers: tuple[PlanWorkCenter, ...]
+    equipment: tuple[PlanEquipment, ...]
+    setups: tuple[PlanSetup, ...]
+    people: tuple[PlanPerson, ...]
+    work_orders: tuple[PlanWorkOrder, ...]
+    job_orders: tuple[PlanJobOrder, ...]
+    stock: tuple[PlanStock, ...]
+    receipts: tuple[PlanReceipt, ...]
     in_force: PlanInForce | None
 
 
