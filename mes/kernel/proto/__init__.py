@@ -1,0 +1,1 @@
+"""Generated protobuf module of the edge stream's wire format, and its source."""
