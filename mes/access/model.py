@@ -390,6 +390,13 @@ class OriginRefused(PlantError):
     remedy = "Open Lineside itself and do it there."
 
 
+class HostRefused(PlantError):
+    """Lineside is not known under this name."""
+
+    http_status = 421
+    remedy = "Open it under the address that `lineside up` printed, or set http.url."
+
+
 class BodyTooLarge(PlantError):
     """The request is too large."""
 
@@ -402,6 +409,28 @@ class RequestNotValid(PlantError):
 
     http_status = 422
     remedy = "Correct the fields named, then send it again."
+
+
+class NotFound(PlantError):
+    """There is nothing at this address."""
+
+    http_status = 404
+    remedy = "Check the address, or begin at the start page."
+
+
+class MethodNotAllowed(PlantError):
+    """This address does not take that kind of request."""
+
+    http_status = 405
+    remedy = "See /api/v1/openapi.json."
+
+
+class InternalFault(PlantError):
+    """Lineside itself failed at this."""
+
+    http_status = 500
+    retryable = True
+    remedy = "Nothing was booked. Try again; if it stays, call the plant engineer."
 
 
 class IdempotencyKeyNotValid(PlantError):
