@@ -1,0 +1,1 @@
+"""Detailed scheduling: what to make where and when, and why it cannot be sooner."""

@@ -1,0 +1,380 @@
+"""The one exact decoder: the only place that gives operations their times.
+
+Whoever proposes a plan (a dispatch rule, CP-SAT, a person) proposes an order of operations and
+a unit for each. The decoder places them one after the other, each as early as its unit, its
+set-up, its predecessors, its releases, the calendar and the people allow, and notes which of
+these was the last to let it start. Started and locked work is placed first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from planner.people import staffed
+from planner.problem import Lock, Operation, Problem, Started
+from planner.schedule import Assignment, Reason, Schedule
+from planner.worktime import WorkTime
+
+
+class LocksConflict(ValueError):  # noqa: N818
+    """Locked operations cannot all be where a person put them."""
+
+    def __init__(self, operation: str, what: str, remedy: str) -> None:
+        self.operation, self.what, self.remedy = operation, what, remedy
+        super().__init__(f"operations {operation}: {what}. {remedy}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A proposal: do this operation next, on this unit."""
+
+    operation: str
+    unit: str
+
+
+@dataclass(slots=True)
+class Block:
+    """What a unit does, in its working minutes: set-up from `begin`, run in [run, end)."""
+
+    begin: int
+    run: int
+    end: int
+    operation: Operation
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Where an operation fits on a unit: the block it would be, and its place in the row."""
+
+    unit: str
+    position: int
+    block: Block
+    start: int
+    end: int
+    setup: int
+
+
+class _Line:
+    """A unit's blocks in order; those before `floor` were placed by the running proposal."""
+
+    __slots__ = ("blocks", "family", "floor", "time", "unit")
+
+    def __init__(self, unit: str, family: str | None, time: WorkTime) -> None:
+        self.unit, self.family, self.time = unit, family, time
+        self.blocks: list[Block] = []
+        self.floor = 0
+
+    def family_before(self, position: int) -> str | None:
+        return self.blocks[position - 1].operation.family if position else self.family
+
+
+class Decoder:
+    """A plan under construction; `place` what `fit` found, then ask for the `schedule`."""
+
+    def __init__(self, problem: Problem) -> None:
+        """Place started and locked work.
+
+        Raises:
+            LocksConflict: Locks that no plan can keep; names the operation and the remedy.
+        """
+        self.problem = problem
+        times = {unit.id: WorkTime.of(problem, unit) for unit in problem.units}
+        self.people = staffed(problem, times)
+        self.lines = {u.id: _Line(u.id, u.family, times[u.id]) for u in problem.units}
+        self.ends: dict[str, int] = {}
+        for operation in problem.operations:
+            if operation.started:
+                self._place_started(operation, operation.started)
+        locked = [(o.lock.start, o, o.lock) for o in problem.operations if o.lock]
+        for _, operation, lock in sorted(locked, key=lambda row: (row[0], row[1].id)):
+            self._place_locked(operation, lock)
+
+    def is_placed(self, operation: str) -> bool:
+        return operation in self.ends
+
+    def free_at(self, unit: str) -> int:
+        """The minute from which `unit` has no proposed work behind it."""
+        line = self.lines[unit]
+        return line.time.at(line.blocks[line.floor - 1].end) if line.floor else line.time.at(0)
+
+    def family_of(self, unit: str) -> str | None:
+        """The family `unit` is set up for after its proposed work."""
+        line = self.lines[unit]
+        return line.family_before(line.floor)
+
+    def ready(self, operation: Operation) -> tuple[int, Reason]:
+        """When releases and (placed) predecessors let it start, and which of them is last."""
+        minute, reason = 0, Reason("now")
+        for release in operation.releases:
+            if release.at > minute:
+                detail = {"cause": release.cause, "detail": release.detail}
+                minute, reason = release.at, Reason("release", detail)
+        for link in operation.predecessors:
+            end = self.ends[link.operation] + link.lag
+            if end > minute:
+                code = Reason("lag" if link.lag else "predecessor", {"operation": link.operation})
+                minute, reason = end, code
+        return minute, reason
+
+    def fit(self, operation: Operation, unit: str, *, gaps: bool = False) -> Fit:
+        """Find the earliest place for an operation whose predecessors are placed.
+
+        Args:
+            gaps: Look into every gap between placed work, else only behind what the running
+                proposal has placed on this unit.
+        """
+        line = self.lines[unit]
+        ready, why_ready = self.ready(operation)
+        first = 0 if gaps else line.floor
+        for position in range(first, len(line.blocks) + 1):
+            fit = self._fit_gap(line, position, operation, ready, why_ready)
+            if fit is not None:
+                return fit
+        raise AssertionError(unit)  # the last gap never ends
+
+    def _fit_gap(
+        self, line: _Line, position: int, operation: Operation, ready: int, why: Reason
+    ) -> Fit | None:
+        time, minutes = line.time, operation.minutes_on(line.unit)
+        before = line.blocks[position - 1] if position else None
+        family = line.family_before(position)
+        setup = self.problem.setup_minutes(line.unit, family, operation.family)
+        limit = self._limit(line, position, operation)
+        free = before.end if before else 0
+        earliest = max(free, time.work(ready) - setup)
+        if earliest + setup + minutes > limit:
+            return None
+        begin, lacked_people = self._staffed(time, operation, earliest, setup, minutes)
+        run = begin + setup
+        if run + minutes > limit:
+            return None
+        start = time.at(run)
+        if lacked_people:
+            why = Reason("people", {"skill": operation.skill or ""})
+        elif begin > earliest:
+            why = self._closed(line.unit, start)
+        elif before and free + setup > time.work(ready):
+            why = self._queued(line, before, setup, start)
+        elif setup and setup > time.work(ready):
+            why = Reason("setup", {"unit": line.unit, "minutes": setup})
+        elif start > ready:
+            why = self._closed(line.unit, start)
+        block = Block(begin, run, run + minutes, operation, why)
+        return Fit(line.unit, position, block, start, time.after(run + minutes), setup)
+
+    def _limit(self, line: _Line, position: int, operation: Operation) -> int:
+        """The working minute at which the gap before `position` ends; -1 if it is no use."""
+        if position == len(line.blocks):
+            return WorkTime.FOREVER
+        behind = line.blocks[position]
+        change = self.problem.setup_minutes(line.unit, operation.family, behind.operation.family)
+        return behind.begin if change <= behind.run - behind.begin else -1
+
+    def _queued(self, line: _Line, before: Block, setup: int, start: int) -> Reason:
+        if setup:
+            return Reason("setup", {"unit": line.unit, "minutes": setup})
+        if start > line.time.after(before.end):
+            return self._closed(line.unit, start)
+        return Reason("unit", {"unit": line.unit, "operation": before.operation.id})
+
+    def _closed(self, unit: str, opens: int) -> Reason:
+        stops = self.problem.unit_by_id[unit].stops
+        stopped = any(stop.start < opens <= stop.end for stop in stops)
+        return Reason("stop" if stopped else "calendar", {"unit": unit})
+
+    def _staffed(
+        self, time: WorkTime, operation: Operation, begin: int, setup: int, minutes: int
+    ) -> tuple[int, bool]:
+        """Move `begin` on until the run may pause where it must and people are there.
+
+        Returns the new begin, and whether people were the last to be waited for.
+        """
+        lacked_people = False
+        while True:
+            room = time.room(begin + setup)
+            if room < minutes and not operation.resumable:
+                begin, lacked_people = begin + room, False
+                continue
+            pieces = time.pieces(begin, begin + setup + minutes)
+            short = self.people.shortage(operation.skill, pieces)
+            if short is None:
+                return begin, lacked_people
+            begin, lacked_people = time.work(short), True
+
+    def place(self, fit: Fit) -> None:
+        """Keep what `fit` found."""
+        line, block = self.lines[fit.unit], fit.block
+        line.blocks.insert(fit.position, block)
+        line.floor = max(line.floor, fit.position) + 1
+        self.people.claim(block.operation.skill, line.time.pieces(block.begin, block.end))
+        self.ends[block.operation.id] = fit.end
+
+    def _place_started(self, operation: Operation, started: Started) -> None:
+        line = self.lines[started.unit]
+        minutes = operation.minutes_on(started.unit)
+        line.blocks.append(Block(0, 0, minutes, operation, Reason("started")))
+        line.floor = 1
+        self.ends[operation.id] = line.time.after(minutes)
+
+    def _place_locked(self, operation: Operation, lock: Lock) -> None:
+        line = self.lines[lock.unit]
+        time, minutes = line.time, operation.minutes_on(lock.unit)
+        run = time.work(lock.start)
+        self._refuse_closed(operation, lock, time, run)
+        before = line.blocks[-1] if line.blocks else None
+        free = before.end if before else 0
+        family = line.family_before(len(line.blocks))
+        setup = self.problem.setup_minutes(lock.unit, family, operation.family)
+        if free + setup > run:
+            after = f" after {before.operation.id}" if before else ""
+            what = f"is locked at minute {lock.start} on {lock.unit}, which is not free{after}"
+            remedy = f"Move the lock to minute {time.at(free + setup)} or later"
+            raise LocksConflict(operation.id, what, remedy)
+        lead = max(setup, min(run - free, self._longest_setup(lock.unit, operation)))
+        if self.people.shortage(operation.skill, time.pieces(run - lead, run + minutes)):
+            lead = setup
+        short = self.people.shortage(operation.skill, time.pieces(run - lead, run + minutes))
+        if short is not None:
+            what = f"is locked at minute {lock.start}, when nobody free can do {operation.skill}"
+            remedy = f"Move the lock to minute {short} or later, or give the shift one more person"
+            raise LocksConflict(operation.id, what, remedy)
+        block = Block(run - lead, run, run + minutes, operation, Reason("lock"))
+        line.blocks.append(block)
+        self.people.claim(operation.skill, time.pieces(block.begin, block.end))
+        self.ends[operation.id] = time.after(block.end)
+
+    def _refuse_closed(self, operation: Operation, lock: Lock, time: WorkTime, run: int) -> None:
+        if time.at(run) != lock.start:
+            what = f"is locked at minute {lock.start}, when {lock.unit} is closed"
+            remedy = f"Move the lock to minute {time.at(run)}"
+            raise LocksConflict(operation.id, what, remedy)
+        room = time.room(run)
+        if not operation.resumable and room < operation.minutes_on(lock.unit):
+            what = f"is locked at minute {lock.start}, but {lock.unit} closes before it ends"
+            remedy = f"Move the lock to minute {time.at(run + room)} or later"
+            raise LocksConflict(operation.id, what, remedy)
+        if operation.release > lock.start:
+            what = f"is locked at minute {lock.start}, before it is released"
+            raise LocksConflict(operation.id, what, f"Move the lock to minute {operation.release}")
+
+    def _longest_setup(self, unit: str, operation: Operation) -> int:
+        table = self.problem.setup_tables[unit]
+        return max((m for (_, to), m in table.items() if to == operation.family), default=0)
+
+    def schedule(self) -> Schedule:
+        """The finished plan.
+
+        Raises:
+            LocksConflict: A locked operation comes before what it waits for can be done.
+            ValueError: Operations are missing.
+        """
+        missing = [o.id for o in self.problem.operations if o.id not in self.ends]
+        if missing:
+            names = ", ".join(missing[:5])
+            raise ValueError(f"{len(missing)} operations have no place: {names}")
+        rows = [row for line in self.lines.values() for row in self._assignments(line)]
+        for operation in self.problem.operations:
+            if operation.lock:
+                self._refuse_early(operation, operation.lock)
+        return Schedule(tuple(sorted(rows, key=lambda a: (a.start, a.unit, a.operation))))
+
+    def _refuse_early(self, operation: Operation, lock: Lock) -> None:
+        for link in operation.predecessors:
+            ready = self.ends[link.operation] + link.lag
+            if ready > lock.start:
+                what = f"is locked at minute {lock.start}, before {link.operation} can be done"
+                raise LocksConflict(operation.id, what, f"Move the lock to minute {ready} or later")
+
+    def _assignments(self, line: _Line) -> Iterable[Assignment]:
+        for position, block in enumerate(line.blocks):
+            operation, time = block.operation, line.time
+            start = time.at(block.run)
+            setup = 0
+            if operation.started:
+                start = operation.started.since
+            else:
+                family = line.family_before(position)
+                setup = self.problem.setup_minutes(line.unit, family, operation.family)
+            began = time.at(block.run - setup) if setup else start
+            end = time.after(block.end)
+            yield Assignment(operation.id, line.unit, began, start, end, setup, block.reason)
+
+
+def first_in_line(problem: Problem) -> list[str]:
+    """The operations that every proposal places before the rest.
+
+    Frozen ones in their published order, then whatever a locked one waits for.
+    """
+    frozen = [
+        (o.published.start, o.id)
+        for o in problem.operations
+        if o.frozen and o.published and not o.started and not o.lock
+    ]
+    first = dict.fromkeys(name for _, name in sorted(frozen))
+    locked = sorted((o.lock.start, o.id) for o in problem.operations if o.lock)
+    for _, name in locked:
+        waiting = [name]
+        while waiting:
+            for link in problem.operation_by_id[waiting.pop()].predecessors:
+                before = problem.operation_by_id[link.operation]
+                if before.id not in first and not before.started and not before.lock:
+                    first[before.id] = None
+                    waiting.append(before.id)
+    return list(first)
+
+
+class InOrder:
+    """Hands out operations in a given order, each after its predecessors."""
+
+    def __init__(self, problem: Problem, decoder: Decoder) -> None:
+        self._problem = problem
+        self._missing = {
+            operation.id: sum(not decoder.is_placed(x.operation) for x in operation.predecessors)
+            for operation in problem.operations
+        }
+        self._waiting: set[str] = set()
+
+    def is_ready(self, name: str) -> bool:
+        """Whether `name` can be placed; if not, it is handed out when its last one is."""
+        if self._missing[name]:
+            self._waiting.add(name)
+            return False
+        return True
+
+    def placed(self, name: str) -> list[str]:
+        """Tell that `name` was placed; returns the held-back ones that now can be."""
+        freed = []
+        for successor in self._problem.successors[name]:
+            self._missing[successor] -= 1
+            if not self._missing[successor] and successor in self._waiting:
+                self._waiting.discard(successor)
+                freed.append(successor)
+        return freed
+
+
+def decode(problem: Problem, proposal: Iterable[Choice]) -> Schedule:
+    """Time a proposal. Operations it leaves out go last, on their first unit.
+
+    Raises:
+        LocksConflict: Locks that no plan, or not this proposal, can keep.
+    """
+    decoder = Decoder(problem)
+    units = {choice.operation: choice.unit for choice in proposal}
+    names = first_in_line(problem)
+    queue = list(dict.fromkeys([*names, *units, *(o.id for o in problem.operations)]))
+    order = InOrder(problem, decoder)
+    for name in queue:
+        stack = [name] if not decoder.is_placed(name) and order.is_ready(name) else []
+        while stack:
+            operation = problem.operation_by_id[stack.pop()]
+            unit = operation.fixed_unit or units.get(operation.id, operation.alternatives[0].unit)
+            decoder.place(decoder.fit(operation, unit))
+            stack += reversed(order.placed(operation.id))
+    return decoder.schedule()
+
+
+def proposal_of(schedule: Schedule) -> list[Choice]:
+    """The order and the units of a plan, to be timed again."""
+    return [Choice(a.operation, a.unit) for a in schedule.assignments]

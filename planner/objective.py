@@ -1,0 +1,67 @@
+"""What a plan costs: one whole number by the published weights of the problem."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from planner.problem import Problem
+from planner.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The parts of the objective.
+
+    Args:
+        tardiness: Minutes late times order weight, all orders.
+        setup: Minutes of set-up.
+        moved: Operations on another unit than published.
+        shift: Minutes of start against the published start, each capped.
+        flow: Minutes until each order is complete, summed; never below 0 an order.
+        late: Orders that end after they are due.
+        total: The objective, in points.
+    """
+
+    tardiness: int
+    setup: int
+    moved: int
+    shift: int
+    flow: int
+    late: int
+    total: int
+
+
+def order_ends(problem: Problem, schedule: Schedule) -> dict[str, int]:
+    """Order id -> the minute its last planned operation ends."""
+    ends: dict[str, int] = {}
+    for operation in problem.operations:
+        end = schedule.by_operation[operation.id].end
+        ends[operation.order] = max(end, ends.get(operation.order, end))
+    return ends
+
+
+def score(problem: Problem, schedule: Schedule) -> Score:
+    """Price a plan; lower is better."""
+    weights = problem.weights
+    tardiness = flow = late = 0
+    for name, end in order_ends(problem, schedule).items():
+        order = problem.order_by_id[name]
+        lateness = max(0, end - order.due)
+        tardiness += lateness * order.weight
+        late += lateness > 0
+        flow += end
+    setup = sum(a.setup for a in schedule.assignments)
+    moved = shift = 0
+    for operation in problem.operations:
+        if operation.published and not operation.started:
+            now = schedule.by_operation[operation.id]
+            moved += now.unit != operation.published.unit
+            shift += min(weights.shift_cap, abs(now.start - operation.published.start))
+    total = (
+        weights.tardiness * tardiness
+        + weights.setup * setup
+        + weights.moved * moved
+        + weights.shift * shift
+        + weights.flow * flow
+    )
+    return Score(tardiness, setup, moved, shift, flow, late, total)

@@ -1,0 +1,467 @@
+"""What is to be planned: a frozen picture of the plant, in whole minutes after `origin`.
+
+Minute 0 is `origin` ("now"); `horizon` is the minute up to which calendars, attendance and
+receipts are known. Beyond it the plant counts as open and fully staffed, so that every
+operation can be placed; nothing there is dispatched before a later plan knows better.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from itertools import pairwise
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong in a problem: the row it is in, what it is, and how to mend it."""
+
+    row: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.row}: {self.what}. {self.remedy}."
+
+
+class InvalidProblem(ValueError):  # noqa: N818 - named after the broken fact, as everywhere here
+    """The problem contradicts itself; `faults` names every row and its remedy."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The minutes from `start` to `end`, `end` not included."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Working time: sorted windows that do not touch; the breaks are the gaps between them."""
+
+    id: str
+    windows: tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Minutes of work to change a unit from one family to another.
+
+    `from_family` None is any other family, and what holds when the present one is not known.
+    """
+
+    to_family: str
+    minutes: int
+    from_family: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkCenter:
+    id: str
+    setups: tuple[Setup, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One machine or station.
+
+    Args:
+        family: What it is set up for at minute 0; None when that is not known.
+        stops: When it stands still though its calendar is open: breakdown, maintenance.
+    """
+
+    id: str
+    work_center: str
+    calendar: str
+    family: str | None = None
+    stops: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """`count` people who have the same skills and are present in the same windows."""
+
+    id: str
+    skills: tuple[str, ...]
+    windows: tuple[Window, ...]
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Work for one customer or stock order.
+
+    Args:
+        due: Minute it is due; negative when that is already past.
+        weight: Price of a late minute against other orders, 1 to 100.
+    """
+
+    id: str
+    due: int
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A unit that can do the operation, and the working minutes it takes there (>= 1)."""
+
+    unit: str
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A predecessor, and the least minutes between its end and the start (drying, cooling)."""
+
+    operation: str
+    lag: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The operation cannot start before minute `at`.
+
+    Args:
+        cause: "material", "order" or another word that the pages can translate.
+        detail: What is waited for: the material, the purchase.
+    """
+
+    at: int
+    cause: str = "order"
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Work under way: on `unit` since minute `since` (<= 0); its minutes are what remains."""
+
+    unit: str
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A person's word: on this unit, its run starting at exactly this minute."""
+
+    unit: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where the plan in force has it."""
+
+    unit: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One step of an order.
+
+    Args:
+        skill: What one person must be able to do to run it; None needs nobody.
+        resumable: It may pause while its unit's calendar is closed and go on afterwards.
+        frozen: It stays on its published unit, in the published order, before all that is not
+            frozen there; its time may still shift with what really happens.
+    """
+
+    id: str
+    order: str
+    alternatives: tuple[Alternative, ...]
+    predecessors: tuple[Link, ...] = ()
+    family: str | None = None
+    skill: str | None = None
+    resumable: bool = True
+    releases: tuple[Release, ...] = ()
+    started: Started | None = None
+    lock: Lock | None = None
+    published: Published | None = None
+    frozen: bool = False
+
+    @property
+    def release(self) -> int:
+        """The minute before which no release lets it start."""
+        return max((r.at for r in self.releases), default=0)
+
+    def minutes_on(self, unit: str) -> int:
+        """Working minutes of its run on `unit`; KeyError when the unit cannot do it."""
+        for alternative in self.alternatives:
+            if alternative.unit == unit:
+                return alternative.minutes
+        raise KeyError(unit)
+
+    @property
+    def fixed_unit(self) -> str | None:
+        """The only unit it may be on, or None when the planner chooses."""
+        if self.started:
+            return self.started.unit
+        if self.lock:
+            return self.lock.unit
+        return self.published.unit if self.frozen and self.published else None
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a plan costs: a minute of each kind, in points. The published objective.
+
+    Args:
+        tardiness: A minute late, times the order's weight.
+        setup: A minute of set-up.
+        moved: An operation on another unit than published.
+        shift: A minute of start against the published start, at most `shift_cap` minutes.
+        flow: A minute until an order is complete.
+    """
+
+    tardiness: int = 100
+    setup: int = 10
+    moved: int = 5
+    shift: int = 1
+    shift_cap: int = 30
+    flow: int = 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The whole plant at one moment.
+
+    Raises:
+        InvalidProblem: Rows contradict each other; all faults are named at once.
+    """
+
+    origin: datetime
+    horizon: int
+    calendars: tuple[Calendar, ...] = ()
+    work_centers: tuple[WorkCenter, ...] = ()
+    units: tuple[Unit, ...] = ()
+    crews: tuple[Crew, ...] = ()
+    orders: tuple[Order, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    weights: Weights = Weights()
+
+    def __post_init__(self) -> None:
+        faults = list(_faults(self))
+        if faults:
+            raise InvalidProblem(faults)
+
+    @cached_property
+    def unit_by_id(self) -> dict[str, Unit]:
+        return {unit.id: unit for unit in self.units}
+
+    @cached_property
+    def calendar_by_id(self) -> dict[str, Calendar]:
+        return {calendar.id: calendar for calendar in self.calendars}
+
+    @cached_property
+    def order_by_id(self) -> dict[str, Order]:
+        return {order.id: order for order in self.orders}
+
+    @cached_property
+    def operation_by_id(self) -> dict[str, Operation]:
+        return {operation.id: operation for operation in self.operations}
+
+    @cached_property
+    def successors(self) -> dict[str, tuple[str, ...]]:
+        """Operation id -> the operations that wait for it, in the order of their rows."""
+        found: dict[str, list[str]] = {operation.id: [] for operation in self.operations}
+        for operation in self.operations:
+            for link in operation.predecessors:
+                found[link.operation].append(operation.id)
+        return {key: tuple(value) for key, value in found.items()}
+
+    @cached_property
+    def setup_tables(self) -> dict[str, dict[tuple[str | None, str], int]]:
+        """Unit id -> {(from family, to family): minutes} of its work centre."""
+        centers = {
+            center.id: {(s.from_family, s.to_family): s.minutes for s in center.setups}
+            for center in self.work_centers
+        }
+        return {unit.id: centers[unit.work_center] for unit in self.units}
+
+    def setup_minutes(self, unit: str, before: str | None, after: str | None) -> int:
+        """Minutes of set-up on `unit` between two families; None before: not known.
+
+        A family that no row of the work centre speaks of needs no set-up.
+        """
+        if after is None or before == after:
+            return 0
+        table = self.setup_tables[unit]
+        exact = table.get((before, after))
+        if exact is None and before is None:
+            return max((m for (_, to), m in table.items() if to == after), default=0)
+        return exact if exact is not None else table.get((None, after), 0)
+
+
+def _faults(problem: Problem) -> Iterator[Fault]:
+    yield from _plant_faults(problem)
+    yield from _crew_faults(problem)
+    yield from _operation_faults(problem)
+
+
+def _plant_faults(problem: Problem) -> Iterator[Fault]:
+    if problem.origin.tzinfo is None:
+        yield Fault("problem", "origin has no time zone", "Give an aware UTC time")
+    if problem.horizon < 1:
+        yield Fault("problem", f"horizon is {problem.horizon}", "Give at least one minute")
+    rows: dict[str, list[str]] = {
+        "calendars": [c.id for c in problem.calendars],
+        "work_centers": [c.id for c in problem.work_centers],
+        "units": [u.id for u in problem.units],
+        "crews": [c.id for c in problem.crews],
+        "orders": [o.id for o in problem.orders],
+        "operations": [o.id for o in problem.operations],
+    }
+    for kind, ids in rows.items():
+        for name, times in Counter(ids).items():
+            if times > 1:
+                yield Fault(f"{kind} {name}", f"is there {times} times", "Keep one row")
+    for calendar in problem.calendars:
+        yield from _window_faults(f"calendars {calendar.id}", calendar.windows, problem.horizon)
+    for center in problem.work_centers:
+        for setup in center.setups:
+            if setup.minutes < 0:
+                row = f"work_centers {center.id} setup to {setup.to_family}"
+                yield Fault(row, f"takes {setup.minutes} minutes", "Give 0 or more")
+    yield from _unit_faults(problem, set(rows["calendars"]), set(rows["work_centers"]))
+    yield from _order_faults(problem)
+
+
+def _unit_faults(problem: Problem, calendars: set[str], centers: set[str]) -> Iterator[Fault]:
+    for unit in problem.units:
+        row = f"units {unit.id}"
+        if unit.calendar not in calendars:
+            yield Fault(row, f"has no calendar {unit.calendar}", "Add the calendar or name another")
+        if unit.work_center not in centers:
+            yield Fault(row, f"has no work centre {unit.work_center}", "Add the work centre")
+        yield from _window_faults(f"{row} stops", unit.stops, problem.horizon)
+
+
+def _order_faults(problem: Problem) -> Iterator[Fault]:
+    for order in problem.orders:
+        if not 1 <= order.weight <= 100:
+            yield Fault(f"orders {order.id}", f"has weight {order.weight}", "Give 1 to 100")
+
+
+def _window_faults(row: str, windows: tuple[Window, ...], horizon: int) -> Iterator[Fault]:
+    for window in windows:
+        if not 0 <= window.start < window.end <= horizon:
+            span = f"has the window {window.start} to {window.end}"
+            yield Fault(row, span, f"Keep it between 0 and the horizon {horizon}, start first")
+    for one, two in pairwise(windows):
+        if one.end >= two.start:
+            span = f"has windows that touch at {two.start}"
+            yield Fault(row, span, "Sort them and join those that meet")
+
+
+def _crew_faults(problem: Problem) -> Iterator[Fault]:
+    for crew in problem.crews:
+        row = f"crews {crew.id}"
+        if crew.count < 1:
+            yield Fault(row, f"counts {crew.count} people", "Give 1 or more, or drop the row")
+        yield from _window_faults(row, crew.windows, problem.horizon)
+
+
+def _operation_faults(problem: Problem) -> Iterator[Fault]:
+    orders = {order.id for order in problem.orders}
+    units = {unit.id for unit in problem.units}
+    known = {operation.id: operation for operation in problem.operations}
+    for operation in problem.operations:
+        row = f"operations {operation.id}"
+        if operation.order not in orders:
+            yield Fault(row, f"belongs to no order {operation.order}", "Add the order")
+        yield from _alternative_faults(row, operation, units)
+        yield from _link_faults(row, operation, known)
+        yield from _fixed_faults(row, operation)
+    yield from _running_faults(problem)
+    yield from _cycle_faults(problem, known)
+
+
+def _alternative_faults(row: str, operation: Operation, units: set[str]) -> Iterator[Fault]:
+    if not operation.alternatives:
+        yield Fault(row, "has no unit that can do it", "Give its work centre a unit")
+    named = Counter(alternative.unit for alternative in operation.alternatives)
+    for name, times in named.items():
+        if times > 1:
+            yield Fault(row, f"names unit {name} {times} times", "Keep the shorter one")
+    for alternative in operation.alternatives:
+        if alternative.unit not in units:
+            yield Fault(row, f"names no unit {alternative.unit}", "Add the unit or drop it here")
+        if alternative.minutes < 1:
+            what = f"takes {alternative.minutes} minutes on {alternative.unit}"
+            yield Fault(row, what, "Round up to at least 1")
+
+
+def _link_faults(row: str, operation: Operation, known: dict[str, Operation]) -> Iterator[Fault]:
+    for link in operation.predecessors:
+        if link.operation not in known:
+            what = f"waits for {link.operation}, which is not planned"
+            yield Fault(row, what, "Drop the link when it is complete, or add the operation")
+        if link.lag < 0:
+            yield Fault(row, f"has the lag {link.lag} after {link.operation}", "Give 0 or more")
+    if operation.frozen and not (operation.published or operation.lock or operation.started):
+        yield Fault(row, "is frozen but has no published place", "Free it or publish it first")
+    if operation.frozen and not operation.started:
+        for link in operation.predecessors:
+            before = known.get(link.operation)
+            if before and not (before.frozen or before.started or before.lock):
+                what = f"is frozen but waits for {before.id}, which is free"
+                yield Fault(row, what, "Freeze that too, or free this one")
+
+
+def _fixed_faults(row: str, operation: Operation) -> Iterator[Fault]:
+    units = {alternative.unit for alternative in operation.alternatives}
+    fixed = operation.fixed_unit
+    if fixed is not None and fixed not in units:
+        what = f"is held on {fixed}, which cannot do it"
+        yield Fault(row, what, f"Move it to one of {', '.join(sorted(units)) or 'none'}")
+    if operation.started and operation.lock:
+        yield Fault(row, "is started and locked", "Drop the lock: it runs already")
+    if operation.started and operation.started.since > 0:
+        what = f"is started at minute {operation.started.since}, in the future"
+        yield Fault(row, what, "Give 0 or a minute in the past")
+    if operation.lock and operation.lock.start < 0:
+        what = f"is locked at minute {operation.lock.start}, in the past"
+        yield Fault(row, what, "Move the lock to now or later, or take it off")
+
+
+def _running_faults(problem: Problem) -> Iterator[Fault]:
+    running: dict[str, str] = {}
+    for operation in problem.operations:
+        if not operation.started:
+            continue
+        other = running.setdefault(operation.started.unit, operation.id)
+        if other != operation.id:
+            what = f"runs on {operation.started.unit} together with {other}"
+            yield Fault(f"operations {operation.id}", what, "Hold or complete one of the two")
+
+
+def _cycle_faults(problem: Problem, known: dict[str, Operation]) -> Iterator[Fault]:
+    waits = {
+        operation.id: {link.operation for link in operation.predecessors if link.operation in known}
+        for operation in problem.operations
+    }
+    followers: dict[str, list[str]] = {key: [] for key in waits}
+    for key, before in waits.items():
+        for one in before:
+            followers[one].append(key)
+    free = [key for key, before in waits.items() if not before]
+    done = 0
+    left = {key: len(before) for key, before in waits.items()}
+    while free:
+        done += 1
+        for key in followers[free.pop()]:
+            left[key] -= 1
+            if not left[key]:
+                free.append(key)
+    if done < len(waits):
+        names = sorted(key for key, count in left.items() if count)
+        what = f"wait for one another in a circle ({len(names)} operations)"
+        yield Fault(f"operations {', '.join(names[:5])}", what, "Take one of the links away")

@@ -1,0 +1,95 @@
+"""Working minutes of a unit: its calendar without its stops, counted from minute 0.
+
+Working minute number `w` is the w-th minute in which the unit can work. On this axis pauses
+do not exist: a run of m minutes is the interval [w, w + m).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+
+from planner.problem import Problem, Unit, Window
+
+
+def subtract(windows: Iterable[Window], holes: Iterable[Window]) -> list[Window]:
+    """What is left of sorted windows when the holes are taken out of them."""
+    left = list(windows)
+    for hole in holes:
+        cut: list[Window] = []
+        for window in left:
+            if hole.end <= window.start or window.end <= hole.start:
+                cut.append(window)
+                continue
+            if window.start < hole.start:
+                cut.append(Window(window.start, hole.start))
+            if hole.end < window.end:
+                cut.append(Window(hole.end, window.end))
+        left = cut
+    return left
+
+
+class WorkTime:
+    """Maps minutes to working minutes and back in O(log windows).
+
+    The last window never ends: beyond the horizon the unit counts as open.
+    """
+
+    FOREVER = 1 << 40  # minutes; two million years, far from overflow
+
+    def __init__(self, windows: Iterable[Window], horizon: int) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._before: list[int] = []  # working minutes before each window
+        total = 0
+        for window in [*windows, Window(horizon, self.FOREVER)]:
+            if self._ends and self._ends[-1] == window.start:
+                self._ends[-1] = window.end
+            else:
+                self._starts.append(window.start)
+                self._ends.append(window.end)
+                self._before.append(total)
+            total += window.end - window.start
+
+    @classmethod
+    def of(cls, problem: Problem, unit: Unit) -> WorkTime:
+        """The working time of one unit of the problem."""
+        calendar = problem.calendar_by_id[unit.calendar]
+        return cls(subtract(calendar.windows, unit.stops), problem.horizon)
+
+    def work(self, minute: int) -> int:
+        """Working minutes before `minute`; the number of the first one at or after it."""
+        i = bisect_right(self._starts, minute) - 1
+        if i < 0:
+            return 0
+        return self._before[i] + min(minute, self._ends[i]) - self._starts[i]
+
+    def at(self, number: int) -> int:
+        """The minute in which working minute `number` (>= 0) begins."""
+        i = bisect_right(self._before, number) - 1
+        return self._starts[i] + number - self._before[i]
+
+    def after(self, number: int) -> int:
+        """The minute at which `number` (>= 1) working minutes are done."""
+        return self.at(number - 1) + 1
+
+    def room(self, number: int) -> int:
+        """Working minutes from `number` on until the unit closes."""
+        i = bisect_right(self._before, number) - 1
+        return self._before[i] + self._ends[i] - self._starts[i] - number
+
+    def pieces(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The open stretches (start, end), in minutes, of working minutes [first, last)."""
+        while first < last:
+            upto = min(last, first + self.room(first))
+            start = self.at(first)
+            yield start, start + upto - first
+            first = upto
+
+    def windows_until(self, minute: int) -> list[tuple[int, int]]:
+        """The open stretches before `minute`."""
+        return [
+            (start, min(end, minute))
+            for start, end in zip(self._starts, self._ends, strict=True)
+            if start < minute
+        ]

@@ -1,0 +1,142 @@
+"""Small random plants: calendars with breaks, stops, set-ups, people, releases, work under way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import strategies as st
+
+from planner.problem import (
+    Alternative,
+    Calendar,
+    Crew,
+    Link,
+    Operation,
+    Order,
+    Problem,
+    Published,
+    Release,
+    Setup,
+    Started,
+    Unit,
+    Window,
+    WorkCenter,
+)
+
+HORIZON = 200
+ORIGIN = datetime(2026, 11, 2, 6, tzinfo=UTC)
+FAMILIES = (None, "40", "65", "80")
+SKILLS = (None, "MACHINING", "TESTING", "PACKING")
+
+
+@st.composite
+def windows(draw: st.DrawFn, most: int = 4) -> tuple[Window, ...]:
+    marks = draw(st.lists(st.integers(0, HORIZON), unique=True, max_size=2 * most))
+    marks = sorted(marks)[: len(marks) // 2 * 2]
+    return tuple(Window(a, b) for a, b in zip(marks[::2], marks[1::2], strict=True))
+
+
+@st.composite
+def units(draw: st.DrawFn) -> tuple[Unit, ...]:
+    count = draw(st.integers(1, 4))
+    return tuple(
+        Unit(
+            f"U{i}",
+            draw(st.sampled_from(("MC", "AS"))),
+            draw(st.sampled_from(("day", "night", "never"))),
+            draw(st.sampled_from(FAMILIES)),
+            draw(windows(most=1)),
+        )
+        for i in range(count)
+    )
+
+
+@st.composite
+def crews(draw: st.DrawFn) -> tuple[Crew, ...]:
+    able = st.lists(st.sampled_from(SKILLS[1:]), min_size=1, max_size=2, unique=True)
+    return tuple(
+        Crew(f"C{i}", tuple(draw(able)), draw(windows(most=2)), draw(st.integers(1, 2)))
+        for i in range(draw(st.integers(0, 4)))
+    )
+
+
+@st.composite
+def operations(draw: st.DrawFn, order: str, plant: tuple[Unit, ...]) -> tuple[Operation, ...]:
+    """A route of a few steps; re-entrant ones come by themselves."""
+    family = draw(st.sampled_from(FAMILIES))
+    made: list[Operation] = []
+    for step in range(draw(st.integers(1, 4))):
+        able = draw(st.lists(st.sampled_from(plant), min_size=1, unique=True))
+        before = (Link(made[-1].id, draw(st.integers(0, 5))),) if made else ()
+        release = Release(draw(st.integers(0, HORIZON + 20)), "material", "SEAL")
+        made.append(
+            Operation(
+                f"{order}-{step}",
+                order,
+                tuple(Alternative(u.id, draw(st.integers(1, 25))) for u in able),
+                before,
+                family,
+                draw(st.sampled_from(SKILLS)),
+                draw(st.booleans()),
+                draw(st.sampled_from(((), (release,)))),
+                published=draw(st.none() | st.builds(Published, st.just(able[0].id), st.integers(-5, 100))),
+            )
+        )
+    return tuple(made)
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> Problem:
+    plant = draw(units())
+    orders = tuple(
+        Order(f"O{i}", draw(st.integers(-50, HORIZON)), draw(st.integers(1, 5)))
+        for i in range(draw(st.integers(0, 4)))
+    )
+    rows = [o for order in orders for o in draw(operations(order.id, plant))]
+    return Problem(
+        ORIGIN,
+        HORIZON,
+        (
+            Calendar("day", draw(windows())),
+            Calendar("night", draw(windows())),
+            Calendar("never", ()),
+        ),
+        (
+            WorkCenter("MC", (Setup("40", 6), Setup("65", 3, "40"), Setup("80", 2, "65"))),
+            WorkCenter("AS"),
+        ),
+        plant,
+        draw(crews()),
+        orders,
+        tuple(_under_way(draw, rows)),
+    )
+
+
+def _under_way(draw: st.DrawFn, rows: list[Operation]) -> list[Operation]:
+    """Start some first steps, at most one a unit; freeze some whose predecessors are held."""
+    from dataclasses import replace
+
+    busy: set[str] = set()
+    held: set[str] = set()
+    taken: set[tuple[str, int]] = set()
+    made: list[Operation] = []
+    for row in rows:
+        operation = row
+        unit = row.alternatives[0].unit
+        if not row.predecessors and unit not in busy and draw(st.booleans()):
+            operation = replace(row, started=Started(unit, draw(st.integers(-9, 0))))
+            busy.add(unit)
+        elif row.published and all(link.operation in held for link in row.predecessors):
+            place = (row.published.unit, row.published.start)
+            later = all(
+                made_row.published is None or row.published.start > made_row.published.start
+                for made_row in made
+                if made_row.order == row.order
+            )
+            if place not in taken and later and draw(st.booleans()):
+                operation = replace(row, frozen=True)
+                taken.add(place)
+        if operation.started or operation.frozen:
+            held.add(row.id)
+        made.append(operation)
+    return made
