@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "mes_0004"
-down_revision = "mes_0001"
+down_revision = "mes_0003"
 
 EDGE = """
 create table mes.edge_cursor (
@@ -75,7 +75,7 @@ create table mes.edge_link (
 
 PERFORMANCE = """
 create table mes.equipment_state (
-    id          bigint generated always as identity primary key,
+    id          uuid primary key,
     site        text not null,
     scope       text not null,
     equipment   text not null,
@@ -95,6 +95,14 @@ create table mes.equipment_state (
 create unique index equipment_state_present on mes.equipment_state (equipment) where ended_at is null;
 create index equipment_state_by_end on mes.equipment_state (equipment, ended_at);
 comment on table mes.equipment_state is 'Contiguous per unit: each interval begins where the last ended.';
+
+create table mes.equipment_fault (
+    equipment  text primary key,
+    site       text not null,
+    reason     text not null,
+    since      timestamptz not null
+);
+comment on table mes.equipment_fault is 'The reason that the machine itself gives, until it takes it back.';
 
 create table mes.machine_count (
     id          bigint generated always as identity primary key,
@@ -205,6 +213,15 @@ begin
 end $$;
 create constraint trigger cost_line_balances after insert on mes.cost_line
     deferrable initially deferred for each row execute function mes.cost_entry_balances();
+
+create table mes.cost_waiting (
+    event_id  uuid primary key references mes.event (event_id),
+    site      text not null,
+    error     text not null,
+    attempts  int not null default 1,
+    tried_at  timestamptz not null default now()
+);
+comment on table mes.cost_waiting is 'Events that could not be costed, such as for a missing price; tried again.';
 
 create table mes.cost_account (
     account    text not null,
