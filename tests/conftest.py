@@ -1,3 +1,3 @@
 """Fixtures for every tier: the parts that tests meet are the real ones."""
 
-pytest_plugins = ["tests.fixtures.postgres"]
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.web"]

@@ -201,7 +201,7 @@ async def run_command(
     key = idempotency_key(request)
     now = utc_now()
     at = business_time(getattr(body, "device_time", None), now)
-    caller = await _as_person(plant.db, caller, at)
+    caller = await _as_person(plant.db, caller, at, by_device=at != now)
     cause = Cause(actor=caller.actor, at=at, terminal=caller.terminal, key=key)
 
     async def carry_out(tx: Tx) -> Any:
@@ -242,11 +242,11 @@ def business_time(device_time: datetime | None, now: datetime) -> datetime:
     return device_time
 
 
-async def _as_person(db: Database, caller: Caller, at: datetime) -> Caller:
+async def _as_person(db: Database, caller: Caller, at: datetime, *, by_device: bool) -> Caller:
     if caller.terminal is None:
         return caller
     async with db.read() as tx:
-        person = await service.person_at(tx, caller.terminal, caller.session, at)
+        person = await service.person_at(tx, caller.terminal, caller.session, at, by_device=by_device)
     return replace(caller, person=person)
 
 

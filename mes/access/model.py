@@ -23,6 +23,9 @@ TAKEOVER_IDLE = timedelta(seconds=60)
 DEVICE_TIME_WINDOW = timedelta(days=7)
 """How far in the past a device's time is believed: reports made offline arrive this late."""
 
+DEVICE_CLOCK_SLACK = timedelta(minutes=2)
+"""How far a device's clock may be off when it says who was signed on."""
+
 
 class Role(StrEnum):
     """The job a person has in the plant; an account may have several."""

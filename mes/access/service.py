@@ -1,7 +1,7 @@
 """Signing in and on: accounts, sessions, one-time links, tokens, badges and terminals."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mes.access import store
 from mes.access.events import (
@@ -14,6 +14,7 @@ from mes.access.events import (
     SignInFailed,
 )
 from mes.access.model import (
+    DEVICE_CLOCK_SLACK,
     LINK_LIFETIME,
     PASSWORD_ATTEMPTS,
     PASSWORD_LOCKOUT,
@@ -414,14 +415,18 @@ async def _scope_of(tx: Tx, terminal: str) -> str:
     return "" if place is None else place.scope
 
 
-async def person_at(tx: Tx, terminal: str, session: str, at: datetime) -> PersonId:
+async def person_at(tx: Tx, terminal: str, session: str, at: datetime, *, by_device: bool) -> PersonId:
     """Return who was signed on at a terminal by this session at the moment `at`.
+
+    Args:
+        by_device: Whether `at` was read from the device's clock, which may be a little off.
 
     Raises:
         TerminalTakenOver: Another session has the terminal.
         NobodySignedOn: Nobody was.
     """
-    then = await store.sign_on_at(tx, terminal, session, at)
+    slack = DEVICE_CLOCK_SLACK if by_device else timedelta()
+    then = await store.sign_on_at(tx, terminal, session, at, slack)
     if then is not None:
         return then.person
     if await store.open_sign_on(tx, terminal, at - SIGN_ON_LIFETIME) is not None:

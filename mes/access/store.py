@@ -1,7 +1,7 @@
 """SQL of accounts, sessions, badges, terminals and sign-ons."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from mes.access.model import Account, Attempts, Badge, Grant, OpenSession, Role, SignOn, Terminal
@@ -383,10 +383,11 @@ async def open_sign_ons(tx: Tx) -> list[SignOn]:
     )
 
 
-async def sign_on_at(tx: Tx, terminal: str, session: str, at: datetime) -> SignOn | None:
+async def sign_on_at(tx: Tx, terminal: str, session: str, at: datetime, slack: timedelta) -> SignOn | None:
     """Return who was signed on at a terminal by this session at the moment `at`.
 
-    The device's clock may be two minutes off against ours.
+    Args:
+        slack: How far the device's clock may be off against ours.
     """
     return await tx.fetch_one(
         SignOn,
@@ -394,12 +395,12 @@ async def sign_on_at(tx: Tx, terminal: str, session: str, at: datetime) -> SignO
         select terminal, person, account, session, simulated, since, last_used_at, ended_at
         from mes.sign_on
         where terminal = %(terminal)s and session = %(session)s
-          and since <= %(at)s::timestamptz + interval '2 minutes'
-          and coalesce(ended_at, 'infinity') >= %(at)s::timestamptz - interval '2 minutes'
+          and since <= %(at)s::timestamptz + %(slack)s
+          and coalesce(ended_at, 'infinity') >= %(at)s::timestamptz - %(slack)s
         order by (since <= %(at)s and coalesce(ended_at, 'infinity') >= %(at)s) desc, since desc
         limit 1
         """,
-        {"terminal": terminal, "session": session, "at": at},
+        {"terminal": terminal, "session": session, "at": at, "slack": slack},
     )
 
 

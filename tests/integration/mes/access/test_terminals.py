@@ -1,0 +1,258 @@
+"""Badge and PIN at a terminal: the right person is written into every booking."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from mes.access import service
+from mes.access.api import router as access_router
+from mes.access.guard import CommandBody, Plant, require, run_command
+from mes.access.model import PIN_ATTEMPTS, Caller, Permission, PinNotValid, Role
+from mes.app import build_app
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Database, Tx
+from mes.kernel.ids import PersonId
+from tests.fixtures.postgres import cause
+from tests.fixtures.web import Web, anybody, demo_settings, key
+
+PIN = "4711"
+echo = APIRouter(prefix="/api/v1")
+
+
+@echo.post("/echo/{thing}")
+async def say_who(
+    request: Request,
+    thing: str,
+    body: CommandBody,
+    caller: Annotated[Caller, require(Permission.WORK_REPORT)],
+) -> JSONResponse:
+    """Answer with the cause that a handler is given."""
+
+    async def handler(tx: Tx) -> dict[str, object]:
+        return {"actor": tx.cause.actor, "at": tx.now, "terminal": tx.cause.terminal, "nonce": uuid4()}
+
+    return await run_command(request, caller, "test.echo", body, handler)
+
+
+@pytest.fixture
+def web_routers() -> list[APIRouter]:
+    return [access_router, echo]
+
+
+@pytest.fixture
+async def plant(web: Web) -> Web:
+    """Two terminals, two people with badges and the same PIN."""
+    hashed = await service.hash_pin(PIN)
+    async with web.db.transaction(cause()) as tx:
+        await service.put_terminal(tx, "CNC-1", "MACH/MC/CNC-1")
+        await service.put_terminal(tx, "ASM-1", "ASSY/AS1/ASM-1")
+        for person in ("E-1001", "E-1002"):
+            await service.issue_badge(tx, PersonId(person), f"EMP:{person}", hashed)
+        await service.issue_badge(tx, PersonId("E-1003"), "EMP:E-1003")
+    return web
+
+
+async def sign_on(
+    browser: httpx.AsyncClient, person: str = "E-1001", pin: str = PIN, terminal: str = "CNC-1"
+) -> httpx.Response:
+    return await browser.post(
+        f"/api/v1/terminals/{terminal}/sign-on", json={"badge": f"EMP:{person}", "pin": pin}
+    )
+
+
+async def act(browser: httpx.AsyncClient, **body: str) -> httpx.Response:
+    return await browser.post("/api/v1/echo/1", json=body, headers={"X-Terminal": "CNC-1", **key()})
+
+
+async def test_badge_and_pin_sign_a_person_on(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    reply = await sign_on(browser)
+    assert reply.json() == {
+        "terminal": "CNC-1",
+        "person": {"id": "E-1001", "name": "Name of E-1001", "skills": ["MACHINING"]},
+    }
+    assert (await act(browser)).json()["actor"] == "person:E-1001"
+
+
+@pytest.mark.parametrize(("badge", "pin"), [("EMP:E-1001", "0000"), ("EMP:E-9999", PIN), ("EMP:E-1003", PIN)])
+async def test_wrong_pin_unknown_badge_and_no_pin_are_told_the_same(plant: Web, badge: str, pin: str) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    reply = await browser.post("/api/v1/terminals/CNC-1/sign-on", json={"badge": badge, "pin": pin})
+    assert (reply.status_code, reply.json()["error"]) == (401, "BadgeRefused")
+
+
+async def test_five_wrong_pins_lock_the_badge_at_that_terminal(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    for _ in range(PIN_ATTEMPTS):
+        await sign_on(browser, pin="0000")
+    locked = await sign_on(browser)
+    assert (locked.status_code, locked.json()["error"]) == (429, "PinLocked")
+    assert (await sign_on(browser, terminal="ASM-1")).status_code == 200
+
+
+async def test_a_lock_ends_by_itself(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    for _ in range(PIN_ATTEMPTS):
+        await sign_on(browser, pin="0000")
+    async with plant.db.transaction(cause()) as tx:
+        await tx.execute("update mes.pin_attempt set locked_until = now() - interval '1 s'")
+    assert (await sign_on(browser, pin="0000")).json()["error"] == "BadgeRefused"
+    assert (await sign_on(browser)).status_code == 200
+
+
+async def test_the_next_person_replaces_the_one_before(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    await sign_on(browser)
+    await sign_on(browser, "E-1002")
+    assert (await act(browser)).json()["actor"] == "person:E-1002"
+
+
+async def test_nothing_is_booked_where_nobody_is_signed_on(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    reply = await act(browser)
+    assert (reply.status_code, reply.json()["error"]) == (409, "NobodySignedOn")
+    await sign_on(browser)
+    await browser.post("/api/v1/terminals/CNC-1/sign-off")
+    assert (await act(browser)).json()["error"] == "NobodySignedOn"
+
+
+async def test_a_device_whose_clock_is_a_little_off_still_books_as_its_person(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    before = utc_now() - timedelta(minutes=1)
+    await sign_on(browser)
+    reply = await act(browser, device_time=before.isoformat())
+    assert reply.json()["actor"] == "person:E-1001"
+    ahead = utc_now() + timedelta(hours=1)
+    assert (await act(browser, device_time=ahead.isoformat())).json()["actor"] == "person:E-1001"
+
+
+async def test_another_browser_cannot_book_as_the_person_at_the_terminal(plant: Web) -> None:
+    mine, other = await plant.browser(Role.OPERATOR), await plant.browser(Role.OPERATOR)
+    await sign_on(mine)
+    reply = await act(other)
+    assert (reply.status_code, reply.json()["error"]) == (409, "TerminalTakenOver")
+
+
+async def test_a_report_made_offline_belongs_to_who_was_there_then(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    await sign_on(browser)
+    async with plant.db.transaction(cause()) as tx:
+        await tx.execute("update mes.sign_on set since = since - interval '3 hours'")
+    await browser.post("/api/v1/terminals/CNC-1/sign-off")
+    await sign_on(browser, "E-1002")
+    then = utc_now() - timedelta(hours=2)
+    reply = (await act(browser, device_time=then.isoformat())).json()
+    assert reply["actor"] == "person:E-1001"
+    assert reply["at"] == then.isoformat().replace("+00:00", "Z")
+    assert (await act(browser)).json()["actor"] == "person:E-1002"
+
+
+async def test_a_command_needs_a_key_that_is_a_uuid(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    missing = await browser.post("/api/v1/echo/1", json={})
+    wrong = await browser.post("/api/v1/echo/1", json={}, headers={"Idempotency-Key": "7"})
+    assert (missing.status_code, missing.json()["error"]) == (400, "IdempotencyKeyMissing")
+    assert (wrong.status_code, wrong.json()["error"]) == (400, "IdempotencyKeyNotValid")
+
+
+async def test_a_retry_gets_the_same_answer(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    headers = key()
+    first = await browser.post("/api/v1/echo/1", json={}, headers=headers)
+    again = await browser.post("/api/v1/echo/1", json={}, headers=headers)
+    assert first.json() == again.json()
+    assert "idempotent-replayed" not in first.headers
+    assert again.headers["idempotent-replayed"] == "true"
+
+
+async def test_one_key_serves_one_address(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    headers = key()
+    await browser.post("/api/v1/echo/1", json={}, headers=headers)
+    other = await browser.post("/api/v1/echo/2", json={}, headers=headers)
+    assert (other.status_code, other.json()["error"]) == (409, "IdempotencyKeyReused")
+
+
+async def test_sitting_down_needs_no_pin_in_the_demo_on_loopback(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    reply = await browser.post("/api/v1/terminals/CNC-1/sit-down", json={"person": "E-1001"})
+    assert reply.status_code == 200
+    assert (await act(browser)).json()["actor"] == "person:E-1001"
+
+
+async def test_sitting_down_exists_nowhere_else(plant: Web, tmp_path: Path) -> None:
+    browser = await plant.browser(Role.ADMINISTRATOR)
+    far = plant.visitor("192.168.1.20")
+    far.cookies.update(browser.cookies)
+    reply = await far.post("/api/v1/terminals/CNC-1/sit-down", json={"person": "E-1001"})
+    assert (reply.status_code, reply.json()["error"]) == (404, "DemoOnly")
+    settings = demo_settings(tmp_path, "production")
+    real = Web(build_app(Plant(plant.db, settings, anybody), [access_router]), plant.db)
+    near = real.visitor()
+    near.cookies.update(browser.cookies)
+    reply = await near.post("/api/v1/terminals/CNC-1/sit-down", json={"person": "E-1001"})
+    await near.aclose()
+    assert (reply.status_code, reply.json()["error"]) == (404, "DemoOnly")
+
+
+async def test_the_simulator_keeps_away_for_a_minute_after_a_person(plant: Web) -> None:
+    person, simulator = await plant.browser(Role.OPERATOR), await plant.program("plant")
+    sit = "/api/v1/terminals/CNC-1/sit-down"
+    assert (await simulator.post(sit, json={"person": "E-1002"})).status_code == 200
+    assert (await person.post(sit, json={"person": "E-1001"})).status_code == 200
+    refused = await simulator.post(sit, json={"person": "E-1002"})
+    assert (refused.status_code, refused.json()["error"]) == (409, "TerminalTakenOver")
+    async with plant.db.transaction(cause()) as tx:
+        await tx.execute("update mes.sign_on set last_used_at = now() - interval '61 s'")
+    assert (await simulator.post(sit, json={"person": "E-1002"})).status_code == 200
+    assert (await act(person)).json()["error"] == "TerminalTakenOver"
+
+
+async def test_looking_at_a_terminal_counts_as_use(plant: Web) -> None:
+    person, simulator = await plant.browser(Role.OPERATOR), await plant.program("plant")
+    sit = "/api/v1/terminals/CNC-1/sit-down"
+    await person.post(sit, json={"person": "E-1001"})
+    async with plant.db.transaction(cause()) as tx:
+        await tx.execute("update mes.sign_on set last_used_at = now() - interval '61 s'")
+    await person.post("/api/v1/terminals/CNC-1/in-use")
+    refused = await simulator.post(sit, json={"person": "E-1002"})
+    assert refused.json()["error"] == "TerminalTakenOver"
+
+
+async def test_the_list_of_terminals_says_who_is_there(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    await sign_on(browser)
+    listed = {row["terminal"]: row["sign_on"] for row in (await browser.get("/api/v1/terminals")).json()}
+    assert listed["ASM-1"] is None
+    assert (listed["CNC-1"]["person"], listed["CNC-1"]["mine"]) == ("E-1001", True)
+    assert listed["CNC-1"]["simulated"] is False
+
+
+async def test_an_account_of_another_area_may_not_use_the_terminal(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR, scope="ASSY")
+    assert (await sign_on(browser)).json()["error"] == "NotPermitted"
+    assert (await sign_on(browser, terminal="ASM-1")).status_code == 200
+
+
+async def test_an_unknown_terminal_is_refused(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    assert (await sign_on(browser, terminal="CNC-99")).json()["error"] == "TerminalUnknown"
+
+
+async def test_a_pin_is_four_to_eight_digits() -> None:
+    for wrong in ("123", "123456789", "12a4", "１２３４"):
+        with pytest.raises(PinNotValid):
+            await service.hash_pin(wrong)
+
+
+async def test_a_withdrawn_badge_signs_nobody_on(plant: Web, db: Database) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    async with db.transaction(cause()) as tx:
+        await service.withdraw_badge(tx, PersonId("E-1001"))
+    assert (await sign_on(browser)).json()["error"] == "BadgeRefused"
