@@ -227,7 +227,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping_:
+class NameMapping:
     """One name of the plant and the ERP's for it."""
 
     kind: str
@@ -286,7 +286,7 @@ class ErpAdapter(Protocol):
         """Return the periods of the books, by start."""
         ...
 
-    async def mapping_schema(self) -> Sequence[Mapping_]:
+    async def mapping_schema(self) -> Sequence[NameMapping]:
         """Return how accounts and units of the plant are named in this ERP."""
         ...
 

@@ -51,11 +51,11 @@ UNIT_NAMES = {"pc": "Unit", "kg": "Kilogram"}
 
 def activate(config_file: str, database: str) -> None:
     """Create the tables of all modules in one go."""
-    from trytond import __series__, backend, config  # noqa: PLC0415
+    from trytond import __series__, backend, config
 
     config.update_etc(config_file)
-    from trytond.pool import Pool  # noqa: PLC0415
-    from trytond.transaction import Transaction, TransactionError  # noqa: PLC0415
+    from trytond.pool import Pool
+    from trytond.transaction import Transaction, TransactionError
 
     base = backend.Database(database)
     base.connect()
@@ -82,7 +82,7 @@ class Recipe:
     """The steps, in the order in which the ERP's own rules allow them."""
 
     def __init__(self, config_file: str, database: str, plant: dict[str, Any]) -> None:
-        from proteus import Model, Wizard, config  # noqa: PLC0415
+        from proteus import Model, Wizard, config
 
         self.config = config.set_trytond(database, user="admin", config_file=config_file)
         self.config.skip_warning = True
