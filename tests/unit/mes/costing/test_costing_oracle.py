@@ -133,14 +133,19 @@ def worked_order(before_work: Callable[[], list[Lines]] = issues, *parts: int) -
         *receipts,
         *in_order,
         closing(in_order),
-        std.settle_pool(Account.MACHINE_POOL, Decimal(pools["machine"]), Decimal(660), "CNY"),
         std.settle_pool(
-            Account.VARIABLE_OVERHEAD_POOL, Decimal(pools["variable_overhead"]), Decimal(110), "CNY"
+            Account.MACHINE_POOL, Decimal(pools["machine"]), absorbed(Account.MACHINE_ABSORBED), "CNY"
+        ),
+        std.settle_pool(
+            Account.VARIABLE_OVERHEAD_POOL,
+            Decimal(pools["variable_overhead"]),
+            absorbed(Account.VARIABLE_OVERHEAD_ABSORBED),
+            "CNY",
         ),
         std.settle_fixed_pool(
             Decimal(pools["fixed_overhead"]),
             Decimal(pools["fixed_overhead_budget"]),
-            Decimal(330),
+            absorbed(Account.FIXED_OVERHEAD_ABSORBED),
             "CNY",
         ),
         std.ship(PUMP, Quantity(Decimal(90), "pc"), COST),
@@ -207,7 +212,6 @@ def test_an_entry_and_its_reversal_leave_nothing() -> None:
 
 def test_actual_costing_posts_the_amount_and_not_a_rounded_unit_cost() -> None:
     expect = ORACLE["more"][2]["expect"]
-    overheads = ("machine", "variable_overhead", "fixed_overhead")
     inputs = [
         Layer(Decimal(ACTUAL["A_kg"]), bought(ACTUAL["A_bought"], "kg")[1]),
         Layer(Decimal(ACTUAL["B_pc"]), bought(ACTUAL["B_bought"], "pc")[1]),
