@@ -56,6 +56,10 @@ class Material:
     family: str | None
     erp_ref: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", MaterialKind(self.kind))
+        object.__setattr__(self, "tracking", MaterialTracking(self.tracking))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkMasterComponent:

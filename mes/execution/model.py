@@ -76,6 +76,10 @@ class Report:
     at: datetime
     reverses: UUID | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "serials", tuple(self.serials))
+        object.__setattr__(self, "scrap_serials", tuple(self.scrap_serials))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaterialActual:

@@ -48,6 +48,9 @@ class Lot:
     supplier: str
     purchase: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", LotStatus(self.status))
+
     def check_usable(self, work_order: WorkOrderNumber, quantity: Decimal, at: datetime) -> None:
         """Refuse unless `quantity` of this lot may go into `work_order` at `at`.
 

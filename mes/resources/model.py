@@ -54,6 +54,9 @@ class Equipment:
     assigns_serial: bool = False
     position: int = 0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "level", EquipmentLevel(self.level))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EquipmentStatus:
@@ -134,6 +137,18 @@ class Person:
     active: bool
     skills: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "skills", tuple(self.skills))
+
+
+@dataclass(frozen=True, slots=True)
+class PersonCard:
+    """What a terminal shows of a person."""
+
+    id: PersonId
+    name: str
+    skills: tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonAvailability:
@@ -141,8 +156,36 @@ class PersonAvailability:
 
     person: PersonId
     skills: tuple[str, ...]
-    present: bool
     windows: tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RosterEntry:
+    """A person of the site, whether at work, and the shift of the crew."""
+
+    id: PersonId
+    name: str
+    crew: str | None
+    skills: tuple[str, ...]
+    clocked_in: bool
+    on_shift: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShiftNow:
+    """The shift that runs: its name and its ends; None between shifts."""
+
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roster:
+    """Who works in the shift that runs, and who is there."""
+
+    shift: ShiftNow | None
+    people: tuple[RosterEntry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +195,9 @@ class Reason:
     kind: ReasonKind
     code: str
     loss: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", ReasonKind(self.kind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

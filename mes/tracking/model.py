@@ -48,6 +48,9 @@ class SerialUnit:
     status: SerialStatus
     last_operation: int
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", SerialStatus(self.status))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenealogyEdge:

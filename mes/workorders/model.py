@@ -157,6 +157,11 @@ class WorkOrder:
     started_at: datetime | None
     completed_at: datetime | None
     closed_at: datetime | None
+    promised_at: datetime | None
+    simulated: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", WorkOrderStatus(self.status))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +212,10 @@ class JobOrder:
     completed_at: datetime | None
     due_at: datetime
     priority: int
+    simulated: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "status", JobOrderStatus(self.status))
 
     @property
     def done(self) -> Decimal:

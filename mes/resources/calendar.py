@@ -1,0 +1,87 @@
+"""Calendars on the clock: shifts and breaks in the site's time zone become stretches in UTC."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from mes.resources.model import Calendar, Shift, ShiftNow, Window
+
+
+def windows(
+    calendar: Calendar, timezone: ZoneInfo, starts_at: datetime, ends_at: datetime
+) -> tuple[Window, ...]:
+    """Return the work and break stretches of a calendar between two moments, in order.
+
+    Stretches are clipped to the asked span. A shift lasts its minutes on the clock even on the
+    night the clocks change: people work the hours they are paid for.
+
+    Args:
+        starts_at: Aware; start of the span.
+        ends_at: Aware; end of the span, not included.
+    """
+    found = [
+        clipped
+        for window in _unclipped(calendar, timezone, starts_at, ends_at)
+        if (clipped := _clip(window, starts_at, ends_at)) is not None
+    ]
+    return tuple(sorted(found, key=lambda window: window.starts_at))
+
+
+def only_shift(calendar: Calendar, name: str) -> Calendar:
+    """Return the calendar of the crew that works the shift `name`."""
+    shifts = tuple(shift for shift in calendar.shifts if shift.name == name)
+    return Calendar(code=f"{calendar.code}/{name}", shifts=shifts, breaks=calendar.breaks)
+
+
+def shift_at(calendar: Calendar, timezone: ZoneInfo, at: datetime) -> ShiftNow | None:
+    """Return the shift that runs at `at`, or None between shifts."""
+    for shift in calendar.shifts:
+        for day in _days(shift, timezone, at, at):
+            begin = _moment(day, shift.starts, timezone)
+            end = begin + timedelta(minutes=shift.minutes)
+            if begin <= at < end:
+                return ShiftNow(name=shift.name, starts_at=begin, ends_at=end)
+    return None
+
+
+def _unclipped(
+    calendar: Calendar, timezone: ZoneInfo, starts_at: datetime, ends_at: datetime
+) -> Iterator[Window]:
+    for shift in calendar.shifts:
+        for day in _days(shift, timezone, starts_at, ends_at):
+            yield from _parts(calendar, shift, _moment(day, shift.starts, timezone))
+
+
+def _days(shift: Shift, timezone: ZoneInfo, starts_at: datetime, ends_at: datetime) -> Iterator[date]:
+    day = (starts_at - timedelta(minutes=shift.minutes)).astimezone(timezone).date()
+    last = ends_at.astimezone(timezone).date()
+    while day <= last:
+        if day.isoweekday() in shift.days:
+            yield day
+        day += timedelta(days=1)
+
+
+def _moment(day: date, local: time, timezone: ZoneInfo) -> datetime:
+    return datetime.combine(day, local, timezone).astimezone(UTC)
+
+
+def _parts(calendar: Calendar, shift: Shift, begin: datetime) -> Iterator[Window]:
+    end = begin + timedelta(minutes=shift.minutes)
+    at = begin
+    for pause in sorted(calendar.breaks, key=lambda pause: pause.after_minutes):
+        pause_at = begin + timedelta(minutes=pause.after_minutes)
+        pause_end = min(pause_at + timedelta(minutes=pause.minutes), end)
+        if pause_at >= end:
+            break
+        yield Window(starts_at=at, ends_at=pause_at, kind="work", shift=shift.name)
+        yield Window(starts_at=pause_at, ends_at=pause_end, kind="break", shift=shift.name)
+        at = pause_end
+    yield Window(starts_at=at, ends_at=end, kind="work", shift=shift.name)
+
+
+def _clip(window: Window, starts_at: datetime, ends_at: datetime) -> Window | None:
+    begin = max(window.starts_at, starts_at)
+    end = min(window.ends_at, ends_at)
+    if begin >= end:
+        return None
+    return Window(starts_at=begin, ends_at=end, kind=window.kind, shift=window.shift)

@@ -1,0 +1,374 @@
+"""Define the plant, clock people in and out, say who and what can work when."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from mes.access import service as access
+from mes.kernel.db import Tx
+from mes.kernel.ids import EquipmentId, PersonId, uuid7
+from mes.kernel.outbox import append
+from mes.kernel.quantity import Money
+from mes.resources import calendar, store
+from mes.resources.events import (
+    EquipmentDefined,
+    PersonClockedIn,
+    PersonClockedOut,
+    PersonDefined,
+)
+from mes.resources.model import (
+    Calendar,
+    Equipment,
+    EquipmentLevel,
+    EquipmentStatus,
+    EquipmentUnknown,
+    Person,
+    PersonAvailability,
+    PersonCard,
+    PersonClockedInAlready,
+    PersonDraft,
+    PersonLacksSkill,
+    PersonNotClockedIn,
+    PersonUnknown,
+    PlantDefinition,
+    Policy,
+    RateDraft,
+    Reason,
+    ReasonKind,
+    ReasonMissing,
+    ReasonUnknown,
+    Roster,
+    RosterEntry,
+    SetupRule,
+    ShiftNow,
+    Window,
+)
+from mes.resources.plantfile import load_plant
+
+__all__ = ["load_plant"]
+
+LONGEST_SHIFT = timedelta(hours=24)
+"""How far back the start of a running shift is looked for."""
+PERSON = "person:"
+
+
+async def put_plant(tx: Tx, plant: PlantDefinition) -> None:
+    """Define what the MES owns of the plant; again changes only what differs.
+
+    Every unit gets its terminal, every new person a badge `EMP:<number>`.
+    """
+    known = {person.id for person in await store.all_people(tx, tx.now)}
+    await store.save_policy(tx, plant.policy, plant.timezone)
+    await store.save_calendars(tx, plant.calendars)
+    for place in plant.equipment:
+        await put_equipment(tx, place)
+    await store.save_lists(tx, plant)
+    await store.save_placements(tx, plant.people)
+    for placement in plant.people:
+        if placement.id not in known:
+            await access.issue_badge(tx, placement.id, f"EMP:{placement.id}")
+    for rate in plant.rates:
+        await put_rate(tx, rate)
+
+
+async def put_equipment(tx: Tx, place: Equipment) -> None:
+    """Add or change a node of the hierarchy; a unit gets its terminal."""
+    if not await store.save_equipment(tx, place):
+        return
+    if place.level is EquipmentLevel.WORK_UNIT:
+        await access.put_terminal(tx, place.id, place.scope)
+    await append(
+        tx,
+        EquipmentDefined(
+            site=tx.site,
+            scope=place.scope,
+            equipment=place.id,
+            level=place.level.value,
+            name=place.name,
+            work_center=place.work_center,
+            cost_center=place.cost_center,
+        ),
+    )
+
+
+async def put_person(tx: Tx, draft: PersonDraft) -> None:
+    """Add or change a person as HR sends it; crew and skills are the plant's and stay."""
+    if await store.save_person(tx, draft):
+        await append(
+            tx,
+            PersonDefined(site=tx.site, person=draft.id, name=draft.name, active=draft.active),
+        )
+
+
+async def put_rate(tx: Tx, draft: RateDraft) -> None:
+    """Add a standard rate; the same rate again adds nothing."""
+    await store.save_rate(tx, draft)
+
+
+async def rate(tx: Tx, kind: str, code: str, at: datetime) -> Money | None:
+    """Return the standard rate per hour valid at `at`, or None when there is none.
+
+    Args:
+        kind: `labour` (code is a rate class) or `machine` (code is a work centre).
+    """
+    found = await store.find_rate(tx, kind, code, at)
+    return None if found is None else Money(found.per_hour, found.currency)
+
+
+async def clock_in(tx: Tx, person: PersonId) -> None:
+    """Note that a person is at work from `tx.now` on.
+
+    Raises:
+        PersonUnknown: Nobody has that number.
+        PersonClockedInAlready: The person is at work already.
+    """
+    await get_person(tx, person)
+    if not await store.open_attendance(tx, uuid7(), person):
+        raise PersonClockedInAlready(person=person)
+    await append(tx, PersonClockedIn(site=tx.site, person=person, at=tx.now))
+
+
+async def clock_out(tx: Tx, person: PersonId, reason: str | None = None) -> None:
+    """Note that a person leaves at `tx.now`.
+
+    `mes.execution.service.leave` ends the person's work too; use that one from outside.
+
+    Args:
+        reason: Given when the shift is not over; the person is out of the plan until it is.
+
+    Raises:
+        PersonUnknown: Nobody has that number.
+        PersonNotClockedIn: The person is not at work.
+        ReasonUnknown: No such reason of absence.
+    """
+    await get_person(tx, person)
+    if reason is not None:
+        await check_reason(tx, ReasonKind.ABSENCE, reason)
+    if not await store.close_attendance(tx, person, reason):
+        raise PersonNotClockedIn(person=person)
+    await append(tx, PersonClockedOut(site=tx.site, person=person, at=tx.now, reason=reason))
+
+
+async def check_can_work(tx: Tx, person: PersonId, skill: str | None) -> Person:
+    """Return the person if at work now and skilled.
+
+    Raises:
+        PersonUnknown: Nobody has that number.
+        PersonNotClockedIn: Not at work at `tx.now`.
+        PersonLacksSkill: The skill is missing or out of date.
+    """
+    found = await get_person(tx, person)
+    if not await store.clocked_in(tx, person, tx.now):
+        raise PersonNotClockedIn(person=person)
+    if skill is not None and skill not in found.skills:
+        raise PersonLacksSkill(person=person, skill=skill)
+    return found
+
+
+def acting_person(tx: Tx) -> PersonId | None:
+    """Return the person who acts in this transaction, if a person does."""
+    actor = tx.cause.actor
+    return PersonId(actor.removeprefix(PERSON)) if actor.startswith(PERSON) else None
+
+
+async def get_person(tx: Tx, person: PersonId, at: datetime | None = None) -> Person:
+    """Return a person with the skills valid at `at` (default `tx.now`).
+
+    Raises:
+        PersonUnknown: Nobody has that number.
+    """
+    found = await store.find_person(tx, person, at or tx.now)
+    if found is None:
+        raise PersonUnknown(person=person)
+    return found
+
+
+async def person_card(tx: Tx, person: PersonId, at: datetime) -> PersonCard:
+    """Return what a terminal shows of a person.
+
+    Raises:
+        PersonUnknown: Nobody has that number.
+    """
+    found = await get_person(tx, person, at)
+    return PersonCard(found.id, found.name, found.skills)
+
+
+async def people_named(tx: Tx, people: Collection[PersonId], at: datetime) -> list[PersonCard]:
+    """Return the cards of some people."""
+    found = await store.people_named(tx, people, at) if people else []
+    return [PersonCard(one.id, one.name, one.skills) for one in found]
+
+
+async def get_equipment(tx: Tx, equipment: str) -> Equipment:
+    """Return one node of the hierarchy.
+
+    Raises:
+        EquipmentUnknown: No such code.
+    """
+    found = await store.find_equipment(tx, equipment)
+    if found is None:
+        raise EquipmentUnknown(equipment=equipment)
+    return found
+
+
+async def lock_unit(tx: Tx, equipment: str) -> Equipment:
+    """Return a work unit; nobody else starts work on it until the transaction ends.
+
+    Raises:
+        EquipmentUnknown: No such unit.
+    """
+    found = await store.lock_equipment(tx, equipment)
+    if found is None or found.level is not EquipmentLevel.WORK_UNIT:
+        raise EquipmentUnknown(equipment=equipment)
+    return found
+
+
+async def work_centers(tx: Tx) -> list[Equipment]:
+    """Return the site's work centres in the plant's order."""
+    return await store.all_equipment(tx, EquipmentLevel.WORK_CENTER)
+
+
+async def units(tx: Tx) -> list[Equipment]:
+    """Return the site's work units in the plant's order."""
+    return await store.all_equipment(tx, EquipmentLevel.WORK_UNIT)
+
+
+async def set_equipment_state(
+    tx: Tx, equipment: EquipmentId, state: str, since: datetime, reason: str | None = None
+) -> None:
+    """Remember what a unit does; a state older than the one known changes nothing.
+
+    Args:
+        state: PackML state name, such as `Execute`.
+
+    Raises:
+        EquipmentUnknown: No such code.
+    """
+    await store.save_status(tx, await get_equipment(tx, equipment), state, since, reason)
+
+
+async def equipment_states(tx: Tx) -> dict[EquipmentId, EquipmentStatus]:
+    """Return the last known state of every unit that ever told one."""
+    return {status.equipment: status for status in await store.all_status(tx)}
+
+
+async def check_reason(tx: Tx, kind: ReasonKind, code: str | None) -> str:
+    """Return the reason if it may be given for this kind of thing.
+
+    Raises:
+        ReasonMissing: None was given.
+        ReasonUnknown: No such code for this kind.
+    """
+    if not code:
+        raise ReasonMissing(kind=kind.value)
+    if not await store.has_reason(tx, kind, code):
+        raise ReasonUnknown(kind=kind.value, reason=code)
+    return code
+
+
+async def reasons(tx: Tx) -> list[Reason]:
+    """Return every reason of the site in the plant's order."""
+    return await store.reasons(tx)
+
+
+async def policy(tx: Tx) -> Policy:
+    """Return how the site runs its orders; the careful defaults before a plant is defined."""
+    found = await store.find_policy(tx)
+    return Policy() if found is None else found[0]
+
+
+async def timezone(tx: Tx) -> str:
+    """Return the site's time zone name; UTC before a plant is defined."""
+    found = await store.find_policy(tx)
+    return "UTC" if found is None else found[1]
+
+
+async def setups(tx: Tx) -> list[SetupRule]:
+    """Return every setup rule."""
+    return await store.setups(tx)
+
+
+async def family_of(tx: Tx, material: str) -> str | None:
+    """Return the setup family of a material."""
+    return await store.family_of(tx, material)
+
+
+async def windows(
+    tx: Tx, equipment: EquipmentId, starts_at: datetime, ends_at: datetime
+) -> tuple[Window, ...]:
+    """Return the work and break stretches of a unit; empty when it has no calendar.
+
+    Raises:
+        EquipmentUnknown: No such code.
+    """
+    place = await get_equipment(tx, equipment)
+    known = await store.calendars(tx)
+    if place.calendar not in known:
+        return ()
+    zone = ZoneInfo(await timezone(tx))
+    return calendar.windows(known[place.calendar], zone, starts_at, ends_at)
+
+
+async def unit_windows(
+    tx: Tx, starts_at: datetime, ends_at: datetime
+) -> dict[EquipmentId, tuple[Window, ...]]:
+    """Return the stretches of every unit; each calendar is laid out once."""
+    known = await store.calendars(tx)
+    zone = ZoneInfo(await timezone(tx))
+    laid_out = {code: calendar.windows(one, zone, starts_at, ends_at) for code, one in known.items()}
+    return {unit.id: laid_out.get(unit.calendar or "", ()) for unit in await units(tx)}
+
+
+async def availability(tx: Tx, at: datetime, until: datetime) -> tuple[PersonAvailability, ...]:
+    """Return when each person can be planned from `at` on.
+
+    A crew works its shift. Who left this shift with a reason is out until the shift ends.
+    """
+    known = await store.calendars(tx)
+    zone = ZoneInfo(await timezone(tx))
+    gone = await store.departures(tx, at - LONGEST_SHIFT)
+    centers = await work_centers(tx)
+    found = []
+    for person in await store.all_people(tx, at):
+        crew = _crew_calendar(person, centers, known)
+        begin = max(at, _back_at(crew, zone, gone[person.id])) if person.id in gone else at
+        stretches = calendar.windows(crew, zone, begin, until) if begin < until else ()
+        work = tuple(window for window in stretches if window.kind == "work")
+        found.append(PersonAvailability(person=person.id, skills=person.skills, windows=work))
+    return tuple(found)
+
+
+def _back_at(crew: Calendar, zone: ZoneInfo, left_at: datetime) -> datetime:
+    shift = calendar.shift_at(crew, zone, left_at)
+    return left_at if shift is None else shift.ends_at
+
+
+def _crew_calendar(person: Person, centers: Sequence[Equipment], known: dict[str, Calendar]) -> Calendar:
+    codes = [center.calendar for center in centers if center.skill in person.skills]
+    pattern = next((known[code] for code in codes if code in known), None)
+    if pattern is None or person.crew is None:
+        return Calendar(code="", shifts=(), breaks=())
+    return calendar.only_shift(pattern, person.crew)
+
+
+async def roster(tx: Tx, at: datetime) -> Roster:
+    """Return the shift that runs at `at`, everybody, and who is at work."""
+    known = await store.calendars(tx)
+    zone = ZoneInfo(await timezone(tx))
+    running = [calendar.shift_at(one, zone, at) for one in known.values()]
+    shift: ShiftNow | None = next((one for one in running if one is not None), None)
+    there = await store.present(tx, at)
+    return Roster(
+        shift=shift,
+        people=tuple(
+            RosterEntry(
+                id=person.id,
+                name=person.name,
+                crew=person.crew,
+                skills=person.skills,
+                clocked_in=person.id in there,
+                on_shift=shift is not None and person.crew == shift.name,
+            )
+            for person in await store.all_people(tx, at)
+        ),
+    )
