@@ -1,0 +1,96 @@
+"""Who may import whom: the contracts, and what they cannot say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.architecture.graph import ROOT, graph, own
+
+ADAPTER_MAY_IMPORT = {"erp_bridge.adapter", "erp_bridge.documents"}
+CHECKER_MAY_IMPORT = {"planner.problem", "planner.schedule"}
+KERNEL = {
+    "audit",
+    "bus",
+    "clock",
+    "commands",
+    "db",
+    "errors",
+    "home",
+    "ids",
+    "log",
+    "messages",
+    "outbox",
+    "plugins",
+    "proto",
+    "quantity",
+    "secrets",
+    "settings",
+    "topics",
+}
+"""A new file here is a decision: write an ADR, then add it."""
+
+COMPOSITION = {"mes.serve", "mes.floor"}
+"""Modules that put a process together may reach for every service."""
+
+
+def test_the_contracts_hold() -> None:
+    """.importlinter: layers, activities, edge, planner core, SQL."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    result = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-4000:]
+
+
+def test_a_store_is_private_to_its_activity() -> None:
+    """`mes.execution.store` is imported inside `mes.execution` and nowhere else."""
+    intruders = [
+        f"{importer} -> {store}"
+        for store in graph().modules
+        if store.endswith(".store")
+        for importer in graph().find_modules_that_directly_import(store)
+        if importer.rpartition(".")[0] != store.rpartition(".")[0]
+    ]
+    assert intruders == []
+
+
+def test_routes_are_private_to_the_app() -> None:
+    """`api` modules are found by entry point; nobody imports them."""
+    intruders = [
+        f"{importer} -> {module}"
+        for module in graph().modules
+        if module.endswith(".api") and own(module)
+        for importer in graph().find_modules_that_directly_import(module)
+    ]
+    assert intruders == []
+
+
+def test_the_kernel_does_not_grow_unseen() -> None:
+    kernel = {module.rpartition(".")[2] for module in graph().find_children("mes.kernel")}
+    assert kernel == KERNEL
+
+
+def test_an_adapter_knows_the_port_and_the_documents_only() -> None:
+    """So that a third party can write one outside this repository."""
+    wrong = [
+        f"{adapter} -> {target}"
+        for adapter in graph().modules
+        if adapter.startswith("erp_bridge.adapters.")
+        for target in graph().find_modules_directly_imported_by(adapter)
+        if own(target)
+        and target not in ADAPTER_MAY_IMPORT
+        and not target.startswith(("erp_bridge.adapters", "mes.kernel."))
+    ]
+    assert wrong == []
+
+
+def test_the_checker_shares_no_code_with_what_it_checks() -> None:
+    imported = {
+        target for target in graph().find_modules_directly_imported_by("planner.checker") if own(target)
+    }
+    assert imported <= CHECKER_MAY_IMPORT
+
+
+def test_only_the_solvers_child_imports_numba() -> None:
+    importers = {
+        module for module in graph().modules if "numba" in graph().find_modules_directly_imported_by(module)
+    }
+    assert importers <= {"planner.kernel"}

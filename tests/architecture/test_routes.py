@@ -1,0 +1,121 @@
+"""Every route asks who calls, and lets in exactly whom the matrix names."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import APIRouter
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from mes.access.guard import Opening, Requirement
+from mes.access.model import ROLE_PERMISSIONS, Permission, Role
+from mes.app import health, installed_routers
+from tests.fixtures.postgres import cause
+from tests.fixtures.web import Web
+
+PROBE = "probe-1"
+"""Stands for every identifier in an address."""
+
+
+def calls(dependant: Dependant) -> Iterator[Any]:
+    for found in dependant.dependencies:
+        yield found.call
+        yield from calls(found)
+
+
+def guard_of(route: APIRoute) -> Requirement | Opening | None:
+    guards = [call for call in calls(route.dependant) if isinstance(call, Requirement | Opening)]
+    return guards[0] if len(guards) == 1 else None
+
+
+def routes() -> list[tuple[APIRoute, Requirement | Opening | None]]:
+    found = (route for router in (health, *installed_routers()) for route in router.routes)
+    return [(route, guard_of(route)) for route in found if isinstance(route, APIRoute)]
+
+
+def guarded() -> Iterator[tuple[str, str, Permission]]:
+    """Yield method, address and permission of every route that needs one."""
+    for route, guard in routes():
+        if isinstance(guard, Requirement):
+            address = "/".join(PROBE if part.startswith("{") else part for part in route.path.split("/"))
+            for method in sorted(route.methods):
+                yield method, address, guard.permission
+
+
+@pytest.fixture
+def web_routers() -> list[APIRouter]:
+    return installed_routers()
+
+
+def test_every_route_has_one_permission_or_a_reason_to_be_open() -> None:
+    without = [f"{sorted(route.methods)} {route.path}" for route, guard in routes() if guard is None]
+    assert without == []
+
+
+def test_nothing_but_routes_is_installed() -> None:
+    """A mount or a raw route would have no guard."""
+    other = [
+        str(route)
+        for router in installed_routers()
+        for route in router.routes
+        if not isinstance(route, APIRoute)
+    ]
+    assert other == []
+
+
+def test_open_routes_change_nothing_but_the_callers_own_session() -> None:
+    changing = {
+        route.path
+        for route, guard in routes()
+        if isinstance(guard, Opening) and route.methods - {"GET", "HEAD"}
+    }
+    assert changing == {"/api/v1/sign-in", "/api/v1/sign-in/link", "/api/v1/sign-out"}
+
+
+def test_every_reason_to_be_open_is_a_sentence() -> None:
+    reasons = [guard.reason for _, guard in routes() if isinstance(guard, Opening)]
+    assert all(len(reason.split()) >= 4 for reason in reasons)
+
+
+async def test_nobody_gets_in_without_signing_in(web: Web) -> None:
+    visitor = web.visitor()
+    got_in = [
+        f"{method} {address}"
+        for method, address, _ in guarded()
+        if (await visitor.request(method, address, json={})).status_code != 401
+    ]
+    assert got_in == []
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_role_is_refused_where_the_matrix_does_not_name_it(web: Web, role: Role) -> None:
+    browser = await web.browser(role)
+    got_in = [
+        f"{method} {address}"
+        for method, address, permission in guarded()
+        if permission not in ROLE_PERMISSIONS[role]
+        and (await browser.request(method, address, json={})).status_code != 403
+    ]
+    assert got_in == []
+
+
+async def test_a_right_at_another_site_opens_nothing_here(web: Web) -> None:
+    browser = await web.browser(Role.ADMINISTRATOR, account="far")
+    async with web.db.transaction(cause()) as tx:
+        await tx.execute("update mes.account_grant set site = 'WUX' where account = 'far'")
+    got_in = [
+        f"{method} {address}"
+        for method, address, _ in guarded()
+        if (await browser.request(method, address, json={})).status_code != 403
+    ]
+    assert got_in == []
+
+
+def test_no_get_route_changes_anything_by_its_permission() -> None:
+    """What a link can trigger must be harmless: reading permissions only."""
+    changing = {Permission.ACCOUNT_MANAGE, Permission.TROUBLE_MAKE, Permission.PLAN_PUBLISH}
+    wrong = [
+        address for method, address, permission in guarded() if method == "GET" and permission in changing
+    ]
+    assert wrong == []
