@@ -13,7 +13,7 @@ from planner.problem import Operation, Problem, Unit
 from planner.schedule import Assignment, Schedule
 
 
-class InfeasiblePlan(RuntimeError):  # noqa: N818
+class InfeasiblePlan(RuntimeError):
     """A plan breaks a rule; `faults` says which."""
 
     def __init__(self, faults: list[str]) -> None:
@@ -78,13 +78,18 @@ def _own_faults(problem: Problem, operation: Operation, a: Assignment) -> Iterat
     run = worked(problem, a, max(0, a.start), a.end)
     if len(run) != minutes[a.unit]:
         yield f"{operation.id} works {len(run)} minutes instead of {minutes[a.unit]}"
-    if run and run[-1] != a.end - 1:
+    elif run[-1] != a.end - 1:
         yield f"{operation.id} ends in closed time"
-    if operation.started:
+    elif operation.started:
         if (a.unit, a.start) != (operation.started.unit, operation.started.since):
             yield f"{operation.id} runs on {operation.started.unit} but is planned elsewhere"
-        return
-    if run and run[0] != a.start:
+    else:
+        yield from _start_faults(problem, operation, a, run)
+        yield from _promise_faults(operation, a)
+
+
+def _start_faults(problem: Problem, operation: Operation, a: Assignment, run: list[int]) -> Iterator[str]:
+    if run[0] != a.start:
         yield f"{operation.id} starts in closed time"
     if not operation.resumable and a.end - a.start != len(run):
         yield f"{operation.id} pauses but cannot"
@@ -92,11 +97,14 @@ def _own_faults(problem: Problem, operation: Operation, a: Assignment) -> Iterat
         yield f"{operation.id} has no room for its set-up of {a.setup} minutes"
     if any(release.at > a.start for release in operation.releases):
         yield f"{operation.id} starts before it is released"
-    if operation.lock and (a.unit, a.start) != (operation.lock.unit, operation.lock.start):
+
+
+def _promise_faults(operation: Operation, a: Assignment) -> Iterator[str]:
+    lock, published = operation.lock, operation.published
+    if lock and (a.unit, a.start) != (lock.unit, lock.start):
         yield f"{operation.id} is not where it is locked"
-    if operation.frozen and operation.published and not operation.lock:
-        if a.unit != operation.published.unit:
-            yield f"{operation.id} is frozen but changes its unit"
+    elif operation.frozen and published and not lock and a.unit != published.unit:
+        yield f"{operation.id} is frozen but changes its unit"
 
 
 def _unit_faults(problem: Problem, unit: Unit, row: list[Assignment]) -> Iterator[str]:
@@ -135,7 +143,8 @@ def _frozen_faults(unit: Unit, row: list[tuple[Operation, Assignment]]) -> Itera
     frozen = [(o, a) for o, a in free if o.frozen]
     for (one, a), (two, b) in combinations(frozen, 2):
         if one.published and two.published:
-            if (a.start < b.start) != (one.published.start < two.published.start):
+            kept = (a.start < b.start) == (one.published.start < two.published.start)
+            if not kept:
                 yield f"{one.id} and {two.id} are frozen on {unit.id} but change their order"
     for held, a in frozen:
         for other, b in free:

@@ -17,7 +17,7 @@ from planner.schedule import Assignment, Reason, Schedule
 from planner.worktime import WorkTime
 
 
-class LocksConflict(ValueError):  # noqa: N818
+class LocksConflict(ValueError):
     """Locked operations cannot all be where a person put them."""
 
     def __init__(self, operation: str, what: str, remedy: str) -> None:

@@ -27,7 +27,7 @@ class Fault:
         return f"{self.row}: {self.what}. {self.remedy}."
 
 
-class InvalidProblem(ValueError):  # noqa: N818 - named after the broken fact, as everywhere here
+class InvalidProblem(ValueError):
     """The problem contradicts itself; `faults` names every row and its remedy."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 
 ReasonCode = Literal[
@@ -68,3 +69,8 @@ class Schedule:
         for assignment in self.assignments:
             found.setdefault(assignment.unit, []).append(assignment)
         return {unit: tuple(rows) for unit, rows in found.items()}
+
+    @cached_property
+    def behind(self) -> dict[str, str]:
+        """Operation id -> the operation that its unit does next."""
+        return {one.operation: two.operation for rows in self.by_unit.values() for one, two in pairwise(rows)}

@@ -1,0 +1,8 @@
+"""The whole plan as a CP-SAT model: one file per rule, in any order.
+
+A rule is a module with `add(model)`. A new one is a new file and its name in `RULES`.
+"""
+
+from planner.cp import capacity, frozen, people, precedence, setups, stability, tardiness
+
+RULES = (capacity, precedence, frozen, people, setups, tardiness, stability)

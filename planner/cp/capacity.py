@@ -1,0 +1,12 @@
+"""A unit does one thing at a time."""
+
+from __future__ import annotations
+
+from planner.cp.model import PlanModel
+
+
+def add(model: PlanModel) -> None:
+    """Forbid overlap on every unit."""
+    for unit in model.problem.units:
+        modes = [m for rows in model.modes.values() for m in rows if m.unit == unit.id]
+        model.cp.add_no_overlap(mode.interval for mode in modes)

@@ -1,0 +1,29 @@
+"""Frozen work keeps its unit and its published order, and goes before all that is free there."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from planner.cp.model import PlanModel
+from planner.problem import Operation
+
+
+def add(model: PlanModel) -> None:
+    """Chain the frozen operations of every unit, and put the free ones behind them."""
+    held: dict[str, list[tuple[int, str]]] = {}
+    for operation in model.problem.operations:
+        if _is_held(operation) and operation.published:
+            place = operation.published
+            held.setdefault(place.unit, []).append((place.start, operation.id))
+    for unit, rows in held.items():
+        names = [name for _, name in sorted(rows)]
+        for one, two in pairwise(names):
+            model.cp.add(model.starts[two] >= model.ends[one])
+        for operation in model.candidates(unit):
+            if not (_is_held(operation) or operation.started or operation.lock):
+                behind = model.cp.add(model.starts[operation.id] >= model.ends[names[-1]])
+                behind.only_enforce_if(model.on(operation.id, unit))
+
+
+def _is_held(operation: Operation) -> bool:
+    return operation.frozen and not operation.started and not operation.lock

@@ -1,0 +1,153 @@
+"""Search the whole-plan model from a known plan; the decoder times whatever it finds.
+
+The known plan is kept by the caller: CP-SAT may end without any answer although its hint is
+complete and feasible, and then the known plan stands.
+
+Source:
+    OR-Tools issues 3750 and 4693 (hints lost when the limit strikes in presolve).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ortools.sat.python import cp_model
+
+from planner import cp
+from planner.cp.model import PlanModel
+from planner.decoder import Choice, LocksConflict, decode
+from planner.objective import score
+from planner.problem import Problem
+from planner.schedule import Schedule
+
+MOST_OPERATIONS = 600
+"""Above this a whole-plan model finds nothing that dispatch does not (measured)."""
+
+UNPRESOLVED = 5_000
+"""Constraints above which presolve eats the budget of a short search (measured)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long to search.
+
+    Args:
+        seconds: In the solver's deterministic time, about a second of one core each, so that
+            the same problem gives the same plan whatever else the machine does.
+        workers: Search strategies; they take turns, which keeps the result reproducible.
+        wall_factor: The clock may take at most so many times `seconds` before it stops.
+    """
+
+    seconds: float = 5.0
+    workers: int = 1
+    seed: int = 1
+    wall_factor: float = 4.0
+
+
+@dataclass(slots=True)
+class Found:
+    """What the search brought.
+
+    Args:
+        status: "OPTIMAL", "FEASIBLE", "UNKNOWN" or "INFEASIBLE", of the model.
+        bound: No plan costs less than this many points.
+        schedule: The cheapest plan of all solutions, as the decoder times them; None if none.
+        solutions: How many the search met.
+    """
+
+    status: str = "UNKNOWN"
+    bound: int = 0
+    schedule: Schedule | None = None
+    cost: int = 0
+    solutions: int = 0
+    seconds: float = 0.0
+    trail: list[tuple[float, int]] = field(default_factory=list)
+
+
+class Values(Protocol):
+    """Something that knows the values of a solution."""
+
+    def value(self, expression: cp_model.IntVar) -> int: ...
+
+    def boolean_value(self, expression: cp_model.IntVar) -> bool: ...
+
+
+def build(problem: Problem, incumbent: Schedule) -> PlanModel:
+    """The model with all rules, and the incumbent as its hint."""
+    end = max((a.end for a in incumbent.assignments), default=0)
+    model = PlanModel(problem, end + max(60, end // 4))
+    for rule in cp.RULES:
+        rule.add(model)
+    model.close()
+    model.hint(incumbent)
+    return model
+
+
+def improve(
+    problem: Problem,
+    incumbent: Schedule,
+    budget: Budget,
+    on_better: Callable[[Schedule, int], None] = lambda _plan, _cost: None,
+) -> Found:
+    """Look for a plan that costs less than `incumbent`.
+
+    Args:
+        on_better: Called with each plan that is better than all before, and its cost.
+    """
+    model = build(problem, incumbent)
+    solver = cp_model.CpSolver()
+    _tune(solver, model, budget)
+    watcher = _Watcher(model, on_better)
+    status = solver.solve(model.cp, watcher)
+    found = watcher.found
+    found.status = str(solver.status_name(status))
+    found.seconds = solver.wall_time
+    if status in {cp_model.OPTIMAL, cp_model.FEASIBLE, cp_model.UNKNOWN}:
+        found.bound = max(0, round(solver.best_objective_bound))
+    return found
+
+
+def _tune(solver: cp_model.CpSolver, model: PlanModel, budget: Budget) -> None:
+    parameters = solver.parameters
+    parameters.num_workers = budget.workers
+    parameters.interleave_search = budget.workers > 1
+    parameters.random_seed = budget.seed
+    parameters.max_deterministic_time = budget.seconds
+    parameters.max_time_in_seconds = budget.seconds * budget.wall_factor
+    parameters.cp_model_probing_level = 0
+    parameters.symmetry_level = 0
+    parameters.cp_model_presolve = len(model.cp.proto.constraints) <= UNPRESOLVED
+
+
+def sequence(model: PlanModel, values: Values) -> list[Choice]:
+    """The order of starts and the units of a solution, as a proposal for the decoder."""
+    rows = []
+    for row, operation in enumerate(model.problem.operations):
+        modes = model.modes[operation.id]
+        unit = next(mode.unit for mode in modes if values.boolean_value(mode.chosen))
+        rows.append((values.value(model.starts[operation.id]), row, unit, operation.id))
+    return [Choice(name, unit) for _, _, unit, name in sorted(rows)]
+
+
+class _Watcher(cp_model.CpSolverSolutionCallback):
+    """Times every solution by the decoder, and keeps the cheapest."""
+
+    def __init__(self, model: PlanModel, on_better: Callable[[Schedule, int], None]) -> None:
+        super().__init__()
+        self._model, self._on_better = model, on_better
+        self.found = Found()
+
+    def on_solution_callback(self) -> None:
+        """Called by CP-SAT with each better solution of its model."""
+        self.found.solutions += 1
+        try:
+            plan = decode(self._model.problem, sequence(self._model, self))
+        except LocksConflict:
+            return  # the model lets a locked operation's set-up run through a break
+        cost = score(self._model.problem, plan).total
+        if self.found.schedule is None or cost < self.found.cost:
+            self.found.schedule, self.found.cost = plan, cost
+            self.found.trail.append((self.wall_time, cost))
+            self._on_better(plan, cost)

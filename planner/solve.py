@@ -1,0 +1,98 @@
+"""Solve a problem: dispatch first, CP-SAT from there, the checker last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from planner.checker import require_feasible
+from planner.dispatch import best_dispatch
+from planner.objective import Score, score
+from planner.problem import Problem
+from planner.schedule import Schedule
+
+if TYPE_CHECKING:  # OR-Tools takes half a second to import; dispatch does without
+    from planner.cp.search import Budget
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A checked plan and where it comes from.
+
+    Args:
+        solver: "cp-sat" or "dispatch": which of the two made the sequences.
+        rule: The dispatch rule that began.
+        status: "optimal" when no plan is better, else "feasible".
+        bound: No plan costs less than this many points.
+        dispatch_objective: What the dispatch plan alone would have cost.
+        solutions: How many solutions CP-SAT met.
+    """
+
+    schedule: Schedule
+    score: Score
+    solver: str
+    rule: str
+    status: str
+    bound: int
+    dispatch_objective: int
+    solutions: int = 0
+
+    @property
+    def gap(self) -> float:
+        """Share of the objective that may still be saved: 0 is proved optimal."""
+        cost = self.score.total
+        return (cost - self.bound) / cost if cost else 0.0
+
+
+def solve(
+    problem: Problem,
+    seconds: float = 5.0,
+    workers: int = 1,
+    seed: int = 1,
+    on_better: Callable[[Schedule, int], None] = lambda _plan, _cost: None,
+) -> Solution:
+    """Plan the plant.
+
+    Args:
+        seconds: Budget of CP-SAT in its deterministic time; 0 leaves it out.
+        workers: CP-SAT search strategies.
+        on_better: Called with every plan that beats the ones before, and its cost.
+
+    Raises:
+        LocksConflict: The locks cannot be kept; names the operation and the remedy.
+        InfeasiblePlan: The checker refuses the plan: a fault of the planner, never of the data.
+    """
+    rule, first = best_dispatch(problem)
+    require_feasible(problem, first)
+    cost = score(problem, first)
+    on_better(first, cost.total)
+    bare = Solution(first, cost, "dispatch", rule, "feasible", 0, cost.total)
+    if not problem.operations:
+        return replace(bare, status="optimal")
+    if seconds <= 0:
+        return bare
+    from planner.cp.search import MOST_OPERATIONS, Budget
+
+    if len(problem.operations) > MOST_OPERATIONS:
+        return bare
+    return _with_cp(problem, bare, Budget(seconds, workers, seed), on_better)
+
+
+def _with_cp(
+    problem: Problem, bare: Solution, budget: Budget, on_better: Callable[[Schedule, int], None]
+) -> Solution:
+    from planner.cp.search import improve
+
+    def tell(plan: Schedule, cost: int) -> None:
+        if cost < bare.score.total:
+            on_better(plan, cost)
+
+    found = improve(problem, bare.schedule, budget, tell)
+    best = replace(bare, bound=found.bound, solutions=found.solutions)
+    if found.schedule is not None and found.cost <= bare.score.total:
+        require_feasible(problem, found.schedule)
+        cost = score(problem, found.schedule)
+        best = replace(best, schedule=found.schedule, score=cost, solver="cp-sat")
+    bound = min(best.bound, best.score.total)
+    return replace(best, bound=bound, status="optimal" if bound == best.score.total else "feasible")
