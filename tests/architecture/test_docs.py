@@ -1,0 +1,63 @@
+"""What the documentation says is so."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture import catalogue
+from tests.architecture.graph import PACKAGES, ROOT
+
+PAGES = sorted(
+    [
+        *(ROOT / "docs").rglob("*.md"),
+        *(path for path in ROOT.glob("*.md")),
+    ]
+)
+LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)")
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CODE_PATH = re.compile(rf"`((?:{'|'.join(PACKAGES)}|tests|docs)/[\w./-]+)`")
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def test_the_event_catalogue_is_that_of_the_code() -> None:
+    assert catalogue.EVENTS.read_text() == catalogue.events_page(), (
+        "write it with: python -m tests.architecture.catalogue"
+    )
+
+
+def test_the_table_of_rights_is_that_of_the_code() -> None:
+    assert catalogue.PERMISSIONS.read_text() == catalogue.permissions_page(), (
+        "write it with: python -m tests.architecture.catalogue"
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = [target for target in LINK.findall(page.read_text()) if not (page.parent / target).exists()]
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_spoken_of_exist(page: Path) -> None:
+    """A path in backquotes that begins with one of our packages is a real file or folder."""
+    missing = [path for path in CODE_PATH.findall(page.read_text()) if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def examples() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for number, block in enumerate(PYTHON.findall(page.read_text()), 1):
+            yield f"{name(page)}#{number}", block
+
+
+EXAMPLES = dict(examples())
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_python_examples_run(example: str) -> None:
+    exec(compile(EXAMPLES[example], example, "exec"), {"__name__": "example"})  # noqa: S102 - our own docs
