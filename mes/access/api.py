@@ -178,7 +178,7 @@ async def sit_down(
     plant = plant_of(request)
     cause = Cause(actor=caller.actor, at=utc_now(), terminal=terminal)
     async with plant.db.transaction(cause) as tx:
-        await plant.person_card(tx, PersonId(body.person))
+        await plant.person_card(tx, PersonId(body.person), tx.now)
         taken = await service.sit_down(tx, caller, terminal, PersonId(body.person))
     return await _card(request, taken)
 
@@ -209,7 +209,7 @@ async def in_use(
 async def _card(request: Request, taken: SignOn) -> SignedOn:
     plant = plant_of(request)
     async with plant.db.read() as tx:
-        return SignedOn(taken.terminal, await plant.person_card(tx, taken.person))
+        return SignedOn(taken.terminal, await plant.person_card(tx, taken.person, taken.last_used_at))
 
 
 def _set_cookie(request: Request, response: Response, token: str) -> None:

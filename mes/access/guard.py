@@ -38,8 +38,8 @@ COOKIE = "lineside_session"
 class PersonDirectory(Protocol):
     """Who the people are; the app gives it, because people are known a layer above."""
 
-    async def __call__(self, tx: Tx, person: PersonId, /) -> object:
-        """Return a person's card: id, name and skills."""
+    async def __call__(self, tx: Tx, person: PersonId, at: datetime, /) -> object:
+        """Return a person's card: id, name and the skills that hold at `at`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,10 +130,13 @@ async def hash_pin(pin: str) -> str:
     return await hash_secret(pin)
 
 
-async def make_one_time_link(tx: Tx, base_url: str, account: str = ADMINISTRATOR) -> str:
+async def make_one_time_link(
+    tx: Tx, base_url: str, account: str = ADMINISTRATOR, token: str | None = None
+) -> str:
     """Return an address that signs `account` in, once, within a day.
 
     The account `admin` is made with the administrator's role when it is missing.
+    `token` may have been shown before the database was there; it must be as random as ours.
 
     Raises:
         AccountUnknown: No such account.
@@ -142,7 +145,7 @@ async def make_one_time_link(tx: Tx, base_url: str, account: str = ADMINISTRATOR
         if account != ADMINISTRATOR:
             raise AccountUnknown(account=account)
         await make_account(tx, account, (Grant(Role.ADMINISTRATOR),))
-    token = make_token()
+    token = token or make_token()
     await store.insert_link(
         tx, token_hash=token_hash(token), account=account, expires_at=tx.now + LINK_LIFETIME
     )
