@@ -142,6 +142,9 @@ class Movement:
     reason: str | None = None
     reverses: UUID | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", MovementKind(self.kind))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stock:
@@ -203,6 +206,20 @@ class LotEmpty(PlantError):
 
     http_status = 409
     remedy = "Take another lot."
+
+
+class LotUnitWrong(PlantError):
+    """The quantity is in another unit than the material's."""
+
+    http_status = 422
+    remedy = "Send the quantity in the material's own unit."
+
+
+class LotNumberTaken(PlantError):
+    """Another receipt has this lot number."""
+
+    http_status = 409
+    remedy = "Give the lot a number of its own, or leave the number out."
 
 
 class LotNotHeld(PlantError):

@@ -83,6 +83,9 @@ class BuiltIn:
     uom: str
     basis: Basis
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "basis", Basis(self.basis))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsBuilt:
@@ -105,6 +108,9 @@ class WhereUsed:
     quantity: Decimal
     uom: str
     serials: tuple[SerialNumber, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "serials", tuple(self.serials))
 
 
 class SerialNotExpected(PlantError):

@@ -249,6 +249,31 @@ class JobOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobDraft:
+    """A job order as a release makes it; the fields are those of `JobOrder`."""
+
+    id: JobOrderId
+    scope: str
+    work_order: WorkOrderNumber
+    operation: int
+    from_operation: int
+    last: bool
+    name: str
+    instructions: str
+    material: MaterialId
+    family: str | None
+    work_center: EquipmentId
+    cost_center: str
+    skill: str | None
+    labour_class: str
+    setup_s: Decimal
+    run_s: Decimal
+    quantity: Decimal
+    uom: str
+    serial_from: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobComponent:
     """What a job takes of one material.
 

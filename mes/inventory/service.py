@@ -1,0 +1,281 @@
+"""Receive, move, hold, release and scrap lots; every change is a line of the stock ledger."""
+
+from collections.abc import Collection
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from mes.definitions import service as definitions
+from mes.inventory import store
+from mes.inventory.events import (
+    LotHeld,
+    LotReceived,
+    LotReleased,
+    LotScrapped,
+    ReceiptDelayed,
+    ReceiptExpected,
+)
+from mes.inventory.model import (
+    ExpectedReceipt,
+    ExpectedReceiptDraft,
+    Lot,
+    LotDraft,
+    LotEmpty,
+    LotNotHeld,
+    LotNumberTaken,
+    LotStatus,
+    LotUnitWrong,
+    Movement,
+    MovementKind,
+    QuantityNotPositive,
+    ReceiptDiffers,
+    Stock,
+    UnknownBarcode,
+    plain,
+)
+from mes.kernel.db import Tx
+from mes.kernel.ids import JobOrderId, LotNumber, MaterialId, WorkOrderNumber, uuid7
+from mes.kernel.outbox import append
+from mes.resources import service as resources
+from mes.resources.model import ReasonKind
+
+
+async def receive_lot(tx: Tx, draft: LotDraft) -> LotNumber:
+    """Put a received lot into stock; the same receipt again is the same lot.
+
+    Raises:
+        QuantityNotPositive: Nothing was received.
+        MaterialUnknown: The material is not known.
+        LotUnitWrong: The quantity is not in the material's unit.
+        ReceiptDiffers: The receipt was booked before with another quantity or material.
+        LotNumberTaken: Another receipt has the lot's number.
+    """
+    if draft.quantity <= 0:
+        raise QuantityNotPositive(quantity=plain(draft.quantity))
+    booked = await store.find_receipt(tx, draft.receipt) if draft.receipt is not None else None
+    if booked is not None:
+        lot, received = booked
+        if (lot.material, received) != (draft.material, draft.quantity):
+            raise ReceiptDiffers(receipt=draft.receipt, lot=lot.id)
+        return lot.id
+    material = await definitions.get_material(tx, draft.material)
+    if material.uom != draft.uom:
+        raise LotUnitWrong(material=draft.material, uom=material.uom, sent=draft.uom)
+    number = draft.lot or await store.next_lot_number(tx, draft.material)
+    if not await store.insert_lot(tx, number, draft):
+        raise LotNumberTaken(lot=number)
+    await _move(tx, number, draft.material, MovementKind.RECEIPT, draft.quantity, draft.uom)
+    await append(
+        tx,
+        LotReceived(
+            site=tx.site,
+            lot=number,
+            material=draft.material,
+            quantity=draft.quantity,
+            uom=draft.uom,
+            price=draft.price,
+            currency=draft.currency,
+            supplier=draft.supplier,
+            purchase=draft.purchase,
+            expires_at=draft.expires_at,
+        ),
+    )
+    return number
+
+
+async def put_expected_receipt(tx: Tx, draft: ExpectedReceiptDraft) -> None:
+    """Note a purchase on its way, or that it changed; a later date is told to everybody.
+
+    Raises:
+        MaterialUnknown: The material is not known.
+    """
+    await definitions.get_material(tx, draft.material)
+    before = await store.save_expected(tx, draft)
+    told = ReceiptExpected(
+        site=tx.site,
+        purchase=draft.purchase,
+        material=draft.material,
+        quantity=draft.quantity,
+        uom=draft.uom,
+        expected_at=draft.expected_at,
+    )
+    if before is None:
+        await append(tx, told)
+    elif draft.quantity > 0 and draft.expected_at > before.expected_at:
+        await append(tx, ReceiptDelayed(**vars(told), previous=before.expected_at))
+
+
+async def get_lot(tx: Tx, lot: str) -> Lot:
+    """Return a lot.
+
+    Raises:
+        UnknownBarcode: No lot has that number.
+    """
+    found = await store.find_lot(tx, lot)
+    if found is None:
+        raise UnknownBarcode(kind="LOT", code=lot)
+    return found
+
+
+async def lock_lot(tx: Tx, lot: str) -> Lot:
+    """Return a lot that nobody else moves until the transaction ends.
+
+    Raises:
+        UnknownBarcode: No lot has that number.
+    """
+    found = await store.lock_lot(tx, lot)
+    if found is None:
+        raise UnknownBarcode(kind="LOT", code=lot)
+    return found
+
+
+async def issue(
+    tx: Tx, lot: Lot, quantity: Decimal, work_order: WorkOrderNumber, job_order: JobOrderId
+) -> UUID:
+    """Take `quantity` of a locked lot for a job; return the movement.
+
+    Raises:
+        LotBlocked, LotExpired, LotReserved, LotTooSmall: As `Lot.check_usable`.
+    """
+    lot.check_usable(work_order, quantity, tx.now)
+    movement = Movement(
+        id=uuid7(),
+        lot=lot.id,
+        material=lot.material,
+        kind=MovementKind.CONSUMPTION,
+        quantity=-quantity,
+        uom=lot.uom,
+        at=tx.now,
+        actor=tx.cause.actor,
+        work_order=work_order,
+        job_order=job_order,
+    )
+    await store.insert_movement(tx, movement)
+    return movement.id
+
+
+async def put_back(tx: Tx, issue_of: UUID, reason: str) -> UUID:
+    """Undo an issue; return the movement that does it."""
+    issued = await store.get_movement(tx, issue_of)
+    movement = Movement(
+        id=uuid7(),
+        lot=issued.lot,
+        material=issued.material,
+        kind=MovementKind.RETURN,
+        quantity=-issued.quantity,
+        uom=issued.uom,
+        at=tx.now,
+        actor=tx.cause.actor,
+        work_order=issued.work_order,
+        job_order=issued.job_order,
+        reason=reason,
+        reverses=issued.id,
+    )
+    await store.insert_movement(tx, movement)
+    return movement.id
+
+
+async def hold_lot(tx: Tx, lot: str, reason: str) -> None:
+    """Forbid the use of a lot; held again, it stays held with its first reason.
+
+    Raises:
+        UnknownBarcode: No lot has that number.
+        ReasonUnknown: No such reason.
+        LotEmpty: It was scrapped.
+    """
+    locked = await lock_lot(tx, lot)
+    await resources.check_reason(tx, ReasonKind.LOT, reason)
+    if locked.status is LotStatus.SCRAPPED:
+        raise LotEmpty(lot=lot)
+    if locked.status is LotStatus.HELD:
+        return
+    await store.save_status(tx, lot, LotStatus.HELD, reason)
+    await append(tx, LotHeld(site=tx.site, lot=locked.id, material=locked.material, reason=reason))
+
+
+async def release_lot(tx: Tx, lot: str) -> None:
+    """Allow the use of a held lot again.
+
+    Raises:
+        UnknownBarcode: No lot has that number.
+        LotNotHeld: It is not held.
+    """
+    locked = await lock_lot(tx, lot)
+    if locked.status is not LotStatus.HELD:
+        raise LotNotHeld(lot=lot, status=locked.status.value)
+    await store.save_status(tx, lot, LotStatus.AVAILABLE, None)
+    await append(tx, LotReleased(site=tx.site, lot=locked.id, material=locked.material))
+
+
+async def scrap_lot(tx: Tx, lot: str, reason: str) -> None:
+    """Throw away what is left of a lot.
+
+    Raises:
+        UnknownBarcode: No lot has that number.
+        ReasonUnknown: No such reason.
+        LotEmpty: Nothing is left.
+    """
+    locked = await lock_lot(tx, lot)
+    await resources.check_reason(tx, ReasonKind.LOT, reason)
+    if locked.on_hand <= 0:
+        raise LotEmpty(lot=lot)
+    await _move(
+        tx, locked.id, locked.material, MovementKind.SCRAP, -locked.on_hand, locked.uom, reason=reason
+    )
+    await store.save_status(tx, lot, LotStatus.SCRAPPED, reason)
+    await append(
+        tx,
+        LotScrapped(
+            site=tx.site,
+            lot=locked.id,
+            material=locked.material,
+            quantity=locked.on_hand,
+            uom=locked.uom,
+            reason=reason,
+        ),
+    )
+
+
+async def usable_lots(tx: Tx, materials: Collection[MaterialId], work_order: str) -> list[Lot]:
+    """Return the lots that an order may use, the first to expire first."""
+    return await store.usable_lots(tx, list(materials), work_order)
+
+
+async def movements(tx: Tx, lot: str) -> list[Movement]:
+    """Return the ledger of a lot, oldest first."""
+    return await store.movements(tx, lot)
+
+
+async def stock(tx: Tx, at: datetime) -> list[Stock]:
+    """Return what there is of every material at the moment; expiry is judged at `at`."""
+    return await store.stock(tx, at)
+
+
+async def expected_receipts(tx: Tx) -> list[ExpectedReceipt]:
+    """Return the purchases still on their way, the next one first."""
+    return await store.expected(tx)
+
+
+async def _move(  # noqa: PLR0917 - the columns of one ledger line
+    tx: Tx,
+    lot: LotNumber,
+    material: MaterialId,
+    kind: MovementKind,
+    quantity: Decimal,
+    uom: str,
+    reason: str | None = None,
+) -> None:
+    await store.insert_movement(
+        tx,
+        Movement(
+            id=uuid7(),
+            lot=lot,
+            material=material,
+            kind=kind,
+            quantity=quantity,
+            uom=uom,
+            at=tx.now,
+            actor=tx.cause.actor,
+            reason=reason,
+        ),
+    )
