@@ -1,0 +1,55 @@
+"""Routes of the quarantine and of edge configurations."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from mes.access.guard import CommandBody, ReadTx, require, run_command
+from mes.access.model import Caller, Permission
+from mes.intake import service
+from mes.intake.model import EdgeConfig, Quarantined
+from mes.kernel.db import Tx
+
+router = APIRouter(prefix="/api/v1", tags=["intake"])
+
+VIEW = [require(Permission.EDGE_VIEW)]
+Engineer = Annotated[Caller, require(Permission.EDGE_CONFIGURE)]
+
+
+class NewConfig(CommandBody):
+    """Tags and bindings for an edge."""
+
+    config: dict[str, Any]
+
+
+@router.get("/edge/quarantine", dependencies=VIEW)
+async def quarantine(tx: ReadTx) -> list[Quarantined]:
+    """Return the readings that became no fact, and why."""
+    return await service.quarantined(tx)
+
+
+@router.post("/edge/quarantine/{row}/retry")
+async def retry(request: Request, caller: Engineer, row: int, body: CommandBody) -> JSONResponse:
+    """Let a reading out of quarantine to be tried again."""
+
+    async def handle(tx: Tx) -> dict[str, int]:
+        return {"released": await service.retry(tx, row)}
+
+    return await run_command(request, caller, "intake.retry", body, handle)
+
+
+@router.get("/edge/{edge}/config", dependencies=VIEW)
+async def edge_config(tx: ReadTx, edge: str) -> EdgeConfig:
+    """Return the newest configuration of an edge, and whether it has acknowledged it."""
+    return await service.edge_config(tx, edge)
+
+
+@router.post("/edge/{edge}/config")
+async def put_edge_config(request: Request, caller: Engineer, edge: str, body: NewConfig) -> JSONResponse:
+    """Give an edge a configuration; it applies it without a restart and acknowledges it."""
+
+    async def handle(tx: Tx) -> dict[str, int]:
+        return {"version": await service.put_edge_config(tx, edge, body.config)}
+
+    return await run_command(request, caller, "intake.put_edge_config", body, handle)

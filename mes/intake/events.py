@@ -1,0 +1,51 @@
+"""What edges told beside states and counts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mes.kernel.ids import EquipmentId
+from mes.kernel.outbox import Event, event
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class ScanObserved(Event):
+    """A reader read a code; `fields` is its meaning, or `error` the code of the refusal."""
+
+    aggregate_field = "reader"
+
+    reader: str
+    payload: str
+    symbology: str | None
+    equipment: EquipmentId
+    form: str | None
+    fields: dict[str, str]
+    error: str | None
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class EdgeGapDeclared(Event):
+    """An edge declared that it lost something, or could not see its machines."""
+
+    aggregate_field = "edge"
+
+    edge: str
+    stream: str
+    from_seq: int | None
+    to_seq: int | None
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    equipment: tuple[EquipmentId, ...]
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class EdgeConfigChanged(Event):
+    """An edge has a new configuration to fetch."""
+
+    aggregate_field = "edge"
+
+    edge: str
+    version: int

@@ -1,0 +1,228 @@
+"""Turn the edges' events into facts, each once; what cannot become one waits in quarantine."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from mes.identification.model import Scan, ScanRefused
+from mes.identification.scan import parse_scan
+from mes.intake import store
+from mes.intake.events import EdgeConfigChanged, EdgeGapDeclared, ScanObserved
+from mes.intake.model import (
+    CLOCK_AHEAD,
+    GOOD_QUALITY,
+    Absorbed,
+    ClockAhead,
+    CountValue,
+    EdgeConfig,
+    EdgeConfigUnknown,
+    GapValue,
+    InboxRow,
+    NotInQuarantine,
+    Quarantined,
+    ReadingNotUnderstood,
+    ScanValue,
+)
+from mes.kernel.db import Cause, Tx
+from mes.kernel.errors import PlantError
+from mes.kernel.log import get_logger
+from mes.kernel.outbox import append
+from mes.performance import service as performance
+from mes.performance.model import PACKML, UNDEFINED, CountKind, CountReading, StateReading, Window
+from mes.resources import service as resources
+
+log = get_logger(__name__)
+
+COUNTERS: Mapping[str, CountKind] = {"count.good": CountKind.GOOD, "count.scrap": CountKind.SCRAP}
+"""Metric of the event stream -> what it counts."""
+
+
+async def absorb(tx: Tx, limit: int = 200) -> Absorbed:
+    """Turn the oldest waiting rows of the inbox into facts, in their order of arrival.
+
+    Rows are marked done in the transaction of their facts, so a row is a fact once. A row that
+    cannot become a fact is set aside with its reason; those behind it go on.
+
+    Args:
+        limit: At most so many rows in this transaction.
+    """
+    if not await store.become_consumer(tx):
+        return Absorbed(0, 0)
+    done: list[int] = []
+    rows = await store.waiting(tx, limit)
+    for row in rows:
+        refusal = await _book(_as_edge(tx, row), row)
+        if refusal is None:
+            done.append(row.id)
+        else:
+            log.warning("reading.quarantined", row=row.id, key=row.key, reason=refusal)
+            await store.set_aside(tx, row.id, refusal)
+    if done:
+        await store.mark_done(tx, done)
+    return Absorbed(len(done), len(rows) - len(done))
+
+
+async def quarantined(tx: Tx, limit: int = 500) -> list[Quarantined]:
+    """Return what waits in quarantine, oldest first."""
+    return await store.quarantined(tx, limit)
+
+
+async def retry(tx: Tx, row: int | None = None) -> int:
+    """Let one row, or all, out of quarantine to be tried again; return how many.
+
+    Raises:
+        NotInQuarantine: The row named does not wait there.
+    """
+    released = await store.let_out(tx, row)
+    if row is not None and not released:
+        raise NotInQuarantine(row=row)
+    return released
+
+
+async def edge_config(tx: Tx, edge: str) -> EdgeConfig:
+    """Return the newest configuration of an edge.
+
+    Raises:
+        EdgeConfigUnknown: It has none.
+    """
+    found = await store.newest_config(tx, edge)
+    if found is None:
+        raise EdgeConfigUnknown(edge=edge)
+    return found
+
+
+async def put_edge_config(tx: Tx, edge: str, config: dict[str, Any]) -> int:
+    """Give an edge a configuration under the next number; the same one again adds nothing.
+
+    Returns:
+        The number of the configuration that holds now.
+    """
+    newest = await store.newest_config(tx, edge)
+    if newest is not None and newest.config == config:
+        return newest.version
+    version = 1 if newest is None else newest.version + 1
+    await store.insert_config(tx, edge, version, config)
+    await append(tx, EdgeConfigChanged(site=tx.site, edge=edge, version=version))
+    return version
+
+
+async def _book(tx: Tx, row: InboxRow) -> str | None:
+    """Book one row; return the reason when it is refused."""
+    handler = _HANDLERS.get(row.kind)
+    if handler is None:
+        return None
+    try:
+        async with store.guarded(tx):
+            if row.source_time > row.received_at + CLOCK_AHEAD:
+                raise ClockAhead(source_time=row.source_time, received_at=row.received_at)
+            await handler(tx, row)
+    except PlantError as refusal:
+        if refusal.retryable:
+            raise
+        return f"{refusal.code}: {refusal.message}"
+    except (ValidationError, ValueError, TypeError) as error:
+        return f"{ReadingNotUnderstood.__name__}: {error}"
+    return None
+
+
+async def _state(tx: Tx, row: InboxRow) -> None:
+    number = row.value
+    if not isinstance(number, int) or not 0 <= number < len(PACKML):
+        raise ReadingNotUnderstood(metric=row.metric, value=row.value)
+    state = PACKML[number] if row.quality >= GOOD_QUALITY else UNDEFINED
+    reason = await performance.fault_of(tx, row.equipment, state)
+    reading = StateReading(
+        equipment=row.equipment, state=state, at=row.source_time, reason=reason, source=row.source
+    )
+    await performance.record_state(tx, reading)
+
+
+async def _fault(tx: Tx, row: InboxRow) -> None:
+    if not isinstance(row.value, str):
+        raise ReadingNotUnderstood(metric=row.metric, value=row.value)
+    await performance.record_fault(tx, row.equipment, row.value, row.source_time)
+
+
+async def _count(tx: Tx, row: InboxRow) -> None:
+    kind = COUNTERS.get(row.metric)
+    if kind is None:
+        raise ReadingNotUnderstood(metric=row.metric, value=row.value)
+    value = CountValue.model_validate(row.value)
+    reading = CountReading(
+        equipment=row.equipment,
+        kind=kind,
+        delta=value.delta,
+        raw=value.raw,
+        at=row.source_time,
+        doubtful=value.doubtful or row.quality < GOOD_QUALITY,
+        source=row.source,
+    )
+    await performance.record_count(tx, reading)
+
+
+async def _scan(tx: Tx, row: InboxRow) -> None:
+    value = ScanValue.model_validate(row.value)
+    unit = await resources.get_equipment(tx, row.equipment)
+    scan, error = _meaning(value)
+    await store.insert_scan(tx, row, unit.scope, value, scan=scan, error=error)
+    await append(
+        tx,
+        ScanObserved(
+            site=tx.site,
+            scope=unit.scope,
+            reader=value.reader or row.equipment,
+            payload=value.payload,
+            symbology=value.symbology,
+            equipment=row.equipment,
+            form=None if scan is None else scan.form.value,
+            fields={} if scan is None else dict(scan.fields),
+            error=error,
+        ),
+    )
+
+
+def _meaning(value: ScanValue) -> tuple[Scan | None, str | None]:
+    already = value.symbology is None or value.payload.startswith(value.symbology)
+    raw = value.payload if already else f"{value.symbology}{value.payload}"
+    try:
+        return parse_scan(raw), None
+    except ScanRefused as refused:
+        return None, refused.code
+
+
+async def _gap(tx: Tx, row: InboxRow) -> None:
+    gap = GapValue.model_validate(row.value)
+    window = Window(starts_at=gap.starts_at, ends_at=gap.ends_at)
+    for equipment in gap.equipment or (row.equipment,):
+        await store.insert_gap(tx, row.edge, equipment, gap)
+        if equipment and gap.stream == "events" and window.starts_at < window.ends_at:
+            await performance.record_gap(tx, equipment, window)
+    await append(
+        tx,
+        EdgeGapDeclared(
+            site=tx.site,
+            edge=row.edge,
+            stream=gap.stream,
+            from_seq=gap.from_seq,
+            to_seq=gap.to_seq,
+            starts_at=gap.starts_at,
+            ends_at=gap.ends_at,
+            reason=gap.reason,
+            equipment=gap.equipment,
+        ),
+    )
+
+
+_HANDLERS: Mapping[str, Callable[[Tx, InboxRow], Awaitable[None]]] = {
+    "state": _state,
+    "fault": _fault,
+    "count": _count,
+    "scan": _scan,
+    "gap": _gap,
+}
+
+
+def _as_edge(tx: Tx, row: InboxRow) -> Tx:
+    cause = Cause(actor=f"edge:{row.edge}", at=row.source_time, key=row.key)
+    return Tx(tx.conn, cause, tx.site)

@@ -1,0 +1,155 @@
+"""SQL of the edge inbox, its quarantine, scans, gaps and edge configurations."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from mes.identification.model import Scan
+from mes.intake.model import EdgeConfig, GapValue, InboxRow, Quarantined, ReadingRefused, ScanValue
+from mes.kernel.db import Tx
+
+CONSUMER_LOCK = 0x4C53494E
+"""Advisory lock key ("LSIN"): one consumer absorbs the inbox at a time."""
+
+
+@asynccontextmanager
+async def guarded(tx: Tx) -> AsyncIterator[None]:
+    """Undo what is inside when it fails; a refusal by the database's own rules is a `ReadingRefused`."""
+    try:
+        async with tx.savepoint():
+            yield
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise ReadingRefused(reason=str(error).splitlines()[0]) from error
+
+
+async def become_consumer(tx: Tx) -> bool:
+    """Say whether this transaction may absorb the inbox; nobody else may until it ends."""
+    return bool(await tx.value("select pg_try_advisory_xact_lock(%(key)s)", {"key": CONSUMER_LOCK}))
+
+
+async def waiting(tx: Tx, limit: int) -> list[InboxRow]:
+    """Return the oldest rows that are neither done nor in quarantine, in order of arrival."""
+    return await tx.fetch_all(
+        InboxRow,
+        """
+        select id, edge, epoch, seq, idx, equipment, metric, kind, value, source_time, quality, received_at
+        from mes.edge_inbox where done_at is null and error is null order by id limit %(limit)s
+        """,
+        {"limit": limit},
+    )
+
+
+async def mark_done(tx: Tx, rows: Sequence[int]) -> None:
+    """Note that these rows are facts now."""
+    await tx.execute(
+        "update mes.edge_inbox set done_at = clock_timestamp(), error = null where id = any(%(rows)s)",
+        {"rows": list(rows)},
+    )
+
+
+async def set_aside(tx: Tx, row: int, error: str) -> None:
+    """Put a row into quarantine."""
+    await tx.execute(
+        "update mes.edge_inbox set error = %(error)s where id = %(row)s", {"row": row, "error": error}
+    )
+
+
+async def quarantined(tx: Tx, limit: int) -> list[Quarantined]:
+    """Return what waits in quarantine, oldest first."""
+    return await tx.fetch_all(
+        Quarantined,
+        """
+        select id, edge, epoch, seq, idx, equipment, metric, kind, value, source_time, received_at, error
+        from mes.edge_inbox where done_at is null and error is not null order by id limit %(limit)s
+        """,
+        {"limit": limit},
+    )
+
+
+async def let_out(tx: Tx, row: int | None) -> int:
+    """Let one row, or all, out of quarantine to be tried again; return how many."""
+    return await tx.execute(
+        """
+        update mes.edge_inbox set error = null
+        where done_at is null and error is not null and (%(row)s::bigint is null or id = %(row)s)
+        """,
+        {"row": row},
+    )
+
+
+async def insert_scan(
+    tx: Tx, row: InboxRow, scope: str, value: ScanValue, *, scan: Scan | None, error: str | None
+) -> None:
+    """Add what a reader read."""
+    await tx.execute(
+        """
+        insert into mes.scan (site, scope, reader, equipment, at, payload, symbology, form, fields, error,
+                              edge, epoch, seq, idx)
+        values (%(site)s, %(scope)s, %(reader)s, %(equipment)s, %(at)s, %(payload)s, %(symbology)s,
+                %(form)s, %(fields)s, %(error)s, %(edge)s, %(epoch)s, %(seq)s, %(idx)s)
+        """,
+        {
+            "site": tx.site,
+            "scope": scope,
+            "reader": value.reader,
+            "equipment": row.equipment,
+            "at": row.source_time,
+            "payload": value.payload,
+            "symbology": value.symbology,
+            "form": None if scan is None else scan.form.value,
+            "fields": Jsonb({} if scan is None else dict(scan.fields)),
+            "error": error,
+            "edge": row.edge,
+            "epoch": row.epoch,
+            "seq": row.seq,
+            "idx": row.idx,
+        },
+    )
+
+
+async def insert_gap(tx: Tx, edge: str, equipment: str, gap: GapValue) -> None:
+    """Add a declared gap."""
+    await tx.execute(
+        """
+        insert into mes.edge_gap (site, edge, stream, equipment, from_at, to_at, from_seq, to_seq, reason)
+        values (%(site)s, %(edge)s, %(stream)s, %(equipment)s, %(from_at)s, %(to_at)s,
+                %(from_seq)s, %(to_seq)s, %(reason)s)
+        """,
+        {
+            "site": tx.site,
+            "edge": edge,
+            "stream": gap.stream,
+            "equipment": equipment,
+            "from_at": gap.starts_at,
+            "to_at": gap.ends_at,
+            "from_seq": gap.from_seq,
+            "to_seq": gap.to_seq,
+            "reason": gap.reason,
+        },
+    )
+
+
+async def newest_config(tx: Tx, edge: str) -> EdgeConfig | None:
+    """Return the edge's newest configuration."""
+    return await tx.fetch_one(
+        EdgeConfig,
+        """
+        select edge, version, config, acknowledged_at from mes.edge_config
+        where edge = %(edge)s order by version desc limit 1
+        """,
+        {"edge": edge},
+    )
+
+
+async def insert_config(tx: Tx, edge: str, version: int, config: dict[str, Any]) -> None:
+    """Add a configuration under its number."""
+    await tx.execute(
+        """
+        insert into mes.edge_config (edge, version, config)
+        values (%(edge)s, %(version)s, %(config)s)
+        """,
+        {"edge": edge, "version": version, "config": Jsonb(config)},
+    )

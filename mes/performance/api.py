@@ -1,0 +1,68 @@
+"""Routes of the board, of a unit's figures and of doubtful counts."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime
+
+from mes.access.guard import CommandBody, ReadTx, require, run_command
+from mes.access.model import Caller, Permission
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Tx
+from mes.kernel.ids import EquipmentId
+from mes.performance import service
+from mes.performance.model import Board, DoubtfulCount, Report, Window
+
+router = APIRouter(prefix="/api/v1", tags=["performance"])
+
+VIEW = [require(Permission.PLANT_VIEW)]
+Decider = Annotated[Caller, require(Permission.COUNT_DECIDE)]
+
+
+class Decision(CommandBody):
+    """What a person says of a doubtful count."""
+
+    accepted: bool
+
+
+@router.get("/board", dependencies=VIEW)
+async def board(tx: ReadTx) -> Board:
+    """Return states, counts and figures of the running shift, and the lag of each link."""
+    return await service.board(tx, utc_now())
+
+
+@router.get("/kpi/{equipment}", dependencies=VIEW)
+async def kpi(
+    tx: ReadTx,
+    equipment: str,
+    starts_at: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    ends_at: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+) -> Report:
+    """Return a unit's figures with elements and evidence; the running shift so far by default."""
+    now = utc_now()
+    end = min(ends_at or now, now)
+    start = starts_at or await _shift_start(tx, end)
+    return await service.report(tx, EquipmentId(equipment), Window(starts_at=start, ends_at=end))
+
+
+@router.get("/counts/doubtful", dependencies=VIEW)
+async def doubtful(tx: ReadTx) -> list[DoubtfulCount]:
+    """Return the counts that wait for a person."""
+    return await service.doubtful_counts(tx)
+
+
+@router.post("/counts/{count}/decide")
+async def decide(request: Request, caller: Decider, count: int, decision: Decision) -> JSONResponse:
+    """Accept or reject a doubtful count."""
+
+    async def handle(tx: Tx) -> DoubtfulCount:
+        return await service.decide_count(tx, count, accepted=decision.accepted)
+
+    return await run_command(request, caller, "performance.decide_count", decision, handle)
+
+
+async def _shift_start(tx: Tx, at: datetime) -> datetime:
+    shift = await service.running_shift(tx, at)
+    return at.replace(hour=0, minute=0, second=0, microsecond=0) if shift is None else shift.starts_at

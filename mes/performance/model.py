@@ -1,0 +1,353 @@
+"""Machine states, counts and figures of a unit, and what makes them refusable."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from mes.kernel.errors import PlantError
+from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId
+from mes.performance.iso22400 import Elements, NoValue
+
+PACKML: Final = (
+    "Undefined",
+    "Clearing",
+    "Stopped",
+    "Starting",
+    "Idle",
+    "Suspended",
+    "Execute",
+    "Stopping",
+    "Aborting",
+    "Aborted",
+    "Holding",
+    "Held",
+    "Unholding",
+    "Suspending",
+    "Unsuspending",
+    "Resetting",
+    "Completing",
+    "Complete",
+)
+"""State names by their number (ISA-TR88.00.02-2022; OPC 30050 numbers them so too)."""
+
+UNDEFINED: Final = "Undefined"
+
+
+class TimeKind(StrEnum):
+    """What planned busy time in a state counts as while an order is loaded."""
+
+    PRODUCTION = "production"
+    SETUP = "setup"
+    DELAY = "delay"
+    UNKNOWN = "unknown"
+
+
+TIME_KINDS: Final[Mapping[str, TimeKind]] = dict.fromkeys(PACKML, TimeKind.DELAY) | {
+    "Execute": TimeKind.PRODUCTION,
+    "Starting": TimeKind.SETUP,
+    UNDEFINED: TimeKind.UNKNOWN,
+}
+"""PackML state -> ISO 22400 element with an order loaded; without one it is down time (ADOT).
+
+Held and its neighbours are delays of the unit itself, Suspended and its neighbours delays from
+outside: both are ADET (OPC 40001-1, annex C.2).
+"""
+
+DOWN: Final = frozenset(
+    {"Aborting", "Aborted", "Clearing", "Stopping", "Stopped", "Holding", "Held", "Suspending", "Suspended"}
+)
+"""States that a machine's own fault text explains."""
+
+
+class CountKind(StrEnum):
+    """What a counter counts."""
+
+    GOOD = "good"
+    SCRAP = "scrap"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a fact was read: one element of one batch of an edge's event stream."""
+
+    edge: str
+    epoch: UUID
+    seq: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateReading:
+    """A unit went into a state.
+
+    Args:
+        state: PackML state name.
+        at: When, by the machine's or the edge's clock.
+        reason: What the machine says why.
+    """
+
+    equipment: EquipmentId
+    state: str
+    at: datetime
+    reason: str | None = None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateInterval:
+    """A stretch in one state; open while `ended_at` is None."""
+
+    id: UUID
+    equipment: EquipmentId
+    state: str
+    reason: str | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountReading:
+    """A counter went up.
+
+    Args:
+        delta: Pieces since the reading before, >= 0.
+        raw: What the counter showed.
+        doubtful: A reset or a jump that nobody can explain: waits for a person.
+    """
+
+    equipment: EquipmentId
+    kind: CountKind
+    delta: Decimal
+    at: datetime
+    raw: Decimal | None = None
+    doubtful: bool = False
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningJob:
+    """The job that ran on a unit at a moment."""
+
+    job_order: JobOrderId
+    material: MaterialId
+    run_s: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubtfulCount:
+    """A count that a person has to decide on."""
+
+    id: int
+    equipment: EquipmentId
+    kind: CountKind
+    delta: Decimal
+    raw: Decimal | None
+    at: datetime
+    job_order: JobOrderId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A stretch of time, end not included."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTime:
+    """When a unit is planned to work and when to rest, within one window."""
+
+    equipment: EquipmentId
+    work: tuple[Window, ...]
+    rest: tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitElements:
+    """What the figures of one unit are made of; times in seconds.
+
+    Args:
+        unattributed: Pieces counted while no job ran: in no figure, shown beside them.
+        waiting: Doubtful pieces that nobody has decided on: in no figure either.
+    """
+
+    equipment: EquipmentId
+    elements: Elements
+    unattributed: Decimal
+    waiting: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kpi:
+    """The figures of the board, each 0 or more (never capped) or None."""
+
+    oee: Decimal | None
+    availability: Decimal | None
+    effectiveness: Decimal | None
+    quality: Decimal | None
+    reason: NoValue | None
+    """Why the first figure without a value has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShiftName:
+    """A shift and its ends."""
+
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Pieces by kind."""
+
+    good: Decimal
+    scrap: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardUnit:
+    """One tile of the board."""
+
+    id: EquipmentId
+    name: str
+    work_center: EquipmentId | None
+    state: str
+    since: datetime | None
+    reason: str | None
+    job: JobOrderId | None
+    material: MaterialId | None
+    counts: Counted
+    kpi: Kpi
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link of the chain from machine to ERP.
+
+    Args:
+        lag_s: How far it is behind, in seconds; None when it never was there.
+        state: `ok`, `late` or `down`.
+    """
+
+    name: str
+    lag_s: float | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """What the board shows."""
+
+    at: datetime
+    shift: ShiftName | None
+    equipment: tuple[BoardUnit, ...]
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalEvidence:
+    """A stretch in one state, as far as it lies in the window, and where it was read."""
+
+    id: UUID
+    state: str
+    kind: TimeKind
+    reason: str | None
+    starts_at: datetime
+    ends_at: datetime
+    seconds: Decimal
+    source: Source | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountEvidence:
+    """A count in the window, and where it was read."""
+
+    id: int
+    kind: CountKind
+    delta: Decimal
+    raw: Decimal | None
+    at: datetime
+    job_order: JobOrderId | None
+    item: MaterialId | None
+    run_s: Decimal | None
+    doubtful: bool
+    accepted: bool | None
+    source: Source | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOfItem:
+    """What was made of one item: PRI in seconds per piece."""
+
+    item: MaterialId
+    pri_s: Decimal
+    pq: Decimal
+    gq: Decimal
+    sq: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A unit's figures in a window, the elements they are made of, and the evidence.
+
+    Args:
+        values: Every figure by its name, None where it has no value.
+        reasons: Why those have none.
+        elements: Times in seconds and quantities by their ISO 22400 names.
+        counts_in_all: How many counts the window holds; `counts` shows the latest.
+    """
+
+    equipment: EquipmentId
+    starts_at: datetime
+    ends_at: datetime
+    values: Mapping[str, Decimal | None]
+    reasons: Mapping[str, NoValue]
+    elements: Mapping[str, Decimal]
+    outputs: tuple[OutputOfItem, ...]
+    intervals: tuple[IntervalEvidence, ...]
+    counts: tuple[CountEvidence, ...]
+    counts_in_all: int
+    unattributed: Decimal
+    waiting: Decimal
+
+
+class StateUnknown(PlantError):
+    """There is no such machine state."""
+
+    http_status = 422
+    remedy = "Correct the number map of this machine's state tag."
+
+
+class CountNegative(PlantError):
+    """A counter cannot count backwards."""
+
+    http_status = 422
+    remedy = "Correct the binding of this machine's counter tag."
+
+
+class CountNotWaiting(PlantError):
+    """This count waits for no decision."""
+
+    http_status = 409
+    remedy = "Nothing to do; somebody has decided on it."
+
+
+class IntervalUnknown(PlantError):
+    """There is no such stop of this unit."""
+
+    http_status = 404
+    remedy = "Choose one of the stops shown."
+
+
+class WindowNotValid(PlantError):
+    """The window ends before it begins, or is too long."""
+
+    http_status = 422
+    remedy = "Ask for at most 31 days, the end after the beginning."

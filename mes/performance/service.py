@@ -1,0 +1,400 @@
+"""Machine states and counts as facts, and the figures of a unit with their evidence."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from mes.kernel import outbox
+from mes.kernel.db import Tx
+from mes.kernel.ids import EquipmentId, JobOrderId, uuid7
+from mes.performance import iso22400 as iso
+from mes.performance import store
+from mes.performance.events import CountDecided, CountObserved, EquipmentStateChanged
+from mes.performance.iso22400 import Figure
+from mes.performance.model import (
+    DOWN,
+    PACKML,
+    UNDEFINED,
+    Board,
+    BoardUnit,
+    Counted,
+    CountNegative,
+    CountNotWaiting,
+    CountReading,
+    DoubtfulCount,
+    IntervalUnknown,
+    Kpi,
+    Link,
+    OutputOfItem,
+    PlannedTime,
+    Report,
+    ShiftName,
+    StateReading,
+    StateUnknown,
+    UnitElements,
+    Window,
+    WindowNotValid,
+)
+from mes.resources import service as resources
+from mes.resources.model import Window as CalendarWindow
+
+PLACES = Decimal("0.000001")
+"""Figures are given to six places."""
+LONGEST_WINDOW = timedelta(days=31)
+EVIDENCE_LIMIT = 2000
+"""Intervals and counts shown as evidence; the latest ones when there are more."""
+LATE_S, DOWN_S = 10.0, 60.0
+"""From so many seconds on a link counts as late, and as down."""
+
+
+async def record_state(tx: Tx, reading: StateReading) -> bool:
+    """Note that a unit went into a state; the unit's intervals stay contiguous.
+
+    A reading may be older than what is known: it splits the interval that covered its time.
+
+    Returns:
+        Whether anything changed: the state that a unit is in already changes nothing.
+
+    Raises:
+        StateUnknown: The state is none of PackML's.
+        EquipmentUnknown: There is no such unit.
+    """
+    if reading.state not in PACKML:
+        raise StateUnknown(name=reading.state)
+    unit = await resources.get_equipment(tx, reading.equipment)
+    await store.lock_states(tx, reading.equipment)
+    covering = await store.interval_at(tx, reading.equipment, reading.at)
+    if covering is not None and covering.state == reading.state:
+        return False
+    if covering is None:
+        until = await store.first_start(tx, reading.equipment)
+        await store.insert_interval(tx, uuid7(), unit.scope, reading, until)
+    elif covering.started_at == reading.at:
+        until = covering.ended_at
+        await store.replace_state(tx, covering.id, reading)
+    else:
+        until = covering.ended_at
+        await store.end_interval(tx, covering.id, reading.at)
+        await store.insert_interval(tx, uuid7(), unit.scope, reading, until)
+    if until is None:
+        await resources.set_equipment_state(tx, reading.equipment, reading.state, reading.at, reading.reason)
+    await outbox.append(
+        tx,
+        EquipmentStateChanged(
+            site=tx.site,
+            scope=unit.scope,
+            equipment=reading.equipment,
+            state=reading.state,
+            previous=UNDEFINED if covering is None else covering.state,
+            at=reading.at,
+            reason=reading.reason,
+        ),
+    )
+    return True
+
+
+async def record_fault(tx: Tx, equipment: EquipmentId, text: str, at: datetime) -> None:
+    """Note the reason that a machine itself gives; an empty text takes it back.
+
+    It explains the stop that the unit is in, where that has no reason yet.
+    """
+    await resources.get_equipment(tx, equipment)
+    await store.save_fault(tx, equipment, text, at)
+    present = await store.interval_at(tx, equipment, at)
+    if text and present is not None and present.state in DOWN and present.reason is None:
+        await store.explain_interval(tx, present.id, text, None)
+        if present.ended_at is None:
+            await resources.set_equipment_state(tx, equipment, present.state, present.started_at, text)
+
+
+async def fault_of(tx: Tx, equipment: EquipmentId, state: str) -> str | None:
+    """Return what the machine itself says why it is in `state`, where `state` is a stop."""
+    return await store.fault_of(tx, equipment) if state in DOWN else None
+
+
+async def record_gap(tx: Tx, equipment: EquipmentId, window: Window) -> None:
+    """Note that nobody knows what a unit did in `window`: unknown time, never taken for a stop."""
+    after = await store.interval_at(tx, equipment, window.ends_at)
+    if after is None or after.started_at > window.starts_at:
+        return
+    await record_state(
+        tx, StateReading(equipment=equipment, state=UNDEFINED, at=window.starts_at, reason=None)
+    )
+    await record_state(
+        tx,
+        StateReading(equipment=equipment, state=after.state, at=window.ends_at, reason=after.reason),
+    )
+
+
+async def record_count(tx: Tx, reading: CountReading) -> None:
+    """Note that a counter went up, for the job that ran on the unit at that time.
+
+    Raises:
+        CountNegative: Counters go up.
+        EquipmentUnknown: There is no such unit.
+    """
+    if reading.delta < 0:
+        raise CountNegative(equipment=reading.equipment, delta=reading.delta)
+    if not reading.delta:
+        return
+    unit = await resources.get_equipment(tx, reading.equipment)
+    job = await store.job_at(tx, reading.equipment, reading.at)
+    await store.insert_count(tx, unit.scope, reading, job)
+    await outbox.append(
+        tx,
+        CountObserved(
+            site=tx.site,
+            scope=unit.scope,
+            equipment=reading.equipment,
+            kind=reading.kind.value,
+            delta=reading.delta,
+            raw=reading.raw,
+            doubtful=reading.doubtful,
+            item=None if job is None else job.material,
+            job_order=None if job is None else job.job_order,
+        ),
+    )
+
+
+async def attribute_counts(tx: Tx, job_order: JobOrderId) -> int:
+    """Give a job the counts made while it ran, where they came before its start was known.
+
+    Returns:
+        How many counts found their job.
+    """
+    return await store.attribute_counts(tx, job_order)
+
+
+async def explain_stop(
+    tx: Tx, equipment: EquipmentId, interval: UUID | None, reason: str, person: str | None
+) -> None:
+    """Give a stop its reason; the interval that covers `tx.now` when none is named.
+
+    Raises:
+        IntervalUnknown: No such stop.
+    """
+    if interval is None:
+        covering = await store.interval_at(tx, equipment, tx.now)
+        if covering is None:
+            raise IntervalUnknown(equipment=equipment)
+        interval = covering.id
+    if not await store.explain_interval(tx, interval, reason, person):
+        raise IntervalUnknown(equipment=equipment, interval=interval)
+
+
+async def doubtful_counts(tx: Tx) -> list[DoubtfulCount]:
+    """Return the counts that wait for a person, oldest first."""
+    return await store.doubtful_counts(tx)
+
+
+async def decide_count(tx: Tx, count: int, *, accepted: bool) -> DoubtfulCount:
+    """Accept or reject a doubtful count.
+
+    Raises:
+        CountNotWaiting: Somebody has decided on it, or there is none.
+    """
+    decided = await store.decide_count(tx, count, accepted=accepted)
+    if decided is None:
+        raise CountNotWaiting(count=count)
+    unit = await resources.get_equipment(tx, decided.equipment)
+    await outbox.append(
+        tx,
+        CountDecided(
+            site=tx.site,
+            scope=unit.scope,
+            equipment=decided.equipment,
+            kind=decided.kind,
+            delta=decided.delta,
+            accepted=accepted,
+            job_order=decided.job_order,
+        ),
+    )
+    return decided
+
+
+async def board(tx: Tx, at: datetime) -> Board:
+    """Return every unit's state, counts and figures in the running shift, and each link's lag."""
+    shift = await running_shift(tx, at)
+    window = _shift_so_far(shift, at)
+    figures = await unit_elements(tx, window)
+    tiles = await store.tiles(tx, window)
+    states = await resources.equipment_states(tx)
+    tiles_of = [
+        BoardUnit(
+            id=unit.id,
+            name=unit.name,
+            work_center=unit.work_center,
+            state=states[unit.id].state if unit.id in states else UNDEFINED,
+            since=states[unit.id].since if unit.id in states else None,
+            reason=states[unit.id].reason if unit.id in states else None,
+            job=tiles[unit.id].job_order,
+            material=tiles[unit.id].material,
+            counts=Counted(good=tiles[unit.id].good, scrap=tiles[unit.id].scrap),
+            kpi=kpi_of(figures[unit.id]),
+        )
+        for unit in await resources.units(tx)
+    ]
+    return Board(at=at, shift=shift, equipment=tuple(tiles_of), links=await links(tx))
+
+
+async def shift_figures(tx: Tx, at: datetime) -> dict[EquipmentId, Kpi]:
+    """Return the figures of every unit in the running shift so far."""
+    window = _shift_so_far(await running_shift(tx, at), at)
+    found = await unit_elements(tx, window)
+    return {unit: kpi_of(elements) for unit, elements in found.items()}
+
+
+async def report(tx: Tx, equipment: EquipmentId, window: Window) -> Report:
+    """Return a unit's figures in a window with their elements and evidence.
+
+    Raises:
+        EquipmentUnknown: There is no such unit.
+        WindowNotValid: It is longer than 31 days, or ends before it begins.
+    """
+    length = window.ends_at - window.starts_at
+    if not timedelta(0) < length <= LONGEST_WINDOW:
+        raise WindowNotValid(starts_at=window.starts_at, ends_at=window.ends_at)
+    planned = planned_time(
+        equipment, await resources.windows(tx, equipment, window.starts_at, window.ends_at), window
+    )
+    found = (await store.elements(tx, [planned], window))[equipment]
+    figures = all_figures(found, length)
+    return Report(
+        equipment=equipment,
+        starts_at=window.starts_at,
+        ends_at=window.ends_at,
+        values={name: _six(figure) for name, figure in figures.items()},
+        reasons={name: figure.reason for name, figure in figures.items() if figure.reason is not None},
+        elements=named_elements(found),
+        outputs=tuple(
+            OutputOfItem(item=row.item, pri_s=row.run_s, pq=row.good + row.scrap, gq=row.good, sq=row.scrap)
+            for row in await store.items(tx, planned, window)
+        ),
+        intervals=await store.interval_evidence(tx, equipment, window, EVIDENCE_LIMIT),
+        counts=await store.count_evidence(tx, equipment, window, EVIDENCE_LIMIT),
+        counts_in_all=await store.number_of_counts(tx, equipment, window),
+        unattributed=found.unattributed,
+        waiting=found.waiting,
+    )
+
+
+async def running_shift(tx: Tx, at: datetime) -> ShiftName | None:
+    """Return the shift that runs at `at`."""
+    shift = (await resources.roster(tx, at)).shift
+    if shift is None:
+        return None
+    return ShiftName(name=shift.name, starts_at=shift.starts_at, ends_at=shift.ends_at)
+
+
+async def unit_elements(tx: Tx, window: Window) -> dict[EquipmentId, UnitElements]:
+    """Return the elements of every unit in a window."""
+    calendars = await resources.unit_windows(tx, window.starts_at, window.ends_at)
+    planned = [planned_time(unit, found, window) for unit, found in calendars.items()]
+    return await store.elements(tx, planned, window)
+
+
+async def links(tx: Tx) -> tuple[Link, ...]:
+    """Return how far each link from machine to ERP is behind."""
+    edges = await store.edge_links(tx)
+    lags = {lag.consumer: lag.lag_s for lag in await store.consumer_lags(tx)}
+    held = (await outbox.held_back(tx)).held_back_s
+    return (
+        _link("edge", max((_heard(edge) for edge in edges), default=None)),
+        _link("ingest", max((edge.ingest_lag_s for edge in edges), default=None)),
+        _link("outbox", held),
+        _link("erp", _lag_of(lags, "erp")),
+        _link("planner", _lag_of(lags, "planner")),
+    )
+
+
+def planned_time(equipment: EquipmentId, calendar: tuple[CalendarWindow, ...], window: Window) -> PlannedTime:
+    """Return the unit's calendar clipped to a window."""
+
+    def clipped(kind: str) -> tuple[Window, ...]:
+        stretches = (
+            (max(one.starts_at, window.starts_at), min(one.ends_at, window.ends_at))
+            for one in calendar
+            if one.kind == kind
+        )
+        return tuple(Window(starts_at=start, ends_at=end) for start, end in stretches if start < end)
+
+    return PlannedTime(equipment=equipment, work=clipped("work"), rest=clipped("break"))
+
+
+def kpi_of(found: UnitElements) -> Kpi:
+    """Return the four figures of the board."""
+    figures = {
+        "oee": iso.oee(found.elements),
+        "availability": iso.availability(found.elements),
+        "effectiveness": iso.effectiveness(found.elements),
+        "quality": iso.quality_ratio(found.elements),
+    }
+    reasons = (figure.reason for figure in figures.values() if figure.reason is not None)
+    return Kpi(reason=next(reasons, None), **{name: _six(figure) for name, figure in figures.items()})
+
+
+def all_figures(found: UnitElements, length: timedelta) -> Mapping[str, Figure]:
+    """Return every figure of a unit by its name.
+
+    Args:
+        length: Calendar time of the window.
+    """
+    elements = found.elements
+    return {
+        "oee": iso.oee(elements),
+        "availability": iso.availability(elements),
+        "effectiveness": iso.effectiveness(elements),
+        "quality": iso.quality_ratio(elements),
+        "nee": iso.nee(elements),
+        "allocation_efficiency": iso.allocation_efficiency(elements),
+        "utilization_efficiency": iso.utilization_efficiency(elements),
+        "technical_efficiency": iso.technical_efficiency(elements),
+        "setup_ratio": iso.setup_ratio(elements),
+        "scrap_ratio": iso.scrap_ratio(elements),
+        "teep": iso.teep(elements, Decimal(length // timedelta(microseconds=1)) / 1_000_000),
+    }
+
+
+def named_elements(found: UnitElements) -> Mapping[str, Decimal]:
+    """Return times (seconds) and quantities by their ISO 22400 names."""
+    elements, times = found.elements, found.elements.times
+    return {
+        "POT": times.pot,
+        "PDOT": times.pdot,
+        "PBT": times.pbt,
+        "APT": times.apt,
+        "AUST": times.aust,
+        "ADET": times.adet,
+        "ADOT": times.adot,
+        "AUPT": times.aupt,
+        "AUBT": times.aubt,
+        "unknown": times.unknown,
+        "PQ": elements.pq,
+        "GQ": elements.gq,
+        "SQ": elements.sq,
+    }
+
+
+def _shift_so_far(shift: ShiftName | None, at: datetime) -> Window:
+    starts_at = at - timedelta(hours=8) if shift is None else shift.starts_at
+    return Window(starts_at=starts_at, ends_at=at)
+
+
+def _six(figure: Figure) -> Decimal | None:
+    return None if figure.value is None else figure.value.quantize(PLACES)
+
+
+def _heard(edge: store.EdgeLink) -> float:
+    return DOWN_S if edge.heard_s is None else edge.heard_s
+
+
+def _lag_of(lags: Mapping[str, float], prefix: str) -> float | None:
+    return max((lag for name, lag in lags.items() if name.startswith(prefix)), default=None)
+
+
+def _link(name: str, lag_s: float | None) -> Link:
+    if lag_s is None:
+        return Link(name=name, lag_s=None, state="down")
+    state = "down" if lag_s >= DOWN_S else "late" if lag_s >= LATE_S else "ok"
+    return Link(name=name, lag_s=round(max(lag_s, 0.0), 3), state=state)
