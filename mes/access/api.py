@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mes.access import service
 from mes.access.guard import (
+    CommandBody,
     ReadTx,
+    business_time,
     cookie_name,
     demo_only,
     on_loopback,
@@ -185,10 +187,14 @@ async def sit_down(
 
 @router.post("/terminals/{terminal}/sign-off")
 async def sign_off(
-    request: Request, terminal: str, caller: Annotated[Caller, require(Permission.TERMINAL_USE)]
+    request: Request,
+    terminal: str,
+    caller: Annotated[Caller, require(Permission.TERMINAL_USE)],
+    body: CommandBody | None = None,
 ) -> dict[str, str]:
-    """Leave the terminal."""
-    cause = Cause(actor=caller.actor, at=utc_now(), terminal=terminal)
+    """Leave the terminal; once is enough, so it needs no Idempotency-Key."""
+    at = business_time(body.device_time if body else None, utc_now())
+    cause = Cause(actor=caller.actor, at=at, terminal=terminal)
     async with plant_of(request).db.transaction(cause) as tx:
         await service.sign_off(tx, caller, terminal)
     return {}

@@ -275,6 +275,10 @@ class SignOn:
     last_used_at: datetime
     ended_at: datetime | None
 
+    def visitor(self, now: datetime) -> bool:
+        """Say whether a real person used the terminal within the last minute."""
+        return not self.simulated and self.last_used_at > now - TAKEOVER_IDLE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSession:

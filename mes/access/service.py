@@ -23,7 +23,6 @@ from mes.access.model import (
     SESSION_LIFETIME,
     SESSION_TOUCH,
     SIGN_ON_LIFETIME,
-    TAKEOVER_IDLE,
     Account,
     AccountLocked,
     AccountUnknown,
@@ -350,11 +349,7 @@ async def sit_down(tx: Tx, caller: Caller, terminal: str, person: PersonId) -> S
     await _check_place(tx, caller, terminal, Permission.TERMINAL_SIT_DOWN)
     if caller.is_service:
         now_there = await store.open_sign_on(tx, terminal, tx.now - SIGN_ON_LIFETIME)
-        if (
-            now_there is not None
-            and not now_there.simulated
-            and now_there.last_used_at > tx.now - TAKEOVER_IDLE
-        ):
+        if now_there is not None and now_there.visitor(tx.now):
             raise TerminalTakenOver(terminal=terminal)
     return await _take(tx, caller, terminal, person, by="sit_down")
 
@@ -390,9 +385,13 @@ async def _take(tx: Tx, caller: Caller, terminal: str, person: PersonId, by: str
 
 
 async def sign_off(tx: Tx, caller: Caller, terminal: str) -> None:
-    """Leave a terminal; nothing happens when nobody, or another session, is there."""
+    """Leave a terminal at the moment of the act.
+
+    Nothing happens when nobody or another session is there, or when the next person signed on
+    meanwhile: a sign-off made offline arrives late.
+    """
     there = await store.open_sign_on(tx, terminal, tx.now - SIGN_ON_LIFETIME)
-    if there is not None and there.session == caller.session:
+    if there is not None and there.session == caller.session and there.since <= tx.now:
         await _leave(tx, terminal, reason="own")
 
 
@@ -455,16 +454,23 @@ async def people_signed_on(tx: Tx, terminal: str, now: datetime) -> list[PersonI
     return [] if there is None else [there.person]
 
 
+async def at_terminal(tx: Tx, terminal: str, now: datetime) -> SignOn | None:
+    """Return who is signed on at a terminal; see `SignOn.visitor` for the demo's simulator."""
+    return await store.open_sign_on(tx, terminal, now - SIGN_ON_LIFETIME)
+
+
 @dataclass(frozen=True, slots=True)
 class SignOnCard:
     """Who is at a terminal.
 
     Args:
+        visitor: A real person used it within the last minute; the simulator keeps away.
         idle_s: Seconds since the last use.
     """
 
     person: PersonId
     simulated: bool
+    visitor: bool
     mine: bool
     since: datetime
     idle_s: float
@@ -498,6 +504,7 @@ def _card(there: SignOn | None, caller: Caller, now: datetime) -> SignOnCard | N
     return SignOnCard(
         person=there.person,
         simulated=there.simulated,
+        visitor=there.visitor(now),
         mine=there.session == caller.session,
         since=there.since,
         idle_s=max(0.0, (now - there.last_used_at).total_seconds()),

@@ -122,6 +122,14 @@ async def test_nothing_is_booked_where_nobody_is_signed_on(plant: Web) -> None:
     assert (await act(browser)).json()["error"] == "NobodySignedOn"
 
 
+async def test_a_sign_off_that_arrives_late_does_not_throw_the_next_person_out(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    earlier = (utc_now() - timedelta(hours=1)).isoformat()
+    await sign_on(browser, "E-1002")
+    await browser.post("/api/v1/terminals/CNC-1/sign-off", json={"device_time": earlier})
+    assert (await act(browser)).json()["actor"] == "person:E-1002"
+
+
 async def test_a_device_whose_clock_is_a_little_off_still_books_as_its_person(plant: Web) -> None:
     browser = await plant.browser(Role.OPERATOR)
     before = utc_now() - timedelta(minutes=1)
@@ -231,7 +239,7 @@ async def test_the_list_of_terminals_says_who_is_there(plant: Web) -> None:
     listed = {row["terminal"]: row["sign_on"] for row in (await browser.get("/api/v1/terminals")).json()}
     assert listed["ASM-1"] is None
     assert (listed["CNC-1"]["person"], listed["CNC-1"]["mine"]) == ("E-1001", True)
-    assert listed["CNC-1"]["simulated"] is False
+    assert (listed["CNC-1"]["simulated"], listed["CNC-1"]["visitor"]) == (False, True)
 
 
 async def test_an_account_of_another_area_may_not_use_the_terminal(plant: Web) -> None:
