@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -29,6 +30,19 @@ from mes.metrics import Metrics, Timed
 log = get_logger(__name__)
 
 health = APIRouter()
+
+
+class Refusal(BaseModel):
+    """The one form of every refusal."""
+
+    error: str
+    """Code that the pages translate, with `params`."""
+    message: str
+    remedy: str
+    params: dict[str, Any]
+    state: dict[str, Any] | None = None
+    """What is true now, where the caller's picture was out of date."""
+
 
 PUBLIC_HEALTH = "says only whether the process works; load balancers have no account"
 
@@ -80,17 +94,9 @@ def build_app(plant: Plant, routers: Iterable[APIRouter]) -> FastAPI:
     Args:
         routers: Usually `installed_routers()`; each carries its own prefix.
     """
-    app = FastAPI(
-        title="Lineside",
-        version=version("lineside"),
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-    )
+    app = _bare(routers)
     app.state.plant = plant
     app.state.metrics = Metrics()
-    for router in (health, *routers):
-        app.include_router(router)
     app.add_exception_handler(PlantError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -98,6 +104,25 @@ def build_app(plant: Plant, routers: Iterable[APIRouter]) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(Wall, hosts=known_hosts(plant.settings))
     app.add_middleware(Timed, metrics=app.state.metrics)
+    return app
+
+
+def describe(routers: Iterable[APIRouter]) -> dict[str, Any]:
+    """Return the OpenAPI description of these routers, without a running plant."""
+    return _bare(routers).openapi()
+
+
+def _bare(routers: Iterable[APIRouter]) -> FastAPI:
+    app = FastAPI(
+        title="Lineside",
+        version="1",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        responses={"4XX": {"model": Refusal, "description": "Refused, and what to do about it"}},
+    )
+    for router in (health, *routers):
+        app.include_router(router)
     return app
 
 

@@ -1,14 +1,16 @@
-"""Write the reference pages that are read off the code.
+"""Write what is read off the code: the reference pages, and the API description for the pages.
 
 Run: `python -m tests.architecture.catalogue`
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields
 from inspect import cleandoc
 
 from mes.access.model import ROLE_PERMISSIONS, Permission, Role
+from mes.app import describe, installed_routers
 from mes.kernel.outbox import Event
 from tests.architecture.graph import ROOT
 from tests.unit.kernel.test_event_samples import catalogue
@@ -16,6 +18,7 @@ from tests.unit.kernel.test_event_samples import catalogue
 REFERENCE = ROOT / "docs" / "reference"
 EVENTS = REFERENCE / "event-catalogue.md"
 PERMISSIONS = REFERENCE / "permissions.md"
+OPENAPI = ROOT / "dashboards" / "web" / "openapi.json"
 
 ENVELOPE = """\
 # Event catalogue
@@ -91,6 +94,12 @@ def permissions_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def openapi_text() -> str:
+    """Return the OpenAPI description of every installed router."""
+    return json.dumps(describe(installed_routers()), indent=1, sort_keys=True) + "\n"
+
+
 if __name__ == "__main__":
+    OPENAPI.write_text(openapi_text(), encoding="utf-8")
     EVENTS.write_text(events_page(), encoding="utf-8")
     PERMISSIONS.write_text(permissions_page(), encoding="utf-8")
