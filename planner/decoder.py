@@ -8,6 +8,7 @@ these was the last to let it start. Started and locked work is placed first.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,6 +67,11 @@ class _Line:
         self.blocks: list[Block] = []
         self.floor = 0
 
+    def behind_frozen(self) -> int:
+        """The first position that nothing frozen comes after."""
+        held = [i for i, b in enumerate(self.blocks) if b.operation.frozen and not b.operation.lock]
+        return held[-1] + 1 if held else 0
+
     def family_before(self, position: int) -> str | None:
         return self.blocks[position - 1].operation.family if position else self.family
 
@@ -122,12 +128,12 @@ class Decoder:
         """Find the earliest place for an operation whose predecessors are placed.
 
         Args:
-            gaps: Look into every gap between placed work, else only behind what the running
+            gaps: Look into every gap behind frozen work, else only behind what the running
                 proposal has placed on this unit.
         """
         line = self.lines[unit]
         ready, why_ready = self.ready(operation)
-        first = 0 if gaps else line.floor
+        first = line.behind_frozen() if gaps else line.floor
         for position in range(first, len(line.blocks) + 1):
             fit = self._fit_gap(line, position, operation, ready, why_ready)
             if fit is not None:
@@ -210,6 +216,17 @@ class Decoder:
         line.floor = max(line.floor, fit.position) + 1
         self.people.claim(block.operation.skill, line.time.pieces(block.begin, block.end))
         self.ends[block.operation.id] = fit.end
+
+    def keep(self, assignment: Assignment) -> None:
+        """Put an operation where a plan of this decoder's problem has it."""
+        line = self.lines[assignment.unit]
+        operation = self.problem.operation_by_id[assignment.operation]
+        run, end = line.time.work(assignment.start), line.time.work(assignment.end)
+        block = Block(run - assignment.setup, run, end, operation, assignment.reason)
+        insort(line.blocks, block, key=lambda other: other.begin)
+        line.floor += 1
+        self.people.claim(operation.skill, line.time.pieces(block.begin, block.end))
+        self.ends[operation.id] = assignment.end
 
     def _place_started(self, operation: Operation, started: Started) -> None:
         line = self.lines[started.unit]

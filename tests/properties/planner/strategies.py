@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from planner.problem import (
     Calendar,
     Crew,
     Link,
+    Lock,
     Operation,
     Order,
     Problem,
@@ -60,9 +62,21 @@ def crews(draw: st.DrawFn) -> tuple[Crew, ...]:
     )
 
 
+def places(unit: str) -> st.SearchStrategy[Published | None]:
+    return st.none() | st.builds(Published, st.just(unit), st.integers(-5, 100))
+
+
 @st.composite
-def operations(draw: st.DrawFn, order: str, plant: tuple[Unit, ...]) -> tuple[Operation, ...]:
-    """A route of a few steps; re-entrant ones come by themselves."""
+def operations(
+    draw: st.DrawFn, order: str, plant: tuple[Unit, ...], known: Problem | None = None
+) -> tuple[Operation, ...]:
+    """A route of a few steps; re-entrant ones come by themselves.
+
+    Args:
+        known: Use only its skills, and publish nothing: an order that is only asked for.
+    """
+    skills = SKILLS if known is None else (None, *{o.skill for o in known.operations if o.skill})
+
     family = draw(st.sampled_from(FAMILIES))
     made: list[Operation] = []
     for step in range(draw(st.integers(1, 4))):
@@ -76,10 +90,10 @@ def operations(draw: st.DrawFn, order: str, plant: tuple[Unit, ...]) -> tuple[Op
                 tuple(Alternative(u.id, draw(st.integers(1, 25))) for u in able),
                 before,
                 family,
-                draw(st.sampled_from(SKILLS)),
+                draw(st.sampled_from(skills)),
                 draw(st.booleans()),
                 draw(st.sampled_from(((), (release,)))),
-                published=draw(st.none() | st.builds(Published, st.just(able[0].id), st.integers(-5, 100))),
+                published=draw(st.none() if known else places(able[0].id)),
             )
         )
     return tuple(made)
@@ -114,8 +128,6 @@ def problems(draw: st.DrawFn) -> Problem:
 
 def _under_way(draw: st.DrawFn, rows: list[Operation]) -> list[Operation]:
     """Start some first steps, at most one a unit; freeze some whose predecessors are held."""
-    from dataclasses import replace
-
     busy: set[str] = set()
     held: set[str] = set()
     taken: set[tuple[str, int]] = set()
@@ -140,3 +152,17 @@ def _under_way(draw: st.DrawFn, rows: list[Operation]) -> list[Operation]:
             held.add(row.id)
         made.append(operation)
     return made
+
+
+@st.composite
+def locked(draw: st.DrawFn) -> Problem:
+    """A plant in which a person has locked a few operations, wisely or not."""
+    problem = draw(problems())
+    rows = []
+    for row in problem.operations:
+        if not row.started and not row.frozen and draw(st.integers(0, 3)) == 0:
+            lock = Lock(row.alternatives[0].unit, draw(st.integers(0, HORIZON + 40)))
+            rows.append(replace(row, lock=lock))
+        else:
+            rows.append(row)
+    return replace(problem, operations=tuple(rows))

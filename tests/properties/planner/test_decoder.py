@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.checker import check
-from planner.decoder import Choice, decode, proposal_of
+from planner.decoder import Choice, LocksConflict, decode, proposal_of
 from planner.dispatch import best_dispatch, dispatch, edd
-from planner.problem import Problem
-from tests.properties.planner.strategies import problems
+from planner.explain import Explainer
+from planner.form import problem_from_json, problem_to_json, schedule_from_json, schedule_to_json
+from planner.objective import order_ends
+from planner.problem import Operation, Order, Problem
+from planner.promise import promise, retimed
+from tests.properties.planner.strategies import locked, operations, problems
 
-RUNS = settings(max_examples=150, deadline=None)
+RUNS = settings(max_examples=50, deadline=None)
+
+
+def shuffled(problem: Problem, random: Random) -> list[Choice]:
+    names = list(problem.operations)
+    random.shuffle(names)
+    return [Choice(o.id, random.choice(o.alternatives).unit) for o in names]
 
 
 @RUNS
 @given(problems())
 def test_a_dispatched_plan_is_feasible(problem: Problem) -> None:
-    plan = dispatch(problem, edd(problem))
-    assert check(problem, plan) == []
+    assert check(problem, dispatch(problem, edd(problem))) == []
 
 
 @RUNS
 @given(problems(), st.randoms(use_true_random=False))
-def test_any_order_of_operations_is_timed_feasibly(problem: Problem, random: object) -> None:
-    names = list(problem.operations)
-    random.shuffle(names)  # type: ignore[attr-defined]
-    choices = [Choice(o.id, random.choice(o.alternatives).unit) for o in names]  # type: ignore[attr-defined]
-    assert check(problem, decode(problem, choices)) == []
+def test_any_order_of_operations_is_timed_feasibly(problem: Problem, random: Random) -> None:
+    assert check(problem, decode(problem, shuffled(problem, random))) == []
+
+
+@RUNS
+@given(locked(), st.randoms(use_true_random=False))
+def test_locks_are_kept_or_refused(problem: Problem, random: Random) -> None:
+    proposal = shuffled(problem, random)
+    refusal: LocksConflict | None = None
+    try:
+        plan = decode(problem, proposal)
+    except LocksConflict as conflict:
+        refusal = conflict
+    if refusal is None:
+        assert check(problem, plan) == []
+    else:
+        assert refusal.operation in problem.operation_by_id
+        assert refusal.remedy
 
 
 @RUNS
@@ -40,5 +64,61 @@ def test_the_same_problem_gives_the_same_plan(problem: Problem) -> None:
 @given(problems())
 def test_a_plan_timed_again_is_still_feasible(problem: Problem) -> None:
     plan = dispatch(problem, edd(problem))
-    again = decode(problem, proposal_of(plan))
-    assert check(problem, again) == []
+    assert check(problem, decode(problem, proposal_of(plan))) == []
+
+
+@RUNS
+@given(problems(), st.randoms(use_true_random=False))
+def test_the_minutes_why_an_order_is_late_add_up(problem: Problem, random: Random) -> None:
+    plan = decode(problem, shuffled(problem, random))
+    explainer = Explainer(problem, plan)
+    for order, end in order_ends(problem, plan).items():
+        lateness = max(0, end - problem.order_by_id[order].due)
+        causes = explainer.why_late(order)
+        assert sum(cause.minutes for cause in causes) == lateness
+        assert all(cause.minutes > 0 for cause in causes)
+
+
+@RUNS
+@given(problems())
+def test_problems_and_plans_survive_their_json_form(problem: Problem) -> None:
+    plan = dispatch(problem, edd(problem))
+    assert problem_from_json(problem_to_json(problem)) == problem
+    assert schedule_from_json(schedule_to_json(plan)) == plan
+
+
+@st.composite
+def quotes(draw: st.DrawFn) -> tuple[Problem, tuple[Operation, ...]]:
+    problem = draw(problems())
+    return problem, draw(operations("NEW", problem.units, known=problem))
+
+
+@RUNS
+@given(quotes())
+def test_a_promise_holds_and_moves_nobody(quote: tuple[Problem, tuple[Operation, ...]]) -> None:
+    problem, steps = quote
+    plan = dispatch(problem, edd(problem))
+    order = Order("NEW", 100)
+    given_date = promise(problem, plan, order, steps)
+    whole = Problem(
+        problem.origin,
+        problem.horizon,
+        problem.calendars,
+        problem.work_centers,
+        problem.units,
+        problem.crews,
+        (*problem.orders, order),
+        (*problem.operations, *steps),
+    )
+    assert check(whole, given_date.schedule) == []
+    assert given_date.end == max(given_date.schedule.by_operation[s.id].end for s in steps)
+    for row in plan.assignments:
+        kept = given_date.schedule.by_operation[row.operation]
+        assert (kept.unit, kept.start, kept.end) == (row.unit, row.start, row.end)
+
+
+@RUNS
+@given(problems())
+def test_old_sequences_on_the_same_plant_are_feasible(problem: Problem) -> None:
+    plan = dispatch(problem, edd(problem))
+    assert check(problem, retimed(problem, plan)) == []

@@ -1,0 +1,170 @@
+"""Why an order is late: its minutes by cause, which add up to its lateness.
+
+The walk goes along the order's own chain of steps, from minute 0 to its end. Every minute on
+that way is either the order's own work or waiting for something; each waiting minute has the
+cause that held in it. The slack that the order had eats the earliest waits; what is left, and
+the work that never fitted before the due date, is the lateness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from planner.objective import order_ends
+from planner.people import staffed
+from planner.problem import Operation, Problem
+from planner.schedule import Assignment, Schedule
+from planner.worktime import WorkTime
+
+CauseCode = Literal[
+    "overdue",  # it was due before minute 0
+    "work",  # its own steps take longer than the time until it is due
+    "unit",  # by: its unit was busy with another order
+    "setup",  # unit: set-up
+    "people",  # skill: nobody free
+    "calendar",  # unit: closed
+    "stop",  # unit: stands still
+    "material",  # detail: material not there
+    "release",  # detail: not released
+    "lag",  # drying or cooling
+    "sequence",  # unit: kept free for others, or a person's lock
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Minutes of lateness, and what took them.
+
+    Args:
+        subject: The unit, skill, material or operation that the cause speaks of.
+        by: The order that had the unit; "" where the cause is not another order.
+    """
+
+    code: CauseCode
+    minutes: int
+    subject: str = ""
+    by: str = ""
+
+
+class Explainer:
+    """Answers for one plan; the occupation of units and people is looked up once."""
+
+    def __init__(self, problem: Problem, schedule: Schedule) -> None:
+        self._problem, self._schedule = problem, schedule
+        self._times = {unit.id: WorkTime.of(problem, unit) for unit in problem.units}
+        self._ends = order_ends(problem, schedule)
+        self._people = staffed(problem, self._times)
+        for operation in problem.operations:
+            if not operation.started:
+                self._people.claim(operation.skill, self._worked(operation))
+
+    def why_late(self, order: str) -> tuple[Cause, ...]:
+        """The causes of an order's lateness, the largest first; empty when it is in time."""
+        due = self._problem.order_by_id[order].due
+        lateness = self._ends[order] - due
+        if lateness <= 0:
+            return ()
+        waits = [w for row in self._chain(order) for w in self._waits(*row)]
+        own = self._ends[order] - sum(wait.minutes for wait in waits)
+        overdue = max(0, -due)
+        causes = [Cause("overdue", overdue), Cause("work", max(0, own - max(0, due)))]
+        slack = max(0, due - own)
+        for wait in waits:
+            eaten = min(slack, wait.minutes)
+            slack -= eaten
+            causes.append(Cause(wait.code, wait.minutes - eaten, wait.subject, wait.by))
+        return _merged(causes)
+
+    def _chain(self, order: str) -> list[tuple[Operation, int]]:
+        """The steps that carry the order's end, first one first, each with when it was ready."""
+        problem, at = self._problem, self._schedule.by_operation
+        last = [o for o in problem.operations if o.order == order]
+        step: Operation | None = max(last, key=lambda o: at[o.id].end)
+        chain: list[tuple[Operation, int]] = []
+        while step is not None:
+            links = () if step.started else step.predecessors
+            before = max(links, key=lambda link: at[link.operation].end + link.lag, default=None)
+            ready = at[before.operation].end if before else 0
+            chain.append((step, ready))
+            step = problem.operation_by_id[before.operation] if before else None
+        return chain[::-1]
+
+    def _waits(self, operation: Operation, ready: int) -> Iterator[Cause]:
+        """What the step waited for from `ready` to its end, minute by minute, in order."""
+        row = self._schedule.by_operation[operation.id]
+        if not operation.started:
+            free = self._previous_end(row)
+            for minute in range(ready, row.start):
+                yield self._cause_at(operation, row, minute, free)
+        first = max(ready, 0 if operation.started else row.start)
+        yield from self._closed(row, first, row.end)
+
+    def _previous_end(self, row: Assignment) -> int:
+        rows = self._schedule.by_unit[row.unit]
+        position = rows.index(row)
+        return rows[position - 1].end if position else 0
+
+    def _cause_at(self, operation: Operation, row: Assignment, minute: int, free: int) -> Cause:
+        for release in operation.releases:
+            if minute < release.at:
+                code: CauseCode = "material" if release.cause == "material" else "release"
+                return Cause(code, 1, release.detail)
+        if any(minute < self._end_of(x.operation) + x.lag for x in operation.predecessors):
+            return Cause("lag", 1, operation.id)
+        if not self._is_open(row.unit, minute):
+            return self._closed_at(row.unit, minute)
+        return self._occupied(operation, row, minute, free)
+
+    def _occupied(self, operation: Operation, row: Assignment, minute: int, free: int) -> Cause:
+        """What held in a minute in which the step was ready and its unit open."""
+        if minute >= row.setup_start:
+            return Cause("setup", 1, row.unit)
+        busy = self._busy_with(row.unit, minute)
+        if busy is not None:
+            return Cause("unit", 1, row.unit, self._problem.operation_by_id[busy].order)
+        lacked = row.reason.code == "people" and row.setup_start > free
+        if operation.skill:
+            short = self._people.shortage(operation.skill, [(minute, minute + 1)])
+            if lacked or short is not None:
+                return Cause("people", 1, operation.skill)
+        return Cause("sequence", 1, row.unit)
+
+    def _end_of(self, operation: str) -> int:
+        return self._schedule.by_operation[operation].end
+
+    def _is_open(self, unit: str, minute: int) -> bool:
+        time = self._times[unit]
+        return time.at(time.work(minute)) == minute
+
+    def _closed_at(self, unit: str, minute: int) -> Cause:
+        stops = self._problem.unit_by_id[unit].stops
+        is_stopped = any(stop.start <= minute < stop.end for stop in stops)
+        return Cause("stop" if is_stopped else "calendar", 1, unit)
+
+    def _closed(self, row: Assignment, start: int, end: int) -> Iterator[Cause]:
+        for minute in range(start, end):
+            if not self._is_open(row.unit, minute):
+                yield self._closed_at(row.unit, minute)
+
+    def _busy_with(self, unit: str, minute: int) -> str | None:
+        for row in self._schedule.by_unit[unit]:
+            if row.setup_start <= minute < row.end:
+                return row.operation
+        return None
+
+    def _worked(self, operation: Operation) -> Iterator[tuple[int, int]]:
+        row = self._schedule.by_operation[operation.id]
+        time = self._times[row.unit]
+        return time.pieces(time.work(row.setup_start), time.work(row.end))
+
+
+def _merged(causes: list[Cause]) -> tuple[Cause, ...]:
+    """Add up equal causes; the largest first, then in the order they came."""
+    found: dict[tuple[CauseCode, str, str], int] = {}
+    for cause in causes:
+        key = (cause.code, cause.subject, cause.by)
+        found[key] = found.get(key, 0) + cause.minutes
+    rows = [Cause(code, minutes, subject, by) for (code, subject, by), minutes in found.items()]
+    return tuple(sorted((c for c in rows if c.minutes), key=lambda c: -c.minutes))
