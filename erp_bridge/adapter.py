@@ -178,10 +178,11 @@ class LedgerLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockLine:
-    """One done movement of stock in the ERP, signed as seen from stock.
+    """One movement of stock in the ERP, signed as seen from stock.
 
     Args:
         work_order: Order that it belongs to; empty for none.
+        quantity: In the material's unit, 0 when cancelled; pieces that never were in stock are negative.
     """
 
     id: int
@@ -193,20 +194,16 @@ class StockLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountTotal:
-    """Debit less credit of an account since the books began."""
-
-    account: str
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What the ERP says of itself, for reconciliation."""
+    """What the ERP says of itself, for reconciliation.
 
+    Args:
+        cursor: Where the next snapshot of this kind goes on; lines may come again.
+    """
+
+    cursor: str
     ledger: tuple[LedgerLine, ...] = ()
     stock: tuple[StockLine, ...] = ()
-    totals: tuple[AccountTotal, ...] = ()
 
 
 class SnapshotKind(StrEnum):
@@ -214,7 +211,6 @@ class SnapshotKind(StrEnum):
 
     LEDGER = "ledger"
     STOCK = "stock"
-    TOTALS = "totals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +274,11 @@ class ErpAdapter(Protocol):
         """Undo a booked document by its opposite, on `posting_date`."""
         ...
 
-    async def snapshot(self, kind: SnapshotKind, after: int = 0) -> Snapshot:
-        """Return ledger lines, stock lines (both by rising id, `after` excluded) or totals."""
+    async def snapshot(self, kind: SnapshotKind, cursor: str = "") -> Snapshot:
+        """Return the ledger or stock lines that came or changed since `cursor`.
+
+        A movement that somebody cancelled in the ERP comes again with quantity 0.
+        """
         ...
 
     async def periods(self) -> Sequence[Period]:

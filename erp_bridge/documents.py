@@ -184,8 +184,9 @@ class OperationDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillLine:
-    """What one piece takes of a material, in its unit."""
+    """What one piece takes of a material at an operation, in the material's unit."""
 
+    operation: int
     material: str
     quantity: Decimal
     uom: str

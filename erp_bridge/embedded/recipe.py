@@ -2,8 +2,9 @@
 """Make the demo plant's ERP: a Tryton 8.0 database with the facts that an ERP owns.
 
 Runs inside the environment of requirements-tryton.lock, as a process of its own:
-`python recipe.py CONFIG DATABASE PLANT.json`. Passwords are set at each start of the
-server, not here: the database that this script makes is a template.
+`python recipe.py cook CONFIG DATABASE PLANT.json` makes the database, and
+`python recipe.py passwords CONFIG DATABASE` sets the passwords of its users.
+Both read the passwords from standard input, as a JSON object by login.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ GROUPS = [
     "stock.group_stock",
     "stock.group_stock_admin",
 ]
+USERS = {"lineside": "Lineside", "erp": "ERP visitor", "clerk": "Sales clerk"}
 LOT_PLACES = ["storage", "production", "customer", "supplier", "lost_found"]
 SERIAL_PLACES = ["storage", "customer"]
 """A pump scrapped before it has a serial number goes from production to lost and found."""
@@ -145,9 +147,7 @@ class Recipe:
         for name, facts in self.plant["accounts"].items():
             if "like" in facts:
                 like = self.one("account.account", ("code", "=", facts["like"]))
-                made = account(
-                    name=facts["name"], code=facts["code"], type=like.type, parent=like.parent
-                )
+                made = account(name=facts["name"], code=facts["code"], type=like.type, parent=like.parent)
                 made.company = self.owner
                 made.save()
             self.accounts[name] = self.one("account.account", ("code", "=", facts["code"]))
@@ -220,8 +220,18 @@ class Recipe:
         self.attribute_set = self.get("product.attribute.set")(name="Routing standards")
         self.attribute_set.attributes.extend(made)
         self.attribute_set.save()
+        place = self.get("product.attribute")(
+            name="operation", string="Operation that takes it", type_="integer"
+        )
+        place.save()
+        self.component_attributes = self.get("product.attribute.set")(name="Component")
+        self.component_attributes.attributes.append(place)
+        self.component_attributes.save()
 
     def components(self) -> None:
+        operations = {
+            group: step["operation"] for step in self.plant["routing"]["steps"] for group in step["materials"]
+        }
         for facts in self.plant["components"]:
             template = self._template(facts, Decimal(facts["price"]), self.component_category)
             template.purchasable = True
@@ -229,14 +239,16 @@ class Recipe:
                 template.shelf_life_state = "optional"
             (product,) = template.products
             product.cost_price = Decimal(facts["price"])
+            template.attribute_set = self.component_attributes
             template.save()
             self._keep(template)
+            product = self.products[facts["code"]]
+            product.attributes = {"operation": operations[facts["group"]]}
+            product.save()
 
     def _template(self, facts: dict[str, Any], list_price: Decimal, category: Any) -> Any:
         template = self.get("product.template")(name=facts["name"], code=facts["code"])
-        template.default_uom = self.one(
-            "product.uom", ("name", "=", UNIT_NAMES[facts.get("uom", "pc")])
-        )
+        template.default_uom = self.one("product.uom", ("name", "=", UNIT_NAMES[facts.get("uom", "pc")]))
         template.type = "goods"
         template.list_price = list_price
         template.cost_price_method = "fixed"
@@ -274,9 +286,7 @@ class Recipe:
     def pumps(self) -> None:
         routing = self.get("production.routing")(name=self.plant["routing"]["name"])
         for step in self.plant["routing"]["steps"]:
-            routing.steps.new(
-                operation=self.operations[step["operation"]], sequence=step["operation"]
-            )
+            routing.steps.new(operation=self.operations[step["operation"]], sequence=step["operation"])
         routing.save()
         labour = self.plant["labour"]
         for facts in self.plant["pumps"]:
@@ -298,9 +308,7 @@ class Recipe:
                 "labour_rate": Decimal(labour["rate"]),
                 **{
                     f"run_s_{step['operation']}": seconds
-                    for step, seconds in zip(
-                        self.plant["routing"]["steps"], facts["run_s"], strict=True
-                    )
+                    for step, seconds in zip(self.plant["routing"]["steps"], facts["run_s"], strict=True)
                 },
             }
             product.save()
@@ -377,48 +385,69 @@ class Recipe:
             number=f"LOT-{facts['code']}-{number:04d}", product=self.products[facts["code"]]
         )
         if "shelf_life_days" in facts:
-            lot.shelf_life_expiration_date = self.today + dt.timedelta(
-                days=facts["shelf_life_days"] * number
-            )
+            lot.shelf_life_expiration_date = self.today + dt.timedelta(days=facts["shelf_life_days"] * number)
         lot.save()
         return lot
 
     def users(self) -> None:
-        """One technical account for the bridge, one for the person who looks at the ERP."""
+        """The bridge's account, a visitor's, and the sales clerk's."""
         data = self.get("ir.model.data")
         groups = [data.get_id(name, self.config.context) for name in GROUPS]
-        company = self.owner
-        for login, name in (("lineside", "Lineside"), ("erp", "ERP visitor")):
+        for login, name in USERS.items():
             user = self.get("res.user")(name=name, login=login)
             user.password = secrets.token_urlsafe(32)
-            user.companies.append(self.get("company.company")(company.id))
-            user.company = company
+            user.companies.append(self.get("company.company")(self.owner.id))
+            user.company = self.owner
             for group in groups:
                 user.groups.append(self.get("res.group")(group))
             user.save()
-        self.get("sale.configuration")(1).save()
 
     def cook(self) -> None:
         """Do all steps."""
-        self.company()
-        self.chart()
-        self.fiscal_years()
-        self.categories()
-        self.attributes()
-        self.components()
-        self.work_centers()
-        self.pumps()
-        self.parties()
-        self.opening_stock()
-        self.users()
+        for step in (
+            self.company,
+            self.chart,
+            self.fiscal_years,
+            self.categories,
+            self.attributes,
+            self.components,
+            self.work_centers,
+            self.pumps,
+            self.parties,
+            self.opening_stock,
+            self.users,
+        ):
+            report(step.__name__)
+            step()
 
 
-def main(config_file: str, database: str, plant_file: str) -> None:
-    """Activate the modules, then enter the plant's facts."""
-    activate(config_file, database)
-    plant = json.loads(Path(plant_file).read_text(encoding="utf-8"))
-    Recipe(config_file, database, plant).cook()
+def report(step: str) -> None:
+    """Say on standard output what is being done: the start page shows it."""
+    sys.stdout.write(f"erp: {step.replace('_', ' ')}\n")
+    sys.stdout.flush()
+
+
+def set_passwords(config_file: str, database: str, passwords: dict[str, str]) -> None:
+    """Give users new passwords."""
+    from proteus import Model, config
+
+    config.set_trytond(database, user="admin", config_file=config_file)
+    for user in Model.get("res.user").find([("login", "in", list(passwords))]):
+        user.password = passwords[user.login]
+        user.save()
+
+
+def main(verb: str, config_file: str, database: str, *rest: str) -> None:
+    """Carry out `verb`."""
+    passwords = json.load(sys.stdin)
+    if verb == "cook":
+        report("modules")
+        activate(config_file, database)
+        plant = json.loads(Path(rest[0]).read_text(encoding="utf-8"))
+        Recipe(config_file, database, plant).cook()
+    report("passwords")
+    set_passwords(config_file, database, passwords)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:])

@@ -1,0 +1,5 @@
+"""Tables of the bridge: schema `erp`."""
+
+from mes.migrate import Branch
+
+BRANCH = Branch(owner="erp", package="erp_bridge.migrations")
