@@ -412,11 +412,13 @@ async def save_rate(tx: Tx, draft: RateDraft) -> None:
         """
         insert into mes.rate (site, kind, code, valid_from, per_hour, currency)
         select %(site)s, %(kind)s, %(code)s, %(valid_from)s, %(per_hour)s, %(currency)s
-        where (%(per_hour)s, %(currency)s) is distinct from (
-            select row(per_hour, currency) from mes.rate
-            where site = %(site)s and kind = %(kind)s and code = %(code)s
-              and valid_from <= %(valid_from)s
-            order by valid_from desc limit 1)
+        where not exists (
+            select from (
+                select per_hour, currency from mes.rate
+                where site = %(site)s and kind = %(kind)s and code = %(code)s
+                  and valid_from <= %(valid_from)s
+                order by valid_from desc limit 1) valid
+            where valid.per_hour = %(per_hour)s and valid.currency = %(currency)s)
         on conflict (site, kind, code, valid_from) do update
         set per_hour = excluded.per_hour, currency = excluded.currency
         """,
