@@ -259,15 +259,15 @@ class PlanningSnapshot:
     in_force: PlanInForce | None
 
 
-DOWN_STATES = frozenset({"Aborting", "Aborted", "Clearing", "Stopping", "Stopped"})
-"""PackML states in which a unit makes nothing until somebody acts (ISA-TR88.00.02)."""
+FAULT_STATES = frozenset({"Aborting", "Aborted"})
+"""PackML states of a fault: the unit makes nothing until somebody acts (ISA-TR88.00.02)."""
+STOP_STATES = frozenset({"Stopping", "Stopped", "Clearing"})
+"""PackML states that are a stop when a reason came with them, and else the end of the day's work."""
 
 
-class PlanOutOfDate(PlantError):
-    """The plan speaks of jobs that are over or unknown."""
-
-    http_status = 409
-    remedy = "Plan again from the present state, then publish."
+def is_down(state: str, reason: str | None) -> bool:
+    """Say whether a unit in this state cannot be planned for the time being."""
+    return state in FAULT_STATES or (state in STOP_STATES and bool(reason))
 
 
 class PlanPublishedAlready(PlantError):

@@ -389,6 +389,11 @@ async def work_orders(tx: Tx, statuses: list[str] | None, limit: int) -> list[Or
     return await store.list_orders(tx, statuses, limit)
 
 
+async def open_orders(tx: Tx) -> list[WorkOrder]:
+    """Return the released orders that are not completed, the first due first; history left out."""
+    return await store.open_orders(tx)
+
+
 async def get_job(tx: Tx, job_order: str) -> JobOrder:
     """Return a job.
 

@@ -301,8 +301,20 @@ async def lock_jobs_beside(tx: Tx, job_order: str) -> list[JobOrder]:
         f"""
         {JOB} where j.work_order = (select work_order from mes.job_order where id = %(id)s)
         order by j.operation for no key update of j
-        """,
+        """,  # noqa: S608 - constants
         {"id": job_order},
+    )
+
+
+async def open_orders(tx: Tx) -> list[WorkOrder]:
+    """Return the released orders that are not completed, the first due first; history left out."""
+    return await tx.fetch_all(
+        WorkOrder,
+        f"""
+        {_ORDER} where w.site = %(site)s and w.status in ('Released', 'Running') and not w.simulated
+        order by w.due_at, w.id
+        """,
+        {"site": tx.site},
     )
 
 
@@ -370,7 +382,7 @@ async def components_of_order(tx: Tx, number: str) -> list[JobComponent]:
         f"""
         {_COMPONENT} where job_order in (select id from mes.job_order where work_order = %(id)s)
         order by job_order, material
-        """,
+        """,  # noqa: S608 - constants
         {"id": number},
     )
 
@@ -385,7 +397,7 @@ async def open_components(tx: Tx) -> list[JobComponent]:
             where j.site = %(site)s and not j.simulated and w.status in ('Released', 'Running')
               and j.status not in ('Completed', 'Cancelled', 'Aborted', 'Closed'))
         order by job_order, material
-        """,
+        """,  # noqa: S608 - constants
         {"site": tx.site},
     )
 
@@ -438,8 +450,8 @@ async def list_orders(tx: Tx, statuses: list[str] | None, limit: int) -> list[Or
         left join mes.customer_order c on c.id = w.customer_order
         cross join lateral (
             select count(*)::integer as jobs,
-                   count(*) filter (where j.status in ('Completed', 'Cancelled', 'Aborted', 'Closed'))::integer
-                       as jobs_over,
+                   count(*) filter (where j.status in ('Completed', 'Cancelled', 'Aborted', 'Closed'))
+                       ::integer as jobs_over,
                    max(j.planned_end) as planned_end
             from mes.job_order j where j.work_order = w.id) p
         order by (w.status in ('Waiting', 'Released', 'Running')) desc, w.due_at desc, w.id desc

@@ -1,0 +1,364 @@
+"""Put plans in force, send jobs to terminals, give promises, show the planner the plant."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from mes.definitions import service as definitions
+from mes.dispatching import store
+from mes.dispatching.events import JobOrderDispatched, PlanPublished, PromiseGiven
+from mes.dispatching.model import (
+    EquipmentNotForJob,
+    PlanEquipment,
+    PlanInForce,
+    PlanInterval,
+    PlanJobOrder,
+    PlanMasterOperation,
+    PlannedJob,
+    PlanNeed,
+    PlanningSnapshot,
+    PlanPerson,
+    PlanPublishedAlready,
+    PlanReceipt,
+    PlanSetup,
+    PlanStock,
+    PlanWorkCenter,
+    PlanWorkOrder,
+    Promise,
+    PublishedPlan,
+    is_down,
+)
+from mes.dispatching.store import Moved
+from mes.inventory import service as inventory
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Tx
+from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, WorkOrderNumber, uuid7
+from mes.kernel.outbox import append
+from mes.resources import service as resources
+from mes.resources.model import Equipment, EquipmentStatus, Window
+from mes.workorders import service as workorders
+from mes.workorders.model import OVER, JobComponent, JobOrder, JobOrderStatus, Line, WorkOrder
+
+HORIZON_DAYS = 7
+"""Calendars of a snapshot reach so far."""
+SAME_PROMISE = timedelta(minutes=1)
+"""A promise that moves by less is the same promise."""
+
+
+async def apply_plan(tx: Tx, plan: PublishedPlan) -> PlanInForce:
+    """Put a plan in force: jobs get unit, time and place in the queue.
+
+    A job that has begun, is over or is unknown keeps its own facts and is passed over.
+
+    Raises:
+        PlanPublishedAlready: This very plan is or was in force.
+        EquipmentNotForJob: A unit does not belong to the job's work centre.
+    """
+    plannable = await store.lock_plannable(tx, [job.job_order for job in plan.operations])
+    units = {unit.id: unit for unit in await resources.units(tx)}
+    placed = [job for job in plan.operations if job.job_order in plannable]
+    for job in placed:
+        _check_unit(job, units, plannable[job.job_order])
+    head = await store.insert_plan(tx, plan)
+    if head is None:
+        raise PlanPublishedAlready(plan=plan.plan)
+    moved = await store.place_jobs(tx, placed, await _horizon(tx))
+    await append(tx, _published(tx.site, plan, head))
+    await _tell(tx, moved)
+    return head
+
+
+def _check_unit(job: PlannedJob, units: Mapping[EquipmentId, Equipment], work_center: EquipmentId) -> None:
+    unit = units.get(job.equipment)
+    if unit is None or unit.work_center != work_center:
+        raise EquipmentNotForJob(job_order=job.job_order, equipment=job.equipment, work_center=work_center)
+
+
+def _published(site: str, plan: PublishedPlan, head: PlanInForce) -> PlanPublished:
+    return PlanPublished(
+        site=site,
+        plan=plan.plan,
+        version=head.version,
+        solver=plan.solver,
+        objective=plan.objective,
+        bound=plan.bound,
+        operations=len(plan.operations),
+        late_orders=plan.late_orders,
+        by=plan.by,
+    )
+
+
+async def _horizon(tx: Tx) -> datetime:
+    policy = await resources.policy(tx)
+    return tx.now + timedelta(minutes=policy.dispatch_horizon_min)
+
+
+async def _tell(tx: Tx, moved: Iterable[Moved]) -> None:
+    for job in moved:
+        await append(
+            tx,
+            JobOrderDispatched(
+                site=tx.site,
+                scope=f"{job.scope}/{job.equipment}",
+                job_order=job.id,
+                work_order=job.work_order,
+                operation=job.operation,
+                equipment=job.equipment,
+                planned_start=job.planned_start,
+                planned_end=job.planned_end,
+                sequence=job.sequence,
+            ),
+        )
+
+
+async def dispatch_due(tx: Tx) -> int:
+    """Send the planned jobs whose time comes near to their terminals; return how many."""
+    moved = await store.dispatch_pending(tx, await _horizon(tx))
+    await _tell(tx, moved)
+    return len(moved)
+
+
+async def plan_in_force(tx: Tx) -> PlanInForce | None:
+    """Return the head of the plan in force, or None before the first."""
+    return await store.in_force(tx)
+
+
+async def give_promise(
+    tx: Tx, customer_order: str, work_order: WorkOrderNumber, promised_at: datetime, reason: str
+) -> bool:
+    """Give a customer a date; return False when it is the one given before, to the minute.
+
+    Args:
+        reason: Code of what binds the date, such as `capacity`.
+
+    Raises:
+        WorkOrderUnknown, CustomerOrderUnknown: No such order.
+    """
+    order = await workorders.lock_work_order(tx, work_order)
+    await workorders.get_customer_order(tx, customer_order)
+    if order.promised_at is not None and abs(order.promised_at - promised_at) < SAME_PROMISE:
+        return False
+    promise = Promise(
+        id=uuid7(),
+        customer_order=customer_order,
+        work_order=work_order,
+        promised_at=promised_at,
+        previous=order.promised_at,
+        reason=reason,
+        given_at=tx.now,
+    )
+    await store.insert_promise(tx, promise)
+    await append(
+        tx,
+        PromiseGiven(
+            site=tx.site,
+            customer_order=customer_order,
+            work_order=work_order,
+            promised_at=promised_at,
+            previous=order.promised_at,
+            reason=reason,
+        ),
+    )
+    return True
+
+
+async def promises(tx: Tx, customer_order: str) -> list[Promise]:
+    """Return what a customer order was promised, oldest first."""
+    return await store.promises(tx, customer_order)
+
+
+async def planning_snapshot(tx: Tx, at: datetime | None = None, days: int = HORIZON_DAYS) -> PlanningSnapshot:
+    """Return everything a plan depends on; history booked by the simulator is left out.
+
+    Args:
+        at: Moment to plan from; `tx.now` when None (a reading transaction must say it).
+        days: How far calendars and presence reach.
+    """
+    now = tx.now if at is None else at
+    until = now + timedelta(days=days)
+    jobs = await workorders.open_jobs(tx)
+    return PlanningSnapshot(
+        at=now,
+        until=until,
+        site_tz=await resources.timezone(tx),
+        work_centers=tuple(
+            PlanWorkCenter(id=center.id, name=center.name) for center in await resources.work_centers(tx)
+        ),
+        equipment=await _equipment(tx, now, until, jobs),
+        setups=tuple(
+            PlanSetup(
+                work_center=rule.work_center,
+                from_family=rule.from_family,
+                to_family=rule.to_family,
+                seconds=rule.seconds,
+            )
+            for rule in await resources.setups(tx)
+        ),
+        people=await _people(tx, now, until),
+        work_orders=tuple(_work_order(order) for order in await workorders.open_orders(tx)),
+        job_orders=tuple(_job_orders(jobs, await workorders.open_components(tx))),
+        stock=await _stock(tx, now),
+        receipts=await _receipts(tx),
+        in_force=await store.in_force(tx),
+    )
+
+
+async def _equipment(
+    tx: Tx, now: datetime, until: datetime, jobs: Sequence[JobOrder]
+) -> tuple[PlanEquipment, ...]:
+    windows = await resources.unit_windows(tx, now, until)
+    states = await resources.equipment_states(tx)
+    families = await store.unit_families(tx)
+    running = {job.equipment: job.id for job in jobs if job.status is JobOrderStatus.RUNNING}
+    return tuple(
+        _unit(unit, windows[unit.id], states.get(unit.id), families.get(unit.id), running.get(unit.id))
+        for unit in await resources.units(tx)
+    )
+
+
+def _unit(
+    unit: Equipment,
+    windows: Iterable[Window],
+    status: EquipmentStatus | None,
+    family: str | None,
+    running: JobOrderId | None,
+) -> PlanEquipment:
+    state = "" if status is None else status.state
+    reason = None if status is None else status.reason
+    down = is_down(state, reason)
+    return PlanEquipment(
+        id=unit.id,
+        name=unit.name,
+        work_center=unit.work_center or unit.id,
+        calendar=_work(windows),
+        state=state,
+        down_since=status.since if status is not None and down else None,
+        down_until=None,
+        down_reason=reason if down else None,
+        family=family,
+        running=running,
+    )
+
+
+def _work(windows: Iterable[Window]) -> tuple[PlanInterval, ...]:
+    """Return the working stretches; those that touch become one."""
+    found: list[PlanInterval] = []
+    for window in windows:
+        if window.kind != "work":
+            continue
+        if found and found[-1].end == window.starts_at:
+            found[-1] = PlanInterval(found[-1].start, window.ends_at)
+        else:
+            found.append(PlanInterval(window.starts_at, window.ends_at))
+    return tuple(found)
+
+
+async def _people(tx: Tx, now: datetime, until: datetime) -> tuple[PlanPerson, ...]:
+    return tuple(
+        PlanPerson(id=person.person, skills=person.skills, present=_work(person.windows))
+        for person in await resources.availability(tx, now, until)
+    )
+
+
+def _work_order(order: WorkOrder) -> PlanWorkOrder:
+    return PlanWorkOrder(
+        id=order.id,
+        material=order.material,
+        quantity=order.quantity,
+        uom=order.uom,
+        due_at=order.due_at,
+        priority=order.priority,
+        customer_order=order.customer_order,
+        customer=order.customer,
+        promised_at=order.promised_at,
+        received_at=order.received_at,
+    )
+
+
+def _job_orders(jobs: Iterable[JobOrder], components: Iterable[JobComponent]) -> Iterable[PlanJobOrder]:
+    needs = {job: tuple(part) for job, part in groupby(components, key=lambda component: component.job_order)}
+    for _, line_jobs in groupby(jobs, key=lambda job: job.work_order):
+        line = Line(tuple(line_jobs))
+        for job in line.jobs:
+            if job.status not in OVER:
+                yield _job_order(line, job, needs.get(job.id, ()))
+
+
+def _job_order(line: Line, job: JobOrder, needs: Iterable[JobComponent]) -> PlanJobOrder:
+    before = line.before(job)
+    return PlanJobOrder(
+        id=job.id,
+        work_order=job.work_order,
+        operation=job.operation,
+        name=job.name,
+        work_center=job.work_center,
+        equipment=job.equipment,
+        status=job.status.value,
+        material=job.material,
+        family=job.family,
+        skill=job.skill,
+        quantity=job.quantity,
+        remaining=line.remaining(job),
+        good=job.good,
+        scrap=job.scrap,
+        run_s=job.run_s,
+        setup_s=job.setup_s,
+        resumable=True,
+        started_at=job.started_at,
+        planned_start=job.planned_start,
+        planned_end=job.planned_end,
+        sequence=job.sequence,
+        locked=job.locked,
+        predecessors=() if before is None or before.status in OVER else (before.id,),
+        components=tuple(
+            PlanNeed(material=part.material, quantity=part.required - part.consumed)
+            for part in needs
+            if part.required > part.consumed
+        ),
+    )
+
+
+async def _stock(tx: Tx, at: datetime) -> tuple[PlanStock, ...]:
+    return tuple(
+        PlanStock(material=row.material, quantity=row.available) for row in await inventory.stock(tx, at)
+    )
+
+
+async def _receipts(tx: Tx) -> tuple[PlanReceipt, ...]:
+    return tuple(
+        PlanReceipt(
+            purchase=row.purchase,
+            material=row.material,
+            quantity=row.quantity,
+            expected_at=row.expected_at,
+        )
+        for row in await inventory.expected_receipts(tx)
+    )
+
+
+async def planning_master(tx: Tx, material: MaterialId, at: datetime) -> tuple[PlanMasterOperation, ...]:
+    """Return how a product would be made if it were ordered at `at` (default: now).
+
+    Raises:
+        MaterialUnknown, WorkMasterUnknown: It is not made here.
+    """
+    product = await definitions.get_material(tx, material)
+    master = await definitions.work_master_for(tx, material, at or utc_now())
+    centers = {center.id: center for center in await resources.work_centers(tx)}
+    return tuple(
+        PlanMasterOperation(
+            operation=step.operation,
+            name=step.name,
+            work_center=step.work_center,
+            skill=step.skill or centers[step.work_center].skill,
+            family=product.family,
+            run_s=step.run_s,
+            setup_s=step.setup_s,
+            components=tuple(
+                PlanNeed(material=part.material, quantity=part.quantity / master.base_quantity)
+                for part in master.components
+                if part.operation == step.operation
+            ),
+        )
+        for step in master.operations
+    )

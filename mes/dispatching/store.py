@@ -1,0 +1,222 @@
+"""SQL of plans in force, promises and the jobs they move."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from mes.dispatching.model import PlanInForce, PlannedJob, Promise, PublishedPlan
+from mes.kernel.db import Tx
+from mes.kernel.ids import EquipmentId, JobOrderId, WorkOrderNumber
+
+_PLAN = """
+    select plan, version, solver, status, objective, bound, late_orders, published_at, by from mes.plan
+"""
+
+
+async def in_force(tx: Tx) -> PlanInForce | None:
+    """Return the newest published plan."""
+    return await tx.fetch_one(
+        PlanInForce, f"{_PLAN} where site = %(site)s order by version desc limit 1", {"site": tx.site}
+    )
+
+
+async def insert_plan(tx: Tx, plan: PublishedPlan) -> PlanInForce | None:
+    """Add a plan under the next version; return None when it was published before.
+
+    Two publishers wait for each other.
+    """
+    await tx.execute("select pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", {"key": f"plan:{tx.site}"})
+    return await tx.fetch_one(
+        PlanInForce,
+        """
+        insert into mes.plan (plan, site, version, solver, status, objective, bound, operations,
+                              late_orders, published_at, by)
+        select %(plan)s, %(site)s, coalesce(max(version), 0) + 1, %(solver)s, %(status)s, %(objective)s,
+               %(bound)s, %(operations)s, %(late_orders)s, %(at)s, %(by)s
+        from mes.plan where site = %(site)s
+        on conflict (plan) do nothing
+        returning plan, version, solver, status, objective, bound, late_orders, published_at, by
+        """,
+        {
+            "plan": plan.plan,
+            "site": tx.site,
+            "solver": plan.solver,
+            "status": plan.status,
+            "objective": plan.objective,
+            "bound": plan.bound,
+            "operations": len(plan.operations),
+            "late_orders": plan.late_orders,
+            "at": tx.now,
+            "by": plan.by,
+        },
+    )
+
+
+async def insert_promise(tx: Tx, promise: Promise) -> None:
+    """Add a promise and note it on its work order."""
+    await tx.execute(
+        """
+        insert into mes.promise (id, site, customer_order, work_order, promised_at, previous, reason,
+                                 given_at, simulated)
+        values (%(id)s, %(site)s, %(customer_order)s, %(work_order)s, %(promised_at)s, %(previous)s,
+                %(reason)s, %(given_at)s, %(simulated)s)
+        """,
+        {
+            **{name: getattr(promise, name) for name in promise.__slots__},
+            "site": tx.site,
+            "simulated": tx.cause.simulated,
+        },
+    )
+    await tx.execute(
+        "update mes.work_order set promised_at = %(promised_at)s where id = %(work_order)s",
+        {"promised_at": promise.promised_at, "work_order": promise.work_order},
+    )
+
+
+async def promises(tx: Tx, customer_order: str) -> list[Promise]:
+    """Return what a customer order was promised, oldest first."""
+    return await tx.fetch_all(
+        Promise,
+        """
+        select id, customer_order, work_order, promised_at, previous, reason, given_at
+        from mes.promise where customer_order = %(customer_order)s order by given_at
+        """,
+        {"customer_order": customer_order},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _JobRef:
+    id: JobOrderId
+    work_center: EquipmentId
+
+
+async def lock_plannable(tx: Tx, jobs: list[str]) -> dict[str, EquipmentId]:
+    """Return the work centre of each job that has not begun; these jobs are locked."""
+    rows = await tx.fetch_all(
+        _JobRef,
+        """
+        select id, work_center from mes.job_order
+        where id = any(%(jobs)s) and status in ('Waiting', 'Pending', 'Dispatched', 'Ready')
+        order by work_order, operation for no key update
+        """,
+        {"jobs": jobs},
+    )
+    return {row.id: row.work_center for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A job that came to a terminal: for the first time, or at another unit than before."""
+
+    id: JobOrderId
+    work_order: WorkOrderNumber
+    operation: int
+    scope: str
+    equipment: EquipmentId
+    planned_start: datetime
+    planned_end: datetime
+    sequence: int
+
+
+async def place_jobs(tx: Tx, jobs: Sequence[PlannedJob], horizon: datetime) -> list[Moved]:
+    """Give locked jobs their unit and times; return those that are new at a unit's terminal.
+
+    A job goes to the terminal when it starts before `horizon`, and is ready when the operation
+    before has sent a piece (or there is none before). It never goes back.
+    """
+    return await tx.fetch_all(
+        Moved,
+        """
+        with planned as (
+            select * from unnest(%(ids)s::text[], %(equipment)s::text[], %(starts)s::timestamptz[],
+                                 %(ends)s::timestamptz[], %(sequences)s::integer[], %(locked)s::boolean[])
+                as p (id, equipment, planned_start, planned_end, sequence, locked)
+        ), before as (
+            select j.id, j.status, j.equipment,
+                   j.from_operation = 0 or exists (
+                       select 1 from mes.job_order f where f.work_order = j.work_order
+                       and f.operation = j.from_operation and f.good > 0) as fed
+            from mes.job_order j join planned p on p.id = j.id
+        ), placed as (
+            update mes.job_order j
+            set equipment = p.equipment, planned_start = p.planned_start, planned_end = p.planned_end,
+                sequence = p.sequence, locked = p.locked,
+                status = case
+                    when b.status in ('Waiting', 'Pending') and p.planned_start >= %(horizon)s
+                        then 'Pending'
+                    when b.fed then 'Ready' else 'Dispatched' end
+            from planned p join before b on b.id = p.id
+            where j.id = p.id
+            returning j.id, j.work_order, j.operation, j.scope, j.equipment, j.planned_start,
+                      j.planned_end, j.sequence, j.status,
+                      b.status as old_status, b.equipment as old_equipment
+        )
+        select id, work_order, operation, scope, equipment, planned_start, planned_end, sequence
+        from placed
+        where status <> 'Pending'
+          and (old_status in ('Waiting', 'Pending') or old_equipment is distinct from equipment)
+        order by equipment, sequence
+        """,
+        {
+            "ids": [job.job_order for job in jobs],
+            "equipment": [job.equipment for job in jobs],
+            "starts": [job.planned_start for job in jobs],
+            "ends": [job.planned_end for job in jobs],
+            "sequences": [job.sequence for job in jobs],
+            "locked": [job.locked for job in jobs],
+            "horizon": horizon,
+        },
+    )
+
+
+async def dispatch_pending(tx: Tx, horizon: datetime) -> list[Moved]:
+    """Send the pending jobs that start before `horizon` to their terminals."""
+    return await tx.fetch_all(
+        Moved,
+        """
+        update mes.job_order j
+        set status = case when j.from_operation = 0 or exists (
+                select 1 from mes.job_order f where f.work_order = j.work_order
+                and f.operation = j.from_operation and f.good > 0) then 'Ready' else 'Dispatched' end
+        where j.id in (
+            select id from mes.job_order
+            where site = %(site)s and status = 'Pending' and planned_start < %(horizon)s
+              and equipment is not null
+            order by work_order, operation for no key update skip locked)
+        returning j.id, j.work_order, j.operation, j.scope, j.equipment, j.planned_start, j.planned_end,
+                  coalesce(j.sequence, 0) as sequence
+        """,
+        {"site": tx.site, "horizon": horizon},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFamily:
+    """The setup family of the last job started on a unit."""
+
+    equipment: EquipmentId
+    family: str | None
+
+
+async def unit_families(tx: Tx) -> dict[EquipmentId, str | None]:
+    """Return what each unit is set up for; history left out."""
+    rows = await tx.fetch_all(
+        UnitFamily,
+        """
+        select e.id as equipment, j.family
+        from mes.equipment e cross join lateral (
+            select family from mes.job_order j
+            where j.equipment = e.id and j.started_at is not null and not j.simulated
+            order by started_at desc limit 1) j
+        where e.site = %(site)s and e.level = 'work_unit'
+        """,
+        {"site": tx.site},
+    )
+    return {row.equipment: row.family for row in rows}
+
+
+async def find_plan(tx: Tx, plan: UUID) -> PlanInForce | None:
+    """Return one published plan."""
+    return await tx.fetch_one(PlanInForce, f"{_PLAN} where plan = %(plan)s", {"plan": plan})
