@@ -1,4 +1,4 @@
-"""Settings: environment, then `lineside.toml`, then what the running supervisor found."""
+"""Settings: environment, then what the running supervisor resolved, then `lineside.toml`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from mes.kernel.home import default_home
 PREFIX = "LINESIDE_"
 SETTINGS_FILE = "lineside.toml"
 ENDPOINTS_FILE = "run/endpoints.toml"
-"""Written by the supervisor (mode 0600): addresses and passwords of what it started."""
+"""Written by the supervisor (mode 0600): every setting as resolved, with the addresses and
+passwords of what it started. A process of the plant needs nothing else."""
 
 Hidden = Annotated[str, Field(repr=False)]
 """A secret as text: it stays out of every repr and log line."""
@@ -76,8 +77,9 @@ class Http(Section):
 class Broker(Section):
     """The MQTT broker between the edges and ingest."""
 
-    url: Hidden = "mqtt://127.0.0.1:1883"
-    """`mqtt://` or `mqtts://`; a user and password in it are used by whoever has none below."""
+    url: Hidden = ""
+    """`mqtt://` or `mqtts://`; a user and password in it are used by whoever has none below.
+    Empty: `lineside up` starts the embedded broker and fills it in."""
     ingest_user: str = ""
     ingest_password: Hidden = ""
     edge_user: str = ""
@@ -101,7 +103,8 @@ class Erp(Section):
     """The ERP that the bridge keeps in step."""
 
     adapter: str = "tryton"
-    url: str = "http://127.0.0.1:8000"
+    url: str = ""
+    """Empty: `lineside up` starts the embedded ERP and fills it in."""
     database: str = "lineside"
     user: str = "lineside"
     password: Hidden = ""
@@ -179,13 +182,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - named by pydantic
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: arguments, environment, lineside.toml, endpoints."""
+        """Order the sources: arguments, environment, endpoints, lineside.toml."""
         home = default_home()
         return (
             init_settings,
             env_settings,
-            TomlConfigSettingsSource(settings_cls, home / SETTINGS_FILE),
             TomlConfigSettingsSource(settings_cls, home / ENDPOINTS_FILE),
+            TomlConfigSettingsSource(settings_cls, home / SETTINGS_FILE),
         )
 
     @model_validator(mode="after")

@@ -1,0 +1,167 @@
+"""The commands of `lineside` that are not services."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from mes.kernel.home import default_home
+from mes.kernel.settings import SettingsError, load
+from mes.supervisor import control
+
+app = typer.Typer(
+    help="Lineside: from a machine's tag to the ERP's ledger.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_FAILED = 1
+EXIT_NOT_RUNNING = 3
+"""Source: LSB, exit codes of `status`: 3, the program is not running."""
+
+
+def say(text: str) -> None:
+    """Print a line for a person at once."""
+    typer.echo(text)
+    sys.stdout.flush()
+
+
+@app.command()
+def up(
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: delete all data of this home.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Run in the background.")] = False,
+    browser: Annotated[bool, typer.Option(help="Open the sign-in link where there is a display.")] = True,
+    profile: Annotated[str | None, typer.Option(help="demo (default) or production.")] = None,
+) -> None:
+    """Start the whole plant: database, broker, ERP, machines and all services."""
+    from mes.supervisor import up as program
+
+    if profile not in {None, "demo", "production"}:
+        raise typer.BadParameter("demo or production", param_hint="--profile")
+    try:
+        load()
+        if detach:
+            arguments = [*(["--fresh"] if fresh else []), *([f"--profile={profile}"] if profile else [])]
+            raise typer.Exit(program.detach([*arguments, "--no-browser"], say))
+        asyncio.run(program.up(program.Options(fresh, browser, profile), say))
+    except program.AlreadyRunning as running:
+        say(str(running))
+        _show_address()
+        raise typer.Exit(0 if not fresh else EXIT_FAILED) from None
+    except (SettingsError, OSError) as error:
+        typer.echo(f"lineside up: {error}", err=True)
+        raise typer.Exit(EXIT_FAILED) from None
+
+
+@app.command()
+def down() -> None:
+    """Stop the plant that `up --detach` started; the data are kept."""
+    try:
+        asyncio.run(_down())
+    except control.NotRunning as error:
+        say(str(error))
+        return
+    say("Stopped; the data are kept.")
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show what runs and the plant's figures; exit code 3 when nothing runs."""
+    from mes.supervisor.status import read_status, table
+
+    found = asyncio.run(read_status(default_home()))
+    say(json.dumps(found, ensure_ascii=False, indent=2) if as_json else table(found))
+    if not found["processes"]:
+        raise typer.Exit(EXIT_NOT_RUNNING)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Look for what keeps a plant from running well; exit code 1 when something does."""
+    from mes.supervisor.doctor import examine
+
+    findings = asyncio.run(examine(default_home()))
+    if as_json:
+        say(json.dumps([finding.as_json() for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            say(f"{finding.mark:4} {finding.subject}: {finding.text}")
+    if any(finding.level == "bad" for finding in findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def migrate(
+    link: Annotated[bool, typer.Option("--link", hidden=True)] = False,
+) -> None:
+    """Bring the databases to this version's tables."""
+    from mes.kernel import log
+    from mes.migrate import migrate as upgrade
+
+    settings = load()
+    log.configure("migrate", settings.log)
+    upgrade(settings.database_url, settings.historian_url)
+    if link:
+        from mes.supervisor.link import register
+
+        asyncio.run(register(settings))
+
+
+@app.command()
+def sign_in() -> None:
+    """Print a new one-time sign-in link for the administrator."""
+    from mes.supervisor.link import make
+
+    say(asyncio.run(make(load())))
+
+
+@app.command(hidden=True)
+def prepare(name: str) -> None:
+    """Do a service's slow work before it starts."""
+    from mes.supervisor.worker import prepare_service
+
+    prepare_service(name)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def process(
+    action: Annotated[str, typer.Argument(help="stop, start or kill.")],
+    name: Annotated[str, typer.Argument(help="As in `lineside status`.")],
+) -> None:
+    """Stop, start or kill one process of the running plant."""
+    if action not in {"stop", "start", "kill"}:
+        raise typer.BadParameter("stop, start or kill")
+    try:
+        asyncio.run(control.ask(default_home(), action, name))
+    except (control.NotRunning, control.ControlRefused) as error:
+        typer.echo(f"lineside process: {error}", err=True)
+        raise typer.Exit(EXIT_FAILED) from None
+
+
+async def _down() -> None:
+    home = default_home()
+    await control.ask(home, "down")
+    while True:
+        try:
+            await control.ask(home, "status")
+        except control.NotRunning:
+            return
+        await asyncio.sleep(0.2)
+
+
+def _show_address() -> None:
+    try:
+        facts: dict[str, Any] = asyncio.run(control.ask(default_home(), "status"))
+    except (control.NotRunning, control.ControlRefused):
+        return
+    say(f"Pages: {facts['url']}   (`lineside sign-in` prints a new sign-in link)")

@@ -1,0 +1,42 @@
+"""What the supervisor asks of PostgreSQL: does it answer, and does our database exist."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+CONNECT_TIMEOUT_S = 3
+
+
+async def answers(url: str) -> bool:
+    """Return whether `SELECT 1` is answered."""
+    try:
+        async with await psycopg.AsyncConnection.connect(
+            url, connect_timeout=CONNECT_TIMEOUT_S, application_name="lineside-supervisor"
+        ) as connection:
+            await connection.execute("select 1")
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+async def make_database(admin_url: str, name: str, owner: str, password: str) -> None:
+    """Make the role `owner` with `password` and its database `name` where they are missing.
+
+    Args:
+        admin_url: The server's `postgres` database, as its superuser.
+        name: Database to make.
+        owner: Login role; it may make roles, since migrations make the application's.
+        password: Set at each start: the secret file is the truth.
+    """
+    async with await psycopg.AsyncConnection.connect(admin_url, autocommit=True) as connection:
+        role = sql.Identifier(owner)
+        found = await connection.execute("select 1 from pg_roles where rolname = %s", [owner])
+        if await found.fetchone() is None:
+            await connection.execute(sql.SQL("create role {} login createrole").format(role))
+        await connection.execute(sql.SQL("alter role {} password {}").format(role, sql.Literal(password)))
+        found = await connection.execute("select 1 from pg_database where datname = %s", [name])
+        if await found.fetchone() is None:
+            await connection.execute(
+                sql.SQL("create database {} owner {}").format(sql.Identifier(name), role)
+            )

@@ -1,0 +1,281 @@
+"""`lineside up`: the whole plant as one program, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets as randomness
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import webbrowser
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from mes.kernel import log, plugins
+from mes.kernel.home import default_home
+from mes.kernel.settings import Settings, load
+from mes.supervisor import control, notify, units
+from mes.supervisor.children import end_leftovers
+from mes.supervisor.paths import Paths
+from mes.supervisor.ports import listen
+from mes.supervisor.progress import Progress, ProgressServer
+from mes.supervisor.resolve import Resolved, resolve, write_endpoints
+from mes.supervisor.tree import Tree
+
+LINK_FILE = "link-token"
+"""In `run`, mode 0600: the token of the sign-in link that was shown at the very start."""
+
+KEPT_AT_FRESH = frozenset({"cache", "lineside.toml", "run"})
+LOG_LIMIT_BYTES = 20_000_000
+HOUSEKEEPING_S = 60.0
+DETACH_READY_S = 600.0
+
+logger = log.get_logger(__name__)
+
+
+class AlreadyRunning(RuntimeError):
+    """A supervisor runs for this LINESIDE_HOME already."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to start."""
+
+    fresh: bool = False
+    browser: bool = True
+    profile: str | None = None
+
+
+def take_lock(paths: Paths) -> IO[str]:
+    """Make this process the one supervisor of the installation.
+
+    Raises:
+        AlreadyRunning: Another one is.
+    """
+    paths.make()
+    lock = paths.lock.open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise AlreadyRunning(f"Lineside runs already for {paths.home}") from None
+    return lock
+
+
+async def up(options: Options, say: Callable[[str], None]) -> None:
+    """Run the plant until SIGINT, SIGTERM or a `down` request.
+
+    Raises:
+        AlreadyRunning: A supervisor runs for this home already.
+        SettingsError: A setting cannot be used.
+        OSError: The address for the pages is not one of this machine.
+    """
+    home = default_home()
+    paths = Paths(home)
+    lock = take_lock(paths)
+    try:
+        ended = await end_leftovers(paths.pids)
+        if ended:
+            say(f"Ended what the last run left: {', '.join(ended)}")
+        _clean(paths, fresh=options.fresh)
+        wishes = _wishes(options)
+        log.configure("supervisor", wishes.log)
+        await _run(paths, wishes, options, say)
+    finally:
+        lock.close()
+
+
+def link_token(paths: Paths) -> str:
+    """Return the token of this start's sign-in link; make it when nobody did yet."""
+    file = paths.run / LINK_FILE
+    if not file.exists():
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as out:
+            out.write(randomness.token_urlsafe(32))
+    return file.read_text().strip()
+
+
+async def _run(paths: Paths, wishes: Settings, options: Options, say: Callable[[str], None]) -> None:
+    began = time.monotonic()
+    listener = _listener(wishes)
+    port: int = listener.getsockname()[1]
+    resolved = resolve(wishes, port)
+    settings = resolved.settings
+    link = f"{settings.http.url}/sign-in?token={link_token(paths)}"
+    if wishes.http.fd is None:
+        if port != wishes.http.port:
+            say(f"Port {wishes.http.port} is taken; the pages are on {port}.")
+        say(f"Sign in (once): {link}")
+        if options.browser:
+            open_browser(link)
+    write_endpoints(paths.endpoints, settings)
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    async with AsyncExitStack() as stack:
+        stack.callback(paths.endpoints.unlink, missing_ok=True)
+        tree = await _start(stack, resolved, paths, listener, stop)
+        ready = asyncio.create_task(_tell_ready(tree, settings, began, say))
+        await stop.wait()
+        ready.cancel()
+        say("Stopping …")
+    say("Stopped; the data are kept.")
+
+
+async def _start(
+    stack: AsyncExitStack, resolved: Resolved, paths: Paths, listener: socket.socket, stop: asyncio.Event
+) -> Tree:
+    progress = Progress(["packages", "pages"])
+    for name in ("packages", "pages"):
+        progress.enter(name, "done")
+    server = ProgressServer(listener, progress)
+    stack.callback(server.stop)
+    tree = Tree(paths, units.build(resolved, plugins.services(), listener.fileno(), server.stop))
+    transport = await notify.listen(paths.notify, tree.heard)
+    stack.callback(transport.close)
+    facts = {"url": resolved.settings.http.url, "profile": resolved.settings.profile, "pid": os.getpid()}
+    door = await control.serve(paths.control, tree, stop.set, facts)
+    stack.callback(paths.control.unlink, missing_ok=True)
+    stack.callback(door.close)
+    await stack.enter_async_context(tree.running())
+    keeping = asyncio.create_task(_keep_house(paths, tree, progress))
+    stack.callback(keeping.cancel)
+    return tree
+
+
+def _wishes(options: Options) -> Settings:
+    given = load()
+    profile = options.profile or (given.profile if "profile" in given.model_fields_set else "demo")
+    return given.model_copy(update={"profile": profile})
+
+
+def _listener(wishes: Settings) -> socket.socket:
+    if wishes.http.fd is not None:
+        inherited = socket.socket(fileno=wishes.http.fd)
+        inherited.set_inheritable(False)
+        return inherited
+    return listen(wishes.http.host, wishes.http.port)
+
+
+def _clean(paths: Paths, *, fresh: bool) -> None:
+    """Remove what a killed supervisor left; with `fresh` the data too."""
+    paths.endpoints.unlink(missing_ok=True)
+    if not fresh:
+        return
+    for entry in paths.home.iterdir():
+        if entry.name in KEPT_AT_FRESH:
+            continue
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    elsewhere = Path("/var/lib/lineside") / paths.digest
+    if elsewhere.exists() and os.access(elsewhere, os.W_OK):
+        shutil.rmtree(elsewhere)
+    paths.make()
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+
+
+async def _tell_ready(tree: Tree, settings: Settings, began: float, say: Callable[[str], None]) -> None:
+    while not tree.ready:
+        await asyncio.sleep(0.2)
+    say(f"The plant runs after {time.monotonic() - began:.0f} s: {settings.http.url}   (Ctrl-C stops it)")
+
+
+async def _keep_house(paths: Paths, tree: Tree, progress: Progress) -> None:
+    """Show the stages while they change, and keep the logs short."""
+    next_look = 0.0
+    while True:
+        for name, state in tree.stages():
+            progress.enter(name, state.value, _last_line(paths, name) if state == "preparing" else "")
+        if time.monotonic() >= next_look:
+            next_look = time.monotonic() + HOUSEKEEPING_S
+            await asyncio.to_thread(_shorten_logs, paths)
+        await asyncio.sleep(0.3 if not tree.ready else 5.0)
+
+
+def _last_line(paths: Paths, name: str) -> str:
+    file = paths.logs / f"{name}.prepare.log"
+    if not file.exists():
+        return ""
+    with file.open("rb") as log_file:
+        log_file.seek(max(0, file.stat().st_size - 500))
+        lines = log_file.read().decode(errors="replace").strip().splitlines()
+    return lines[-1][:120] if lines else ""
+
+
+def _shorten_logs(paths: Paths) -> None:
+    """Put a long log aside and go on in the same file: its writer has it open for appending."""
+    for file in paths.logs.glob("*.log"):
+        if file.stat().st_size > LOG_LIMIT_BYTES:
+            shutil.copyfile(file, file.with_suffix(".log.1"))
+            os.truncate(file, 0)
+
+
+def open_browser(link: str) -> None:
+    """Open the link where there is a display and a person in front of it."""
+    display = sys.platform in {"darwin", "win32"} or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    if display and sys.stdout.isatty():
+        webbrowser.open(link)
+
+
+def detach(arguments: list[str], say: Callable[[str], None]) -> int:
+    """Start the supervisor in the background and wait until the plant runs.
+
+    Returns:
+        Exit code: 0 when it runs, 1 when it ended or is not ready after ten minutes.
+    """
+    paths = Paths(default_home())
+    take_lock(paths).close()
+    link_token(paths)
+    output = paths.logs / "supervisor.log"
+    given = os.environ.get("LINESIDE_HTTP__FD")
+    with output.open("ab") as out:
+        supervisor = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "mes", "up", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(int(given),) if given else (),
+        )
+    return asyncio.run(_watch(supervisor, paths, say, shown=given is not None))
+
+
+async def _watch(
+    supervisor: subprocess.Popen[bytes], paths: Paths, say: Callable[[str], None], *, shown: bool
+) -> int:
+    deadline = time.monotonic() + DETACH_READY_S
+    token = link_token(paths)
+    while time.monotonic() < deadline:
+        if supervisor.poll() is not None:
+            say(f"It ended with code {supervisor.returncode}; see {paths.logs / 'supervisor.log'}")
+            return 1
+        status = await _status(paths.home)
+        if status and not shown:
+            shown = True
+            say(f"Sign in (once): {status['url']}/sign-in?token={token}")
+        if status and status["ready"]:
+            say(f"The plant runs in the background: {status['url']}   (`lineside down` stops it)")
+            return 0
+        await asyncio.sleep(0.3)
+    say(f"Not ready after {DETACH_READY_S:.0f} s; see `lineside status` and {paths.logs}")
+    return 1
+
+
+async def _status(home: Path) -> dict[str, Any] | None:
+    try:
+        return await control.ask(home, "status")
+    except (control.NotRunning, control.ControlRefused):
+        return None
