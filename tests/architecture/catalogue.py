@@ -3,21 +3,27 @@
 Run: `python -m tests.architecture.catalogue`
 """
 
+import ast
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields
-from inspect import cleandoc
+from inspect import cleandoc, getsource
+from itertools import pairwise
+
+from pydantic import BaseModel
 
 from mes.access.model import ROLE_PERMISSIONS, Permission, Role
 from mes.app import describe, installed_routers
 from mes.kernel.outbox import Event
+from mes.kernel.settings import Settings
 from tests.architecture.graph import ROOT
 from tests.unit.kernel.test_event_samples import catalogue
 
 REFERENCE = ROOT / "docs" / "reference"
 EVENTS = REFERENCE / "event-catalogue.md"
 PERMISSIONS = REFERENCE / "permissions.md"
+SETTINGS = REFERENCE / "settings.md"
 OPENAPI = ROOT / "dashboards" / "web" / "openapi.json"
 
 ENVELOPE = """\
@@ -44,6 +50,15 @@ RIGHTS = """\
 Written from `mes/access/model.py` by `python -m tests.architecture.catalogue`; a test compares it with
 the code. Every route names one permission; a role holds at a site and at a place of its hierarchy, and
 below it. Whatever is not in this table is refused.
+"""
+
+
+SETTINGS_HEAD = """\
+# Settings
+
+Written from `mes/kernel/settings.py` by `python -m tests.architecture.catalogue`; a test compares it with
+the code. A variable of the environment wins over `lineside.toml` in `LINESIDE_HOME`; an unknown key stops
+the process with its name. `DATABASE_URL` and `HISTORIAN_URL` are read by these plain names too.
 """
 
 
@@ -94,6 +109,44 @@ def permissions_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def settings_page() -> str:
+    """Return every setting with its variable, default and meaning as Markdown."""
+    lines = [SETTINGS_HEAD, "| key in lineside.toml | variable | default | meaning |", "|---|---|---|---|"]
+    lines += _settings(Settings, "")
+    return "\n".join(lines) + "\n"
+
+
+def _settings(model: type[BaseModel], section: str) -> Iterator[str]:
+    meanings = _meanings(model)
+    for name, found in model.model_fields.items():
+        kind = found.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _settings(kind, f"{name}.")
+            continue
+        variable = "LINESIDE_" + (section + name).replace(".", "__").upper()
+        default = "" if found.default_factory else _default(found.default)
+        yield f"| `{section}{name}` | `{variable}` | {default} | {meanings.get(name, '')} |"
+
+
+def _default(value: object) -> str:
+    return "" if value is None or value == "" else f"`{value}`"
+
+
+def _meanings(model: type[BaseModel]) -> dict[str, str]:
+    """Return the text under each field of a class."""
+    body = ast.parse(getsource(model)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    return {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in pairwise(body.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
+
+
 def openapi_text() -> str:
     """Return the OpenAPI description of every installed router."""
     return json.dumps(describe(installed_routers()), indent=1, sort_keys=True) + "\n"
@@ -103,3 +156,4 @@ if __name__ == "__main__":
     OPENAPI.write_text(openapi_text(), encoding="utf-8")
     EVENTS.write_text(events_page(), encoding="utf-8")
     PERMISSIONS.write_text(permissions_page(), encoding="utf-8")
+    SETTINGS.write_text(settings_page(), encoding="utf-8")
