@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -11,8 +12,11 @@ from argon2.exceptions import InvalidHashError, VerificationError
 HASHER = PasswordHasher(memory_cost=19 * 1024, time_cost=2, parallelism=1)
 """argon2id, 19 MiB, 2 passes, 1 lane (OWASP Password Storage Cheat Sheet, first choice)."""
 
-UNKNOWN_HASH = HASHER.hash(secrets.token_hex(16))
-"""Compared with when there is no such account, so that both answers take as long."""
+
+@lru_cache(maxsize=1)
+def _unknown_hash() -> str:
+    """Return what is compared with when there is no such account: both answers take as long."""
+    return HASHER.hash(secrets.token_hex(16))
 
 
 async def hash_secret(secret: str) -> str:
@@ -27,7 +31,7 @@ async def secret_matches(stored: str | None, secret: str) -> bool:
 
 def _matches(stored: str | None, secret: str) -> bool:
     try:
-        HASHER.verify(stored or UNKNOWN_HASH, secret)
+        HASHER.verify(stored or _unknown_hash(), secret)
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None

@@ -196,6 +196,7 @@ async def insert_link(tx: Tx, *, token_hash: bytes, account: str, expires_at: da
         """
         insert into mes.one_time_link (token_hash, account, site, expires_at)
         values (%(token_hash)s, %(account)s, %(site)s, %(expires_at)s)
+        on conflict (token_hash) do nothing
         """,
         {
             "token_hash": token_hash,
