@@ -79,13 +79,24 @@ class Timed:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
+        status = 500
 
         async def timed(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
-                route = scope.get("route")
-                path = route.path if isinstance(route, Route) else "none"
-                labels = (scope["method"], path, str(message["status"]))
-                self.metrics.requests.labels(*labels).observe(time.perf_counter() - started)
+                status = message["status"]
+                self._observe(scope, status, started)
             await send(message)
 
-        await self.app(scope, receive, timed)
+        try:
+            await self.app(scope, receive, timed)
+        except BaseException:
+            if status == 500:
+                self._observe(scope, status, started)
+            raise
+
+    def _observe(self, scope: Scope, status: int, started: float) -> None:
+        route = scope.get("route")
+        path = route.path if isinstance(route, Route) else "none"
+        taken = time.perf_counter() - started
+        self.metrics.requests.labels(scope["method"], path, str(status)).observe(taken)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import APIRouter
 
-from mes.access.guard import Plant
+from mes.access.guard import Plant, opened
 from mes.access.model import Role
 from mes.app import build_app
 from mes.kernel.db import Database
@@ -84,3 +85,22 @@ async def test_the_description_of_the_api_is_complete(web: Web) -> None:
     described = (await web.visitor().get("/api/v1/openapi.json")).json()
     assert "/api/v1/terminals/{terminal}/sign-on" in described["paths"]
     assert json.dumps(described)
+
+
+broken = APIRouter()
+
+
+@broken.get("/broken", dependencies=[opened("a route that fails, for this test")])
+async def fail() -> None:
+    """Fail as no route should."""
+    raise ZeroDivisionError
+
+
+async def test_a_fault_of_ours_tells_no_secrets_and_is_counted(db: Database, tmp_path: Path) -> None:
+    web = Web(build_app(Plant(db, demo_settings(tmp_path), anybody), [broken]), db)
+    async with web.visitor() as visitor:
+        reply = await visitor.get("/broken")
+        await refused(reply, 500, "InternalFault")
+        assert "ZeroDivision" not in reply.text
+        figures = (await visitor.get("/metrics")).text
+    assert 'route="/broken",status="500"} 1.0' in figures

@@ -22,7 +22,7 @@ def listening() -> socket.socket:
 
 async def until_ready(settings: Settings) -> None:
     async with asyncio.timeout(30):
-        while not await serve.ready(settings):  # noqa: ASYNC110 - nothing tells us
+        while not await serve.ready(settings):
             await asyncio.sleep(0.05)
 
 
