@@ -110,6 +110,7 @@ class Bus:
     ) -> None:
         self.address = Address.parse(url)
         self.connected = asyncio.Event()
+        self.lost = asyncio.Event()
         self.connections = 0
         self._name = name
         self._subscriptions = tuple(subscriptions)
@@ -117,7 +118,6 @@ class Bus:
         self._on_connect = on_connect
         self._manual_ack = manual_ack
         self._client: _Client | None = None
-        self._lost = asyncio.Event()
         self._granted: asyncio.Future[None] | None = None
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._subscribing: dict[int, asyncio.Future[None]] = {}
@@ -187,14 +187,14 @@ class Bus:
             else:
                 log.info("bus.connected", bus=self._name)
                 was_up, delay = True, FIRST_DELAY_S
-                await self._lost.wait()
+                await self.lost.wait()
                 log.warning("bus.lost", bus=self._name)
                 self._drop("lost")
             await asyncio.sleep(delay * random.uniform(0.7, 1.3))
             delay = min(delay * 2, MAX_DELAY_S)
 
     async def _connect(self) -> None:
-        self._lost.clear()
+        self.lost.clear()
         client = await self._open()
         loop = asyncio.get_running_loop()
         self._client = client
@@ -219,7 +219,7 @@ class Bus:
         await self._within(future)
 
     async def _within(self, future: asyncio.Future[None]) -> None:
-        lost: asyncio.Future[Any] = asyncio.ensure_future(self._lost.wait())
+        lost: asyncio.Future[Any] = asyncio.ensure_future(self.lost.wait())
         waited: set[asyncio.Future[Any]] = {future, lost}
         await asyncio.wait(waited, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
         closed = lost.done()
@@ -271,15 +271,15 @@ class Bus:
         raise error
 
     async def _misc(self, client: _Client) -> None:
-        while not self._lost.is_set():
+        while not self.lost.is_set():
             await asyncio.sleep(1.0)
             if client.loop_misc() != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                self._lost.set()
+                self.lost.set()
 
     def _drop(self, reason: str) -> None:
         self.connected.clear()
         client, self._client = self._client, None
-        self._lost.set()
+        self.lost.set()
         if client is not None:
             misc = client.user_data_get()
             if isinstance(misc, asyncio.Task):
@@ -324,7 +324,7 @@ class Bus:
 
     def _disconnected(self, client: mqtt.Client, *_: object) -> None:
         if client is self._client:
-            self._lost.set()
+            self.lost.set()
 
     def _subscribed(
         self, _client: mqtt.Client, _data: object, mid: int, codes: Sequence[Any], _properties: object

@@ -1,0 +1,357 @@
+"""OPC UA: subscriptions with the server's own timestamps, and history for what was missed.
+
+After a break the server's history fills in states, scans and faults; a server without history
+has the gap declared. A node that is not there is reported once, tried again, and stops nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from asyncua import ua
+from asyncua.client.client import Client
+from asyncua.client.ua_client import UaClientState
+from asyncua.common.node import Node
+from asyncua.common.subscription import DataChangeNotif, Subscription
+from asyncua.crypto import security_policies
+from asyncua.crypto.truststore import TrustStore
+from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
+from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.uaerrors import UaError
+
+from edge.driver import BrowseNode, Sink
+from edge.tags import Endpoint, Tag
+from mes.kernel.log import get_logger
+from mes.kernel.messages import BAD, GOOD, UNCERTAIN, Kind, Value
+from mes.kernel.topics import Stream
+
+log = get_logger(__name__)
+
+APPLICATION_URI = "urn:lineside:edge"
+REQUEST_TIMEOUT_S = 10.0
+WATCHDOG_S = 10.0
+"""asyncua declares a server dead that does not answer its probe within this; its own 1 s is
+shorter than a busy server's pauses."""
+FIRST_DELAY_S = 0.5
+MAX_DELAY_S = 5.0
+TRY_AGAIN_S = 60.0
+"""Nodes that the server did not know are asked for again this often."""
+CHUNK = 500
+"""Nodes in one request: below the limits of every known server."""
+QUEUE = 200
+HISTORY_KINDS = frozenset({Kind.STATE, Kind.SCAN, Kind.FAULT})
+"""Kinds of which each single value counts."""
+OVERFLOW = 0x0480
+"""InfoType DataValue with the overflow bit (OPC UA part 4, 7.39.1)."""
+SECURITY = {
+    "SignAndEncrypt": ua.MessageSecurityMode.SignAndEncrypt,
+    "Sign": ua.MessageSecurityMode.Sign,
+}
+
+
+class OpcUaDriver:
+    """One OPC UA server."""
+
+    def __init__(self, endpoint: Endpoint, sink: Sink) -> None:
+        self._endpoint = endpoint
+        self._sink = sink
+        self._tags: dict[str, Tag] = {}
+        self._by_node: dict[ua.NodeId, tuple[Tag, ...]] = {}
+        self._handles: dict[str, int] = {}
+        self._client: Client | None = None
+        self._subscription: Subscription | None = None
+        self._namespaces: list[str] = []
+        self._changed = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._held: list[tuple[Tag, Value, int, int]] | None = None
+        self._up = False
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        delay = FIRST_DELAY_S
+        told = False
+        while True:
+            try:
+                await self._session()
+                delay, told = FIRST_DELAY_S, False
+            except (OSError, TimeoutError, UaError) as error:
+                if not told and not self._up:
+                    log.warning("opcua.unreachable", endpoint=self._endpoint.name, reason=_text(error))
+                told = True
+                self._lost(_text(error))
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, MAX_DELAY_S)
+
+    async def apply(self, tags: Sequence[Tag]) -> None:
+        """Read these tags from now on."""
+        self._tags = {tag.name: tag for tag in tags}
+        self._changed.set()
+
+    # -- the connection --------------------------------------------------------------------------
+
+    async def _session(self) -> None:
+        """One client from connecting until it is beyond help; asyncua reconnects meanwhile."""
+        self._held = []
+        client = await self._open()
+        self._client = client
+        try:
+            self._subscription = await client.create_subscription(self._endpoint.interval_ms, self)
+            await self._arrive()
+            async with client.uaclient.subscribe_state() as states:
+                while True:
+                    await self._work(states)
+        finally:
+            self._client = self._subscription = None
+            self._handles.clear()
+            self._by_node.clear()
+            await _close(client)
+
+    async def _work(self, states: Any) -> None:
+        """Wait for the connection or the tags to change, and follow."""
+        state = asyncio.ensure_future(states.next_change())
+        changed = asyncio.ensure_future(self._changed.wait())
+        try:
+            waited: set[asyncio.Future[Any]] = {state, changed}
+            await asyncio.wait(waited, timeout=TRY_AGAIN_S, return_when=asyncio.FIRST_COMPLETED)
+            if state.done():
+                await self._follow(state.result())
+            elif self._up:
+                await self._subscribe()
+        finally:
+            for future in (state, changed):
+                future.cancel()
+                with suppress(asyncio.CancelledError):
+                    await future
+
+    async def _follow(self, state: UaClientState) -> None:
+        if state is UaClientState.CONNECTED:
+            await asyncio.sleep(self._endpoint.interval_ms / 1000)
+            await self._arrive()
+        elif state is UaClientState.DISCONNECTED:
+            raise ConnectionError("session ended")
+        else:
+            self._lost("connection lost")
+
+    async def _arrive(self) -> None:
+        """Bring the subscription and what was missed in order, then let values through."""
+        await self._subscribe()
+        missed = await self._missed()
+        held, self._held = self._held or [], None
+        if not self._up:
+            self._up = True
+            self._sink.connected(self._endpoint.name)
+        seen = {(tag.name, at, str(value)) for tag, value, at, _ in missed}
+        fresh = [item for item in held if (item[0].name, item[2], str(item[1])) not in seen]
+        for tag, value, at, quality in sorted([*missed, *fresh], key=_source_time):
+            self._sink.reading(tag, value, at, quality)
+
+    def _lost(self, reason: str) -> None:
+        if self._held is None:
+            self._held = []
+        if self._up:
+            self._up = False
+            self._sink.disconnected(self._endpoint.name, reason)
+
+    async def _open(self) -> Client:
+        endpoint = self._endpoint
+        client = Client(
+            endpoint.url,
+            timeout=REQUEST_TIMEOUT_S,
+            watchdog_intervall=WATCHDOG_S,
+            auto_reconnect=True,
+            reconnect_max_delay=MAX_DELAY_S,
+        )
+        client.name = client.description = "Lineside edge"
+        client.application_uri = APPLICATION_URI
+        if endpoint.security != "None":
+            await self._secure(client)
+        try:
+            async with asyncio.timeout(2 * REQUEST_TIMEOUT_S):
+                await client.connect()
+            self._namespaces = await client.get_namespace_array()
+        except BaseException:
+            await _close(client)
+            raise
+        return client
+
+    async def _secure(self, client: Client) -> None:
+        endpoint = self._endpoint
+        if endpoint.certificate is None or endpoint.key is None or endpoint.trust is None:
+            raise UaError("security needs certificate, key and trust")
+        store = TrustStore([endpoint.trust], [])
+        await store.load()
+        options = CertificateValidatorOptions.TRUSTED_VALIDATION | CertificateValidatorOptions.PEER_SERVER
+        client.certificate_validator = CertificateValidator(options, store).validate
+        await client.set_security(
+            security_policies.SecurityPolicyBasic256Sha256,
+            certificate=str(endpoint.certificate),
+            private_key=str(endpoint.key),
+            mode=SECURITY[endpoint.security],
+        )
+
+    # -- the subscription ------------------------------------------------------------------------
+
+    async def _subscribe(self) -> None:
+        """Make the subscription hold exactly the nodes of the tags."""
+        async with self._turn:
+            self._changed.clear()
+            wanted: dict[str, list[Tag]] = {}
+            for tag in self._tags.values():
+                wanted.setdefault(tag.address, []).append(tag)
+            await self._unsubscribe([address for address in self._handles if address not in wanted])
+            self._by_node = {}
+            new: list[tuple[str, ua.NodeId]] = []
+            for address, tags in wanted.items():
+                node = self._node_id(address)
+                if node is None:
+                    self._refuse(tags, "unknown namespace or bad node id")
+                    continue
+                self._by_node[node] = tuple(tags)
+                if address not in self._handles:
+                    new.append((address, node))
+            for start in range(0, len(new), CHUNK):
+                await self._monitor(new[start : start + CHUNK], wanted)
+
+    async def _monitor(self, new: Sequence[tuple[str, ua.NodeId]], wanted: dict[str, list[Tag]]) -> None:
+        if self._client is None or self._subscription is None:
+            return
+        nodes = [self._client.get_node(node) for _, node in new]
+        results = await self._subscription.subscribe_data_change(nodes, queuesize=QUEUE)
+        for (address, _), result in zip(new, results, strict=True):
+            if isinstance(result, ua.StatusCode):
+                self._refuse(wanted[address], result.name)
+            else:
+                self._handles[address] = result
+
+    async def _unsubscribe(self, addresses: Iterable[str]) -> None:
+        handles = [self._handles.pop(address) for address in list(addresses)]
+        if handles and self._subscription is not None:
+            await self._subscription.unsubscribe(handles)
+
+    def _refuse(self, tags: Iterable[Tag], reason: str) -> None:
+        for tag in tags:
+            self._sink.refused(tag, reason)
+
+    def _node_id(self, address: str) -> ua.NodeId | None:
+        try:
+            if address.startswith("nsu="):
+                uri, _, rest = address.removeprefix("nsu=").partition(";")
+                address = f"ns={self._namespaces.index(uri)};{rest}"
+            return ua.NodeId.from_string(address)
+        except (ValueError, UaError):
+            return None
+
+    def datachange_notification(self, node: Node, val: Any, data: DataChangeNotif) -> None:  # noqa: ARG002
+        """Take one change; called by asyncua for each."""
+        found = data.monitored_item.Value
+        for tag in self._by_node.get(node.nodeid, ()):
+            self._take(tag, found)
+
+    def status_change_notification(self, status: ua.StatusChangeNotification) -> None:
+        """Note the end of a subscription; the client's supervisor makes a new one."""
+        log.info("opcua.subscription", endpoint=self._endpoint.name, status=str(status.Status))
+
+    def _take(self, tag: Tag, found: ua.DataValue) -> None:
+        code = found.StatusCode.value if found.StatusCode is not None else 0
+        at = _time_ms(found)
+        if code & OVERFLOW == OVERFLOW:
+            self._sink.missed(tag, at, "overflow")
+        value = found.Value.Value if found.Value is not None else None
+        if not isinstance(value, bool | int | float | str):
+            value = None
+        quality = _quality(code)
+        if self._held is not None and tag.stream is Stream.EVENTS:
+            self._held.append((tag, value, at, quality))
+        else:
+            self._sink.reading(tag, value, at, quality)
+
+    # -- history ---------------------------------------------------------------------------------
+
+    async def _missed(self) -> list[tuple[Tag, Value, int, int]]:
+        """Return what the server has kept since each tag was read last."""
+        found: list[tuple[Tag, Value, int, int]] = []
+        for tag in self._tags.values():
+            mark = self._sink.mark(tag) if tag.kind in HISTORY_KINDS else None
+            node = self._node_id(tag.address)
+            if mark is None or node is None or self._client is None or tag.address not in self._handles:
+                continue
+            start = datetime.fromtimestamp(mark.time_ms / 1000, UTC)
+            try:
+                values = await self._client.get_node(node).read_raw_history(
+                    start, datetime.now(UTC) + timedelta(minutes=1), return_bounds=False
+                )
+            except UaError as error:
+                log.info("opcua.no_history", tag=tag.name, reason=_text(error))
+                self._sink.missed(tag, int(datetime.now(UTC).timestamp() * 1000), "no_history")
+                continue
+            for value in values:
+                at = _time_ms(value)
+                raw = value.Value.Value if value.Value is not None else None
+                if at >= mark.time_ms and str(tag.convert(raw)) + str(at) != mark.value + str(mark.time_ms):
+                    code = value.StatusCode.value if value.StatusCode is not None else 0
+                    found.append((tag, raw, at, _quality(code)))
+        return found
+
+    # -- browsing --------------------------------------------------------------------------------
+
+    async def browse(self, node: str) -> list[BrowseNode]:
+        """Return the children of a node; an empty text is the Objects folder."""
+        client = self._client
+        if client is None or not self._up:
+            raise ConnectionError(self._endpoint.name)
+        found = self._node_id(node) if node else client.nodes.objects.nodeid
+        if found is None:
+            return []
+        try:
+            references = await client.get_node(found).get_references(
+                ObjectIds.HierarchicalReferences, ua.BrowseDirection.Forward
+            )
+            return [await self._entry(client, reference) for reference in references]
+        except (UaError, TimeoutError) as error:
+            raise ConnectionError(self._endpoint.name) from error
+
+    async def _entry(self, client: Client, reference: ua.ReferenceDescription) -> BrowseNode:
+        node_id = reference.NodeId
+        rest = (
+            ua.NodeId(node_id.Identifier, ua.Int16(0), node_id.NodeIdType).to_string().removeprefix("ns=0;")
+        )
+        uri = self._namespaces[node_id.NamespaceIndex]
+        address = f"nsu={uri};{rest}" if node_id.NamespaceIndex else rest
+        leaf = reference.NodeClass == ua.NodeClass.Variable
+        datatype = value = ""
+        if leaf:
+            with suppress(UaError):
+                read = await client.get_node(node_id).read_data_value()
+                if read.Value is not None:
+                    datatype, value = read.Value.VariantType.name, str(read.Value.Value)[:200]
+        return BrowseNode(address, str(reference.DisplayName.Text), leaf, datatype, value)
+
+
+async def _close(client: Client) -> None:
+    with suppress(OSError, TimeoutError, UaError):
+        async with asyncio.timeout(2):
+            await client.disconnect()
+
+
+def _source_time(item: tuple[Tag, Value, int, int]) -> int:
+    return item[2]
+
+
+def _time_ms(found: ua.DataValue) -> int:
+    at = found.SourceTimestamp or found.ServerTimestamp or datetime.now(UTC)
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return round(at.timestamp() * 1000)
+
+
+def _quality(code: int) -> int:
+    """Fold an OPC UA status into OPC classic's three words, by its severity bits."""
+    return (GOOD, UNCERTAIN, BAD, BAD)[code >> 30]
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".strip(": ")
