@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
 from mes.kernel.settings import Log
 
 
-def configure(service: str, log: Log | None = None) -> None:
-    """Set up logging of this process; every line carries `service`."""
+def configure(service: str, log: Log | None = None, output: TextIO | None = None) -> None:
+    """Set up logging of this process; every line carries `service`.
+
+    Args:
+        service: Name of the process.
+        log: Level and format.
+        output: Where the lines go; none: standard error.
+    """
     log = log or Log()
-    console = log.format == "console" or (log.format == "auto" and sys.stderr.isatty())
+    output = output or sys.stderr
+    console = log.format == "console" or (log.format == "auto" and output.isatty())
     level = logging.getLevelNamesMapping()[log.level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -27,7 +35,7 @@ def configure(service: str, log: Log | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    _install(_formatter(shared, console=console), level)
+    _install(_formatter(shared, console=console), level, output)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -50,8 +58,8 @@ def _formatter(
     )
 
 
-def _install(formatter: logging.Formatter, level: int) -> None:
-    handler = logging.StreamHandler(sys.stderr)
+def _install(formatter: logging.Formatter, level: int, output: TextIO) -> None:
+    handler = logging.StreamHandler(output)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -7,7 +7,7 @@ from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database
 from mes.kernel.settings import Settings
 from mes.supervisor.paths import Paths
-from mes.supervisor.up import LINK_FILE
+from mes.supervisor.welcome import LINK_FILE
 
 
 async def register(settings: Settings) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import secrets as randomness
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-import webbrowser
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -29,9 +27,7 @@ from mes.supervisor.ports import listen
 from mes.supervisor.progress import Progress, ProgressServer
 from mes.supervisor.resolve import Resolved, resolve, write_endpoints
 from mes.supervisor.tree import Tree
-
-LINK_FILE = "link-token"
-"""In `run`, mode 0600: the token of the sign-in link that was shown at the very start."""
+from mes.supervisor.welcome import link_token, open_browser
 
 KEPT_AT_FRESH = frozenset({"cache", "lineside.toml", "run"})
 LOG_LIMIT_BYTES = 20_000_000
@@ -87,20 +83,11 @@ async def up(options: Options, say: Callable[[str], None]) -> None:
             say(f"Ended what the last run left: {', '.join(ended)}")
         _clean(paths, fresh=options.fresh)
         wishes = _wishes(options)
-        log.configure("supervisor", wishes.log)
-        await _run(paths, wishes, options, say)
+        with (paths.logs / "supervisor.log").open("a", encoding="utf-8") as output:
+            log.configure("supervisor", wishes.log, output)
+            await _run(paths, wishes, options, say)
     finally:
         lock.close()
-
-
-def link_token(paths: Paths) -> str:
-    """Return the token of this start's sign-in link; make it when nobody did yet."""
-    file = paths.run / LINK_FILE
-    if not file.exists():
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            out.write(randomness.token_urlsafe(32))
-    return file.read_text().strip()
 
 
 async def _run(paths: Paths, wishes: Settings, options: Options, say: Callable[[str], None]) -> None:
@@ -109,7 +96,7 @@ async def _run(paths: Paths, wishes: Settings, options: Options, say: Callable[[
     port: int = listener.getsockname()[1]
     resolved = resolve(wishes, port)
     settings = resolved.settings
-    link = f"{settings.http.url}/sign-in?token={link_token(paths)}"
+    link = f"{settings.http.url}/sign-in?token={link_token(paths.run)}"
     if wishes.http.fd is None:
         if port != wishes.http.port:
             say(f"Port {wishes.http.port} is taken; the pages are on {port}.")
@@ -221,15 +208,6 @@ def _shorten_logs(paths: Paths) -> None:
             os.truncate(file, 0)
 
 
-def open_browser(link: str) -> None:
-    """Open the link where there is a display and a person in front of it."""
-    display = sys.platform in {"darwin", "win32"} or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
-    )
-    if display and sys.stdout.isatty():
-        webbrowser.open(link)
-
-
 def detach(arguments: list[str], say: Callable[[str], None]) -> int:
     """Start the supervisor in the background and wait until the plant runs.
 
@@ -238,7 +216,7 @@ def detach(arguments: list[str], say: Callable[[str], None]) -> int:
     """
     paths = Paths(default_home())
     take_lock(paths).close()
-    link_token(paths)
+    link_token(paths.run)
     output = paths.logs / "supervisor.log"
     given = os.environ.get("LINESIDE_HTTP__FD")
     with output.open("ab") as out:
@@ -257,7 +235,7 @@ async def _watch(
     supervisor: subprocess.Popen[bytes], paths: Paths, say: Callable[[str], None], *, shown: bool
 ) -> int:
     deadline = time.monotonic() + DETACH_READY_S
-    token = link_token(paths)
+    token = link_token(paths.run)
     while time.monotonic() < deadline:
         if supervisor.poll() is not None:
             say(f"It ended with code {supervisor.returncode}; see {paths.logs / 'supervisor.log'}")

@@ -1,0 +1,61 @@
+# Lineside: two commands, `make up` and `make test`. Needs Python 3.11+ with venv, and make.
+# `make up ARGS="--detach"`, `make test ARGS="-k scrap"`, `make bench ARGS="ingest"`.
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+SOURCES := edge mes planner erp_bridge dashboards tests
+
+.DEFAULT_GOAL := help
+.PHONY: help up down test check fix bench faults soak docs install dev lock browser
+
+help:  ## Show what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+up:  ## Run a whole simulated plant (ARGS="--fresh", "--detach")
+	@$(PYTHON) mes/bootstrap.py up $(ARGS)
+
+down:  ## Stop a plant that runs in the background
+	@$(BIN)/python -m mes down
+
+install:
+	@$(PYTHON) mes/bootstrap.py install
+
+dev:
+	@$(PYTHON) mes/bootstrap.py install --dev
+
+browser:
+	@$(PYTHON) mes/bootstrap.py needs-browser
+
+test: browser dev  ## Run the tests, in a real browser too
+	@$(BIN)/python -m pytest $(ARGS)
+
+faults: dev  ## Run the fault tests (as root): kill -9, partition, power cut, clock step
+	@$(BIN)/python -m pytest tests/faults --override-ini=norecursedirs= $(ARGS)
+
+soak: dev  ## Run the fault tests with their full counts; takes hours
+	@$(BIN)/python -m pytest tests/faults --override-ini=norecursedirs= --override-ini=timeout=0 --soak $(ARGS)
+
+check: dev  ## Lint, types, import contracts
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m dashboards.build --check
+
+fix: dev  ## Mend what can be mended by itself
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+bench: dev  ## Run the benchmarks (ARGS="<area>" for one)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+docs: dev  ## Check the documentation's examples
+	@$(BIN)/python -m pytest tests/architecture -k docs $(ARGS)
+
+COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url
+lock:  ## Take the newest versions into the lock files
+	@$(UV) $(COMPILE) --upgrade --custom-compile-command "make lock" --group build pyproject.toml -o requirements.lock
+	@$(UV) $(COMPILE) --upgrade --custom-compile-command "make lock" -c requirements.lock --group build --group dev pyproject.toml -o requirements-dev.lock
+	@awk '/^[a-z]/ { keep = /^uv==/ } keep' requirements.lock > requirements-uv.lock

@@ -1,0 +1,210 @@
+"""From a bare machine to `lineside up`: what `make` runs before anything is installed.
+
+Standard library only. `up` shows a page with progress on the final port at once, then
+installs what is missing and hands the open port over to `lineside up`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+if sys.version_info < (3, 11):  # the oldest that is supported  # noqa: UP036
+    sys.exit("Lineside needs Python 3.11 or newer: make PYTHON=python3.11 up")
+
+sys.path[:1] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
+
+import fcntl
+import hashlib
+import json
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mes.kernel.home import default_home
+from mes.supervisor import ports, welcome
+from mes.supervisor.progress import Progress, ProgressServer
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / ".lineside"
+RUNTIME = ROOT / "requirements.lock"
+DEVELOPMENT = ROOT / "requirements-dev.lock"
+INSTALLER = ROOT / "requirements-uv.lock"
+
+Tell = Callable[[str, str], None]
+"""Called with a stage and its state."""
+
+
+class Missing(SystemExit):
+    """Something must be installed by hand; the text says what."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do what the Makefile asks: `up`, `install`, `needs-browser`."""
+    match list(arguments):
+        case ["up", *rest]:
+            up(rest)
+        case ["install", "--dev"]:
+            install(DEVELOPMENT, _quiet)
+        case ["install"]:
+            install(RUNTIME, _quiet)
+        case ["needs-browser"]:
+            need_browser()
+        case _:
+            raise Missing("usage: bootstrap.py up [ARGS] | install [--dev] | needs-browser")
+
+
+def up(arguments: list[str]) -> None:
+    """Serve the progress page, install, build the pages, become `lineside up`."""
+    command = [str(PYTHON), "-m", "mes", "up", *arguments]
+    if _runs_already():
+        os.execv(command[0], command)
+    host, port = _address()
+    listener = ports.listen(host, port)
+    url = f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{listener.getsockname()[1]}"  # noqa: S104
+    if listener.getsockname()[1] != port:
+        print(f"Port {port} is taken; the pages are on {listener.getsockname()[1]}.")
+    link = f"{url}/sign-in?token={welcome.link_token(default_home() / 'run')}"
+    print(f"Sign in (once): {link}", flush=True)
+    progress = Progress(["tools", "packages", "pages"])
+    server = ProgressServer(listener, progress)
+    if "--detach" not in arguments and "--no-browser" not in arguments:
+        welcome.open_browser(link)
+    install(RUNTIME, lambda stage, state: _tell(progress, stage, state))
+    _tell(progress, "pages", "starting")
+    subprocess.run([str(PYTHON), "-m", "dashboards.build"], cwd=ROOT, check=True)  # noqa: S603 - ours
+    _tell(progress, "pages", "done")
+    server.stop()
+    listener.set_inheritable(True)
+    os.environ["LINESIDE_HTTP__FD"] = str(listener.fileno())
+    os.execv(command[0], command)
+
+
+def install(lock: Path, tell: Tell) -> None:
+    """Bring `.venv` to what `lock` says; quick when it is there already.
+
+    A development environment has everything that the runtime needs, and is kept for it.
+    """
+    tell("tools", "starting")
+    if not _installed(INSTALLER):
+        _make_environment()
+        _note(INSTALLER)
+    tell("tools", "done")
+    tell("packages", "starting")
+    if not (_installed(lock) or (lock == RUNTIME and _installed(DEVELOPMENT) and _fits(RUNTIME))):
+        uv = [str(VENV / "bin" / "uv"), "pip"]
+        where = ["--quiet", "--python", str(PYTHON)]
+        _call([*uv, "sync", "--require-hashes", *where, str(lock)])
+        _call([*uv, "install", "--no-deps", "--no-build-isolation", *where, "--editable", str(ROOT)])
+        _note(lock)
+    tell("packages", "done")
+
+
+def need_browser() -> None:
+    """Stop with the line to type when the browser tests could not run.
+
+    Raises:
+        Missing: Chromium or the Chinese fonts are not installed.
+    """
+    wanted = []
+    if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+        wanted.append("chromium")
+    if not _has_chinese_font():
+        wanted.append("fonts-noto-cjk")
+    if wanted:
+        raise Missing(f"The browser tests need: apt-get install {' '.join(wanted)}")
+
+
+def _has_chinese_font() -> bool:
+    lister = shutil.which("fc-list")
+    if lister is None:
+        return any(Path("/usr/share/fonts").rglob("NotoSansCJK*"))
+    shown = subprocess.run([lister, ":lang=zh-cn"], capture_output=True, check=False)  # noqa: S603 - fixed
+    return bool(shown.stdout.strip())
+
+
+def _make_environment() -> None:
+    if find_spec("venv") is None or find_spec("ensurepip") is None:
+        raise Missing("Python's venv is missing: apt-get install python3-venv")
+    if not PYTHON.exists():
+        _call([sys.executable, "-m", "venv", str(VENV)])
+    if not (VENV / "bin" / "pip").exists():
+        _call([str(PYTHON), "-m", "ensurepip", "--upgrade"])
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _call([*pip, "--require-hashes", "--no-deps", "-r", str(INSTALLER)])
+
+
+def _installed(lock: Path) -> bool:
+    return PYTHON.exists() and _stamps().get(lock.name) == _digest(lock)
+
+
+def _fits(lock: Path) -> bool:
+    """Say whether what is installed was locked together with this version of `lock`."""
+    return _stamps().get(f"{lock.name} of dev") == _digest(lock)
+
+
+def _note(lock: Path) -> None:
+    stamps = {} if lock == INSTALLER else {INSTALLER.name: _digest(INSTALLER)}
+    stamps[lock.name] = _digest(lock)
+    if lock == DEVELOPMENT:
+        stamps[f"{RUNTIME.name} of dev"] = _digest(RUNTIME)
+    STAMP.write_text(json.dumps(stamps))
+
+
+def _stamps() -> dict[str, str]:
+    if not STAMP.exists():
+        return {}
+    stamps: dict[str, str] = json.loads(STAMP.read_text())
+    return stamps
+
+
+def _digest(lock: Path) -> str:
+    """Return what an installation depends on: the lock, our metadata, the interpreter."""
+    parts = (lock.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _runs_already() -> bool:
+    lock = default_home() / "run" / "supervisor.lock"
+    if not lock.exists() or not PYTHON.exists():
+        return False
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _address() -> tuple[str, int]:
+    """Return host and port of the pages, as the settings will have them."""
+    file = default_home() / "lineside.toml"
+    given: dict[str, Any] = tomllib.loads(file.read_text()).get("http", {}) if file.exists() else {}
+    host = os.environ.get("LINESIDE_HTTP__HOST", given.get("host", "127.0.0.1"))
+    return host, int(os.environ.get("LINESIDE_HTTP__PORT", given.get("port", 8080)))
+
+
+def _call(command: list[str]) -> None:
+    done = subprocess.run(command, cwd=ROOT, check=False)  # noqa: S603 - our own commands
+    if done.returncode != 0:
+        raise Missing(f"failed: {' '.join(command)}")
+
+
+def _tell(progress: Progress, stage: str, state: str) -> None:
+    progress.enter(stage, state)
+    if state == "starting":
+        print(f"  {stage} …", flush=True)
+
+
+def _quiet(_stage: str, _state: str) -> None:
+    """Say nothing: there is no page and nobody waits for each step."""
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
