@@ -15,6 +15,7 @@ from mes.kernel.ids import (
     SerialNumber,
     WorkOrderNumber,
 )
+from mes.workorders.model import OVER, STARTED, JobOrder, JobOrderStatus, Line
 
 HOURS = Decimal("0.000001")
 """Booked hours are kept to the millionth (3.6 ms)."""
@@ -117,6 +118,23 @@ def hours_between(started_at: datetime, ended_at: datetime) -> Decimal:
     """Return the hours of an interval, 6 decimals, never negative."""
     microseconds = max((ended_at - started_at) // _MICROSECOND, 0)
     return (Decimal(microseconds) / _MICROSECONDS_PER_HOUR).quantize(HOURS, ROUND_HALF_UP)
+
+
+def why_not_startable(line: Line, job: JobOrder) -> str | None:
+    """Return the code of what keeps a job from being started, or None.
+
+    `not-planned`: no plan has sent it to a unit. `running`, `held`, `over`: its status.
+    `nothing-before`: no good piece has come from the operation before, or all are done.
+    """
+    if job.status in {JobOrderStatus.WAITING, JobOrderStatus.PENDING}:
+        return "not-planned"
+    if job.status is JobOrderStatus.RUNNING:
+        return "running"
+    if job.status in STARTED:
+        return "held"
+    if job.status in OVER:
+        return "over"
+    return None if line.available(job) > 0 else "nothing-before"
 
 
 class JobOrderNotStartable(PlantError):

@@ -161,7 +161,11 @@ class PersonAvailability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RosterEntry:
-    """A person of the site, whether at work, and the shift of the crew."""
+    """A person of the site, whether at work, and the shift of the crew.
+
+    Args:
+        excused: Left this shift with a reason; does not come back before the next.
+    """
 
     id: PersonId
     name: str
@@ -169,6 +173,7 @@ class RosterEntry:
     skills: tuple[str, ...]
     clocked_in: bool
     on_shift: bool
+    excused: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -358,6 +358,7 @@ async def roster(tx: Tx, at: datetime) -> Roster:
     running = [calendar.shift_at(one, zone, at) for one in known.values()]
     shift: ShiftNow | None = next((one for one in running if one is not None), None)
     there = await store.present(tx, at)
+    gone = {} if shift is None else await store.departures(tx, shift.starts_at)
     return Roster(
         shift=shift,
         people=tuple(
@@ -368,6 +369,7 @@ async def roster(tx: Tx, at: datetime) -> Roster:
                 skills=person.skills,
                 clocked_in=person.id in there,
                 on_shift=shift is not None and person.crew == shift.name,
+                excused=person.id in gone,
             )
             for person in await store.all_people(tx, at)
         ),

@@ -551,6 +551,7 @@ create table mes.material_actual (
     check ((quantity < 0) = (reverses is not null))
 );
 create index material_actual_of_job on mes.material_actual (job_order, at);
+create index material_actual_of_unit on mes.material_actual (equipment, at desc);
 create index material_actual_of_lot on mes.material_actual (lot);
 revoke update, delete on mes.material_actual from lineside_app;
 
