@@ -168,6 +168,7 @@ create index scan_by_time on mes.scan (equipment, at);
 COSTING = """
 create table mes.cost_entry (
     entry        uuid primary key,
+    number       bigint generated always as identity unique,
     site         text not null,
     scope        text not null,
     kind         text not null,
@@ -179,7 +180,7 @@ create table mes.cost_entry (
     booked_at    timestamptz not null default now(),
     simulated    boolean not null default false
 );
-create index cost_entry_of_work_order on mes.cost_entry (work_order, at) where work_order is not null;
+create index cost_entry_of_work_order on mes.cost_entry (work_order, number) where work_order is not null;
 create index cost_entry_of_subject on mes.cost_entry (subject) where subject is not null;
 comment on column mes.cost_entry.subject is 'The report or material actual that a later reversal names.';
 
