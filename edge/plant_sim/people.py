@@ -1,0 +1,286 @@
+"""Simulated operators: they badge in, scan, start, consume, report and complete as a person would.
+
+They know only what a terminal shows and what their machine does. A person who sits down at a
+terminal takes it over; the simulated operator leaves and comes back when it is free again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from edge.plant_sim.floor_api import FloorApi, Outcome
+from edge.plant_sim.machines import Machine
+from edge.plant_sim.sales import SalesClerk, buy, enter_until_accepted, sell, wish_for
+from mes.kernel import secrets
+from mes.kernel.log import get_logger
+from mes.kernel.settings import Settings
+
+if TYPE_CHECKING:
+    from edge.plant_sim.service import Plant
+
+logger = get_logger(__name__)
+
+LOOK_AGAIN_S = 20.0
+"""A terminal is looked at when something changed, and after so long at the latest."""
+
+ROSTER_EVERY_S = 60.0
+"""The roster is read again after so long: shifts end by the clock."""
+
+SETTLE_S = 0.3
+"""Changes come in bursts; one look serves them all."""
+
+Terminal = dict[str, Any]
+Job = dict[str, Any]
+
+
+class Crew:
+    """Who is at work, and which of them stands at which terminal."""
+
+    def __init__(self, api: FloorApi) -> None:
+        self._api = api
+        self._at: dict[str, str] = {}
+        self._present: list[dict[str, Any]] = []
+        self.changed = asyncio.Event()
+
+    async def keep(self) -> None:
+        """Read the roster when somebody comes or goes, and once a minute for the shift's end."""
+        while True:
+            self.changed.clear()
+            await self.refresh()
+            try:
+                await asyncio.wait_for(self.changed.wait(), ROSTER_EVERY_S)
+            except TimeoutError:
+                continue
+
+    async def refresh(self) -> None:
+        """Learn who should be here; clock in who just came on shift, clock out who left."""
+        people = (await self._api.get("/people"))["people"]
+        for person in people:
+            if person["on_shift"] and not person["clocked_in"] and not person["excused"]:
+                await self._clock(person, "in")
+            elif person["clocked_in"] and not person["on_shift"]:
+                await self._clock(person, "out")
+        self._present = [person for person in people if person["clocked_in"]]
+        here = {person["id"] for person in self._present}
+        self._at = {unit: person for unit, person in self._at.items() if person in here}
+
+    async def _clock(self, person: dict[str, Any], way: Literal["in", "out"]) -> None:
+        if (await self._api.command(f"/people/{person['id']}/clock-{way}")).done:
+            person["clocked_in"] = way == "in"
+
+    def stand_at(self, unit: str, skill: str) -> str | None:
+        """Return who works at `unit`: whoever stands there, or the first free one with `skill`."""
+        if unit in self._at:
+            return self._at[unit]
+        busy = set(self._at.values())
+        for person in self._present:
+            if skill in person["skills"] and person["id"] not in busy:
+                self._at[unit] = person["id"]
+                return str(person["id"])
+        return None
+
+    def leave(self, unit: str) -> None:
+        """The person at `unit` is free for another terminal."""
+        self._at.pop(unit, None)
+
+
+@dataclass
+class Operator:
+    """The simulated work at one unit's terminal."""
+
+    unit: str
+    machine: Machine
+    api: FloorApi
+    crew: Crew
+    looked: asyncio.Event = field(default_factory=asyncio.Event)
+    stop_told: bool = False
+
+    def wake(self) -> None:
+        """Something changed here: look at the terminal."""
+        self.looked.set()
+
+    async def work(self) -> None:
+        """Look, act, wait; for ever."""
+        self.machine.on_change(self.wake)
+        while True:
+            terminal = await self.api.get(f"/terminals/{self.unit}")
+            if not await self.act(terminal):
+                await self.rest()
+
+    async def rest(self) -> None:
+        """Wait for a change at this terminal."""
+        try:
+            await asyncio.wait_for(self.looked.wait(), LOOK_AGAIN_S)
+            await asyncio.sleep(SETTLE_S)
+        except TimeoutError:
+            pass
+        self.looked.clear()
+
+    async def act(self, terminal: Terminal) -> bool:
+        """Do the next thing; True when there may be more to do at once."""
+        job = terminal["job"]
+        self.tend_machine(job)
+        if terminal.get("visitor"):
+            self.crew.leave(self.unit)
+            return False
+        if job is None:
+            return await self.take_next(terminal)
+        if not await self.at_terminal(terminal, job):
+            return False
+        await self.explain_stop()
+        if await self.consume(job):
+            return True
+        return await self.hand_in(job)
+
+    def tend_machine(self, job: Job | None) -> None:
+        """Let the machine work on the job that runs here, whoever started it."""
+        if job is None or job["status"] != "Running":
+            self.machine.stop()
+            return
+        self.machine.run(
+            job_order=job["id"],
+            item=job["material"],
+            quantity=int(Decimal(job["remaining"])),
+            cycle_s=float(job["run_s"]),
+            setup_s=float(job["setup_s"]),
+            good=int(Decimal(job["good"])),
+            scrap=int(Decimal(job["scrap"])),
+        )
+
+    async def at_terminal(self, terminal: Terminal, job: Job) -> bool:
+        """Sign a person on who may do this job; False when nobody is free."""
+        person = self.crew.stand_at(self.unit, job["skill"])
+        if person is None:
+            return False
+        if person in {signed["id"] for signed in terminal["people"]}:
+            return True
+        outcome = await self.command(f"/terminals/{self.unit}/sit-down", {"person": person})
+        return outcome.done
+
+    async def take_next(self, terminal: Terminal) -> bool:
+        """Start the first job of the list that can start."""
+        job = next((job for job in terminal["queue"] if job["startable"]), None)
+        if job is None:
+            self.crew.leave(self.unit)
+            return False
+        if not await self.at_terminal(terminal, job):
+            return False
+        return (await self.command(f"/job-orders/{job['id']}/start")).done
+
+    async def consume(self, job: Job) -> bool:
+        """Scan the lots that the job still needs, those that expire first, first."""
+        consumed = False
+        for component in job["components"]:
+            missing = Decimal(component["required"]) - Decimal(component["consumed"])
+            for lot in component["lots"]:
+                take = min(missing, Decimal(lot["quantity"]))
+                if take <= 0:
+                    continue
+                outcome = await self.command(
+                    f"/job-orders/{job['id']}/consume", {"lot": lot["lot"], "quantity": str(take)}
+                )
+                if outcome.done:
+                    consumed = True
+                    missing -= take
+        return consumed
+
+    async def hand_in(self, job: Job) -> bool:
+        """Report what the machine made, good and scrap in one gesture, and complete the job."""
+        made = self.machine.made_for(job["id"])
+        if made is None or not made.finished:
+            return False
+        good = made.good + made.good_before - int(Decimal(job["good"]))
+        scrap = made.scrap + made.scrap_before - int(Decimal(job["scrap"]))
+        if good > 0 or scrap > 0:
+            body: dict[str, Any] = {"good": str(max(good, 0)), "scrap": str(max(scrap, 0))}
+            if scrap > 0:
+                body["reason"] = random.choice(("dimension", "surface", "leak"))
+            outcome = await self.command(f"/job-orders/{job['id']}/report", body)
+            if not outcome.done:
+                return False
+        return (await self.command(f"/job-orders/{job['id']}/complete")).done
+
+    async def explain_stop(self) -> None:
+        """Give the reason of a fault once, as an operator would."""
+        if not self.machine.faulted:
+            self.stop_told = False
+            return
+        if not self.stop_told:
+            self.stop_told = (
+                await self.command(f"/equipment/{self.unit}/stop-reason", {"reason": "breakdown"})
+            ).done
+
+    async def command(self, path: str, body: dict[str, Any] | None = None) -> Outcome:
+        """Send a command from this terminal, and say once when it is refused."""
+        outcome = await self.api.command(path, body, terminal=self.unit)
+        if not outcome.done:
+            logger.info(
+                "operator.refused",
+                unit=self.unit,
+                path=path,
+                error=outcome.error,
+                **outcome.body.get("params", {}),
+            )
+        return outcome
+
+
+async def work(plant: Plant, settings: Settings) -> None:
+    """Let simulated people work at every machine's terminal, sell and buy, until cancelled."""
+    token = f"plant.{secrets.ensure(settings.home, 'token-plant')}"
+    rng = random.Random(settings.plant.seed)
+    rpc = f"{settings.erp.url}/{settings.erp.database}/rpc/"
+    clerk = SalesClerk(rpc, secrets.ensure(settings.home, "erp-clerk-password"), settings.site_tz)
+    try:
+        async with FloorApi(settings.http.url, token) as api, asyncio.TaskGroup() as people:
+            register_trouble(plant, clerk, rng)
+            if settings.plant.operators:
+                man_the_terminals(plant, api, people)
+            people.create_task(sell(clerk, rng, settings.plant.order_interval_s))
+            people.create_task(buy(clerk))
+    finally:
+        await clerk.close()
+
+
+def man_the_terminals(plant: Plant, api: FloorApi, people: asyncio.TaskGroup) -> None:
+    """Put a simulated operator at each machine, and tell them of changes."""
+    crew = Crew(api)
+    operators = [Operator(unit, machine, api, crew) for unit, machine in plant.machines.items()]
+    people.create_task(crew.keep())
+    people.create_task(follow(api, crew, operators))
+    for operator in operators:
+        people.create_task(operator.work())
+
+
+async def follow(api: FloorApi, crew: Crew, operators: list[Operator]) -> None:
+    """Wake the operators whom a change concerns, and the crew when people come and go."""
+    async for topics in api.changes():
+        if "people" in topics:
+            crew.changed.set()
+        for operator in operators:
+            if not topics or concerns(operator.unit, topics):
+                operator.wake()
+
+
+def concerns(unit: str, topics: frozenset[str]) -> bool:
+    """Say whether a change may give the operator at `unit` something to do."""
+    return f"equipment:{unit}" in topics or any(
+        topic.startswith(("job:", "plan", "people")) for topic in topics
+    )
+
+
+def register_trouble(plant: Plant, clerk: SalesClerk, rng: random.Random) -> None:
+    """Offer what a visitor can ask of the clerk: a rush order, a late truck."""
+
+    async def rush_order(_message: dict[str, Any]) -> dict[str, Any]:
+        sale = await enter_until_accepted(clerk, wish_for(rng, quantity=6, rush=True))
+        return {"subject": str(sale)}
+
+    async def late_receipt(_message: dict[str, Any]) -> dict[str, Any]:
+        return {"subject": await clerk.delay_receipt()}
+
+    plant.control.register("rush-order", rush_order)
+    plant.control.register("late-receipt", late_receipt)
