@@ -8,14 +8,17 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from planner.decoder import LocksConflict
-from planner.explain import Explainer
+from planner.effort import Effort
+from planner.explain import why_late
 from planner.form import problem_from_json, schedule_to_json
 from planner.problem import InvalidProblem, Problem
+from planner.replan import replan
 from planner.schedule import Schedule
 from planner.solve import Solution, solve
 
@@ -28,33 +31,63 @@ PR_SET_PDEATHSIG = 1
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 planned, 2 refused."""
     options = _parser().parse_args(arguments)
-    if options.child:
-        _die_with_parent()
+    effort = Effort(options.seconds, options.workers, options.seed)
+    run: Callable[[Problem, Effort, argparse.Namespace], dict[str, Any]] = options.run
     try:
-        problem = problem_from_json(json.loads(_read(options.problem)))
-        solution = solve(
-            problem,
-            options.seconds,
-            options.workers,
-            options.seed,
-            lambda plan, cost: _progress(options, plan, cost),
-        )
+        reply = run(problem_from_json(json.loads(_read(options.problem))), effort, options)
     except json.JSONDecodeError as error:
-        return _refuse({"error": "NotJson", "faults": [{"row": options.problem, "what": str(error)}]})
+        fault = {"row": options.problem, "what": str(error), "remedy": "Write it as JSON"}
+        return _refuse("NotJson", [fault])
     except InvalidProblem as error:
-        return _refuse({"error": "InvalidProblem", "faults": [asdict(f) for f in error.faults]})
+        return _refuse("InvalidProblem", [asdict(fault) for fault in error.faults])
     except LocksConflict as error:
         fault = {"row": error.operation, "what": error.what, "remedy": error.remedy}
-        return _refuse({"error": "LocksConflict", "faults": [fault]})
-    row = {"kind": "solution", **report(problem, solution)}
-    _write(sys.stdout, row, indent=None if options.child else 1)
+        return _refuse("LocksConflict", [fault])
+    _write(reply)
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="planner", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    alone = commands.add_parser("solve", help="plan a problem and write the plan as JSON")
+    alone.set_defaults(run=_solve)
+    again = commands.add_parser(
+        "replan", help="plan again around what is published; one JSON line per answer"
+    )
+    again.add_argument("--move", action="store_true", help="look for a plan that moves work")
+    again.add_argument("--child", action="store_true", help="end when the parent process ends")
+    again.set_defaults(run=_replan)
+    for command in (alone, again):
+        command.add_argument("problem", help="file of the problem in its JSON form; - reads it here")
+        command.add_argument("--seconds", type=float, default=5.0, help="budget of CP-SAT (5)")
+        command.add_argument("--workers", type=int, default=4, help="search strategies (4)")
+        command.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+def _solve(problem: Problem, effort: Effort, _options: argparse.Namespace) -> dict[str, Any]:
+    solution = solve(problem, effort, on_better=lambda _plan, cost: sys.stderr.write(f"objective {cost}\n"))
+    return report(problem, solution)
+
+
+def _replan(problem: Problem, effort: Effort, options: argparse.Namespace) -> dict[str, Any]:
+    if options.child:
+        _die_with_parent()
+    found = replan(
+        problem,
+        effort,
+        consider_moving=options.move,
+        on_kept=lambda kept: _write({"kind": "kept", "plan": report(problem, kept)}),
+    )
+    better = report(problem, found.better) if found.better else None
+    changes = asdict(found.changes) if found.changes else None
+    return {"kind": "replanned", "better": better, "changes": changes, "fresh": found.fresh}
 
 
 def report(problem: Problem, solution: Solution) -> dict[str, Any]:
     """Everything a reader of the plan wants, as JSON."""
-    explainer = Explainer(problem, solution.schedule)
-    why = {order.id: explainer.why_late(order.id) for order in _planned_orders(problem)}
+    why = why_late(problem, solution.schedule)
     return {
         "solver": solution.solver,
         "rule": solution.rule,
@@ -66,48 +99,21 @@ def report(problem: Problem, solution: Solution) -> dict[str, Any]:
         "solutions": solution.solutions,
         "score": asdict(solution.score),
         "schedule": schedule_to_json(solution.schedule),
-        "why_late": {order: [asdict(c) for c in causes] for order, causes in why.items() if causes},
+        "why_late": {order: [asdict(cause) for cause in rows] for order, rows in why.items()},
     }
-
-
-def _planned_orders(problem: Problem) -> list[Any]:
-    planned = {operation.order for operation in problem.operations}
-    return [order for order in problem.orders if order.id in planned]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="planner", description=__doc__)
-    command = parser.add_subparsers(required=True, metavar="command").add_parser(
-        "solve", help="plan a problem and write the plan as JSON"
-    )
-    command.add_argument("problem", help="file of the problem in its JSON form; - reads it here")
-    command.add_argument("--seconds", type=float, default=5.0, help="budget of CP-SAT (5)")
-    command.add_argument("--workers", type=int, default=4, help="search strategies (4)")
-    command.add_argument("--seed", type=int, default=1)
-    command.add_argument("--child", action="store_true", help="one JSON line per better plan")
-    return parser
 
 
 def _read(source: str) -> str:
     return sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
 
 
-def _progress(options: argparse.Namespace, plan: Schedule, cost: int) -> None:
-    if options.child:
-        row = {"kind": "plan", "objective": cost, "schedule": schedule_to_json(plan)}
-        _write(sys.stdout, row)
-    else:
-        sys.stderr.write(f"objective {cost}\n")
+def _write(row: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(row) + "\n")
+    sys.stdout.flush()
 
 
-def _write(stream: IO[str], row: dict[str, Any], indent: int | None = None) -> None:
-    json.dump(row, stream, indent=indent)
-    stream.write("\n")
-    stream.flush()
-
-
-def _refuse(reply: dict[str, Any]) -> int:
-    _write(sys.stdout, {"kind": "refused", **reply})
+def _refuse(code: str, faults: list[dict[str, str]]) -> int:
+    _write({"kind": "refused", "error": code, "faults": faults})
     return REFUSED
 
 
@@ -116,8 +122,6 @@ def _die_with_parent() -> None:
     os.nice(10)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == 1:
-            sys.exit(REFUSED)
 
 
 if __name__ == "__main__":

@@ -103,8 +103,8 @@ def _promise_faults(operation: Operation, a: Assignment) -> Iterator[str]:
     lock, published = operation.lock, operation.published
     if lock and (a.unit, a.start) != (lock.unit, lock.start):
         yield f"{operation.id} is not where it is locked"
-    elif operation.frozen and published and not lock and a.unit != published.unit:
-        yield f"{operation.id} is frozen but changes its unit"
+    elif published and not lock and a.unit != published.unit and (operation.frozen or operation.kept):
+        yield f"{operation.id} is held but changes its unit"
 
 
 def _unit_faults(problem: Problem, unit: Unit, row: list[Assignment]) -> Iterator[str]:
@@ -121,7 +121,7 @@ def _unit_faults(problem: Problem, unit: Unit, row: list[Assignment]) -> Iterato
     for one, two in pairwise(row):
         if two.setup_start < one.end:
             yield f"{one.operation} and {two.operation} overlap on {unit.id}"
-    yield from _frozen_faults(unit, [(operations[a.operation], a) for a in row])
+    yield from _held_faults(unit, [(operations[a.operation], a) for a in row])
 
 
 def _setup_needed(problem: Problem, unit: Unit, before: str | None, after: str | None) -> int:
@@ -138,18 +138,23 @@ def _setup_needed(problem: Problem, unit: Unit, before: str | None, after: str |
     return next((s.minutes for s in to if s.from_family is None), 0)
 
 
-def _frozen_faults(unit: Unit, row: list[tuple[Operation, Assignment]]) -> Iterator[str]:
+def _held_faults(unit: Unit, row: list[tuple[Operation, Assignment]]) -> Iterator[str]:
     free = [(o, a) for o, a in row if not (o.started or o.lock)]
     frozen = [(o, a) for o, a in free if o.frozen]
-    for (one, a), (two, b) in combinations(frozen, 2):
-        if one.published and two.published:
-            kept = (a.start < b.start) == (one.published.start < two.published.start)
-            if not kept:
-                yield f"{one.id} and {two.id} are frozen on {unit.id} but change their order"
+    yield from _order_faults(unit, frozen)
+    yield from _order_faults(unit, [(o, a) for o, a in free if o.kept])
     for held, a in frozen:
         for other, b in free:
             if not other.frozen and b.start < a.start:
                 yield f"{other.id} goes before {held.id}, which is frozen on {unit.id}"
+
+
+def _order_faults(unit: Unit, held: list[tuple[Operation, Assignment]]) -> Iterator[str]:
+    for (one, a), (two, b) in combinations(held, 2):
+        if one.published and two.published and one.published.start != two.published.start:
+            kept = (a.start < b.start) == (one.published.start < two.published.start)
+            if not kept:
+                yield f"{one.id} and {two.id} are held on {unit.id} but change their order"
 
 
 def _people_faults(problem: Problem, schedule: Schedule) -> Iterator[str]:

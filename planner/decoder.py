@@ -343,14 +343,17 @@ def first_in_line(problem: Problem) -> list[str]:
 
 
 class InOrder:
-    """Hands out operations in a given order, each after its predecessors."""
+    """Hands out operations in a given order, each after what must be placed before it."""
 
     def __init__(self, problem: Problem, decoder: Decoder) -> None:
-        self._problem = problem
-        self._missing = {
-            operation.id: sum(not decoder.is_placed(x.operation) for x in operation.predecessors)
-            for operation in problem.operations
-        }
+        self._followers = {name: list(after) for name, after in problem.successors.items()}
+        for after, before in problem.kept_order.items():
+            self._followers[before].append(after)
+        self._missing = dict.fromkeys(self._followers, 0)
+        for name, followers in self._followers.items():
+            if not decoder.is_placed(name):
+                for follower in followers:
+                    self._missing[follower] += 1
         self._waiting: set[str] = set()
 
     def is_ready(self, name: str) -> bool:
@@ -363,7 +366,7 @@ class InOrder:
     def placed(self, name: str) -> list[str]:
         """Tell that `name` was placed; returns the held-back ones that now can be."""
         freed = []
-        for successor in self._problem.successors[name]:
+        for successor in self._followers[name]:
             self._missing[successor] -= 1
             if not self._missing[successor] and successor in self._waiting:
                 self._waiting.discard(successor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from planner.objective import order_ends
@@ -41,7 +42,7 @@ class Difference:
     """The new plan against the old one.
 
     Args:
-        moved: Operations whose unit changes, or whose start changes by more than a minute.
+        moved: Operations that change their unit, or their place in the order of their unit.
         late: Orders that are late in the new plan, and were not, or not so much.
         saved: Orders that are less late than if the old plan went on.
         added: Operations that the old plan did not have.
@@ -53,29 +54,55 @@ class Difference:
     added: tuple[str, ...]
 
 
-TOLERANCE = 1
-"""Minutes of start that nobody on the floor calls a change."""
-
-
 def difference(problem: Problem, kept: Schedule, new: Schedule) -> Difference:
-    """Compare a new plan with the published places and with the old sequences kept on.
+    """Compare a new plan with the one that people have read.
 
     Args:
-        kept: The old sequences on the plant as it is now, from the decoder.
+        kept: The published sequences on the plant as it is now: same units, same order.
     """
-    moved, added = [], []
-    for operation in problem.operations:
-        row, old = new.by_operation[operation.id], operation.published
-        if operation.started:
-            continue
-        if old is None:
-            added.append(operation.id)
-        elif row.unit != old.unit or abs(row.start - old.start) > TOLERANCE:
-            moved.append(Move(operation.id, old.unit, row.unit, old.start, row.start))
+    published = [o.id for o in problem.operations if o.published and not o.started]
+    changed = _changed(set(published), kept, new)
+    moved = tuple(_move(name, kept, new) for name in published if name in changed)
+    added = tuple(o.id for o in problem.operations if not o.published and not o.started)
     shifts = _shifts(problem, kept, new)
     late = tuple(s for s in shifts if s.late_after > s.late_before)
     saved = tuple(s for s in shifts if s.late_after < s.late_before)
-    return Difference(tuple(moved), late, saved, tuple(added))
+    return Difference(moved, late, saved, added)
+
+
+def _move(name: str, kept: Schedule, new: Schedule) -> Move:
+    old, row = kept.by_operation[name], new.by_operation[name]
+    return Move(name, old.unit, row.unit, old.start, row.start)
+
+
+def _changed(published: set[str], kept: Schedule, new: Schedule) -> set[str]:
+    """Published operations that are elsewhere, or jumped the queue of their unit.
+
+    Of those that stay on a unit, a longest part that keeps its order counts as unmoved.
+    """
+    still: set[str] = set()
+    for unit, rows in new.by_unit.items():
+        before = kept.by_unit.get(unit, ())
+        rank = {a.operation: i for i, a in enumerate(before) if a.operation in published}
+        stayed = [a.operation for a in rows if a.operation in rank]
+        still.update(stayed[i] for i in _longest_rising([rank[name] for name in stayed]))
+    return published - still
+
+
+def _longest_rising(values: list[int]) -> list[int]:
+    """The positions of a longest rising subsequence."""
+    tops: list[int] = []  # position of the least last value of each length
+    before: list[int] = []
+    for position, value in enumerate(values):
+        length = bisect_left([values[top] for top in tops], value)
+        before.append(tops[length - 1] if length else -1)
+        tops[length:] = [position, *tops[length + 1 :]]
+    found: list[int] = []
+    position = tops[-1] if tops else -1
+    while position >= 0:
+        found.append(position)
+        position = before[position]
+    return found[::-1]
 
 
 def _shifts(problem: Problem, kept: Schedule, new: Schedule) -> list[Shift]:

@@ -168,3 +168,11 @@ def _merged(causes: list[Cause]) -> tuple[Cause, ...]:
         found[key] = found.get(key, 0) + cause.minutes
     rows = [Cause(code, minutes, subject, by) for (code, subject, by), minutes in found.items()]
     return tuple(sorted((c for c in rows if c.minutes), key=lambda c: -c.minutes))
+
+
+def why_late(problem: Problem, schedule: Schedule) -> dict[str, tuple[Cause, ...]]:
+    """Order id -> its causes, for every order of the plan that is late."""
+    explainer = Explainer(problem, schedule)
+    planned = dict.fromkeys(operation.order for operation in problem.operations)
+    found = {order: explainer.why_late(order) for order in planned}
+    return {order: causes for order, causes in found.items() if causes}

@@ -172,6 +172,8 @@ class Operation:
         resumable: It may pause while its unit's calendar is closed and go on afterwards.
         frozen: It stays on its published unit, in the published order, before all that is not
             frozen there; its time may still shift with what really happens.
+        kept: It stays on its published unit, in the published order among the kept ones there;
+            free work may go between.
     """
 
     id: str
@@ -186,6 +188,7 @@ class Operation:
     lock: Lock | None = None
     published: Published | None = None
     frozen: bool = False
+    kept: bool = False
 
     @property
     def release(self) -> int:
@@ -206,7 +209,7 @@ class Operation:
             return self.started.unit
         if self.lock:
             return self.lock.unit
-        return self.published.unit if self.frozen and self.published else None
+        return self.published.unit if self.published and (self.frozen or self.kept) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +288,16 @@ class Problem:
             for center in self.work_centers
         }
         return {unit.id: centers[unit.work_center] for unit in self.units}
+
+    @cached_property
+    def kept_order(self) -> dict[str, str]:
+        """Kept operation id -> the kept operation right before it on its unit."""
+        rows: dict[str, list[tuple[int, str]]] = {}
+        for operation in self.operations:
+            place = operation.published
+            if operation.kept and place and not operation.started and not operation.lock:
+                rows.setdefault(place.unit, []).append((place.start, operation.id))
+        return {after: before for row in rows.values() for (_, before), (_, after) in pairwise(sorted(row))}
 
     def setup_minutes(self, unit: str, before: str | None, after: str | None) -> int:
         """Minutes of set-up on `unit` between two families; None before: not known.
@@ -406,8 +419,9 @@ def _link_faults(row: str, operation: Operation, known: dict[str, Operation]) ->
             yield Fault(row, what, "Drop the link when it is complete, or add the operation")
         if link.lag < 0:
             yield Fault(row, f"has the lag {link.lag} after {link.operation}", "Give 0 or more")
-    if operation.frozen and not (operation.published or operation.lock or operation.started):
-        yield Fault(row, "is frozen but has no published place", "Free it or publish it first")
+    held = operation.frozen or operation.kept
+    if held and not (operation.published or operation.lock or operation.started):
+        yield Fault(row, "is held but has no published place", "Free it or publish it first")
     if operation.frozen and not operation.started:
         for link in operation.predecessors:
             before = known.get(link.operation)
@@ -418,7 +432,7 @@ def _link_faults(row: str, operation: Operation, known: dict[str, Operation]) ->
 
 def _fixed_faults(row: str, operation: Operation) -> Iterator[Fault]:
     units = {alternative.unit for alternative in operation.alternatives}
-    fixed = operation.fixed_unit
+    fixed = operation.fixed_unit or (operation.published and operation.published.unit)
     if fixed is not None and fixed not in units:
         what = f"is held on {fixed}, which cannot do it"
         yield Fault(row, what, f"Move it to one of {', '.join(sorted(units)) or 'none'}")
@@ -448,6 +462,8 @@ def _cycle_faults(problem: Problem, known: dict[str, Operation]) -> Iterator[Fau
         operation.id: {link.operation for link in operation.predecessors if link.operation in known}
         for operation in problem.operations
     }
+    for after, before_it in problem.kept_order.items():
+        waits[after].add(before_it)
     followers: dict[str, list[str]] = {key: [] for key in waits}
     for key, before in waits.items():
         for one in before:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from planner.decoder import Decoder, decode, proposal_of
+from planner.decoder import Decoder
 from planner.problem import Operation, Order, Problem
 from planner.schedule import Reason, Schedule
 
@@ -54,11 +54,3 @@ def promise(problem: Problem, plan: Schedule, order: Order, operations: tuple[Op
     longest = max(rows, key=lambda row: row[0])[1]
     end = max(decoder.ends[operation.id] for operation in operations)
     return Promise(end, placed.by_operation[longest].reason, placed)
-
-
-def retimed(problem: Problem, plan: Schedule) -> Schedule:
-    """The sequences of an older plan, timed on the plant as it is now."""
-    known = problem.operation_by_id
-    units = {a.unit for o in problem.operations for a in o.alternatives}
-    choices = [choice for choice in proposal_of(plan) if choice.operation in known and choice.unit in units]
-    return decode(problem, choices)

@@ -1,4 +1,4 @@
-"""Frozen work keeps its unit and its published order, and goes before all that is free there."""
+"""Held work keeps its unit and its published order; frozen work also goes before the rest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from planner.problem import Operation
 
 
 def add(model: PlanModel) -> None:
-    """Chain the frozen operations of every unit, and put the free ones behind them."""
+    """Chain what is held on every unit, and put the free operations behind the frozen ones."""
+    for after, before in model.problem.kept_order.items():
+        model.cp.add(model.starts[after] >= model.ends[before])
     held: dict[str, list[tuple[int, str]]] = {}
     for operation in model.problem.operations:
         if _is_held(operation) and operation.published:

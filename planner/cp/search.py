@@ -18,32 +18,20 @@ from ortools.sat.python import cp_model
 from planner import cp
 from planner.cp.model import PlanModel
 from planner.decoder import Choice, LocksConflict, decode
+from planner.effort import Effort
 from planner.objective import score
 from planner.problem import Problem
 from planner.schedule import Schedule
 
-MOST_OPERATIONS = 600
-"""Above this a whole-plan model finds nothing that dispatch does not (measured)."""
+DETERMINISTIC_PER_SECOND = 0.2
+"""Units of the solver's deterministic time that two idle cores spend in a second (measured here on
+plans of 30 to 150 operations: one unit took 5 to 10 CPU seconds)."""
+
+WALL_FACTOR = 6.0
+"""The clock stops a search that takes this many times its budget, on a machine that is busy."""
 
 UNPRESOLVED = 5_000
 """Constraints above which presolve eats the budget of a short search (measured)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How long to search.
-
-    Args:
-        seconds: In the solver's deterministic time, about a second of one core each, so that
-            the same problem gives the same plan whatever else the machine does.
-        workers: Search strategies; they take turns, which keeps the result reproducible.
-        wall_factor: The clock may take at most so many times `seconds` before it stops.
-    """
-
-    seconds: float = 5.0
-    workers: int = 1
-    seed: int = 1
-    wall_factor: float = 4.0
 
 
 @dataclass(slots=True)
@@ -88,7 +76,7 @@ def build(problem: Problem, incumbent: Schedule) -> PlanModel:
 def improve(
     problem: Problem,
     incumbent: Schedule,
-    budget: Budget,
+    effort: Effort,
     on_better: Callable[[Schedule, int], None] = lambda _plan, _cost: None,
 ) -> Found:
     """Look for a plan that costs less than `incumbent`.
@@ -98,7 +86,14 @@ def improve(
     """
     model = build(problem, incumbent)
     solver = cp_model.CpSolver()
-    _tune(solver, model, budget)
+    solver.parameters.num_workers = effort.workers
+    solver.parameters.interleave_search = effort.workers > 1
+    solver.parameters.random_seed = effort.seed
+    solver.parameters.max_deterministic_time = effort.seconds * DETERMINISTIC_PER_SECOND
+    solver.parameters.max_time_in_seconds = effort.seconds * WALL_FACTOR
+    solver.parameters.cp_model_probing_level = 0
+    solver.parameters.symmetry_level = 0
+    solver.parameters.cp_model_presolve = len(model.cp.proto.constraints) <= UNPRESOLVED
     watcher = _Watcher(model, on_better)
     status = solver.solve(model.cp, watcher)
     found = watcher.found
@@ -107,18 +102,6 @@ def improve(
     if status in {cp_model.OPTIMAL, cp_model.FEASIBLE, cp_model.UNKNOWN}:
         found.bound = max(0, round(solver.best_objective_bound))
     return found
-
-
-def _tune(solver: cp_model.CpSolver, model: PlanModel, budget: Budget) -> None:
-    parameters = solver.parameters
-    parameters.num_workers = budget.workers
-    parameters.interleave_search = budget.workers > 1
-    parameters.random_seed = budget.seed
-    parameters.max_deterministic_time = budget.seconds
-    parameters.max_time_in_seconds = budget.seconds * budget.wall_factor
-    parameters.cp_model_probing_level = 0
-    parameters.symmetry_level = 0
-    parameters.cp_model_presolve = len(model.cp.proto.constraints) <= UNPRESOLVED
 
 
 def sequence(model: PlanModel, values: Values) -> list[Choice]:

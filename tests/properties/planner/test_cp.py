@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from ortools.sat.python import cp_model
 
 from planner.checker import check
-from planner.cp.search import Budget, build, improve
+from planner.cp.search import build, improve
 from planner.decoder import decode
 from planner.dispatch import dispatch, edd
+from planner.effort import Effort
 from planner.objective import score
 from planner.problem import Problem
 from tests.properties.planner.strategies import problems
@@ -40,7 +41,7 @@ def test_what_the_search_finds_is_feasible_and_not_below_its_bound(problem: Prob
     if not problem.operations:
         return
     plan = dispatch(problem, edd(problem))
-    found = improve(problem, plan, Budget(seconds=0.2, workers=1))
+    found = improve(problem, plan, Effort(seconds=0.2, workers=1))
     assert found.bound <= score(problem, plan).total
     if found.schedule is not None:
         assert check(problem, found.schedule) == []

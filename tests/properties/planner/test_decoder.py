@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from planner.checker import check
 from planner.decoder import Choice, LocksConflict, decode, proposal_of
 from planner.dispatch import best_dispatch, dispatch, edd
+from planner.effort import Effort
 from planner.explain import Explainer
 from planner.form import problem_from_json, problem_to_json, schedule_from_json, schedule_to_json
 from planner.objective import order_ends
 from planner.problem import Operation, Order, Problem
-from planner.promise import promise, retimed
+from planner.promise import promise
+from planner.replan import repair, replan
 from tests.properties.planner.strategies import locked, operations, problems
 
 RUNS = settings(max_examples=50, deadline=None)
@@ -119,6 +121,24 @@ def test_a_promise_holds_and_moves_nobody(quote: tuple[Problem, tuple[Operation,
 
 @RUNS
 @given(problems())
-def test_old_sequences_on_the_same_plant_are_feasible(problem: Problem) -> None:
-    plan = dispatch(problem, edd(problem))
-    assert check(problem, retimed(problem, plan)) == []
+def test_a_repair_keeps_everybody_on_the_published_unit(problem: Problem) -> None:
+    plan = repair(problem)
+    assert check(problem, plan) == []
+    for operation in problem.operations:
+        if operation.published and not operation.started:
+            assert plan.by_operation[operation.id].unit == operation.published.unit
+
+
+@settings(max_examples=20, deadline=None)
+@given(problems())
+def test_replanning_says_which_operations_it_would_move(problem: Problem) -> None:
+    found = replan(problem, Effort(seconds=0.1, workers=1))
+    assert check(problem, found.kept.schedule) == []
+    if found.better and found.changes:
+        assert check(problem, found.better.schedule) == []
+        assert found.better.score.total < found.kept.score.total
+        stayed = {o.id for o in problem.operations if o.published and not o.started}
+        stayed -= {move.operation for move in found.changes.moved}
+        for name in stayed:
+            before, after = found.kept.schedule, found.better.schedule
+            assert before.by_operation[name].unit == after.by_operation[name].unit

@@ -1,0 +1,18 @@
+"""How hard a search may try."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard to search.
+
+    Args:
+        seconds: About how long CP-SAT may search on two idle cores; 0 leaves it out. Counted in
+            the solver's deterministic time: the same problem gives the same plan under any load.
+        workers: CP-SAT search strategies that take turns.
+    """
+
+    seconds: float = 5.0
+    workers: int = 4
+    seed: int = 1

@@ -1,0 +1,108 @@
+"""A new plan when something has happened: at once one that moves nobody, then a better one.
+
+The first answer keeps every published operation on its unit and, where what happened allows
+it, in its order: the old order is the priority of a new dispatch (pushing the old plan to the
+right as it is costs many times more: delays amplify over closed hours). CP-SAT then finds the
+places of new work between. The second answer is free to move what is not frozen; it is a
+proposal, because people have read the old plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from planner.difference import Difference, difference
+from planner.dispatch import dispatch, ranked
+from planner.effort import Effort
+from planner.objective import order_ends, score
+from planner.problem import Alternative, Operation, Problem, Published
+from planner.schedule import Schedule
+from planner.solve import Solution, solve
+
+
+@dataclass(frozen=True)
+class Replanned:
+    """What to do now.
+
+    Args:
+        kept: The plan that moves nobody; new work has its place in it.
+        better: A plan that costs less by moving published work; None when there is none.
+        changes: What `better` changes against `kept`.
+        fresh: Nothing was published before: `kept` is a first plan.
+    """
+
+    kept: Solution
+    better: Solution | None
+    changes: Difference | None
+    fresh: bool
+
+
+def replan(
+    problem: Problem,
+    effort: Effort,
+    *,
+    consider_moving: bool = True,
+    on_kept: Callable[[Solution], None] = lambda _solution: None,
+) -> Replanned:
+    """Plan again after something happened.
+
+    Args:
+        problem: The plant as it is now; `published` places are those of the plan in force.
+        consider_moving: Look for a better plan that moves published work even when no order
+            is late.
+        on_kept: Called with the first answer as soon as it is there.
+
+    Raises:
+        LocksConflict: The locks cannot be kept; names the operation and the remedy.
+    """
+    fresh = not any(o.published for o in problem.operations)
+    kept = solve(problem, effort) if fresh else _without_moving(problem, effort)
+    on_kept(kept)
+    if fresh or not (consider_moving or kept.score.late):
+        return Replanned(kept, None, None, fresh)
+    best = solve(problem, effort, known=kept.schedule)
+    changes = difference(problem, kept.schedule, best.schedule)
+    if best.score.total >= kept.score.total or not changes.moved:
+        return Replanned(kept, None, None, fresh)
+    return Replanned(kept, best, changes, fresh)
+
+
+def repair(problem: Problem) -> Schedule:
+    """Dispatch again, with the published order as priority and everybody on his unit."""
+    places = sorted((o.published.start, o.id) for o in problem.operations if o.published)
+    stay = tuple(
+        replace(o, alternatives=(Alternative(o.published.unit, o.minutes_on(o.published.unit)),))
+        if o.published and o.fixed_unit is None
+        else o
+        for o in problem.operations
+    )
+    plant = replace(problem, operations=stay)
+    return dispatch(plant, ranked([name for _, name in places]))
+
+
+def _without_moving(problem: Problem, effort: Effort) -> Solution:
+    """The repaired plan, with new work where it disturbs nobody."""
+    repaired = repair(problem)
+    anchored = replace(
+        problem, operations=tuple(_anchor(operation, repaired) for operation in problem.operations)
+    )
+    found = solve(anchored, effort, known=repaired, grid=False)
+    if _harms(problem, repaired, found.schedule):
+        found = replace(found, schedule=repaired, solver="dispatch", bound=0, status="feasible")
+    return replace(found, score=score(problem, found.schedule))
+
+
+def _anchor(operation: Operation, repaired: Schedule) -> Operation:
+    if operation.published is None or operation.started or operation.lock or operation.frozen:
+        return operation
+    place = repaired.by_operation[operation.id]
+    return replace(operation, kept=True, published=Published(place.unit, place.start))
+
+
+def _harms(problem: Problem, repaired: Schedule, found: Schedule) -> bool:
+    """Whether an order that was planned before gets later than the repaired plan has it."""
+    old = {o.order for o in problem.operations if o.published or o.started}
+    before, after = order_ends(problem, repaired), order_ends(problem, found)
+    due = {order.id: order.due for order in problem.orders}
+    return any(after[name] > max(before[name], due[name]) for name in old)
