@@ -68,6 +68,7 @@ OPEN_EPOCHS = 4
 """Epochs of telemetry that drain at a time."""
 CHUNK = 64
 """Batches published before their acknowledgement is awaited."""
+UNPLUGGED_S = 60.0
 RECENT_BYTES = 8 * 1024 * 1024
 
 
@@ -644,6 +645,15 @@ class Agent:
             "refused": self._refused,
         }
 
+    async def unplug(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Pull the cable to the broker for `seconds`; machines are read meanwhile."""
+        self._bus.unplug(float(request.get("seconds", UNPLUGGED_S)))
+        return {"subject": self.config.id}
+
+    async def state(self, _request: dict[str, Any]) -> dict[str, Any]:
+        """Return whether the cable is pulled, and how this edge is."""
+        return {"unplugged": self._bus.unplugged, **self.health()}
+
     # -- what the edge is told -------------------------------------------------------------------
 
     def _told(self, message: Received) -> None:
@@ -697,6 +707,7 @@ class Agent:
     async def _use(self, config: Config, *, fresh: bool) -> None:
         """Apply a numbered configuration, and acknowledge it on `events`."""
         self.version = config.version
+        self._refused = {}
         tags, refused = parse_tags(config.tags, self.config.endpoints)
         self.tags = {tag.name: tag for tag in tags}
         self._bands = {

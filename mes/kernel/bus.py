@@ -7,6 +7,7 @@ import random
 import secrets
 import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -122,6 +123,7 @@ class Bus:
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._subscribing: dict[int, asyncio.Future[None]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._unplugged_until = 0.0
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._keep_connected(), name=f"bus {self._name}")
@@ -168,6 +170,16 @@ class Bus:
         self._waiting[info.mid] = future
         return future
 
+    def unplug(self, seconds: float) -> None:
+        """Drop the connection and make no other for so long, as if the cable were pulled."""
+        self._unplugged_until = time.monotonic() + seconds
+        self.lost.set()
+
+    @property
+    def unplugged(self) -> bool:
+        """Whether the cable is pulled."""
+        return time.monotonic() < self._unplugged_until
+
     def acknowledge(self, message: Received) -> None:
         """Tell the broker that `message` is safe; one of a lost connection is let go."""
         if self._client is not None and message.qos and message.connection == self.connections:
@@ -177,6 +189,8 @@ class Bus:
         delay = FIRST_DELAY_S
         was_up = True
         while True:
+            while self.unplugged:
+                await asyncio.sleep(FIRST_DELAY_S)
             try:
                 await self._connect()
             except (OSError, BusDown) as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 
@@ -20,3 +22,16 @@ def default_home() -> Path:
         return Path.home() / "Library" / "Application Support" / "lineside"
     data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(data) / "lineside"
+
+
+SOCKET_PATH_LIMIT = 90
+"""Bytes; a Unix socket's path ends at 104 on macOS and 108 on Linux (unix(7))."""
+
+
+def sockets(home: Path) -> Path:
+    """Return a folder with a short path for Unix sockets: `run`, else one in the system's own."""
+    run = home / "run"
+    if len(str(run)) <= SOCKET_PATH_LIMIT:
+        return run
+    digest = hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"lineside-{os.getuid()}-{digest}"

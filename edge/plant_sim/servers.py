@@ -1,0 +1,209 @@
+"""The cells' OPC UA servers: real ones, that take only encrypted connections of who they trust."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from asyncua import ua
+from asyncua.common.node import Node
+from asyncua.crypto.cert_gen import setup_self_signed_certificate
+from asyncua.crypto.truststore import TrustStore
+from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
+from asyncua.server.server import Server
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from edge.plant_sim.layout import NAMESPACE, SCANNERS
+from edge.plant_sim.machines import Machine
+
+HOST = "127.0.0.1"
+EDGE_URI = "urn:lineside:edge"
+KEPT_FOR = timedelta(days=1)
+HISTORY = 200
+"""Values of a state, scan or fault that a server keeps for a client that was away."""
+_TYPES: Mapping[str, ua.VariantType] = {
+    "state": ua.VariantType.Int32,
+    "fault": ua.VariantType.String,
+    "scan": ua.VariantType.String,
+}
+_KEPT = ("state", "fault", "scan")
+
+
+@dataclass(frozen=True, slots=True)
+class Pki:
+    """Keys and certificates of the demo plant, in one folder."""
+
+    folder: Path
+
+    def certificate(self, name: str) -> Path:
+        """Return the certificate of `name` (DER)."""
+        return self.folder / "own" / f"{name}.der"
+
+    def key(self, name: str) -> Path:
+        """Return the private key of `name` (PEM, mode 0600)."""
+        return self.folder / "own" / f"{name}.pem"
+
+    def trusted_by(self, name: str) -> Path:
+        """Return the folder of the certificates that `name` believes."""
+        return self.folder / f"trusted-by-{name}"
+
+    async def make(self, servers: list[str]) -> None:
+        """Make what is missing; each server trusts the edge, and the edge trusts each server."""
+        self.certificate("edge").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in ("edge", *servers):
+            use = ExtendedKeyUsageOID.CLIENT_AUTH if name == "edge" else ExtendedKeyUsageOID.SERVER_AUTH
+            uri = EDGE_URI if name == "edge" else server_uri(name)
+            await setup_self_signed_certificate(
+                self.key(name),
+                self.certificate(name),
+                uri,
+                HOST,
+                [use],
+                {"commonName": name, "organizationName": "Lineside demo"},
+            )
+            self.key(name).chmod(0o600)
+        for name in servers:
+            self._trust(name, "edge")
+            self._trust("edge", name)
+
+    def _trust(self, who: str, whom: str) -> None:
+        folder = self.trusted_by(who)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{whom}.der").write_bytes(self.certificate(whom).read_bytes())
+
+
+def server_uri(cell: str) -> str:
+    """Return the application URI of a cell's server."""
+    return f"urn:lineside:plant:{cell}"
+
+
+def server_url(cell: str, port: int) -> str:
+    """Return the address of a cell's server."""
+    return f"opc.tcp://{HOST}:{port}/{cell}"
+
+
+class CellServer:
+    """One cell's server.
+
+    Args:
+        cell: Its name.
+        machines: The units of the cell.
+        port: TCP port on the loopback address.
+        pki: Keys; none: an open server, for tests only.
+    """
+
+    def __init__(self, cell: str, machines: Mapping[str, Machine], port: int, pki: Pki | None) -> None:
+        self.cell = cell
+        self.machines = machines
+        self.url = server_url(cell, port)
+        self.server = Server()
+        self.nodes: dict[str, Node] = {}
+        self._pki = pki
+        self._writes: asyncio.Queue[tuple[str, ua.DataValue]] = asyncio.Queue()
+
+    async def start(self) -> None:
+        """Build the address space and listen."""
+        await self.server.init()
+        self.server.set_endpoint(self.url)
+        self.server.set_server_name(f"Lineside plant, {self.cell}")
+        await self.server.set_application_uri(server_uri(self.cell))
+        if self._pki is not None:
+            await self._secure(self._pki)
+        else:
+            self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        index = await self.server.register_namespace(NAMESPACE)
+        for machine in self.machines.values():
+            await self._build(machine, index)
+        await self.server.start()
+        for machine in self.machines.values():
+            await self._historize(machine)
+
+    async def run(self) -> None:
+        """Write what the machines say into the address space, in their order; for ever."""
+        while True:
+            name, value = await self._writes.get()
+            await self.server.write_attribute_value(self.nodes[name].nodeid, value)
+
+    async def stop(self) -> None:
+        """Close the server."""
+        await self.server.stop()
+
+    async def _secure(self, pki: Pki) -> None:
+        self.server.set_security_policy([ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt])
+        await self.server.load_certificate(str(pki.certificate(self.cell)))
+        await self.server.load_private_key(str(pki.key(self.cell)))
+        store = TrustStore([pki.trusted_by(self.cell)], [])
+        await store.load()
+        options = CertificateValidatorOptions.TRUSTED_VALIDATION | CertificateValidatorOptions.PEER_CLIENT
+        self.server.set_certificate_validator(CertificateValidator(options, store).validate)
+
+    async def _build(self, machine: Machine, index: int) -> None:
+        parent = await self.server.nodes.objects.add_object(
+            _id(machine.unit, index), f"{index}:{machine.unit}"
+        )
+        for name, value in self._signals(machine).items():
+            node = await parent.add_variable(_id(f"{machine.unit}.{name}", index), f"{index}:{name}", value)
+            self.nodes[f"{machine.unit}.{name}"] = node
+        machine.publish = self._publisher(machine)
+
+    def _signals(self, machine: Machine) -> dict[str, ua.Variant]:
+        totals = machine.totals
+        found = {
+            "state": ua.Variant(int(machine.state), ua.VariantType.Int32),
+            "fault": ua.Variant(machine.memory.fault, ua.VariantType.String),
+            "good": ua.Variant(totals.good, ua.VariantType.UInt32),
+            "scrap": ua.Variant(totals.scrap, ua.VariantType.UInt32),
+        }
+        for name in ("good", "scrap", "states", "scans"):
+            found[f"total_{name}"] = ua.Variant(getattr(totals, name), ua.VariantType.UInt32)
+        if machine.unit in SCANNERS:
+            last = machine.memory.scans[-1].value if machine.memory.scans else ""
+            found["scan"] = ua.Variant(last, ua.VariantType.String)
+        for signal in machine.signals:
+            found[signal.name] = ua.Variant(machine.values[signal.name], ua.VariantType.Double)
+        return found
+
+    async def _historize(self, machine: Machine) -> None:
+        """Keep states, scans and faults, beginning with what the machine itself remembers."""
+        for name in _KEPT:
+            node = self.nodes.get(f"{machine.unit}.{name}")
+            if node is None:
+                continue
+            await self.server.historize_node_data_change(node, period=KEPT_FOR, count=HISTORY)
+            remembered = {"state": machine.memory.changes, "scan": machine.memory.scans}.get(name, ())
+            for entry in remembered:
+                value = _value(entry.value, _TYPES[name], entry.at)
+                await self.server.iserver.history_manager.storage.save_node_value(node.nodeid, value)
+
+    def _publisher(self, machine: Machine) -> Publisher:
+        return Publisher(machine.unit, self.nodes, self._writes)
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Turns what a machine says into writes of its server."""
+
+    unit: str
+    nodes: Mapping[str, Node]
+    writes: asyncio.Queue[tuple[str, ua.DataValue]]
+
+    def __call__(self, name: str, value: float | str, at: datetime) -> None:
+        """Queue one write; a signal that the server does not have is not for it."""
+        full = f"{self.unit}.{name}"
+        if full not in self.nodes:
+            return
+        kind = _TYPES.get(name, ua.VariantType.Double if isinstance(value, float) else ua.VariantType.UInt32)
+        self.writes.put_nowait((full, _value(value, kind, at)))
+
+
+def _id(name: str, namespace: int) -> ua.NodeId:
+    return ua.NodeId(ua.String(name), ua.Int16(namespace))
+
+
+def _value(value: float | str, kind: ua.VariantType, at: datetime) -> ua.DataValue:
+    return ua.DataValue(
+        ua.Variant(value, kind), SourceTimestamp=ua.DateTime.fromtimestamp(at.timestamp(), UTC)
+    )
