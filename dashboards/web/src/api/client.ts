@@ -1,0 +1,67 @@
+import createClient from 'openapi-fetch'
+import type { Refusal } from './types'
+import type { paths } from './schema'
+
+/** A refusal by the server: `code` is translated by the pages, `params` fill the sentence. */
+export class ServerRefusal extends Error {
+  readonly status: number
+  readonly refusal: Refusal
+
+  constructor(status: number, refusal: Refusal) {
+    super(refusal.error)
+    this.status = status
+    this.refusal = refusal
+  }
+}
+
+/** The server did not answer at all, or a gateway answered for it. */
+export class Unreachable extends Error {}
+
+export const client = createClient<paths>({ baseUrl: '', credentials: 'same-origin' })
+
+interface Answer { data?: unknown; error?: unknown; response: Response }
+
+function refusalOf(error: unknown, status: number): Refusal {
+  if (typeof error === 'object' && error !== null && 'error' in error) return error as Refusal
+  if (typeof error === 'object' && error !== null && 'detail' in error) {
+    return { error: status === 422 ? 'InvalidRequest' : 'Refused', params: { status } }
+  }
+  return { error: status === 401 ? 'SignInNeeded' : 'Refused', params: { status } }
+}
+
+function toSignIn(): void {
+  const here = location.pathname + location.search
+  if (!location.pathname.startsWith('/sign-in')) {
+    location.assign(`/sign-in?next=${encodeURIComponent(here)}`)
+  }
+}
+
+/**
+ * Unwraps one answer of the typed client.
+ *
+ * Throws `ServerRefusal` for a 4xx with its code, `Unreachable` for everything that a retry may
+ * cure. A 401 leads to the sign-in page, unless `stay` is set.
+ */
+export async function answer<T>(call: Promise<Answer>, options: { stay?: boolean } = {}): Promise<T> {
+  let result: Answer
+  try {
+    result = await call
+  } catch (cause) {
+    throw new Unreachable('no answer', { cause })
+  }
+  const { response, data, error } = result
+  if (response.ok) return data as T
+  if (response.status >= 500) throw new Unreachable(`status ${response.status}`)
+  if (response.status === 401 && !options.stay) toSignIn()
+  throw new ServerRefusal(response.status, refusalOf(error, response.status))
+}
+
+/** A key made on the device, one for each act of a person: repeats of it count once. */
+export function newKey(): string {
+  if (typeof crypto.randomUUID === 'function') return crypto.randomUUID()
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}

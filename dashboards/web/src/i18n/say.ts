@@ -1,0 +1,36 @@
+import { useI18n } from 'vue-i18n'
+import type { Coded, Refusal } from '@/api/types'
+
+/** Sentences for codes that the server sends; a code without one is shown as it is. */
+export function useSay() {
+  const { t, te, locale } = useI18n()
+
+  function known(key: string): boolean {
+    return te(key) || te(key, 'en') || te(key, locale.value)
+  }
+
+  function word(group: string, code: string | null | undefined): string {
+    if (!code) return '–'
+    const key = `${group}.${code}`
+    return known(key) ? t(key) : code
+  }
+
+  function coded(group: string, value: Coded | string | null | undefined): string {
+    if (!value) return ''
+    const { code, params } = typeof value === 'string' ? { code: value, params: {} } : value
+    const key = `${group}.${code}`
+    return known(key) ? t(key, params ?? {}) : code
+  }
+
+  function refusalTitle(refusal: Refusal): string {
+    const key = `errors.${refusal.error}.title`
+    return known(key) ? t(key, refusal.params ?? {}) : (refusal.message ?? refusal.error)
+  }
+
+  function refusalRemedy(refusal: Refusal): string {
+    const key = `errors.${refusal.error}.remedy`
+    return known(key) ? t(key, refusal.params ?? {}) : (refusal.remedy ?? '')
+  }
+
+  return { word, coded, refusalTitle, refusalRemedy }
+}

@@ -1,0 +1,114 @@
+import 'fake-indexeddb/auto'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { openStore, Outbox, type Act, type Entry, type Post } from './outbox'
+
+let count = 0
+let server: { keys: string[]; answers: (entry: Entry) => { status: number; error?: string } | 'gone' }
+let store: ReturnType<typeof openStore>
+
+const post: Post = (entry) => {
+  const answer = server.answers(entry)
+  if (answer === 'gone') return Promise.reject(new Error('no network'))
+  if (answer.status < 300) server.keys.push(entry.id)
+  return Promise.resolve({ status: answer.status, refusal: answer.error ? { error: answer.error } : null })
+}
+
+function act(lane: string, verb: Act['verb'] = 'report'): Act {
+  return { verb, lane, path: `/api/v1/job-orders/${lane}-10/${verb}`, body: { good: '1' }, title: {}, job: `${lane}-10` }
+}
+
+beforeEach(() => {
+  count += 1
+  store = openStore(`test-${count}`)
+  server = { keys: [], answers: () => ({ status: 200 }) }
+})
+
+describe('the outbox of a terminal', () => {
+  it('sends in the order of the acts, each under its own key', async () => {
+    const outbox = new Outbox(store, post)
+    const made = [await outbox.add(act('WO-1'), 'CNC-1', 'E-1'), await outbox.add(act('WO-1'), 'CNC-1', 'E-1')]
+    expect((await outbox.flush()).stopped).toBe('empty')
+    expect(server.keys).toEqual(made.map((entry) => entry.id))
+    expect(new Set(server.keys).size).toBe(2)
+    expect(await outbox.entries()).toEqual([])
+  })
+
+  it('keeps everything while there is no network, also over a reload', async () => {
+    server.answers = () => 'gone'
+    const outbox = new Outbox(store, post)
+    const entry = await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
+    expect((await outbox.flush()).stopped).toBe('network')
+    server.answers = () => ({ status: 200 })
+    const after = new Outbox(store, post)
+    await after.flush()
+    expect(server.keys).toEqual([entry.id])
+  })
+
+  it('waits when the server fails, and repeats under the same key', async () => {
+    let failures = 2
+    const tried: string[] = []
+    server.answers = (entry) => {
+      tried.push(entry.id)
+      failures -= 1
+      return { status: failures >= 0 ? 503 : 200 }
+    }
+    const outbox = new Outbox(store, post)
+    await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
+    expect((await outbox.flush()).stopped).toBe('network')
+    expect((await outbox.flush()).stopped).toBe('network')
+    expect((await outbox.flush()).stopped).toBe('empty')
+    expect(new Set(tried).size).toBe(1)
+  })
+
+  it('holds later acts of the same order behind a refused one, and lets others pass', async () => {
+    server.answers = (entry) => (entry.lane === 'WO-1' ? { status: 409, error: 'JobOrderNotRunning' } : { status: 200 })
+    const outbox = new Outbox(store, post)
+    await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
+    await outbox.add(act('WO-1', 'complete'), 'CNC-1', 'E-1')
+    const other = await outbox.add(act('WO-2'), 'CNC-1', 'E-1')
+    const result = await outbox.flush()
+    expect(result.refused.map((entry) => entry.refusal?.error)).toEqual(['JobOrderNotRunning'])
+    expect(server.keys).toEqual([other.id])
+    expect((await outbox.entries()).map((entry) => entry.state)).toEqual(['conflict', 'waiting'])
+  })
+
+  it('sends a refused act again under a new key, then what waited behind it', async () => {
+    server.answers = () => ({ status: 409, error: 'JobOrderNotRunning' })
+    const outbox = new Outbox(store, post)
+    const first = await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
+    await outbox.add(act('WO-1', 'complete'), 'CNC-1', 'E-1')
+    await outbox.flush()
+    server.answers = () => ({ status: 200 })
+    await outbox.retry(first.seq)
+    await outbox.flush()
+    expect(server.keys).toHaveLength(2)
+    expect(server.keys[0]).not.toBe(first.id)
+  })
+
+  it('lets the rest go on when a refused act is dropped', async () => {
+    server.answers = (entry) => (entry.verb === 'report' ? { status: 422, error: 'ScrapReasonUnknown' } : { status: 200 })
+    const outbox = new Outbox(store, post)
+    const first = await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
+    const second = await outbox.add(act('WO-1', 'complete'), 'CNC-1', 'E-1')
+    await outbox.flush()
+    await outbox.drop(first.seq)
+    await outbox.flush()
+    expect(server.keys).toEqual([second.id])
+    expect(await outbox.entries()).toEqual([])
+  })
+
+  it('loses nothing when nobody is signed in', async () => {
+    server.answers = () => ({ status: 401, error: 'NotSignedIn' })
+    const outbox = new Outbox(store, post)
+    await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
+    expect((await outbox.flush()).stopped).toBe('signed-out')
+    expect((await outbox.entries()).map((entry) => entry.state)).toEqual(['waiting'])
+  })
+
+  it('is sent by one sender at a time', async () => {
+    const outbox = new Outbox(store, post)
+    await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
+    await Promise.all([outbox.flush(), outbox.flush(), outbox.flush()])
+    expect(server.keys).toHaveLength(1)
+  })
+})

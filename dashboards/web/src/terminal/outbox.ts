@@ -1,0 +1,186 @@
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
+import { newKey } from '@/api/client'
+import type { Refusal, TerminalSnapshot } from '@/api/types'
+
+// Every act at the terminal is written here first and sent from here: in order, one at a time,
+// each under the key that was made when it was done. What is in here survives a reload, a dead
+// battery and a shift without a network.
+
+export type Verb =
+  | 'start' | 'hold' | 'resume' | 'complete' | 'consume' | 'report' | 'reverse' | 'stop-reason' | 'sign-off'
+  | 'clock-in' | 'clock-out' | 'help'
+
+export interface Act {
+  verb: Verb
+  /** Acts of one lane stay in order, and wait behind a refused one: the work order's number. */
+  lane: string
+  path: string
+  body: Record<string, unknown>
+  /** Words for the list of waiting acts. */
+  title: { [key: string]: string | number | null }
+  job: string | null
+}
+
+export interface Entry extends Act {
+  seq: number
+  /** The Idempotency-Key. */
+  id: string
+  at: string
+  terminal: string
+  person: string | null
+  state: 'waiting' | 'conflict'
+  refusal: Refusal | null
+}
+
+interface Kept { unit: string; snapshot: TerminalSnapshot; at: string }
+
+interface Store extends DBSchema {
+  outbox: { key: number; value: Entry }
+  snapshots: { key: string; value: Kept }
+}
+
+export type Post = (entry: Entry) => Promise<{ status: number; refusal: Refusal | null }>
+
+export interface Result {
+  sent: Entry[]
+  refused: Entry[]
+  /** Why the rest still waits: nothing left, the network, or nobody is signed in. */
+  stopped: 'empty' | 'network' | 'signed-out'
+}
+
+export async function openStore(name = 'lineside-terminal'): Promise<IDBPDatabase<Store>> {
+  return openDB<Store>(name, 1, {
+    upgrade(database) {
+      database.createObjectStore('outbox', { keyPath: 'seq', autoIncrement: true })
+      database.createObjectStore('snapshots', { keyPath: 'unit' })
+    },
+  })
+}
+
+/** Sends the entry; `Error` means that no server answered. */
+export async function postEntry(entry: Entry): ReturnType<Post> {
+  const response = await fetch(entry.path, {
+    method: 'POST',
+    credentials: 'same-origin',
+    headers: {
+      'Content-Type': 'application/json',
+      'Idempotency-Key': entry.id,
+      'X-Terminal': entry.terminal,
+    },
+    body: JSON.stringify(entry.body),
+    signal: AbortSignal.timeout(15_000),
+  })
+  if (response.ok || response.status >= 500) return { status: response.status, refusal: null }
+  const body: unknown = await response.json().catch(() => null)
+  const known = typeof body === 'object' && body !== null && 'error' in body
+  const refusal = known ? (body as Refusal) : { error: 'Refused', params: { status: response.status } }
+  return { status: response.status, refusal }
+}
+
+const TRY_AGAIN = new Set([408, 425, 429])
+
+export class Outbox {
+  private readonly store: Promise<IDBPDatabase<Store>>
+  private readonly post: Post
+  private flushing: Promise<Result> | null = null
+
+  constructor(store: Promise<IDBPDatabase<Store>> = openStore(), post: Post = postEntry) {
+    this.store = store
+    this.post = post
+  }
+
+  /** Writes the act down; it is safe from here on. */
+  async add(act: Act, terminal: string, person: string | null): Promise<Entry> {
+    const at = new Date().toISOString()
+    const entry: Omit<Entry, 'seq'> = {
+      ...act,
+      body: act.verb === 'sign-off' ? act.body : { ...act.body, device_time: at },
+      id: newKey(),
+      at,
+      terminal,
+      person,
+      state: 'waiting',
+      refusal: null,
+    }
+    const seq = await (await this.store).add('outbox', entry as Entry)
+    return { ...entry, seq }
+  }
+
+  async entries(): Promise<Entry[]> {
+    return (await this.store).getAll('outbox')
+  }
+
+  /** Sends what waits, oldest first. Several callers, also in other tabs, share one sender. */
+  flush(): Promise<Result> {
+    this.flushing ??= this.alone(() => this.drain()).finally(() => {
+      this.flushing = null
+    })
+    return this.flushing
+  }
+
+  /** Tries a refused act again, as a new command (the server keeps its answer to the old key). */
+  async retry(seq: number): Promise<void> {
+    const database = await this.store
+    const entry = await database.get('outbox', seq)
+    if (!entry) return
+    await database.put('outbox', { ...entry, id: newKey(), state: 'waiting', refusal: null })
+  }
+
+  /** Takes a refused act out for good. */
+  async drop(seq: number): Promise<void> {
+    await (await this.store).delete('outbox', seq)
+  }
+
+  async keepSnapshot(unit: string, snapshot: TerminalSnapshot): Promise<void> {
+    await (await this.store).put('snapshots', { unit, snapshot, at: new Date().toISOString() })
+  }
+
+  async keptSnapshot(unit: string): Promise<Kept | undefined> {
+    return (await this.store).get('snapshots', unit)
+  }
+
+  private async alone(work: () => Promise<Result>): Promise<Result> {
+    const locks = (globalThis.navigator as Partial<Navigator> | undefined)?.locks
+    return locks ? locks.request('lineside-outbox', work) : work()
+  }
+
+  private async drain(): Promise<Result> {
+    const result: Result = { sent: [], refused: [], stopped: 'empty' }
+    const held = new Set<string>()
+    for (let entry = await this.next(held); entry; entry = await this.next(held)) {
+      const stopped = await this.deliver(entry, held, result)
+      if (stopped) return { ...result, stopped }
+    }
+    return result
+  }
+
+  private async next(held: Set<string>): Promise<Entry | undefined> {
+    for (const entry of await this.entries()) {
+      if (entry.state === 'conflict') held.add(entry.lane)
+      else if (!held.has(entry.lane)) return entry
+    }
+    return undefined
+  }
+
+  private async deliver(entry: Entry, held: Set<string>, result: Result): Promise<Result['stopped'] | null> {
+    let answer: Awaited<ReturnType<Post>>
+    try {
+      answer = await this.post(entry)
+    } catch {
+      return 'network'
+    }
+    if (answer.status === 401) return 'signed-out'
+    if (answer.status >= 500 || TRY_AGAIN.has(answer.status)) return 'network'
+    const database = await this.store
+    if (answer.refusal === null) {
+      await database.delete('outbox', entry.seq)
+      result.sent.push(entry)
+      return null
+    }
+    const refused: Entry = { ...entry, state: 'conflict', refusal: answer.refusal }
+    await database.put('outbox', refused)
+    held.add(entry.lane)
+    result.refused.push(refused)
+    return null
+  }
+}

@@ -1,0 +1,72 @@
+import type { Job, TerminalSnapshot } from '@/api/types'
+import { add, compare, subtract } from '@/lib/decimal'
+import type { Entry } from './outbox'
+
+// What the operator sees at once: the last snapshot with the acts that still wait laid over it.
+
+function editJob(snapshot: TerminalSnapshot, id: string | null, edit: (job: Job) => Job): TerminalSnapshot {
+  const { job } = snapshot
+  return job && job.id === id ? { ...snapshot, job: edit(job) } : snapshot
+}
+
+function reported(job: Job, good: string, scrap: string): Job {
+  const remaining = subtract(job.remaining, add(good, scrap))
+  return {
+    ...job,
+    good: add(job.good, good),
+    scrap: add(job.scrap, scrap),
+    remaining: compare(remaining, '0') < 0 ? '0' : remaining,
+  }
+}
+
+function consumed(job: Job, lot: string, quantity: string | undefined): Job {
+  const components = job.components.map((component) => {
+    const found = component.lots.find((one) => one.lot === lot)
+    if (!found) return component
+    const open = subtract(component.required, component.consumed)
+    const whole = quantity ?? (compare(found.quantity, open) < 0 ? found.quantity : open)
+    return { ...component, consumed: add(component.consumed, whole) }
+  })
+  return { ...job, components }
+}
+
+function started(snapshot: TerminalSnapshot, id: string | null): TerminalSnapshot {
+  const next = snapshot.queue.find((job) => job.id === id)
+  if (!next) return editJob(snapshot, id, (job) => ({ ...job, status: 'Running' }))
+  const queue = snapshot.queue.filter((job) => job.id !== id)
+  return { ...snapshot, job: { ...next, status: 'Running' }, queue }
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '0'
+}
+
+/** Lays one waiting act over the snapshot. */
+export function project(snapshot: TerminalSnapshot, entry: Entry): TerminalSnapshot {
+  const { body, job } = entry
+  switch (entry.verb) {
+    case 'start':
+      return started(snapshot, job)
+    case 'hold':
+      return editJob(snapshot, job, (one) => ({ ...one, status: 'Held' }))
+    case 'resume':
+      return editJob(snapshot, job, (one) => ({ ...one, status: 'Running' }))
+    case 'complete':
+      return snapshot.job?.id === job ? { ...snapshot, job: null } : snapshot
+    case 'report':
+      return editJob(snapshot, job, (one) => reported(one, text(body.good), text(body.scrap)))
+    case 'consume': {
+      const quantity = typeof body.quantity === 'string' ? body.quantity : undefined
+      return editJob(snapshot, job, (one) => consumed(one, text(body.lot), quantity))
+    }
+    case 'sign-off':
+      return { ...snapshot, people: [] }
+    default:
+      return snapshot
+  }
+}
+
+/** The snapshot as it will be once everything that waits has arrived. */
+export function projectAll(snapshot: TerminalSnapshot, entries: readonly Entry[]): TerminalSnapshot {
+  return entries.filter((entry) => entry.state === 'waiting').reduce(project, snapshot)
+}

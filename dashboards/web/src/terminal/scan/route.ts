@@ -1,0 +1,58 @@
+import type { Job, TerminalSnapshot } from '@/api/types'
+import type { Command, Scan } from './grammar'
+
+// Where a scan leads on the terminal that received it.
+
+export type Route =
+  | { to: 'badge'; badge: string }
+  | { to: 'start'; job: Job }
+  | { to: 'resume'; job: Job }
+  | { to: 'consume'; job: Job; lot: string; quantity?: string }
+  | { to: 'serial'; job: Job; serial: string }
+  | { to: 'command'; command: Command }
+  | { to: 'known'; job: Job }
+  | { to: 'refused'; code: string; params: Record<string, unknown> }
+
+function refused(code: string, params: Record<string, unknown> = {}): Route {
+  return { to: 'refused', code, params }
+}
+
+function toJob(snapshot: TerminalSnapshot, number: string): Route {
+  const here = (job: Job) => job.id === number || job.work_order === number
+  const { job, queue } = snapshot
+  if (job && here(job)) return job.status === 'Running' ? { to: 'known', job } : { to: 'resume', job }
+  const next = queue.find(here)
+  if (!next) return refused('JobNotHere', { number, terminal: snapshot.terminal })
+  if (job) return refused('TerminalBusy', { job: job.id })
+  return { to: 'start', job: next }
+}
+
+function toLot(snapshot: TerminalSnapshot, lot: string, quantity: string | undefined, now: number): Route {
+  const { job } = snapshot
+  if (!job) return refused('NoJobHere', { lot })
+  const known = job.components.flatMap((component) => component.lots).find((one) => one.lot === lot)
+  if (known?.expires_at && Date.parse(known.expires_at) < now) {
+    return refused('LotExpired', { lot, expired_at: known.expires_at, expires_at: known.expires_at })
+  }
+  return quantity ? { to: 'consume', job, lot, quantity } : { to: 'consume', job, lot }
+}
+
+function toSerial(snapshot: TerminalSnapshot, serial: string): Route {
+  const { job } = snapshot
+  if (!job) return refused('NoJobHere', { serial })
+  if (!job.serials.includes(serial)) return refused('SerialNotOfJob', { serial, job: job.id })
+  return { to: 'serial', job, serial }
+}
+
+/** Decides what a scan does; `now` is in milliseconds. */
+export function routeScan(scan: Scan, snapshot: TerminalSnapshot, now: number): Route {
+  const { fields } = scan
+  if (fields.person) return { to: 'badge', badge: fields.person }
+  if (fields.command) return { to: 'command', command: fields.command as Command }
+  if (snapshot.people.length === 0) return refused('NobodySignedOn', { terminal: snapshot.terminal })
+  if (fields.job_order) return toJob(snapshot, fields.job_order)
+  if (fields.work_order) return toJob(snapshot, fields.work_order)
+  if (fields.lot) return toLot(snapshot, fields.lot, scan.form === 'own' ? undefined : fields.quantity, now)
+  if (fields.serial) return toSerial(snapshot, fields.serial)
+  return refused('NothingToDoWithScan')
+}

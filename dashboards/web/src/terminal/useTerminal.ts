@@ -1,0 +1,165 @@
+import { computed, onScopeDispose, ref, shallowRef } from 'vue'
+import { answer, client, ServerRefusal, Unreachable } from '@/api/client'
+import { isOnline, onChange, onReconnect } from '@/api/live'
+import type { Job, Person, Recent, Refusal, TerminalSnapshot } from '@/api/types'
+import { Outbox, type Act, type Entry, type Verb } from './outbox'
+import { projectAll } from './project'
+
+const REFETCH_MS = 200
+const BACK_OFF_MS = [1_000, 2_000, 5_000, 10_000, 20_000, 30_000]
+const IN_USE_MS = 20_000
+
+function jobPath(job: Job, verb: Verb): string {
+  return `/api/v1/job-orders/${encodeURIComponent(job.id)}/${verb}`
+}
+
+/** The state of one terminal: its last snapshot, what waits to be sent, and the acts of a person. */
+export function useTerminal(unit: string) {
+  const outbox = new Outbox()
+  const base = shallowRef<TerminalSnapshot | null>(null)
+  const entries = shallowRef<Entry[]>([])
+  const refusal = ref<Refusal | null>(null)
+  const signedOut = ref(false)
+  const reachable = ref(true)
+  const keptAt = ref<string | null>(null)
+  const snapshot = computed(() => (base.value ? projectAll(base.value, entries.value) : null))
+  const waiting = computed(() => entries.value.filter((entry) => entry.state === 'waiting'))
+  const conflicts = computed(() => entries.value.filter((entry) => entry.state === 'conflict'))
+  const person = computed<Person | null>(() => snapshot.value?.people[0] ?? null)
+  const online = computed(() => isOnline.value && reachable.value)
+  let timer: number | undefined
+  let failures = 0
+
+  async function readOutbox(): Promise<void> {
+    entries.value = (await outbox.entries()).filter((entry) => entry.terminal === unit)
+  }
+
+  async function fetchSnapshot(): Promise<void> {
+    const options = { params: { path: { unit } } }
+    try {
+      const fresh = await answer<TerminalSnapshot>(client.GET('/api/v1/terminals/{unit}', options), { stay: true })
+      base.value = fresh
+      keptAt.value = null
+      reachable.value = true
+      refusal.value = null
+      signedOut.value = false
+      await outbox.keepSnapshot(unit, fresh)
+    } catch (error) {
+      if (error instanceof Unreachable) reachable.value = false
+      else if (error instanceof ServerRefusal) {
+        if (error.status === 401) signedOut.value = true
+        else refusal.value = error.refusal
+      } else throw error
+    }
+  }
+
+  function later(delay: number): void {
+    clearTimeout(timer)
+    timer = setTimeout(() => void sync(), delay) as unknown as number
+  }
+
+  /** Sends what waits, then fetches the terminal anew; repeats by itself while it cannot. */
+  async function sync(): Promise<void> {
+    clearTimeout(timer)
+    const result = await outbox.flush()
+    await readOutbox()
+    signedOut.value = result.stopped === 'signed-out'
+    reachable.value = result.stopped !== 'network'
+    if (reachable.value) await fetchSnapshot()
+    failures = reachable.value ? 0 : failures + 1
+    if (!reachable.value) later(BACK_OFF_MS[Math.min(failures, BACK_OFF_MS.length) - 1] ?? 30_000)
+  }
+
+  async function start(): Promise<void> {
+    await readOutbox()
+    const kept = await outbox.keptSnapshot(unit)
+    if (kept && !base.value) {
+      base.value = kept.snapshot
+      keptAt.value = kept.at
+    }
+    void navigator.storage?.persist?.()
+    await sync()
+  }
+
+  async function act(verb: Verb, job: Job | null, path: string, body: Act['body'], title: Act['title']): Promise<void> {
+    const lane = job?.work_order ?? `terminal:${unit}`
+    await outbox.add({ verb, lane, path, body, title, job: job?.id ?? null }, unit, person.value?.id ?? null)
+    await readOutbox()
+    void sync()
+  }
+
+  const acts = {
+    start: (job: Job) => act('start', job, jobPath(job, 'start'), {}, { job: job.id }),
+    hold: (job: Job, reason: string) => act('hold', job, jobPath(job, 'hold'), { reason }, { job: job.id, reason }),
+    resume: (job: Job) => act('resume', job, jobPath(job, 'resume'), {}, { job: job.id }),
+    complete: (job: Job) => act('complete', job, jobPath(job, 'complete'), {}, { job: job.id }),
+    consume: (job: Job, lot: string, quantity?: string) =>
+      act('consume', job, jobPath(job, 'consume'), quantity ? { lot, quantity } : { lot }, { job: job.id, lot }),
+    report: (job: Job, good: string, scrap: string, reason: string | null, serials: string[]) =>
+      act(
+        'report',
+        job,
+        jobPath(job, 'report'),
+        { good, scrap, ...(reason ? { reason } : {}), ...(serials.length ? { serials } : {}) },
+        { job: job.id, good, scrap, reason },
+      ),
+    reverse: (job: Job, report: Recent, reason: string) =>
+      act('reverse', job, jobPath(job, 'reverse'), { report: report.id, reason }, { job: job.id, reason }),
+    stopReason: (reason: string) =>
+      act('stop-reason', null, `/api/v1/equipment/${encodeURIComponent(unit)}/stop-reason`, { reason }, { reason }),
+    signOff: () => act('sign-off', null, `/api/v1/terminals/${encodeURIComponent(unit)}/sign-off`, {}, {}),
+  }
+
+  /** Signing on needs the server; what the person before has done goes out first. */
+  async function signOn(badge: string, pin: string): Promise<void> {
+    await outbox.flush()
+    const options = { params: { path: { terminal: unit } }, body: { badge, pin } }
+    await answer(client.POST('/api/v1/terminals/{terminal}/sign-on', options as never), { stay: true })
+    await sync()
+  }
+
+  async function sitDown(id: string): Promise<void> {
+    await outbox.flush()
+    const options = { params: { path: { terminal: unit } }, body: { person: id } }
+    await answer(client.POST('/api/v1/terminals/{terminal}/sit-down', options as never), { stay: true })
+    await sync()
+  }
+
+  async function retry(entry: Entry): Promise<void> {
+    await outbox.retry(entry.seq)
+    await readOutbox()
+    await sync()
+  }
+
+  async function drop(entry: Entry): Promise<void> {
+    await outbox.drop(entry.seq)
+    await readOutbox()
+    await sync()
+  }
+
+  function sayInUse(): void {
+    if (!person.value || document.visibilityState !== 'visible' || !online.value) return
+    const options = { params: { path: { terminal: unit } } }
+    void client.POST('/api/v1/terminals/{terminal}/in-use', options as never).catch(() => undefined)
+  }
+
+  onChange((change) => {
+    const concerns = change.topics.some((topic) => /^(equipment|terminal|job|order|plan|lot|person)/.test(topic))
+    if (concerns) later(REFETCH_MS)
+  })
+  onReconnect(() => later(0))
+  const comeBack = () => later(0)
+  addEventListener('online', comeBack)
+  const alive = setInterval(sayInUse, IN_USE_MS)
+  onScopeDispose(() => {
+    clearTimeout(timer)
+    clearInterval(alive)
+    removeEventListener('online', comeBack)
+  })
+  return {
+    snapshot, base, person, online, waiting, conflicts, refusal, signedOut, keptAt, acts,
+    start, sync, signOn, sitDown, retry, drop,
+  }
+}
+
+export type TerminalState = ReturnType<typeof useTerminal>
