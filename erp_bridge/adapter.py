@@ -113,6 +113,13 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """The answer was lost: it may be booked or not, and must be probed before it is repeated."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """It was booked before: an answer was lost."""
 
@@ -124,7 +131,7 @@ class Absent:
     """The ERP does not know it."""
 
 
-Outcome = Applied | Rejected | Retry
+Outcome = Applied | Rejected | Retry | Unknown
 Probe = Found | Absent
 
 
@@ -232,7 +239,7 @@ class NameMapping:
 
 
 class ErpAdapter(Protocol):
-    """One ERP. Methods raise `ErpUnavailable`, `ErpLoginRefused` and `OutcomeUnknown` only."""
+    """One ERP. Methods raise `ErpUnavailable` and `ErpLoginRefused` only."""
 
     name: ClassVar[str]
 
@@ -265,8 +272,7 @@ class ErpAdapter(Protocol):
     async def apply(self, documents: Sequence[Document]) -> Sequence[Outcome]:
         """Book documents of one noun, in their order, and say of each what became of it.
 
-        Raises:
-            OutcomeUnknown: The answer was lost; some may be booked.
+        An ERP that does not answer is an outcome too (`Retry` or `Unknown`), not an error.
         """
         ...
 

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - only lists of columns are put into the text
 """Tables of the bridge: schema `erp`."""
 
 from __future__ import annotations
@@ -7,13 +8,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from erp_bridge.adapter import LedgerLine, StockLine
 from erp_bridge.documents import Document, to_json
 from mes.kernel.db import Tx
+from mes.kernel.outbox import COLUMNS as EVENT_COLUMNS
 from mes.kernel.outbox import StoredEvent
 
 LEASE_S = 30
@@ -355,6 +356,7 @@ async def keep(
     tx: Tx,
     stream: str,
     key: str,
+    *,
     version: str,
     body: dict[str, Any],
     code: str | None = None,
@@ -398,6 +400,24 @@ async def refusals(tx: Tx, limit: int = 100) -> list[Refusal]:
         "select stream, key, code, detail, received_at from erp.inbox where code is not null"
         " order by received_at desc limit %(limit)s",
         {"limit": limit},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedBody:
+    """A record that the plant could not take, whole."""
+
+    stream: str
+    key: str
+    hash: str
+    body: dict[str, Any]
+
+
+async def refused_bodies(tx: Tx) -> list[RefusedBody]:
+    """Return the records that the plant could not take, oldest first."""
+    return await tx.fetch_all(
+        RefusedBody,
+        "select stream, key, hash, body from erp.inbox where code is not null order by received_at limit 200",
     )
 
 
@@ -502,18 +522,32 @@ class Difference:
     subject: str
 
 
-SETTLED = """
-    settled as (
+JUDGED = """
+    judged as (
         select subject from erp.document
+        where recorded_at > now() - interval '2 days' and subject <> 'opening'
         group by subject
-        having bool_and(state in ('applied', 'skipped'))
-           and max(applied_at) < now() - make_interval(secs => %(grace)s)
-    ), stale as (
-        select subject from erp.document
-        group by subject
-        having not bool_and(state in ('applied', 'skipped'))
-           and min(recorded_at) < now() - make_interval(secs => %(overdue)s)
-    ), judged as (select subject from settled union select subject from stale)
+        having (bool_and(state in ('applied', 'skipped'))
+                and coalesce(max(applied_at), max(created_at))
+                    < clock_timestamp() - make_interval(secs => %(grace)s))
+            or (not bool_and(state in ('applied', 'skipped'))
+                and min(recorded_at) < clock_timestamp() - make_interval(secs => %(overdue)s))
+    ), mine as (
+        select e.cause_event::text as subject, coalesce(e.work_order, '') as work_order, l.account,
+               sum(l.debit - l.credit) as amount
+        from mes.cost_entry e join mes.cost_line l using (entry)
+        where not e.simulated and e.kind <> 'receipt'
+          and e.cause_event::text in (select subject from judged)
+        group by 1, 2, 3
+    ), theirs as (
+        select d.subject, coalesce(d.work_order, '') as work_order, m.account, sum(m.amount) as amount
+        from judged join erp.document d using (subject) cross join unnest(d.erp_ref) as r(ref)
+        join erp.mirror_ledger m on m.ref = r.ref
+        where d.noun in ('MaterialActual', 'CostPosting')
+          and not exists (select from mes.cost_entry e
+                          where e.cause_event::text = d.subject and e.kind = 'receipt')
+        group by 1, 2, 3
+    )
 """
 
 
@@ -526,26 +560,18 @@ async def value_differences(tx: Tx, grace_s: float, overdue_s: float) -> list[Di
     return await tx.fetch_all(
         Difference,
         f"""
-        with {SETTLED}, mine as (
-            select e.cause_event::text as subject, coalesce(e.work_order, '') as work_order, l.account,
-                   sum(l.debit - l.credit) as amount
-            from mes.cost_entry e join mes.cost_line l using (entry)
-            where not e.simulated and e.cause_event::text in (select subject from judged)
-            group by 1, 2, 3
-        ), booked as (
-            select d.subject, coalesce(d.work_order, '') as work_order, r.ref
-            from erp.document d cross join unnest(d.erp_ref) as r(ref)
-            where d.noun in ('MaterialActual', 'CostPosting')
-        ), theirs as (
-            select b.subject, b.work_order, m.account, sum(m.amount) as amount
-            from booked b join erp.mirror_ledger m using (ref)
-            where b.subject in (select subject from judged) group by 1, 2, 3
-        )
+        with {JUDGED}
         select 'value' as kind, coalesce(mine.work_order, theirs.work_order) as work_order,
                coalesce(mine.account, theirs.account) as what,
                coalesce(mine.amount, 0) as mine, coalesce(theirs.amount, 0) as theirs, subject
         from mine full join theirs using (subject, account)
         where coalesce(mine.amount, 0) <> coalesce(theirs.amount, 0)
+          and not exists (
+              select from mes.cost_entry e where e.cause_event::text = subject
+              and e.booked_at > clock_timestamp() - make_interval(secs => %(grace)s))
+          and (mine.subject is not null or exists (
+              select from erp.document d where d.subject = theirs.subject
+              and d.recorded_at < clock_timestamp() - make_interval(secs => %(overdue)s)))
         order by subject, what limit 500
         """,
         {"grace": grace_s, "overdue": overdue_s},
@@ -557,7 +583,7 @@ async def quantity_differences(tx: Tx, grace_s: float, overdue_s: float) -> list
     return await tx.fetch_all(
         Difference,
         f"""
-        with {SETTLED}, mine as (
+        with {JUDGED}, moved as (
             select d.subject, coalesce(d.work_order, '') as work_order, d.body ->> 'material' as material,
                    sum((d.body ->> 'quantity')::numeric
                        * case when d.body ->> 'use' in ('Returned', 'Produced', 'Scrapped') then 1
@@ -565,17 +591,17 @@ async def quantity_differences(tx: Tx, grace_s: float, overdue_s: float) -> list
             from erp.document d
             where d.noun = 'MaterialActual' and d.subject in (select subject from judged)
             group by 1, 2, 3
-        ), theirs as (
+        ), booked as (
             select d.subject, m.material, sum(m.quantity) as quantity
             from erp.document d cross join unnest(d.erp_ref) as r(ref)
             join erp.mirror_stock m on m.ref = r.ref
             where d.noun = 'MaterialActual' and d.subject in (select subject from judged)
             group by 1, 2
         )
-        select 'quantity' as kind, mine.work_order, material as what,
-               coalesce(mine.quantity, 0) as mine, coalesce(theirs.quantity, 0) as theirs, subject
-        from mine left join theirs using (subject, material)
-        where coalesce(mine.quantity, 0) <> coalesce(theirs.quantity, 0)
+        select 'quantity' as kind, moved.work_order, material as what,
+               coalesce(moved.quantity, 0) as mine, coalesce(booked.quantity, 0) as theirs, subject
+        from moved left join booked using (subject, material)
+        where coalesce(moved.quantity, 0) <> coalesce(booked.quantity, 0)
         order by subject limit 500
         """,
         {"grace": grace_s, "overdue": overdue_s},
@@ -599,6 +625,54 @@ async def unexplained(tx: Tx, grace_s: float) -> list[Difference]:
     )
 
 
+async def judged(tx: Tx, grace_s: float, overdue_s: float) -> int:
+    """Return how many events are compared."""
+    return int(
+        await tx.value(f"with {JUDGED} select count(*) from judged", {"grace": grace_s, "overdue": overdue_s})
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account in both books, over the events compared: debit less credit."""
+
+    account: str
+    mine: Decimal
+    theirs: Decimal
+
+
+async def account_totals(tx: Tx, grace_s: float, overdue_s: float) -> list[AccountRow]:
+    """Return both books' sums by account."""
+    return await tx.fetch_all(
+        AccountRow,
+        f"""
+        with {JUDGED}, both_books as (
+            select account, amount as mine, 0::numeric as theirs from mine
+            union all select account, 0, amount from theirs
+        )
+        select account, sum(mine) as mine, sum(theirs) as theirs from both_books
+        group by account order by account
+        """,
+        {"grace": grace_s, "overdue": overdue_s},
+    )
+
+
+async def put_comparison(tx: Tx, erp: str, outcome: dict[str, Any]) -> None:
+    """Keep the newest comparison for the pages."""
+    await tx.execute(
+        "update erp.link set comparison = %(outcome)s where erp = %(erp)s",
+        {"erp": erp, "outcome": Jsonb(outcome)},
+    )
+
+
+async def comparison(tx: Tx, erp: str) -> dict[str, Any] | None:
+    """Return the newest comparison."""
+    found: dict[str, Any] | None = await tx.value(
+        "select comparison from erp.link where erp = %(erp)s", {"erp": erp}
+    )
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class OpenEntry:
     """A simulated balance that the ERP gets as its opening."""
@@ -617,10 +691,36 @@ async def simulated_balances(tx: Tx) -> list[OpenEntry]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class WorkOrderRef:
-    """An order that came from the ERP."""
+async def costing_passed(tx: Tx, xid: str, event: str) -> bool:
+    """Whether the cost sub-ledger has booked everything up to an event."""
+    return bool(
+        await tx.value(
+            "select (xid, id) >= (%(xid)s::xid8, %(event)s::bigint) from mes.consumer_cursor"
+            " where consumer = 'costing'",
+            {"xid": xid, "event": event},
+        )
+    )
 
-    work_order: str
-    erp_ref: str
-    event_id: UUID
+
+async def event_at(tx: Tx, xid: str, event: str) -> StoredEvent | None:
+    """Return the event at a place in the outbox."""
+    return await tx.fetch_one(
+        StoredEvent,
+        f"select {EVENT_COLUMNS} from mes.event where xid = %(xid)s::xid8 and id = %(event)s",
+        {"xid": xid, "event": int(event)},
+    )
+
+
+async def work_order_of(tx: Tx, erp_ref: str) -> str | None:
+    """Return the work order that was made of a production of the ERP."""
+    found = await tx.value(
+        "select work_order from erp.document where noun = 'OperationsRequestAccepted'"
+        " and body ->> 'erp_ref' = %(erp_ref)s limit 1",
+        {"erp_ref": erp_ref},
+    )
+    return None if found is None else str(found)
+
+
+async def wake(tx: Tx) -> None:
+    """Wake the bridge when this transaction commits."""
+    await tx.execute("select pg_notify('lineside_event', '')")

@@ -41,6 +41,7 @@ from erp_bridge.adapter import (
     SnapshotKind,
     StockLine,
     Stream,
+    Unknown,
 )
 from erp_bridge.adapters.tryton_rpc import Busy, Refused, Rpc
 from erp_bridge.documents import (
@@ -83,6 +84,19 @@ ACCOUNTS = {
     "machine_efficiency_variance": "5.2.1.7",
     "purchase_price_variance": "5.2.1.8",
     "payroll_accrued": "2.2.1.1",
+    "standard_cost_variance": "5.2.1.9",
+    "subcontract_price_variance": "5.2.1.10",
+    "variable_overhead_absorbed": "5.2.1.11",
+    "fixed_overhead_absorbed": "5.2.1.12",
+    "variable_overhead_efficiency_variance": "5.2.1.13",
+    "fixed_overhead_efficiency_variance": "5.2.1.14",
+    "machine_pool": "5.2.1.15",
+    "machine_spending_variance": "5.2.1.16",
+    "variable_overhead_pool": "5.2.1.17",
+    "variable_overhead_spending_variance": "5.2.1.18",
+    "fixed_overhead_pool": "5.2.1.19",
+    "fixed_overhead_spending_variance": "5.2.1.20",
+    "fixed_overhead_volume_variance": "5.2.1.21",
 }
 """Canonical account -> code in Tryton's universal chart of accounts."""
 
@@ -112,6 +126,7 @@ LEDGER_OVERLAP = 200
 CLOSING_TIME = time(18, 0)
 """A date without a time means this time of the site's day."""
 CACHE_S = 300.0
+DOWN_RETRY_S = 3.0
 
 DELIVER_BY = re.compile(r"deliver by (\S+)", re.IGNORECASE)
 RUSH = re.compile(r"\brush\b", re.IGNORECASE)
@@ -296,6 +311,10 @@ class TrytonAdapter:
             return [(await self.apply([document]))[0] for document in documents]
         except Busy as busy:
             return [Retry(str(busy))] * len(documents)
+        except (ErpUnavailable, ErpLoginRefused) as error:
+            return [Retry(str(error), DOWN_RETRY_S)] * len(documents)
+        except OutcomeUnknown as error:
+            return [Unknown(str(error))] * len(documents)
 
     def _handler(self, document: Document) -> Callable[[Sequence[Any]], Awaitable[Sequence[Outcome]]]:
         handlers: dict[type[Any], Callable[[Sequence[Any]], Awaitable[Sequence[Outcome]]]] = {
@@ -481,13 +500,18 @@ class TrytonAdapter:
         try:
             await self._finish_moves(created, [_from_storage(row, self._names) for row in values])
         except Refused:
-            await self._rpc.write("model.stock.move.write", created, {"state": "draft"})
-            await self._rpc.write("model.stock.move.delete", created)
+            await self._drop_moves(created)
             raise
         refs: list[list[str]] = [[] for _ in documents]
         for owner, move in zip(owners, created, strict=True):
             refs[owner].append(f"stock.move,{move}")
         return [Applied(tuple(ref)) for ref in refs]
+
+    async def _drop_moves(self, moves: list[int]) -> None:
+        """Take back moves that Tryton refused to do."""
+        async with _half_done():
+            await self._rpc.write("model.stock.move.write", moves, {"state": "draft"})
+            await self._rpc.write("model.stock.move.delete", moves)
 
     async def _finish_moves(self, moves: list[int], from_storage: list[bool]) -> None:
         """Assign and do; what leaves storage must be assigned first."""
@@ -563,7 +587,12 @@ class TrytonAdapter:
         open_ = [row for row in found if row["state"] != "done"]
         if open_:
             leaves = [row["leaves"] and row["state"] == "draft" for row in open_]
-            await self._finish_moves([row["id"] for row in open_], leaves)
+            ids = [row["id"] for row in open_]
+            try:
+                await self._finish_moves(ids, leaves)
+            except Refused:
+                await self._drop_moves(ids)
+                return ()
         return tuple(f"stock.move,{row['id']}" for row in found)
 
     # Entries
@@ -584,7 +613,8 @@ class TrytonAdapter:
             async with _half_done():
                 await self._rpc.write("model.account.move.post", created)
         except Refused:
-            await self._rpc.write("model.account.move.delete", created)
+            async with _half_done():
+                await self._rpc.write("model.account.move.delete", created)
             raise
         return [Applied((f"account.move,{move}",)) for move in created]
 

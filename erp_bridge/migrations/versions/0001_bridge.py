@@ -44,6 +44,7 @@ comment on table erp.document is 'The ledger of what the ERP is told, and the qu
 create index document_open on erp.document (lane, id)
     where state in ('pending', 'sending', 'retry', 'dead');
 create index document_of_work_order on erp.document (work_order, id) where work_order is not null;
+create index document_by_age on erp.document (recorded_at);
 create index document_of_subject on erp.document (subject);
 create index document_of_ref on erp.document using gin (erp_ref);
 
@@ -92,7 +93,7 @@ create table erp.link (
     detail       text not null default '',
     latency_ms   double precision not null default 0,
     at           timestamptz not null default now(),
-    posts        jsonb not null default '{}'
+    comparison   jsonb
 );
 """
 

@@ -1,0 +1,102 @@
+"""Routes of the bridge: status, documents, lanes, repairs, reconciliation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+
+from erp_bridge import service
+from erp_bridge.embedded_erp import web_client_ready
+from erp_bridge.service import ErpStatus
+from erp_bridge.store import DocumentRow, LaneRow, Refusal
+from mes.access.guard import CommandBody, ReadTx, plant_of, require, run_command
+from mes.access.model import Caller, Permission
+from mes.kernel.settings import Settings
+
+router = APIRouter(prefix="/api/v1/erp", tags=["erp"])
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Viewer = Annotated[Caller, require(Permission.ERP_VIEW)]
+
+
+class SkipBody(CommandBody):
+    """Why a document is left out."""
+
+    reason: str
+
+
+def web_url(settings: Settings) -> str:
+    """Return where a person opens the ERP; empty while its web client is not there."""
+    if settings.erp.web_url:
+        return settings.erp.web_url
+    if settings.demo and settings.erp.adapter == "tryton" and web_client_ready(settings.home):
+        return f"{settings.erp.url}/#{settings.erp.database}"
+    return ""
+
+
+@router.get("/status")
+async def status(request: Request, caller: Viewer, tx: ReadTx) -> ErpStatus:  # noqa: ARG001
+    """Return how the link to the ERP stands."""
+    settings = plant_of(request).settings
+    return await service.status(tx, settings.erp.adapter, web_url(settings), settings.currency)
+
+
+@router.get("/documents")
+async def documents(
+    caller: Viewer,  # noqa: ARG001
+    tx: ReadTx,
+    work_order: str | None = None,
+    state: str | None = None,
+    limit: Limit = 200,
+) -> list[DocumentRow]:
+    """Return documents to the ERP, newest first."""
+    return await service.documents(tx, work_order, state, limit)
+
+
+@router.get("/lanes")
+async def lanes(caller: Viewer, tx: ReadTx, limit: Limit = 200) -> list[LaneRow]:  # noqa: ARG001
+    """Return lanes with open documents, the longest waiting first."""
+    return await service.lanes(tx, limit)
+
+
+@router.get("/refusals")
+async def refusals(caller: Viewer, tx: ReadTx) -> list[Refusal]:  # noqa: ARG001
+    """Return the ERP's records that the plant could not take, and why."""
+    return await service.refusals(tx)
+
+
+@router.get("/reconciliation")
+async def reconciliation(
+    request: Request,
+    caller: Viewer,  # noqa: ARG001
+    tx: ReadTx,
+) -> dict[str, Any]:
+    """Return the newest comparison of the plant's books with the ERP's."""
+    settings = plant_of(request).settings
+    return await service.reconciliation(tx, settings.erp.adapter) or {"at": None, "cases": []}
+
+
+@router.post("/documents/{document}/retry")
+async def retry(
+    request: Request,
+    document: int,
+    body: CommandBody,
+    caller: Annotated[Caller, require(Permission.ERP_REPAIR)],
+) -> JSONResponse:
+    """Send a dead document again."""
+    return await run_command(request, caller, "erp.retry", body, lambda tx: service.retry(tx, document))
+
+
+@router.post("/documents/{document}/skip")
+async def skip(
+    request: Request,
+    document: int,
+    body: SkipBody,
+    caller: Annotated[Caller, require(Permission.ERP_REPAIR)],
+) -> JSONResponse:
+    """Leave a dead document out for good."""
+    return await run_command(
+        request, caller, "erp.skip", body, lambda tx: service.skip(tx, document, body.reason)
+    )

@@ -1,0 +1,88 @@
+"""Compare both books: event by event what the plant moved and valued with what the ERP has.
+
+The ERP's lines are mirrored as they come; an event is judged when all its documents are booked
+and the mirror has had time to see them, so that work in flight is no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from erp_bridge import store
+from erp_bridge.adapter import ErpAdapter, SnapshotKind
+from erp_bridge.store import AccountRow, Difference
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Cause, Database, Tx
+
+GRACE_S = 10.0
+"""The mirror is read after a document was booked; this covers the ERP's own delays."""
+OVERDUE_S = 60.0
+"""An event whose documents are not all booked after so long is a difference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """The outcome of one comparison.
+
+    Args:
+        quantity_difference: Sum of absolute differences, each in its material's own unit.
+        value_difference: Sum of absolute differences, in `currency`.
+        judged: Events compared.
+    """
+
+    at: datetime
+    currency: str
+    judged: int
+    quantity_difference: Decimal
+    value_difference: Decimal
+    cases: tuple[Difference, ...]
+    accounts: tuple[AccountRow, ...]
+
+
+async def refresh(db: Database, adapter: ErpAdapter) -> None:
+    """Read what is new in the ERP's books.
+
+    Raises:
+        ErpUnavailable: It does not answer.
+    """
+    for kind in SnapshotKind:
+        while await _read_on(db, adapter, kind):
+            pass
+
+
+async def _read_on(db: Database, adapter: ErpAdapter, kind: SnapshotKind) -> bool:
+    """Mirror one page; return whether there may be another."""
+    name = f"mirror/{kind}"
+    async with db.read() as tx:
+        cursor = await store.cursor(tx, name)
+    snapshot = await adapter.snapshot(kind, cursor)
+    async with db.transaction(Cause(actor="service:bridge", at=utc_now())) as tx:
+        await store.mirror_ledger(tx, snapshot.ledger)
+        await store.mirror_stock(tx, snapshot.stock)
+        await store.move_cursor(tx, name, snapshot.cursor)
+    return snapshot.cursor != cursor
+
+
+async def compare(
+    tx: Tx, currency: str, grace_s: float = GRACE_S, overdue_s: float = OVERDUE_S
+) -> Reconciliation:
+    """Compare what is settled."""
+    values = await store.value_differences(tx, grace_s, overdue_s)
+    quantities = await store.quantity_differences(tx, grace_s, overdue_s)
+    strangers = await store.unexplained(tx, grace_s)
+    return Reconciliation(
+        at=utc_now(),
+        currency=currency,
+        judged=await store.judged(tx, grace_s, overdue_s),
+        quantity_difference=_total([*quantities, *strangers]),
+        value_difference=_total(values),
+        cases=(*values, *quantities, *strangers),
+        accounts=tuple(await store.account_totals(tx, grace_s, overdue_s)),
+    )
+
+
+def _total(cases: Sequence[Difference]) -> Decimal:
+    return sum((abs(case.mine - case.theirs) for case in cases), Decimal(0))

@@ -1,0 +1,162 @@
+"""The loops of the bridge: collect and deliver, pull, compare, watch the link."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+from erp_bridge import embedded_erp, store
+from erp_bridge.adapter import ErpAdapter, ErpLoginRefused, ErpUnavailable, Stream
+from erp_bridge.inbound import Inbound
+from erp_bridge.outbound import Outbound
+from erp_bridge.reconcile import compare, refresh
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Cause, Database, DatabaseBusy, DatabaseUnavailable
+from mes.kernel.outbox import event_wakeups, to_json
+from mes.kernel.settings import Settings
+
+logger = structlog.get_logger()
+
+GATHER_S = 0.5
+"""After a wake-up more comes: several steps go into few calls."""
+IDLE_S = 5.0
+RETRY_S = 2.0
+COMPARE_S = 10.0
+HEALTH_S = 15.0
+POLLS = {
+    Stream.MATERIALS: timedelta(seconds=60),
+    Stream.RATES: timedelta(seconds=60),
+    Stream.PEOPLE: timedelta(seconds=60),
+    Stream.LOTS: timedelta(seconds=15),
+    Stream.PURCHASES: timedelta(seconds=15),
+    Stream.ORDERS: timedelta(seconds=2),
+}
+"""How often each stream is asked; masters first, since orders name them."""
+REFUSED_S = 30.0
+"""How often records that the plant refused are offered again."""
+
+
+class Bridge:
+    """All loops of one bridge process."""
+
+    def __init__(self, db: Database, adapter: ErpAdapter, settings: Settings, worker: str) -> None:
+        self._db = db
+        self._adapter = adapter
+        self._settings = settings
+        self._outbound = Outbound(db, adapter, settings, worker)
+        self._inbound = Inbound(db, adapter, settings.site_tz)
+        self._up = True
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._deliver())
+            group.create_task(self._pull())
+            group.create_task(self._repeat(COMPARE_S, self._compare))
+            group.create_task(self._repeat(HEALTH_S, self._watch))
+            group.create_task(self._install_web_client())
+
+    async def _deliver(self) -> None:
+        while True:
+            try:
+                async with event_wakeups(self._db) as wakeup:
+                    while True:
+                        await self._turn()
+                        await wakeup.wait(await self._patience())
+                        await asyncio.sleep(GATHER_S)
+            except (DatabaseUnavailable, DatabaseBusy) as error:
+                logger.info("bridge.database_away", reason=error.code)
+                await asyncio.sleep(RETRY_S)
+
+    async def _turn(self) -> None:
+        while await self._outbound.collect():
+            pass
+        await self._outbound.open_books()
+        while await self._outbound.deliver():
+            pass
+        await self._note_link(up=self._outbound.reachable)
+
+    async def _patience(self) -> float:
+        async with self._db.read() as tx:
+            due = await store.wait_s(tx)
+        return IDLE_S if due is None else min(max(due, 0.0), IDLE_S)
+
+    async def _pull(self) -> None:
+        due = dict.fromkeys(POLLS, utc_now())
+        refused_due = utc_now()
+        while True:
+            try:
+                for stream in Stream:
+                    if due[stream] <= utc_now():
+                        await self._learn_periods()
+                        await self._inbound.pull(stream)
+                        due[stream] = utc_now() + POLLS[stream]
+                if refused_due <= utc_now():
+                    await self._inbound.take_refused()
+                    refused_due = utc_now() + timedelta(seconds=REFUSED_S)
+            except (ErpUnavailable, ErpLoginRefused, DatabaseUnavailable, DatabaseBusy) as error:
+                logger.info("bridge.pull_waits", reason=error.code)
+                await asyncio.sleep(RETRY_S)
+            wait = (min(due.values()) - utc_now()).total_seconds()
+            await asyncio.sleep(max(wait, 0.1))
+
+    async def _learn_periods(self) -> None:
+        if not self._inbound.periods:
+            periods = tuple(await self._adapter.periods())
+            self._inbound.periods = periods
+            self._outbound.periods = periods
+
+    async def _repeat(self, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except (ErpUnavailable, ErpLoginRefused, DatabaseUnavailable, DatabaseBusy) as error:
+                logger.debug("bridge.waits", reason=error.code)
+            await asyncio.sleep(every_s)
+
+    async def _compare(self) -> None:
+        await refresh(self._db, self._adapter)
+        async with self._db.transaction(self._cause()) as tx:
+            outcome = await compare(tx, self._settings.currency)
+            await store.put_comparison(tx, self._settings.erp.adapter, to_json(outcome))
+
+    async def _watch(self) -> None:
+        health = await self._adapter.health()
+        name = (await self._adapter.capabilities()).name
+        async with self._db.transaction(self._cause()) as tx:
+            await store.put_link(
+                tx,
+                self._settings.erp.adapter,
+                f"{name} {health.version}".strip(),
+                reachable=health.reachable,
+                detail=health.detail,
+                ms=health.latency_ms,
+            )
+        self._up = health.reachable
+        if health.reachable:
+            self._inbound.periods = tuple(await self._adapter.periods())
+            self._outbound.periods = self._inbound.periods
+
+    async def _note_link(self, *, up: bool) -> None:
+        """Tell at once when delivery finds the ERP gone or back."""
+        if up != self._up:
+            logger.info("erp.back" if up else "erp.lost")
+            self._up = up
+            await self._watch()
+
+    async def _install_web_client(self) -> None:
+        settings = self._settings
+        if not (settings.demo and settings.erp.adapter == "tryton"):
+            return
+        try:
+            installed = await embedded_erp.install_web_client(settings.home)
+        except embedded_erp.StepFailed as error:
+            logger.warning("erp.web_client_failed", reason=str(error))
+            return
+        logger.info("erp.web_client", installed=installed)
+
+    def _cause(self) -> Cause:
+        return Cause(actor="service:bridge", at=utc_now())
