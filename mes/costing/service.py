@@ -153,7 +153,7 @@ async def _book_or_wait(tx: Tx, stored: StoredEvent) -> bool:
     cause = Cause(actor=ACTOR, at=stored.at, causation=stored.event_id, simulated=stored.simulated)
     try:
         async with tx.savepoint():
-            await _book(Tx(tx.conn, cause, tx.site), stored)
+            await _book(tx.under(cause), stored)
     except PlantError as refusal:
         if refusal.retryable:
             raise

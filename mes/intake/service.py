@@ -1,6 +1,7 @@
 """Turn the edges' events into facts, each once; what cannot become one waits in quarantine."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -33,6 +34,11 @@ from mes.performance.model import PACKML, UNDEFINED, CountKind, CountReading, St
 from mes.resources import service as resources
 
 log = get_logger(__name__)
+
+CHANNEL = "lineside_inbox"
+"""Notified when ingest has committed rows to the inbox."""
+KEPT = timedelta(days=3)
+FORGET_AT_ONCE = 5000
 
 COUNTERS: Mapping[str, CountKind] = {"count.good": CountKind.GOOD, "count.scrap": CountKind.SCRAP}
 """Metric of the event stream -> what it counts."""
@@ -78,6 +84,15 @@ async def retry(tx: Tx, row: int | None = None) -> int:
     if row is not None and not released:
         raise NotInQuarantine(row=row)
     return released
+
+
+async def forget(tx: Tx) -> int:
+    """Delete inbox rows that are facts since `KEPT`; the facts name their source themselves.
+
+    Returns:
+        How many went, at most `FORGET_AT_ONCE`.
+    """
+    return await store.forget(tx, tx.now - KEPT, FORGET_AT_ONCE)
 
 
 async def edge_config(tx: Tx, edge: str) -> EdgeConfig:
@@ -225,4 +240,4 @@ _HANDLERS: Mapping[str, Callable[[Tx, InboxRow], Awaitable[None]]] = {
 
 def _as_edge(tx: Tx, row: InboxRow) -> Tx:
     cause = Cause(actor=f"edge:{row.edge}", at=row.source_time, key=row.key)
-    return Tx(tx.conn, cause, tx.site)
+    return tx.under(cause)

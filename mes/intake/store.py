@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -77,6 +78,18 @@ async def let_out(tx: Tx, row: int | None) -> int:
         where done_at is null and error is not null and (%(row)s::bigint is null or id = %(row)s)
         """,
         {"row": row},
+    )
+
+
+async def forget(tx: Tx, before: datetime, limit: int) -> int:
+    """Delete rows that are facts since long; return how many."""
+    return await tx.execute(
+        """
+        delete from mes.edge_inbox
+        where id in (select id from mes.edge_inbox
+                     where done_at is not null and received_at < %(before)s limit %(limit)s)
+        """,
+        {"before": before, "limit": limit},
     )
 
 

@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from mes.execution.events import JobOrderStarted, StopReasonGiven
 from mes.kernel import outbox
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, uuid7
+from mes.kernel.log import get_logger
 from mes.performance import iso22400 as iso
 from mes.performance import store
 from mes.performance.events import CountDecided, CountObserved, EquipmentStateChanged
@@ -39,6 +41,10 @@ from mes.performance.model import (
 from mes.resources import service as resources
 from mes.resources.model import Window as CalendarWindow
 
+log = get_logger(__name__)
+
+CONSUMER = "performance"
+FOLLOWED = (StopReasonGiven.__name__, JobOrderStarted.__name__)
 PLACES = Decimal("0.000001")
 """Figures are given to six places."""
 LONGEST_WINDOW = timedelta(days=31)
@@ -166,16 +172,45 @@ async def attribute_counts(tx: Tx, job_order: JobOrderId) -> int:
     return await store.attribute_counts(tx, job_order)
 
 
+async def follow_events(tx: Tx, limit: int = 200) -> int:
+    """Take in what terminals told since: why a unit stands, and which jobs had started.
+
+    Returns:
+        How many events were looked at.
+    """
+    events = await outbox.consume(tx, CONSUMER, FOLLOWED, limit)
+    for stored in events:
+        event = stored.event
+        if isinstance(event, StopReasonGiven):
+            await _explained(tx, stored.at, event)
+        elif isinstance(event, JobOrderStarted):
+            await attribute_counts(tx, event.job_order)
+    return len(events)
+
+
+async def _explained(tx: Tx, at: datetime, event: StopReasonGiven) -> None:
+    try:
+        await explain_stop(tx, event.equipment, event.interval, at, event.reason, person=event.person)
+    except IntervalUnknown as unknown:
+        log.warning("stop_reason.without_stop", **unknown.params)
+
+
 async def explain_stop(
-    tx: Tx, equipment: EquipmentId, interval: UUID | None, reason: str, person: str | None
+    tx: Tx,
+    equipment: EquipmentId,
+    interval: UUID | None,
+    at: datetime,
+    reason: str,
+    *,
+    person: str | None = None,
 ) -> None:
-    """Give a stop its reason; the interval that covers `tx.now` when none is named.
+    """Give a stop its reason; the interval that covers `at` when none is named.
 
     Raises:
         IntervalUnknown: No such stop.
     """
     if interval is None:
-        covering = await store.interval_at(tx, equipment, tx.now)
+        covering = await store.interval_at(tx, equipment, at)
         if covering is None:
             raise IntervalUnknown(equipment=equipment)
         interval = covering.id

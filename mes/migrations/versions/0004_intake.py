@@ -34,6 +34,14 @@ create table mes.edge_inbox (
 );
 create index edge_inbox_waiting on mes.edge_inbox (id) where done_at is null and error is null;
 create index edge_inbox_quarantined on mes.edge_inbox (id) where done_at is null and error is not null;
+create function mes.announce_inbox() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('lineside_inbox', '');
+    return null;
+end $$;
+create trigger edge_inbox_announced after insert on mes.edge_inbox
+    for each statement execute function mes.announce_inbox();
+create index edge_inbox_by_age on mes.edge_inbox (received_at) where done_at is not null;
 comment on column mes.edge_inbox.error is 'With done_at null: in quarantine, for this reason.';
 
 create table mes.edge_config (
