@@ -136,10 +136,19 @@ class Plant(Section):
 class Planner(Section):
     """The planner worker."""
 
-    seconds: Annotated[float, Field(gt=0, le=3600)] = 5.0
-    """Time limit of one search, in seconds."""
-    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    """Budget of one search on two idle cores; a small shop gains little beyond a second."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 4
+    """Search strategies of CP-SAT; they take turns in one process."""
     seed: int = 1
+    auto_publish: Literal["first", "appended-only", "always"] = "appended-only"
+    """`first`: only when nothing is in force; `appended-only`: also a plan that moves nobody."""
+    frozen_min: Annotated[int, Field(ge=0, le=1440)] = 3
+    """Published work that starts within so many minutes keeps its unit and its order."""
+    stop_min: Annotated[int, Field(ge=1, le=1440)] = 30
+    """How long a unit that stopped is taken to stand still when nobody said."""
+    debounce_s: Annotated[float, Field(ge=0, le=600)] = 2.0
+    """How long events may gather before a plan is made."""
 
 
 class Log(Section):
