@@ -121,20 +121,28 @@ def hours_between(started_at: datetime, ended_at: datetime) -> Decimal:
 
 
 def why_not_startable(line: Line, job: JobOrder) -> str | None:
+    """Return the code of what keeps a job from being started, or None."""
+    return why_not_startable_from(job.status, line.available(job))
+
+
+def why_not_startable_from(status: JobOrderStatus, available: Decimal) -> str | None:
     """Return the code of what keeps a job from being started, or None.
 
     `not-planned`: no plan has sent it to a unit. `running`, `held`, `over`: its status.
     `nothing-before`: no good piece has come from the operation before, or all are done.
+
+    Args:
+        available: Pieces that lie before the job and are not yet reported there.
     """
-    if job.status in {JobOrderStatus.WAITING, JobOrderStatus.PENDING}:
+    if status in {JobOrderStatus.WAITING, JobOrderStatus.PENDING}:
         return "not-planned"
-    if job.status is JobOrderStatus.RUNNING:
+    if status is JobOrderStatus.RUNNING:
         return "running"
-    if job.status in STARTED:
+    if status in STARTED:
         return "held"
-    if job.status in OVER:
+    if status in OVER:
         return "over"
-    return None if line.available(job) > 0 else "nothing-before"
+    return None if available > 0 else "nothing-before"
 
 
 class JobOrderNotStartable(PlantError):

@@ -265,3 +265,182 @@ async def recent(tx: Tx, equipment: EquipmentId, limit: int) -> list[RecentRow]:
         """,
         {"unit": equipment, "limit": limit},
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitRow:
+    """A unit, its last state, and the setup family of the job started on it last."""
+
+    id: EquipmentId
+    name: str
+    work_center: str | None
+    state: str | None
+    since: datetime | None
+    reason: str | None
+    family: str | None
+
+
+async def find_unit(tx: Tx, equipment: str) -> UnitRow | None:
+    """Return a work unit as its terminal shows it."""
+    return await tx.fetch_one(
+        UnitRow,
+        """
+        select e.id, e.name, e.work_center, s.state, s.since, s.reason,
+               (select j.family from mes.job_order j
+                where j.equipment = e.id and j.started_at is not null and not j.simulated
+                order by j.started_at desc limit 1) as family
+        from mes.equipment e left join mes.equipment_status s on s.equipment = e.id
+        where e.id = %(id)s and e.level = 'work_unit'
+        """,
+        {"id": equipment},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """A job in a unit's queue.
+
+    Args:
+        arrived: Pieces that came from the operation before; the quantity at the first.
+        expected: Pieces that come here in all, when nothing more is lost on the way.
+    """
+
+    id: JobOrderId
+    work_order: WorkOrderNumber
+    operation: int
+    from_operation: int
+    last: bool
+    name: str
+    instructions: str
+    material: str
+    material_name: str
+    family: str | None
+    skill: str | None
+    setup_s: Decimal
+    run_s: Decimal
+    quantity: Decimal
+    good: Decimal
+    scrap: Decimal
+    uom: str
+    status: str
+    hold_reason: str | None
+    planned_start: datetime | None
+    planned_end: datetime | None
+    started_at: datetime | None
+    equipment: str | None
+    customer: str | None
+    due_at: datetime
+    priority: int
+    serial_from: int | None
+    arrived: Decimal
+    expected: Decimal
+
+
+async def queue(tx: Tx, equipment: str, limit: int) -> list[QueueRow]:
+    """Return the job that runs on a unit, then its queue in the plan's order."""
+    return await tx.fetch_all(
+        QueueRow,
+        """
+        select j.id, j.work_order, j.operation, j.from_operation, j.last, j.name, j.instructions,
+               j.material, m.name as material_name, j.family, j.skill, j.setup_s, j.run_s, j.quantity,
+               j.good, j.scrap, j.uom, j.status, j.hold_reason, j.planned_start, j.planned_end,
+               j.started_at, j.equipment, c.customer_name as customer, w.due_at, w.priority,
+               j.serial_from, coalesce(b.arrived, j.quantity) as arrived,
+               coalesce(f.good, j.quantity) - coalesce(b.lost, 0) as expected
+        from mes.job_order j
+        join mes.work_order w on w.id = j.work_order
+        join mes.material m on m.id = j.material
+        left join mes.customer_order c on c.id = w.customer_order
+        left join lateral (
+            select o.good, o.operation from mes.job_order o
+            where o.work_order = j.work_order and o.operation < j.operation
+              and o.status in ('Completed', 'Cancelled', 'Aborted', 'Closed')
+            order by o.operation desc limit 1) f on true
+        left join lateral (
+            select sum(o.good) filter (where o.operation = j.from_operation) as arrived,
+                   sum(o.scrap) filter (where o.operation > coalesce(f.operation, 0)) as lost
+            from mes.job_order o where o.work_order = j.work_order and o.operation < j.operation) b on true
+        where j.equipment = %(unit)s and not j.simulated
+          and j.status in ('Dispatched', 'Ready', 'Running', 'Held', 'Suspended')
+        order by j.status = 'Running' desc, j.sequence nulls last, j.planned_start nulls last, j.id
+        limit %(limit)s
+        """,
+        {"unit": equipment, "limit": limit},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalPart:
+    """A component of a job in the queue."""
+
+    job_order: JobOrderId
+    material: str
+    name: str
+    required: Decimal
+    consumed: Decimal
+    uom: str
+
+
+async def terminal_parts(tx: Tx, jobs: list[JobOrderId]) -> list[TerminalPart]:
+    """Return what some jobs take."""
+    return await tx.fetch_all(
+        TerminalPart,
+        """
+        select c.job_order, c.material, m.name, c.required, c.consumed, c.uom
+        from mes.job_component c join mes.material m on m.id = c.material
+        where c.job_order = any(%(jobs)s) order by c.material
+        """,
+        {"jobs": jobs},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalLot:
+    """A lot that may be used."""
+
+    lot: str
+    material: str
+    on_hand: Decimal
+    expires_at: datetime | None
+    reserved_for: str | None
+
+
+async def terminal_lots(tx: Tx, materials: list[str], per_material: int, at: datetime) -> list[TerminalLot]:
+    """Return the lots to use next of some materials: first to expire, first out."""
+    return await tx.fetch_all(
+        TerminalLot,
+        """
+        select l.id as lot, l.material, l.on_hand, l.expires_at, l.reserved_for
+        from unnest(%(materials)s::text[]) as wanted (material)
+        cross join lateral (
+            select * from mes.lot l
+            where l.material = wanted.material and l.on_hand > 0 and l.status = 'available'
+              and not l.simulated and (l.expires_at is null or l.expires_at > %(at)s)
+            order by l.reserved_for nulls last, l.expires_at nulls last, l.received_at, l.id
+            limit %(limit)s) l
+        """,
+        {"materials": materials, "limit": per_material, "at": at},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalSerial:
+    """A piece in work, or a number that waits for one."""
+
+    serial: str
+    work_order: WorkOrderNumber
+    status: str
+    last_operation: int
+
+
+async def terminal_serials(tx: Tx, orders: list[WorkOrderNumber]) -> list[TerminalSerial]:
+    """Return the serial numbers in use of some orders, in order."""
+    return await tx.fetch_all(
+        TerminalSerial,
+        """
+        select serial, work_order, status, last_operation from mes.serial_unit
+        where work_order = any(%(orders)s) and status in ('reserved', 'assigned')
+        order by work_order, position
+        """,
+        {"orders": orders},
+    )

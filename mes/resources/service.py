@@ -223,6 +223,11 @@ async def lock_unit(tx: Tx, equipment: str) -> Equipment:
     return found
 
 
+async def hierarchy(tx: Tx) -> list[Equipment]:
+    """Return the site's equipment from the top down."""
+    return await store.all_equipment(tx)
+
+
 async def work_centers(tx: Tx) -> list[Equipment]:
     """Return the site's work centres in the plant's order."""
     return await store.all_equipment(tx, EquipmentLevel.WORK_CENTER)

@@ -103,3 +103,21 @@ class WorkOrderCancelled(Event):
 
     work_order: WorkOrderNumber
     reason: str
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class HistoryBooked(Event):
+    """The demo plant's past is in the books; what comes now is real.
+
+    Args:
+        starts_at: Begin of the booked past.
+        ends_at: Its end.
+        orders: Work orders in it.
+    """
+
+    aggregate_field = "site"
+
+    starts_at: datetime
+    ends_at: datetime
+    orders: int

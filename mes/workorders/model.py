@@ -291,6 +291,37 @@ class JobComponent:
     uom: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRow:
+    """A line of the order list.
+
+    Args:
+        jobs, jobs_over: How many operations there are, and how many are over.
+        planned_end: End of the last planned operation.
+    """
+
+    id: WorkOrderNumber
+    material: str
+    material_name: str
+    quantity: Decimal
+    good: Decimal
+    scrap: Decimal
+    uom: str
+    status: str
+    due_at: datetime
+    promised_at: datetime | None
+    planned_end: datetime | None
+    priority: int
+    customer_order: str | None
+    customer: str | None
+    erp_ref: str
+    received_at: datetime
+    completed_at: datetime | None
+    jobs: int
+    jobs_over: int
+    simulated: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """All job orders of one work order, by operation: what one may do depends on the others.

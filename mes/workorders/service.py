@@ -42,6 +42,7 @@ from mes.workorders.model import (
     JobOrderStatus,
     JobOrderUnknown,
     Line,
+    OrderRow,
     QuantityNotWhole,
     UnitNotOfMaterial,
     WorkOrder,
@@ -53,9 +54,6 @@ from mes.workorders.model import (
     WorkOrderStatus,
     WorkOrderUnknown,
 )
-from mes.workorders.store import OrderRow
-
-__all__ = ["OrderRow"]
 
 CHANGEABLE = frozenset({WorkOrderStatus.WAITING, WorkOrderStatus.RELEASED, WorkOrderStatus.RUNNING})
 CLOSE_AT_ONCE = 50

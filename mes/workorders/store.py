@@ -14,6 +14,7 @@ from mes.workorders.model import (
     JobComponent,
     JobDraft,
     JobOrder,
+    OrderRow,
     WorkOrder,
     WorkOrderDraft,
 )
@@ -400,37 +401,6 @@ async def open_components(tx: Tx) -> list[JobComponent]:
         """,  # noqa: S608 - constants
         {"site": tx.site},
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRow:
-    """A line of the order list.
-
-    Args:
-        jobs, jobs_over: How many operations there are, and how many are over.
-        planned_end: End of the last planned operation.
-    """
-
-    id: WorkOrderNumber
-    material: str
-    material_name: str
-    quantity: Decimal
-    good: Decimal
-    scrap: Decimal
-    uom: str
-    status: str
-    due_at: datetime
-    promised_at: datetime | None
-    planned_end: datetime | None
-    priority: int
-    customer_order: str | None
-    customer: str | None
-    erp_ref: str
-    received_at: datetime
-    completed_at: datetime | None
-    jobs: int
-    jobs_over: int
-    simulated: bool
 
 
 async def list_orders(tx: Tx, statuses: list[str] | None, limit: int) -> list[OrderRow]:

@@ -1,0 +1,216 @@
+"""The terminal's routes: its snapshot, and every act of a person at a unit."""
+
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from mes.access.guard import CommandBody, ReadTx, require, run_command
+from mes.access.model import Caller, Permission
+from mes.execution import service, terminal
+from mes.execution.model import LotUse, QuantityReport
+from mes.execution.service import Done
+from mes.execution.terminal import TerminalView
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Tx
+from mes.kernel.ids import JobOrderId, LotNumber, PersonId, SerialNumber
+from mes.resources import service as resources
+from mes.workorders import service as workorders
+
+router = APIRouter(prefix="/api/v1", tags=["execution"])
+
+Viewer = Annotated[Caller, require(Permission.PLANT_VIEW)]
+Reporter = Annotated[Caller, require(Permission.WORK_REPORT)]
+Corrector = Annotated[Caller, require(Permission.WORK_CORRECT)]
+Clerk = Annotated[Caller, require(Permission.PERSON_CLOCK)]
+
+Code = Annotated[str, Field(max_length=60)]
+Serials = Annotated[tuple[Code, ...], Field(max_length=1000)]
+Figure = Annotated[Decimal, Field(max_digits=18, decimal_places=6)]
+
+
+class AtUnit(CommandBody):
+    """Where to start or resume; the terminal's own unit when missing."""
+
+    equipment: Code | None = None
+
+
+class WithReason(CommandBody):
+    """Why."""
+
+    reason: Code
+
+
+class Completion(CommandBody):
+    """The end of a job; `short` leaves pieces undone and says why."""
+
+    short: bool = False
+    reason: Code | None = None
+
+
+class Consumption(CommandBody):
+    """A lot that was scanned; without a quantity, what is still required."""
+
+    lot: Code
+    quantity: Figure | None = None
+    serial: Code | None = None
+
+
+class Count(CommandBody):
+    """Good pieces and scrap in one gesture."""
+
+    good: Figure = Decimal(0)
+    scrap: Figure = Decimal(0)
+    reason: Code | None = None
+    serials: Serials = ()
+    scrap_serials: Serials = ()
+
+
+class Reversal(CommandBody):
+    """The report or use of material to undo, and why."""
+
+    report: UUID
+    reason: Code
+
+
+class StopReason(CommandBody):
+    """Why a unit stands; `interval` names a stop of the past."""
+
+    reason: Code
+    interval: UUID | None = None
+
+
+class StopReasonKept(CommandBody):
+    """The stop reason's own id."""
+
+    id: UUID
+
+
+class Departure(CommandBody):
+    """Why a person leaves before the end of the shift."""
+
+    reason: Code | None = None
+
+
+async def _allowed(tx: Tx, caller: Caller, job_order: str) -> JobOrderId:
+    job = await workorders.get_job(tx, job_order)
+    caller.check(Permission.WORK_REPORT, job.scope)
+    return job.id
+
+
+@router.get("/terminals/{unit}")
+async def show_terminal(unit: str, caller: Viewer, tx: ReadTx) -> TerminalView:  # noqa: ARG001 - the guard
+    """Return everything the terminal of a unit shows."""
+    return await terminal.show(tx, unit, utc_now())
+
+
+@router.post("/job-orders/{job_order}/start", response_model=Done)
+async def start(request: Request, job_order: str, body: AtUnit, caller: Reporter) -> JSONResponse:
+    """Start a job."""
+
+    async def act(tx: Tx) -> Done:
+        return await service.start(tx, await _allowed(tx, caller, job_order), body.equipment)
+
+    return await run_command(request, caller, "execution.start", body, act)
+
+
+@router.post("/job-orders/{job_order}/hold", response_model=Done)
+async def hold(request: Request, job_order: str, body: WithReason, caller: Reporter) -> JSONResponse:
+    """Interrupt a running job."""
+
+    async def act(tx: Tx) -> Done:
+        return await service.hold(tx, await _allowed(tx, caller, job_order), body.reason)
+
+    return await run_command(request, caller, "execution.hold", body, act)
+
+
+@router.post("/job-orders/{job_order}/resume", response_model=Done)
+async def resume(request: Request, job_order: str, body: AtUnit, caller: Reporter) -> JSONResponse:
+    """Go on with a held job."""
+
+    async def act(tx: Tx) -> Done:
+        return await service.resume(tx, await _allowed(tx, caller, job_order), body.equipment)
+
+    return await run_command(request, caller, "execution.resume", body, act)
+
+
+@router.post("/job-orders/{job_order}/complete", response_model=Done)
+async def complete(request: Request, job_order: str, body: Completion, caller: Reporter) -> JSONResponse:
+    """End a job."""
+
+    async def act(tx: Tx) -> Done:
+        job = await _allowed(tx, caller, job_order)
+        return await service.complete(tx, job, short=body.short, reason=body.reason)
+
+    return await run_command(request, caller, "execution.complete", body, act)
+
+
+@router.post("/job-orders/{job_order}/consume", response_model=Done)
+async def consume(request: Request, job_order: str, body: Consumption, caller: Reporter) -> JSONResponse:
+    """Use a lot for a job."""
+
+    async def act(tx: Tx) -> Done:
+        use = LotUse(
+            job_order=await _allowed(tx, caller, job_order),
+            lot=LotNumber(body.lot),
+            quantity=body.quantity,
+            serial=None if body.serial is None else SerialNumber(body.serial),
+        )
+        return await service.consume(tx, use)
+
+    return await run_command(request, caller, "execution.consume", body, act)
+
+
+@router.post("/job-orders/{job_order}/report", response_model=Done)
+async def report(request: Request, job_order: str, body: Count, caller: Reporter) -> JSONResponse:
+    """Count good pieces and scrap."""
+
+    async def act(tx: Tx) -> Done:
+        counted = QuantityReport(
+            job_order=await _allowed(tx, caller, job_order),
+            good=body.good,
+            scrap=body.scrap,
+            reason=body.reason,
+            serials=tuple(SerialNumber(one) for one in body.serials),
+            scrap_serials=tuple(SerialNumber(one) for one in body.scrap_serials),
+        )
+        return await service.report(tx, counted)
+
+    return await run_command(request, caller, "execution.report", body, act)
+
+
+@router.post("/job-orders/{job_order}/reverse", response_model=Done)
+async def reverse(request: Request, job_order: str, body: Reversal, caller: Corrector) -> JSONResponse:
+    """Undo a report or a use of material."""
+
+    async def act(tx: Tx) -> Done:
+        job = await workorders.get_job(tx, job_order)
+        caller.check(Permission.WORK_CORRECT, job.scope)
+        return await service.reverse(tx, job.id, body.report, body.reason)
+
+    return await run_command(request, caller, "execution.reverse", body, act)
+
+
+@router.post("/equipment/{equipment}/stop-reason", response_model=StopReasonKept)
+async def stop_reason(request: Request, equipment: str, body: StopReason, caller: Reporter) -> JSONResponse:
+    """Say why a unit stands."""
+
+    async def act(tx: Tx) -> dict[str, UUID]:
+        unit = await resources.get_equipment(tx, equipment)
+        caller.check(Permission.WORK_REPORT, unit.scope)
+        return {"id": await service.give_stop_reason(tx, unit.id, body.reason, body.interval)}
+
+    return await run_command(request, caller, "execution.stop_reason", body, act)
+
+
+@router.post("/people/{person}/clock-out")
+async def clock_out(request: Request, person: str, body: Departure, caller: Clerk) -> JSONResponse:
+    """Let a person go; the hours on the job at hand are booked."""
+
+    async def act(tx: Tx) -> None:
+        await service.leave(tx, PersonId(person), body.reason)
+
+    return await run_command(request, caller, "execution.leave", body, act)
