@@ -7,6 +7,14 @@ from mes.kernel.ids import EquipmentId
 from mes.kernel.outbox import Event, event
 
 
+@dataclass(frozen=True, slots=True)
+class ScanField:
+    """One meaning of a code, such as `lot` and its number."""
+
+    name: str
+    value: str
+
+
 @event
 @dataclass(frozen=True, kw_only=True)
 class ScanObserved(Event):
@@ -19,7 +27,7 @@ class ScanObserved(Event):
     symbology: str | None
     equipment: EquipmentId
     form: str | None
-    fields: dict[str, str]
+    fields: tuple[ScanField, ...]
     error: str | None
 
 

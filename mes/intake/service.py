@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from mes.identification.model import Scan, ScanRefused
 from mes.identification.scan import parse_scan
 from mes.intake import store
-from mes.intake.events import EdgeConfigChanged, EdgeGapDeclared, ScanObserved
+from mes.intake.events import EdgeConfigChanged, EdgeGapDeclared, ScanField, ScanObserved
 from mes.intake.model import (
     CLOCK_AHEAD,
     GOOD_QUALITY,
@@ -191,7 +191,7 @@ async def _scan(tx: Tx, row: InboxRow) -> None:
             symbology=value.symbology,
             equipment=row.equipment,
             form=None if scan is None else scan.form.value,
-            fields={} if scan is None else dict(scan.fields),
+            fields=() if scan is None else tuple(ScanField(*field) for field in scan.fields.items()),
             error=error,
         ),
     )

@@ -227,8 +227,8 @@ async def test_a_scan_is_understood_or_told_as_refused(db: Database) -> None:
     await absorb(db)
     events = [one.payload for one in await told(db, "ScanObserved")]
     assert [(one["form"], one["fields"], one["error"]) for one in events] == [
-        ("own", {"lot": "LOT-SEAL-0001"}, None),
-        (None, {}, "CheckDigitWrong"),
+        ("own", [{"name": "lot", "value": "LOT-SEAL-0001"}], None),
+        (None, [], "CheckDigitWrong"),
     ]
 
 
