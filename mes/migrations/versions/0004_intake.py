@@ -230,7 +230,7 @@ create table mes.cost_waiting (
     attempts  int not null default 1,
     tried_at  timestamptz not null default now()
 );
-comment on table mes.cost_waiting is 'Events that could not be costed, such as for a missing price; tried again.';
+comment on table mes.cost_waiting is 'Events that could not be costed yet, such as for a missing price.';
 
 create table mes.cost_account (
     account    text not null,
