@@ -98,6 +98,10 @@ class Tx:
         """Business time of the act (not the time of booking)."""
         return self.cause.at
 
+    def under(self, cause: Cause) -> "Tx":
+        """Return this transaction as seen by another cause: another actor, another moment."""
+        return Tx(self.conn, cause, self.site)
+
     async def fetch_one(
         self, row_type: type[T], sql: LiteralString, params: Params | None = None
     ) -> T | None:

@@ -56,6 +56,8 @@ class Service:
     """Says what to run, for a program that is not ours."""
     demo: bool = False
     """Only in the demo profile."""
+    task: bool = False
+    """`run` returns when its work is done, and is not started again."""
 
     def __post_init__(self) -> None:
         if (self.run is None) == (self.program is None):

@@ -1,9 +1,11 @@
-"""What the supervisor asks of PostgreSQL: does it answer, and does our database exist."""
+"""What the supervisor asks of PostgreSQL: does it answer, is our database there, and the past in it."""
 
 from __future__ import annotations
 
 import psycopg
 from psycopg import sql
+
+from mes.kernel.db import Tx
 
 CONNECT_TIMEOUT_S = 3
 
@@ -40,3 +42,15 @@ async def make_database(admin_url: str, name: str, owner: str, password: str) ->
             await connection.execute(
                 sql.SQL("create database {} owner {}").format(sql.Identifier(name), role)
             )
+
+
+async def history_begun(tx: Tx) -> bool:
+    """Return whether the demo plant's past has its materials and people."""
+    begun: bool = await tx.value("select exists (select from mes.lot where purchase = 'HIST')")
+    return begun
+
+
+async def history_booked(tx: Tx) -> bool:
+    """Return whether the demo plant's past is complete."""
+    booked: bool = await tx.value("select exists (select from mes.event where type = 'HistoryBooked')")
+    return booked

@@ -84,6 +84,7 @@ class _Maker:
             spawn=lambda: self._spawn(service),
             ready=self._ready(service),
             prepare=(lambda: self._preparation(service)) if service.prepare else None,
+            task=service.task,
         )
 
     def _ready(self, service: Service) -> Callable[[], Awaitable[bool]] | None:
