@@ -420,7 +420,7 @@ class Agent:
     ) -> list[Sample | NoteSample]:
         aliases = self._current(Stream.EVENTS).aliases
         found: list[Sample | NoteSample] = []
-        for item in sorted(readings, key=_totals_last):
+        for item in sorted(readings, key=_in_source_order):
             if isinstance(item, NoteSample):
                 found.append(item)
             elif item.tag.name in aliases:
@@ -774,9 +774,9 @@ def _known(item: Reading, mark: Mark) -> bool:
     return item.time_ms == mark.time_ms and str(item.value) == mark.value
 
 
-def _totals_last(item: Reading | NoteSample) -> bool:
-    """Sort key: a source's totals follow what they are the total of."""
-    return isinstance(item, Reading) and item.tag.kind is Kind.TOTAL
+def _in_source_order(item: Reading | NoteSample) -> tuple[int, bool]:
+    """Sort key: a machine's total follows all that it has counted by then, and nothing later."""
+    return item.time_ms, isinstance(item, Reading) and item.tag.kind is Kind.TOTAL
 
 
 def _number(value: Decimal) -> int | float:

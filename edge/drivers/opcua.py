@@ -7,6 +7,7 @@ has the gap declared. A node that is not there is reported once, tried again, an
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,9 @@ from mes.kernel.messages import BAD, GOOD, UNCERTAIN, Kind, Value
 from mes.kernel.topics import Stream
 
 log = get_logger(__name__)
+logging.getLogger("asyncua.client").setLevel(logging.CRITICAL)
+logging.getLogger("asyncua.common.subscription").setLevel(logging.CRITICAL)
+# A lost server is one line of ours; asyncua would add a traceback for each attempt.
 
 APPLICATION_URI = "urn:lineside:edge"
 REQUEST_TIMEOUT_S = 10.0

@@ -40,9 +40,9 @@ class PackingDevice:
         self._news.set()
 
     def report(self) -> dict[str, Any]:
-        """Return what the device says of itself."""
+        """Return what the device says of itself; totals only when they are told and still true."""
         memory = self._machine.memory
-        return {
+        report = {
             "device": self._machine.unit,
             "time": _iso(datetime.now(UTC)),
             "fault": memory.fault,
@@ -51,8 +51,11 @@ class PackingDevice:
             "changes": [{"n": e.number, "state": e.value, "time": _iso(e.at)} for e in memory.changes],
             "scans": [{"n": e.number, "code": e.value, "time": _iso(e.at)} for e in memory.scans],
             "values": {"power": self._machine.values["power"]},
-            "totals": self._totals,
         }
+        told = {name: value for name, value in self._totals.items() if name != "time"}
+        if told == asdict(memory.totals):
+            report["totals"] = self._totals
+        return report
 
     async def run(self) -> None:
         """Report each change, and now and then without one; for ever."""

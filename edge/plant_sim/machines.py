@@ -231,6 +231,7 @@ class Machine:
             unreported = made.good + made.scrap - (good - made.good_before) - (scrap - made.scrap_before)
             if quantity > unreported:
                 made.quantity = made.good + made.scrap + quantity - max(unreported, 0)
+                self._wake.set()
         self._cycle_s = cycle_s
         if self._wanted is not made:
             self._wanted = made

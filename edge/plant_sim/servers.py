@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,7 +61,7 @@ class Pki:
                 self.key(name),
                 self.certificate(name),
                 uri,
-                HOST,
+                socket.gethostname(),
                 [use],
                 {"commonName": name, "organizationName": "Lineside demo"},
             )
