@@ -315,7 +315,7 @@ class LinkNotValid(PlantError):
     """This sign-in link was used already or is too old."""
 
     http_status = 401
-    remedy = "Make a new one with: lineside user link."
+    remedy = "Make a new one with: lineside sign-in."
 
 
 class AccountLocked(PlantError):

@@ -107,6 +107,32 @@ async def make_account(
     await append(tx, AccountChanged(site=tx.site, account=account, roles=roles))
 
 
+@dataclass(frozen=True, slots=True)
+class AccountCard:
+    """An account and its roles, each with its place where it does not hold everywhere."""
+
+    account: str
+    roles: tuple[str, ...]
+    disabled: bool
+
+
+async def accounts(tx: Tx) -> list[AccountCard]:
+    """Return every account by name."""
+    return [
+        AccountCard(
+            one.account,
+            tuple(_role_text(grant) for grant in await store.grants_of(tx, one.account)),
+            one.disabled,
+        )
+        for one in await store.all_accounts(tx)
+    ]
+
+
+def _role_text(grant: Grant) -> str:
+    place = "/".join(part for part in (grant.site, grant.scope) if part)
+    return f"{grant.role.value} at {place}" if place else grant.role.value
+
+
 async def hash_password(password: str) -> str:
     """Return the hash of a new password.
 

@@ -39,7 +39,7 @@ async def find_account(tx: Tx, account: str) -> Account | None:
     )
 
 
-async def account_names(tx: Tx) -> list[Account]:
+async def all_accounts(tx: Tx) -> list[Account]:
     """Return all accounts."""
     return await tx.fetch_all(
         Account,

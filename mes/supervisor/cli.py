@@ -11,7 +11,7 @@ import typer
 
 from mes.kernel.home import default_home
 from mes.kernel.settings import SettingsError, load
-from mes.supervisor import control
+from mes.supervisor import control, people
 
 app = typer.Typer(
     help="Lineside: from a machine's tag to the ERP's ledger.",
@@ -24,6 +24,10 @@ app = typer.Typer(
 EXIT_FAILED = 1
 EXIT_NOT_RUNNING = 3
 """Source: LSB, exit codes of `status`: 3, the program is not running."""
+
+
+app.add_typer(people.app, name="user")
+app.command()(people.verify)
 
 
 def say(text: str) -> None:

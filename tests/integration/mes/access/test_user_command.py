@@ -1,0 +1,82 @@
+"""`lineside user` and `lineside verify`, as typed on the command line."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from mes.access.events import SignedIn
+from mes.kernel import audit
+from mes.kernel.db import Database
+from mes.kernel.outbox import append
+from mes.supervisor.cli import app
+from tests.fixtures.postgres import SITE, cause
+
+
+@pytest.fixture(autouse=True)
+def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str) -> None:
+    monkeypatch.setenv("LINESIDE_HOME", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+
+def lineside(*arguments: str, answers: str = "") -> Result:
+    return CliRunner().invoke(app, arguments, input=answers)
+
+
+def listed() -> dict[str, list[str]]:
+    return {one["account"]: one["roles"] for one in json.loads(lineside("user", "list", "--json").output)}
+
+
+def test_an_account_is_made_with_its_roles_and_a_link() -> None:
+    made = lineside("user", "add", "petra", "--role", "planner", "--role", "supervisor", "--scope", "MACH")
+    assert "/sign-in?token=" in made.output
+    assert listed() == {"petra": ["planner at SUZ/MACH", "supervisor at SUZ/MACH"]}
+
+
+def test_a_password_is_asked_for_and_never_shown() -> None:
+    secret = "correct horse battery"
+    made = lineside(
+        "user", "add", "petra", "--role", "planner", "--password", answers=f"{secret}\n{secret}\n"
+    )
+    assert made.exit_code == 0
+    assert secret not in made.output
+    short = lineside("user", "add", "paul", "--role", "planner", "--password", answers="x\nx\n")
+    assert short.exit_code == 1
+    assert "paul" not in listed()
+
+
+def test_an_account_is_shut() -> None:
+    lineside("user", "add", "petra", "--role", "planner")
+    assert lineside("user", "shut", "petra").exit_code == 0
+    assert "shut" in lineside("user", "list").output
+    assert lineside("user", "shut", "nobody").exit_code == 1
+    assert lineside("user", "link", "nobody").exit_code == 1
+
+
+def test_a_badge_needs_a_pin_of_digits() -> None:
+    assert lineside("user", "badge", "E-1001", answers="4711\n4711\n").exit_code == 0
+    assert lineside("user", "badge", "E-1001", answers="abcd\nabcd\n").exit_code == 1
+
+
+async def happen_and_seal(url: str) -> None:
+    async with await Database.open(url, name="test", site=SITE) as db:
+        async with db.transaction(cause()) as tx:
+            await append(tx, SignedIn(site=SITE, account="a", by="link"))
+        async with db.transaction(cause()) as tx:
+            await audit.seal(tx)
+
+
+def test_verify_says_whether_the_past_was_left_alone(database_url: str) -> None:
+    asyncio.run(happen_and_seal(database_url))
+    good = lineside("verify")
+    assert good.exit_code == 0
+    assert "1 events in 1 blocks" in good.output
+    with psycopg.connect(database_url) as conn:
+        conn.execute("update mes.event set actor = 'somebody else'")
+    bad = lineside("verify", "--json")
+    assert bad.exit_code == 1
+    assert json.loads(bad.output)["reason"] == "content"
