@@ -78,7 +78,7 @@ def up(arguments: list[str]) -> None:
         welcome.open_browser(link)
     install(RUNTIME, lambda stage, state: _tell(progress, stage, state))
     _tell(progress, "pages", "starting")
-    subprocess.run([str(PYTHON), "-m", "dashboards.build"], cwd=ROOT, check=True)  # noqa: S603 - ours
+    _call([str(PYTHON), "-m", "dashboards.build"])
     _tell(progress, "pages", "done")
     server.stop()
     listener.set_inheritable(True)

@@ -36,12 +36,12 @@ async def main(settings: Settings) -> None:
 
 async def ready(settings: Settings) -> bool:
     """Say whether the pages answer and the database behind them too."""
-    import httpx
+    import httpx2
 
-    async with httpx.AsyncClient(base_url=settings.http.url, timeout=2.0) as client:
+    async with httpx2.AsyncClient(base_url=settings.http.url, timeout=2.0) as client:
         try:
             return (await client.get("/readyz")).is_success
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return False
 
 

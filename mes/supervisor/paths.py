@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-SOCKET_PATH_LIMIT = 90
-"""Bytes; a Unix socket's path ends at 104 on macOS and 108 on Linux (unix(7))."""
+from mes.kernel.home import sockets
 
 
 @dataclass(frozen=True)
@@ -56,9 +53,7 @@ class Paths:
     @property
     def sockets(self) -> Path:
         """A folder with a short path: `run`, else one in the system's folder for sockets."""
-        if len(str(self.run)) <= SOCKET_PATH_LIMIT:
-            return self.run
-        return Path(tempfile.gettempdir()) / f"lineside-{os.getuid()}-{self.digest}"
+        return sockets(self.home)
 
     @property
     def digest(self) -> str:

@@ -154,6 +154,11 @@ class Tree:
         """Whether every wanted unit is ready."""
         return all(kept.is_ready.is_set() for kept in self._kept.values() if kept.wanted.is_set())
 
+    def failing(self, name: str) -> bool:
+        """Whether the process waits to be tried again after two or more deaths in a row."""
+        kept = self._kept.get(name)
+        return kept is not None and kept.state is State.BACKOFF and kept.failures > 1
+
     async def wait_ready(self, name: str) -> None:
         """Return when the unit `name` is ready."""
         await self._find(name).is_ready.wait()

@@ -33,6 +33,8 @@ KEPT_AT_FRESH = frozenset({"cache", "lineside.toml", "run"})
 LOG_LIMIT_BYTES = 20_000_000
 HOUSEKEEPING_S = 60.0
 DETACH_READY_S = 600.0
+COMPLAIN_AFTER = 3
+"""Restarts during a start after which a person is told."""
 
 logger = log.get_logger(__name__)
 
@@ -122,9 +124,10 @@ async def _start(
     progress = Progress(["packages", "pages"])
     for name in ("packages", "pages"):
         progress.enter(name, "done")
-    server = ProgressServer(listener, progress)
-    stack.callback(server.stop)
-    tree = Tree(paths, units.build(resolved, plugins.services(), listener.fileno(), server.stop))
+    page = Page(listener, progress)
+    stack.callback(page.close)
+    tree = Tree(paths, units.build(resolved, plugins.services(), listener.fileno(), page.close))
+    page.open()
     transport = await notify.listen(paths.notify, tree.heard)
     stack.callback(transport.close)
     facts = {"url": resolved.settings.http.url, "profile": resolved.settings.profile, "pid": os.getpid()}
@@ -132,7 +135,7 @@ async def _start(
     stack.callback(paths.control.unlink, missing_ok=True)
     stack.callback(door.close)
     await stack.enter_async_context(tree.running())
-    keeping = asyncio.create_task(_keep_house(paths, tree, progress))
+    keeping = asyncio.create_task(_keep_house(paths, tree, page))
     stack.callback(keeping.cancel)
     return tree
 
@@ -178,12 +181,36 @@ async def _tell_ready(tree: Tree, settings: Settings, began: float, say: Callabl
     say(f"The plant runs after {time.monotonic() - began:.0f} s: {settings.http.url}   (Ctrl-C stops it)")
 
 
-async def _keep_house(paths: Paths, tree: Tree, progress: Progress) -> None:
+class Page:
+    """The progress page, there whenever `serve` is not."""
+
+    def __init__(self, listener: socket.socket, progress: Progress) -> None:
+        """Begin closed."""
+        self._listener, self._server = listener, None
+        self.progress = progress
+
+    _server: ProgressServer | None
+
+    def open(self) -> None:
+        """Answer on the pages' port."""
+        if self._server is None:
+            self._server = ProgressServer(self._listener, self.progress)
+
+    def close(self) -> None:
+        """Leave the port to `serve`: connections wait for it."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+
+async def _keep_house(paths: Paths, tree: Tree, page: Page) -> None:
     """Show the stages while they change, and keep the logs short."""
     next_look = 0.0
     while True:
         for name, state in tree.stages():
-            progress.enter(name, state.value, _last_line(paths, name) if state == "preparing" else "")
+            page.progress.enter(name, state.value, _last_line(paths, name) if state == "preparing" else "")
+        if tree.failing("serve"):
+            page.open()
         if time.monotonic() >= next_look:
             next_look = time.monotonic() + HOUSEKEEPING_S
             await asyncio.to_thread(_shorten_logs, paths)
@@ -236,6 +263,7 @@ async def _watch(
 ) -> int:
     deadline = time.monotonic() + DETACH_READY_S
     token = link_token(paths.run)
+    complained: set[str] = set()
     while time.monotonic() < deadline:
         if supervisor.poll() is not None:
             say(f"It ended with code {supervisor.returncode}; see {paths.logs / 'supervisor.log'}")
@@ -244,12 +272,23 @@ async def _watch(
         if status and not shown:
             shown = True
             say(f"Sign in (once): {status['url']}/sign-in?token={token}")
+        _complain(status, paths, complained, say)
         if status and status["ready"]:
             say(f"The plant runs in the background: {status['url']}   (`lineside down` stops it)")
             return 0
         await asyncio.sleep(0.3)
     say(f"Not ready after {DETACH_READY_S:.0f} s; see `lineside status` and {paths.logs}")
     return 1
+
+
+def _complain(
+    status: dict[str, Any] | None, paths: Paths, complained: set[str], say: Callable[[str], None]
+) -> None:
+    for process in status["processes"] if status else ():
+        name = process["name"]
+        if process["restarts"] >= COMPLAIN_AFTER and name not in complained:
+            complained.add(name)
+            say(f"{name} does not start and is tried again; see {paths.logs / name}.log")
 
 
 async def _status(home: Path) -> dict[str, Any] | None:
