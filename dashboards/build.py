@@ -142,7 +142,7 @@ def _run(command: Sequence[str], node: Node) -> None:
 
 
 def _call(command: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: PLW1510 - checked below, with its output shown
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     if done.returncode != 0:

@@ -1,0 +1,137 @@
+"""One number's live page and the status of the whole plant, put together from their parts."""
+
+from dataclasses import asdict
+from importlib.metadata import version
+
+from dashboards import store
+from dashboards.model import (
+    ErpFacts,
+    KpiFigures,
+    Lookup,
+    Lot,
+    NumberUnknown,
+    Order,
+    Piece,
+    Promise,
+    Reason,
+    SiteFacts,
+    Status,
+    by_order,
+)
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Tx
+from mes.kernel.settings import Settings
+from mes.performance import service as performance
+from mes.supervisor import control
+
+
+async def site(tx: Tx, settings: Settings, *, demo: bool) -> SiteFacts:
+    """Return zone, currency and terminals of the site."""
+    return SiteFacts(
+        enterprise=settings.enterprise,
+        site=settings.site,
+        site_tz=settings.site_tz,
+        currency=settings.currency,
+        demo=demo,
+        version=version("lineside"),
+        erp=ErpFacts(await store.erp_name(tx, settings.erp.adapter)),
+        terminals=await store.units(tx),
+    )
+
+
+async def status(tx: Tx, settings: Settings) -> Status:
+    """Return how the plant stands; processes are known where a supervisor runs."""
+    try:
+        tree = await control.ask(settings.home, "status")
+    except (control.NotRunning, control.ControlRefused, OSError):
+        tree = {}
+    figures = await performance.shift_figures(tx, utc_now())
+    return Status(
+        ready=bool(tree.get("ready", True)),
+        url=str(tree.get("url", settings.http.url)),
+        processes=list(tree.get("processes", [])),
+        edge=await store.edge_figures(tx),
+        orders=await store.order_figures(tx),
+        recent_orders=await store.recent_orders(tx),
+        plan=await store.plan_figures(tx),
+        kpi=[
+            KpiFigures(
+                equipment=unit,
+                oee=kpi.oee,
+                availability=kpi.availability,
+                effectiveness=kpi.effectiveness,
+                quality=kpi.quality,
+                reason=None if kpi.reason is None else kpi.reason.value,
+            )
+            for unit, kpi in figures.items()
+        ],
+        erp=await store.erp_figures(tx, settings.erp.adapter),
+    )
+
+
+async def lookup(tx: Tx, number: str, *, currency: str, with_costs: bool) -> Lookup:
+    """Return the page of a customer order, production, work order, job, lot or serial number.
+
+    Raises:
+        NumberUnknown: Nothing in the plant has it.
+    """
+    found = await store.find(tx, number.strip())
+    if found is None:
+        raise NumberUnknown(number=number)
+    return Lookup(
+        number=found.number,
+        kind=found.kind,
+        customer_order=await store.customer_order(tx, found),
+        orders=await _orders(tx, found.work_orders, currency, with_costs=with_costs),
+        lot=await _lot(tx, found.number) if found.kind == "lot" else None,
+    )
+
+
+async def _lot(tx: Tx, number: str) -> Lot | None:
+    row = await store.lot(tx, number)
+    return None if row is None else Lot(**asdict(row), used_in=await store.uses(tx, number))
+
+
+async def _pieces(tx: Tx, numbers: list[str]) -> dict[str, list[Piece]]:
+    inside: dict[str, list[store.PartRow]] = {}
+    for part in await store.parts(tx, numbers):
+        inside.setdefault(part.serial, []).append(part)
+    pieces: dict[str, list[Piece]] = {}
+    for row in await store.serials(tx, numbers):
+        piece = Piece(row.serial, row.at, inside.get(row.serial, []))
+        pieces.setdefault(row.work_order, []).append(piece)
+    return pieces
+
+
+async def _orders(tx: Tx, numbers: list[str], currency: str, *, with_costs: bool) -> list[Order]:
+    promises = {row.work_order: row for row in await store.promises(tx, numbers)}
+    operations = by_order(await store.operations(tx, numbers))
+    materials = by_order(await store.materials(tx, numbers))
+    labour = by_order(await store.labour(tx, numbers))
+    scraps = by_order(await store.scraps(tx, numbers))
+    costs = by_order(await store.costs(tx, numbers)) if with_costs else {}
+    entries = {row.work_order: row.entries for row in await store.entry_counts(tx, numbers)}
+    documents = by_order(await store.documents(tx, numbers))
+    pieces = await _pieces(tx, numbers)
+    return [
+        Order(
+            **asdict(row),
+            promise=_promise(promises.get(row.work_order)),
+            operations=operations.get(row.work_order, []),
+            materials=materials.get(row.work_order, []),
+            labour=labour.get(row.work_order, []),
+            scraps=scraps.get(row.work_order, []),
+            costs=costs.get(row.work_order, []) if with_costs else None,
+            cost_entries=entries.get(row.work_order, 0),
+            currency=currency,
+            documents=documents.get(row.work_order, []),
+            serials=pieces.get(row.work_order, []),
+        )
+        for row in await store.orders(tx, numbers)
+    ]
+
+
+def _promise(row: store.PromiseRow | None) -> Promise | None:
+    if row is None:
+        return None
+    return Promise(row.promised_at, row.previous, Reason(row.reason), row.at)
