@@ -1,0 +1,179 @@
+"""What was wrong is undone by a reversal with a reason; the ledgers keep both."""
+
+from decimal import Decimal
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from mes.execution import service as execution
+from mes.execution.model import (
+    LotUse,
+    PiecesMovedOn,
+    QuantityReport,
+    ReportReversedAlready,
+    WorkOrderFinished,
+)
+from mes.inventory import service as inventory
+from mes.kernel.ids import JobOrderId, LotNumber, WorkOrderNumber
+from mes.tracking import service as tracking
+from mes.tracking.model import SerialStatus
+from mes.workorders import service as workorders
+from mes.workorders.model import JobOrderStatus
+from tests.fixtures.floor import PEOPLE, UNITS, Floor
+
+
+async def started(floor: Floor, number: WorkOrderNumber, operation: int) -> JobOrderId:
+    job = JobOrderId(f"{number}-{operation}")
+    await floor.do(lambda tx: execution.start(tx, job), PEOPLE[operation], UNITS[operation])
+    return job
+
+
+async def reported(floor: Floor, job: JobOrderId, good: int, scrap: int = 0) -> UUID:
+    operation = int(job.rsplit("-", 1)[1])
+    counted = QuantityReport(
+        job_order=job, good=Decimal(good), scrap=Decimal(scrap), reason="dimension" if scrap else None
+    )
+    done = await floor.do(
+        lambda tx: execution.report(tx, counted), PEOPLE[operation], UNITS[operation]
+    )
+    assert done.entry is not None
+    return done.entry
+
+
+async def reversed_(floor: Floor, job: JobOrderId, entry: UUID, reason: str = "miscounted") -> None:
+    await floor.do(lambda tx: execution.reverse(tx, job, entry, reason), "E-1001")
+
+
+async def test_a_report_is_undone_and_counted_again(floor: Floor) -> None:
+    number = await floor.order(4)
+    await floor.plan(number)
+    job = await started(floor, number, 10)
+    wrong = await reported(floor, job, good=3, scrap=1)
+    await reversed_(floor, job, wrong)
+    await reported(floor, job, good=4)
+    async with floor.db.read() as tx:
+        found = await workorders.get_job(tx, job)
+        order = await workorders.get_work_order(tx, number)
+    assert (found.good, found.scrap, order.scrap) == (4, 0, 0)
+    with pytest.raises(ReportReversedAlready):
+        await reversed_(floor, job, wrong)
+
+
+async def test_a_completed_job_is_held_again_and_goes_on(floor: Floor) -> None:
+    number = await floor.order(2)
+    await floor.plan(number)
+    job = await started(floor, number, 10)
+    wrong = await reported(floor, job, good=1, scrap=1)
+    await floor.do(lambda tx: execution.complete(tx, job), "E-1001", "CNC-1")
+    await reversed_(floor, job, wrong)
+    async with floor.db.read() as tx:
+        assert (await workorders.get_job(tx, job)).status is JobOrderStatus.HELD
+    await floor.do(lambda tx: execution.resume(tx, job), "E-1001", "CNC-2")
+    done = await floor.do(
+        lambda tx: execution.report(tx, QuantityReport(job_order=job, good=Decimal(2))), "E-1001"
+    )
+    assert (done.equipment, done.good) == ("CNC-2", 2)
+
+
+async def test_pieces_that_moved_on_stay_reported(floor: Floor) -> None:
+    number = await floor.order(2)
+    await floor.plan(number)
+    job = await started(floor, number, 10)
+    entry = await reported(floor, job, good=2)
+    following = await started(floor, number, 20)
+    await reported(floor, following, good=1)
+    with pytest.raises(PiecesMovedOn) as refused:
+        await reversed_(floor, job, entry)
+    assert refused.value.params["job_order"] == following
+
+
+async def test_material_goes_back_to_its_lot(floor: Floor) -> None:
+    number = await floor.order(2)
+    await floor.plan(number)
+    job = await started(floor, number, 10)
+    use = LotUse(job_order=job, lot=LotNumber("LOT-CAST-40-1"), quantity=Decimal(2))
+    done = await floor.do(lambda tx: execution.consume(tx, use), "E-1001", "CNC-1")
+    assert done.entry is not None
+    await reversed_(floor, job, done.entry, "wrong-lot")
+    async with floor.db.read() as tx:
+        lot = await inventory.get_lot(tx, "LOT-CAST-40-1")
+        parts = await workorders.components_of(tx, job)
+        edges = await tracking.genealogy(tx, number)
+    assert (lot.on_hand, parts[0].consumed) == (200, 0)
+    assert [edge.quantity for edge in edges] == [2, -2]
+
+
+async def finish(floor: Floor, number: WorkOrderNumber, pieces: int, upto: int = 60) -> JobOrderId:
+    """Take the pieces through all operations, the last one still running."""
+    job = JobOrderId(f"{number}-10")
+    for operation in (10, 20, 30, 40, 50, 60):
+        job = await started(floor, number, operation)
+        if operation == 10:
+            use = LotUse(job_order=job, lot=LotNumber("LOT-CAST-40-1"))
+            await floor.do(lambda tx, u=use: execution.consume(tx, u), "E-1001", "CNC-1")  # type: ignore[misc]
+        await reported(floor, job, good=pieces)
+        if operation < upto:
+            await floor.do(
+                lambda tx, j=job: execution.complete(tx, j),  # type: ignore[misc]
+                PEOPLE[operation],
+                UNITS[operation],
+            )
+    return job
+
+
+async def test_a_finished_piece_comes_back_into_work(floor: Floor) -> None:
+    number = await floor.order(1)
+    await floor.plan(number)
+    job = await finish(floor, number, 1)
+    async with floor.db.read() as tx:
+        last = await tx.value(
+            "select id from mes.report where job_order = %(job)s", {"job": job}
+        )
+    await reversed_(floor, job, last)
+    async with floor.db.read() as tx:
+        (serial,) = await tracking.serials_of(tx, number)
+    assert (serial.status, serial.last_operation) == (SerialStatus.ASSIGNED, 50)
+
+
+async def test_a_returned_lot_leaves_the_record_of_the_piece(floor: Floor) -> None:
+    number = await floor.order(1)
+    await floor.plan(number)
+    await finish(floor, number, 1)
+    async with floor.db.read() as tx:
+        (serial,) = await tracking.serials_of(tx, number)
+        used = await tx.value("select id from mes.material_actual")
+    await reversed_(floor, JobOrderId(f"{number}-10"), used, "wrong-lot")
+    async with floor.db.read() as tx:
+        record = await tracking.as_built(tx, serial.serial)
+    assert record is not None
+    assert (record.revision, record.components) == (2, ())
+
+
+async def test_a_completed_order_stands(floor: Floor) -> None:
+    number = await floor.order(1)
+    await floor.plan(number)
+    job = await finish(floor, number, 1)
+    await floor.do(lambda tx: execution.complete(tx, job), "E-1009", "PACK-1")
+    async with floor.db.read() as tx:
+        last = await tx.value(
+            "select id from mes.report where job_order = %(job)s", {"job": job}
+        )
+    with pytest.raises(WorkOrderFinished):
+        await reversed_(floor, job, last)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update mes.report set good = 100",
+        "delete from mes.stock_movement",
+        "update mes.lot set on_hand = 1000",
+        "update mes.job_order set good = 3",
+        "update mes.genealogy_edge set lot = 'x'",
+        "delete from mes.event",
+    ],
+)
+async def test_the_application_cannot_rewrite_a_ledger(floor: Floor, statement: str) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await floor.do(lambda tx: tx.execute(statement))  # type: ignore[arg-type]
