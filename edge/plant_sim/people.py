@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+from edge.plant_sim.clerk import Business, Clerk
 from edge.plant_sim.floor_api import FloorApi, Outcome
 from edge.plant_sim.machines import Machine
-from edge.plant_sim.sales import SalesClerk, buy, enter_until_accepted, sell, wish_for
 from mes.kernel import secrets
 from mes.kernel.log import get_logger
 from mes.kernel.settings import Settings
@@ -233,14 +233,15 @@ async def work(plant: Plant, settings: Settings) -> None:
     token = f"plant.{secrets.ensure(settings.home, 'token-plant')}"
     rng = random.Random(settings.plant.seed)
     rpc = f"{settings.erp.url}/{settings.erp.database}/rpc/"
-    clerk = SalesClerk(rpc, secrets.ensure(settings.home, "erp-clerk-password"), settings.site_tz)
+    clerk = Clerk(rpc, secrets.ensure(settings.home, "erp-clerk-password"), settings.site_tz)
+    business = Business(clerk, rng)
     try:
         async with FloorApi(settings.http.url, token) as api, asyncio.TaskGroup() as people:
-            register_trouble(plant, clerk, rng)
+            register_trouble(plant, business)
             if settings.plant.operators:
                 man_the_terminals(plant, api, people)
-            people.create_task(sell(clerk, rng, settings.plant.order_interval_s))
-            people.create_task(buy(clerk))
+            people.create_task(business.sell(settings.plant.order_interval_s))
+            people.create_task(business.supply())
     finally:
         await clerk.close()
 
@@ -272,15 +273,14 @@ def concerns(unit: str, topics: frozenset[str]) -> bool:
     )
 
 
-def register_trouble(plant: Plant, clerk: SalesClerk, rng: random.Random) -> None:
+def register_trouble(plant: Plant, business: Business) -> None:
     """Offer what a visitor can ask of the clerk: a rush order, a late truck."""
 
     async def rush_order(_message: dict[str, Any]) -> dict[str, Any]:
-        sale = await enter_until_accepted(clerk, wish_for(rng, quantity=6, rush=True))
-        return {"subject": str(sale)}
+        return {"subject": await business.rush()}
 
     async def late_receipt(_message: dict[str, Any]) -> dict[str, Any]:
-        return {"subject": await clerk.delay_receipt()}
+        return {"subject": await business.delay_truck()}
 
     plant.control.register("rush-order", rush_order)
     plant.control.register("late-receipt", late_receipt)

@@ -125,7 +125,7 @@ class Plant(Section):
 
     seed: int = 40
     history_days: Annotated[int, Field(ge=0, le=60)] = 14
-    order_interval_s: Annotated[float, Field(gt=0)] = 240.0
+    order_interval_s: Annotated[float, Field(gt=0)] = 150.0
     """Mean time between two customer orders of the simulated sales clerk."""
     operators: bool = True
     """Whether simulated people work at the terminals."""
