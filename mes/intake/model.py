@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId
@@ -100,11 +100,15 @@ class _Value(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
 class CountValue(_Value):
     """What the edge says of a counter."""
 
     delta: Decimal
-    raw: Decimal | None = None
+    raw: Annotated[Decimal | None, BeforeValidator(_none_if_empty)] = None
     doubtful: bool = False
 
 
@@ -112,7 +116,7 @@ class ScanValue(_Value):
     """What a reader sent: its bytes as text, and the AIM identifier where it sends one."""
 
     payload: str
-    symbology: str | None = None
+    symbology: Annotated[str | None, BeforeValidator(_none_if_empty)] = None
     reader: str = ""
 
 

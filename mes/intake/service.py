@@ -37,6 +37,8 @@ log = get_logger(__name__)
 
 CHANNEL = "lineside_inbox"
 """Notified when ingest has committed rows to the inbox."""
+UNSEEN = frozenset({"disconnected"})
+"""Reasons of a gap in which nobody saw what the machine did."""
 KEPT = timedelta(days=3)
 FORGET_AT_ONCE = 5000
 
@@ -211,7 +213,7 @@ async def _gap(tx: Tx, row: InboxRow) -> None:
     window = Window(starts_at=gap.starts_at, ends_at=gap.ends_at)
     for equipment in gap.equipment or (row.equipment,):
         await store.insert_gap(tx, row.edge, equipment, gap)
-        if equipment and gap.stream == "events" and window.starts_at < window.ends_at:
+        if equipment and gap.reason in UNSEEN and window.starts_at < window.ends_at:
             await performance.record_gap(tx, equipment, window)
     await append(
         tx,

@@ -120,17 +120,18 @@ async def fault_of(tx: Tx, equipment: EquipmentId, state: str) -> str | None:
 
 
 async def record_gap(tx: Tx, equipment: EquipmentId, window: Window) -> None:
-    """Note that nobody knows what a unit did in `window`: unknown time, never taken for a stop."""
-    after = await store.interval_at(tx, equipment, window.ends_at)
-    if after is None or after.started_at > window.starts_at:
+    """Note that nobody knows what a unit did in `window`: unknown time, never taken for a stop.
+
+    It ends early where the machine itself dated a change of state within the window.
+    """
+    before = await store.interval_at(tx, equipment, window.starts_at)
+    if before is None:
         return
-    await record_state(
-        tx, StateReading(equipment=equipment, state=UNDEFINED, at=window.starts_at, reason=None)
-    )
-    await record_state(
-        tx,
-        StateReading(equipment=equipment, state=after.state, at=window.ends_at, reason=after.reason),
-    )
+    until = min(window.ends_at, before.ended_at or window.ends_at)
+    await record_state(tx, StateReading(equipment=equipment, state=UNDEFINED, at=window.starts_at))
+    if before.ended_at is None or until < before.ended_at:
+        known_again = StateReading(equipment=equipment, state=before.state, at=until, reason=before.reason)
+        await record_state(tx, known_again)
 
 
 async def record_count(tx: Tx, reading: CountReading) -> None:

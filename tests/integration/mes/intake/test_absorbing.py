@@ -237,7 +237,7 @@ async def test_a_gap_makes_time_unknown(db: Database) -> None:
     edge = Edge(db)
     await edge.state("CNC-1", 6, NOW - timedelta(minutes=30))
     value = {
-        "stream": "events",
+        "stream": "telemetry",
         "reason": "disconnected",
         "from": (NOW - timedelta(minutes=20)).isoformat(),
         "to": (NOW - timedelta(minutes=10)).isoformat(),
@@ -252,6 +252,38 @@ async def test_a_gap_makes_time_unknown(db: Database) -> None:
         ("Execute", None),
     ]
     assert len(await told(db, "EdgeGapDeclared")) == 1
+
+
+async def test_a_gap_ends_with_the_change_that_the_machine_itself_dated(db: Database) -> None:
+    await define_plant(db)
+    edge = Edge(db)
+    await edge.state("CNC-1", 6, NOW - timedelta(minutes=30))
+    await edge.state("CNC-1", 9, NOW - timedelta(minutes=15))
+    value = {
+        "stream": "telemetry",
+        "reason": "disconnected",
+        "from": (NOW - timedelta(minutes=20)).isoformat(),
+        "to": (NOW - timedelta(minutes=10)).isoformat(),
+        "equipment": ["CNC-1"],
+    }
+    await edge.send("", "gap", "gap", value, NOW)
+    await absorb(db)
+    found = await intervals(db, "CNC-1")
+    assert [(one.state, one.ended_at) for one in found] == [
+        ("Execute", NOW - timedelta(minutes=20)),
+        ("Undefined", NOW - timedelta(minutes=15)),
+        ("Aborted", None),
+    ]
+
+
+async def test_what_an_edge_leaves_empty_is_no_value(db: Database) -> None:
+    await define_plant(db)
+    edge = Edge(db)
+    await edge.send("CNC-1", "count", "count.good", {"delta": "1", "raw": "", "doubtful": False}, NOW)
+    value = {"payload": "WO:WO-000001", "symbology": "", "reader": "SCAN-1"}
+    await edge.send("CNC-1", "scan", "scan", value, NOW)
+    assert await absorb(db) == Absorbed(2, 0)
+    assert (await told(db, "ScanObserved"))[0].payload["symbology"] is None
 
 
 async def test_a_bad_reading_is_no_state(db: Database) -> None:
