@@ -38,6 +38,7 @@ from mes.execution.events import (
 )
 from mes.inventory.events import LotScrapped
 from mes.kernel.outbox import Event, StoredEvent
+from mes.kernel.quantity import round_money
 from mes.workorders.events import WorkOrderClosed, WorkOrderReceived, WorkOrderReleased
 
 STOCK_ACCOUNTS = ("raw_material", "finished_goods")
@@ -220,7 +221,7 @@ def _promised(event: PromiseGiven, head: Head) -> list[Document]:
 
 
 def _cost(event: CostBooked, head: Head) -> list[Document]:
-    rest = residual(event.lines, head.books.sheet)
+    rest = residual(event.lines, head.books.sheet, event.lines[0].currency)
     if not rest:
         return []
     lot = next((line.lot for line in event.lines if line.lot), None)
@@ -237,7 +238,7 @@ def _cost(event: CostBooked, head: Head) -> list[Document]:
     ]
 
 
-def residual(lines: Iterable[Line], sheet: Capabilities) -> tuple[PostingLine, ...]:
+def residual(lines: Iterable[Line], sheet: Capabilities, currency: str) -> tuple[PostingLine, ...]:
     """Return what is left of an entry when the ERP has posted its own part."""
     net: dict[str, Decimal] = {}
     for line in lines:
@@ -248,9 +249,14 @@ def residual(lines: Iterable[Line], sheet: Capabilities) -> tuple[PostingLine, .
         amount = max(abs(net.get(account, Decimal(0))) for account in STOCK_ACCOUNTS)
         net[posting.debit] = net.get(posting.debit, Decimal(0)) - amount
         net[posting.credit] = net.get(posting.credit, Decimal(0)) + amount
+    return _lines(net.items(), currency)
+
+
+def _lines(net: Iterable[tuple[str, Decimal]], currency: str) -> tuple[PostingLine, ...]:
+    exact = ((account, round_money(amount, currency)) for account, amount in net)
     return tuple(
-        PostingLine(account=name, debit=max(amount, Decimal(0)), credit=max(-amount, Decimal(0)))
-        for name, amount in net.items()
+        PostingLine(account=account, debit=max(amount, Decimal(0)), credit=max(-amount, Decimal(0)))
+        for account, amount in exact
         if amount
     )
 
@@ -272,11 +278,7 @@ def movement_of(net: Mapping[str, Decimal]) -> Movement | None:
 
 def opening(balances: Sequence[tuple[str, Decimal]], currency: str, head: Head) -> Document | None:
     """Return the one entry that brings the simulated history into the books, if there is any."""
-    lines = tuple(
-        PostingLine(account=account, debit=max(amount, Decimal(0)), credit=max(-amount, Decimal(0)))
-        for account, amount in balances
-        if amount
-    )
+    lines = _lines(balances, currency)
     if not lines:
         return None
     fields = {**head.fields("GL"), "key": "opening", "subject": "opening"}

@@ -561,16 +561,19 @@ async def value_differences(tx: Tx, grace_s: float, overdue_s: float) -> list[Di
         Difference,
         f"""
         with {JUDGED}
-        select 'value' as kind, coalesce(mine.work_order, theirs.work_order) as work_order,
-               coalesce(mine.account, theirs.account) as what,
-               coalesce(mine.amount, 0) as mine, coalesce(theirs.amount, 0) as theirs, subject
-        from mine full join theirs using (subject, account)
-        where coalesce(mine.amount, 0) <> coalesce(theirs.amount, 0)
+        , compared as (
+            select coalesce(mine.work_order, theirs.work_order) as work_order, account as what,
+                   coalesce(mine.amount, 0) as mine, coalesce(theirs.amount, 0) as theirs,
+                   subject, mine.subject is not null as costed
+            from mine full join theirs using (subject, account)
+        )
+        select 'value' as kind, c.work_order, c.what, c.mine, c.theirs, c.subject from compared c
+        where c.mine <> c.theirs
           and not exists (
-              select from mes.cost_entry e where e.cause_event::text = subject
+              select from mes.cost_entry e where e.cause_event::text = c.subject
               and e.booked_at > clock_timestamp() - make_interval(secs => %(grace)s))
-          and (mine.subject is not null or exists (
-              select from erp.document d where d.subject = theirs.subject
+          and (c.costed or exists (
+              select from erp.document d where d.subject = c.subject
               and d.recorded_at < clock_timestamp() - make_interval(secs => %(overdue)s)))
         order by subject, what limit 500
         """,
