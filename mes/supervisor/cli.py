@@ -115,6 +115,10 @@ def migrate(
     settings = load()
     log.configure("migrate", settings.log)
     upgrade(settings.database_url, settings.historian_url)
+    if settings.demo:
+        from mes.supervisor.demo import define
+
+        asyncio.run(define(settings))
     if link:
         from mes.supervisor.link import register
 

@@ -1,7 +1,18 @@
-"""The one-time work of the demo plant: its past is booked beside the live plant, then it ends."""
+"""What makes the demo plant a plant: its own definition at each start, its past beside the live work."""
 
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Cause, Database
 from mes.kernel.plugins import Service
 from mes.kernel.settings import Settings
+
+
+async def define(settings: Settings) -> None:
+    """Put the pump plant's equipment, calendars, skills and reasons into the database."""
+    from mes.resources import service as resources  # noqa: PLC0415 - the supervisor imports this module
+
+    async with await Database.open(settings.database_url, name="define", site=settings.site) as db:
+        async with db.transaction(Cause(actor="service:demo", at=utc_now())) as tx:
+            await resources.put_plant(tx, resources.load_plant())
 
 
 async def _book(settings: Settings) -> None:
