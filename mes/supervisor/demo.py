@@ -8,11 +8,14 @@ from mes.kernel.settings import Settings
 
 async def define(settings: Settings) -> None:
     """Put the pump plant's equipment, calendars, skills and reasons into the database."""
-    from mes.resources import service as resources  # noqa: PLC0415 - the supervisor imports this module
+    from mes.resources import service as resources
 
-    async with await Database.open(settings.database_url, name="define", site=settings.site) as db:
-        async with db.transaction(Cause(actor="service:demo", at=utc_now())) as tx:
-            await resources.put_plant(tx, resources.load_plant())
+    cause = Cause(actor="service:demo", at=utc_now())
+    async with (
+        await Database.open(settings.database_url, name="define", site=settings.site, max_size=1) as db,
+        db.transaction(cause) as tx,
+    ):
+        await resources.put_plant(tx, resources.load_plant())
 
 
 async def _book(settings: Settings) -> None:
