@@ -67,8 +67,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _solve(problem: Problem, effort: Effort, _options: argparse.Namespace) -> dict[str, Any]:
-    solution = solve(problem, effort, on_better=lambda _plan, cost: sys.stderr.write(f"objective {cost}\n"))
-    return report(problem, solution)
+    return report(problem, solve(problem, effort, on_better=_progress))
+
+
+def _progress(_plan: Schedule, cost: int) -> None:
+    sys.stderr.write(f"objective {cost}\n")
 
 
 def _replan(problem: Problem, effort: Effort, options: argparse.Namespace) -> dict[str, Any]:
@@ -82,7 +85,13 @@ def _replan(problem: Problem, effort: Effort, options: argparse.Namespace) -> di
     )
     better = report(problem, found.better) if found.better else None
     changes = asdict(found.changes) if found.changes else None
-    return {"kind": "replanned", "better": better, "changes": changes, "fresh": found.fresh}
+    return {
+        "kind": "replanned",
+        "better": better,
+        "changes": changes,
+        "kept_objective": found.kept_objective,
+        "fresh": found.fresh,
+    }
 
 
 def report(problem: Problem, solution: Solution) -> dict[str, Any]:

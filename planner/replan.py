@@ -29,12 +29,15 @@ class Replanned:
         kept: The plan that moves nobody; new work has its place in it.
         better: A plan that costs less by moving published work; None when there is none.
         changes: What `better` changes against `kept`.
+        kept_objective: What `kept` costs in the measure of `better`; by itself it is priced
+            against the times that are still possible, not against those published.
         fresh: Nothing was published before: `kept` is a first plan.
     """
 
     kept: Solution
     better: Solution | None
     changes: Difference | None
+    kept_objective: int
     fresh: bool
 
 
@@ -59,13 +62,15 @@ def replan(
     fresh = not any(o.published for o in problem.operations)
     kept = solve(problem, effort) if fresh else _without_moving(problem, effort)
     on_kept(kept)
+    cost = score(problem, kept.schedule).total
+    alone = Replanned(kept, None, None, cost, fresh)
     if fresh or not (consider_moving or kept.score.late):
-        return Replanned(kept, None, None, fresh)
+        return alone
     best = solve(problem, effort, known=kept.schedule)
     changes = difference(problem, kept.schedule, best.schedule)
-    if best.score.total >= kept.score.total or not changes.moved:
-        return Replanned(kept, None, None, fresh)
-    return Replanned(kept, best, changes, fresh)
+    if best.score.total >= cost or not changes.moved:
+        return alone
+    return Replanned(kept, best, changes, cost, fresh)
 
 
 def repair(problem: Problem) -> Schedule:
@@ -89,8 +94,9 @@ def _without_moving(problem: Problem, effort: Effort) -> Solution:
     )
     found = solve(anchored, effort, known=repaired, grid=False)
     if _harms(problem, repaired, found.schedule):
-        found = replace(found, schedule=repaired, solver="dispatch", bound=0, status="feasible")
-    return replace(found, score=score(problem, found.schedule))
+        cost = score(anchored, repaired)
+        found = replace(found, schedule=repaired, score=cost, solver="dispatch", status="feasible")
+    return found
 
 
 def _anchor(operation: Operation, repaired: Schedule) -> Operation:

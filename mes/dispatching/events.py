@@ -53,3 +53,19 @@ class JobOrderDispatched(Event):
     planned_start: datetime
     planned_end: datetime
     sequence: int
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class PlanProposed(Event):
+    """A better plan waits for a planner; `current_objective` is what going on as now would cost."""
+
+    aggregate_field = "plan"
+
+    plan: UUID
+    solver: str
+    objective: float
+    current_objective: float | None
+    moved: int
+    late_orders: int
+    reason: str

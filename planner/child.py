@@ -1,0 +1,114 @@
+"""The solver in a process of its own: it may take all memory or crash, and nothing is lost.
+
+The problem goes in and answers come out as JSON lines, so that the first answer is kept when the
+second is cancelled, runs out of time or never comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from planner.effort import Effort
+from planner.form import problem_to_json
+from planner.problem import Problem
+
+LINE_LIMIT = 64 * 1024 * 1024
+"""Bytes of one answer; a plan of 100,000 operations needs a third."""
+
+START_S = 60.0
+"""A busy machine may take so long to start the process and to dispatch."""
+
+
+class SolverRefused(ValueError):
+    """The problem contradicts itself or its locks cannot be kept: `code` and `faults` say why."""
+
+    def __init__(self, code: str, faults: list[dict[str, str]]) -> None:
+        self.code, self.faults = code, faults
+        super().__init__(f"{code}: {faults}")
+
+
+class SolverLost(RuntimeError):
+    """The child process ended or ran out of time before its first answer."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the child said; reports as `planner.__main__.report` writes them.
+
+    Args:
+        kept: The plan that moves nobody, or the first plan.
+        better: The proposal, if there is one.
+        changes: What the proposal changes.
+        kept_objective: What `kept` costs in the measure of `better`.
+        complete: False when it was cut off after `kept`.
+    """
+
+    kept: Mapping[str, Any]
+    better: Mapping[str, Any] | None
+    changes: Mapping[str, Any] | None
+    kept_objective: int | None
+    fresh: bool
+    complete: bool
+
+
+async def replan_in_child(problem: Problem, effort: Effort, *, move: bool) -> Answers:
+    """Plan again in a child process; cancelling the call ends the process.
+
+    Raises:
+        SolverRefused: The problem or its locks are at fault.
+        SolverLost: No answer came.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "planner", "replan", "-", "--child"),
+        *(["--move"] if move else []),
+        *("--seconds", str(effort.seconds), "--workers", str(effort.workers)),
+        *("--seed", str(effort.seed)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=LINE_LIMIT,
+    )
+    rows: list[dict[str, Any]] = []
+    try:
+        async with asyncio.timeout(START_S + 2 * 6 * effort.seconds):
+            await _converse(process, problem, rows)
+    except TimeoutError:
+        pass  # what came in time stands
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+    return _answers(rows)
+
+
+async def _converse(
+    process: asyncio.subprocess.Process, problem: Problem, rows: list[dict[str, Any]]
+) -> None:
+    if process.stdin is None or process.stdout is None:
+        raise SolverLost
+    text = await asyncio.to_thread(json.dumps, problem_to_json(problem))
+    try:
+        process.stdin.write(text.encode())
+        await process.stdin.drain()
+        process.stdin.close()
+    except (BrokenPipeError, ConnectionResetError):
+        return  # it died before it read; no row says so
+    while line := await process.stdout.readline():
+        rows.append(json.loads(line))
+
+
+def _answers(rows: list[dict[str, Any]]) -> Answers:
+    by_kind = {row["kind"]: row for row in rows}
+    if refused := by_kind.get("refused"):
+        raise SolverRefused(refused["error"], refused["faults"])
+    if "kept" not in by_kind:
+        raise SolverLost
+    kept, end = by_kind["kept"]["plan"], by_kind.get("replanned")
+    if end is None:
+        return Answers(kept, None, None, None, fresh=False, complete=False)
+    return Answers(kept, end["better"], end["changes"], end["kept_objective"], end["fresh"], complete=True)

@@ -1,0 +1,181 @@
+"""A plan as the pages read it: clock times instead of minutes, names instead of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from planner.form import schedule_from_json
+from planner.objective import order_ends
+from planner.problem import Operation, Problem, Window
+from planner.schedule import Assignment, Schedule
+from planner.worktime import WorkTime
+
+Names = Mapping[str, Mapping[str, Any]]
+
+SHOWN_AFTER = 60
+"""Minutes of calendar that are shown after the last operation."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the pages show of things that the planner knows by id only; JSON values.
+
+    Args:
+        jobs: Operation id -> work_order, number, name, material, family, priority.
+        orders: Order id -> customer, customer_order, due_at, material, quantity, uom.
+        units: Unit id -> name, work_center.
+    """
+
+    jobs: Names = field(default_factory=dict)
+    orders: Names = field(default_factory=dict)
+    units: Names = field(default_factory=dict)
+
+
+class Clock:
+    """Minutes of a problem as clock times."""
+
+    def __init__(self, origin: datetime) -> None:
+        self._origin = origin
+
+    def at(self, minute: int) -> datetime:
+        """The time of `minute`."""
+        return self._origin + timedelta(minutes=minute)
+
+    def text(self, minute: int) -> str:
+        """The time of `minute`, ISO."""
+        return self.at(minute).isoformat()
+
+
+def plan_document(problem: Problem, report: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
+    """The operations, orders and units of a plan.
+
+    Args:
+        report: What the solver's child process said of the plan.
+    """
+    schedule, clock = schedule_from_json(report["schedule"]), Clock(problem.origin)
+    ends = order_ends(problem, schedule)
+    late = {name: max(0, end - problem.order_by_id[name].due) for name, end in ends.items()}
+    last = max(ends.values(), default=0) + SHOWN_AFTER
+    return {
+        "origin": problem.origin.isoformat(),
+        "rule": report["rule"],
+        "score": report["score"],
+        "solutions": report["solutions"],
+        "operations": [
+            _operation(problem, problem.operation_by_id[row.operation], row, late, labels)
+            for row in schedule.assignments
+        ],
+        "orders": [
+            {
+                "work_order": name,
+                **labels.orders.get(name, {}),
+                "end": clock.text(end),
+                "late_min": late[name],
+                "why": [_cause(cause) for cause in report["why_late"].get(name, [])],
+            }
+            for name, end in ends.items()
+        ],
+        "equipment": [_unit(problem, unit.id, last, labels) for unit in problem.units],
+    }
+
+
+def _operation(
+    problem: Problem, operation: Operation, row: Assignment, late: Mapping[str, int], labels: Labels
+) -> dict[str, Any]:
+    clock = Clock(problem.origin)
+    names = labels.jobs.get(operation.id, {})
+    return {
+        "job_order": operation.id,
+        "work_order": operation.order,
+        "operation": names.get("number"),
+        "name": names.get("name"),
+        "equipment": row.unit,
+        "setup_start": clock.text(row.setup_start),
+        "start": clock.text(row.start),
+        "end": clock.text(row.end),
+        "setup_min": row.setup,
+        "material": names.get("material"),
+        "family": operation.family,
+        "late_min": late[operation.order],
+        "reason": {"code": row.reason.code, "params": dict(row.reason.params)},
+        "locked": operation.lock is not None,
+        "frozen": operation.frozen,
+    }
+
+
+def _cause(cause: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "cause": cause["code"],
+        "minutes": cause["minutes"],
+        "subject": cause["subject"],
+        "by": cause["by"],
+    }
+
+
+def _unit(problem: Problem, name: str, last: int, labels: Labels) -> dict[str, Any]:
+    clock = Clock(problem.origin)
+    unit = problem.unit_by_id[name]
+    work = WorkTime.of(problem, unit).windows_until(last)
+    stops = [(s.start, min(s.end, last)) for s in unit.stops if s.start < last]
+    spans = [(start, end, "work") for start, end in work]
+    spans += [(start, end, "stop") for start, end in stops]
+    return {
+        "id": name,
+        **labels.units.get(name, {}),
+        "calendar": [
+            {"from": clock.text(start), "to": clock.text(end), "kind": kind}
+            for start, end, kind in sorted(spans)
+        ],
+    }
+
+
+def difference_document(problem: Problem, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a proposal changes, with clock times."""
+    clock = Clock(problem.origin)
+    return {
+        "moved": [
+            {
+                "job_order": move["operation"],
+                "work_order": problem.operation_by_id[move["operation"]].order,
+                "from": {"equipment": move["from_unit"], "start": clock.text(move["from_start"])},
+                "to": {"equipment": move["to_unit"], "start": clock.text(move["to_start"])},
+            }
+            for move in changes["moved"]
+        ],
+        "late": [_shift(clock, shift) for shift in changes["late"]],
+        "saved": [_shift(clock, shift) for shift in changes["saved"]],
+        "added": list(changes["added"]),
+    }
+
+
+def _shift(clock: Clock, shift: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "work_order": shift["order"],
+        "end_before": clock.text(shift["before"]),
+        "end_after": clock.text(shift["after"]),
+        "late_before_min": shift["late_before"],
+        "late_after_min": shift["late_after"],
+    }
+
+
+def sequences(schedule: Schedule) -> dict[str, int]:
+    """Operation id -> its place on its unit, from 1."""
+    return {
+        row.operation: place for rows in schedule.by_unit.values() for place, row in enumerate(rows, start=1)
+    }
+
+
+def merged(windows: list[Window]) -> tuple[Window, ...]:
+    """Windows sorted, those that touch or overlap made one."""
+    found: list[Window] = []
+    for window in sorted(windows, key=lambda w: (w.start, w.end)):
+        if window.start >= window.end:
+            continue
+        if found and found[-1].end >= window.start:
+            found[-1] = Window(found[-1].start, max(found[-1].end, window.end))
+        else:
+            found.append(window)
+    return tuple(found)

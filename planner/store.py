@@ -1,0 +1,373 @@
+"""SQL of requests for a plan, and of plans: proposed, in force, gone."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from mes.kernel.db import Tx
+from mes.kernel.ids import uuid7
+from mes.migrate import Branch
+
+BRANCH = Branch(owner="planner", package="planner.migrations")
+
+LEASE_S = 15
+"""A worker that has not renewed its lease for so long is taken for dead."""
+
+KEPT_DAYS = 14
+"""How long requests and plans that are gone stay readable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Somebody or something wants a new plan.
+
+    Args:
+        reason: Code of what happened, such as `machine`.
+        move: Look for a plan that moves published work, even when no order is late.
+        attempts: How often a worker has begun to answer it.
+    """
+
+    id: UUID
+    reason: str
+    params: dict[str, Any]
+    move: bool
+    requested_at: datetime
+    requested_by: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan with its document for the pages, and what it changes."""
+
+    id: UUID
+    status: str
+    version: int | None
+    solver: str
+    proof: str
+    objective: int
+    bound: int
+    dispatch_objective: int
+    current_objective: int | None
+    late_orders: int
+    moved: int
+    trigger: list[dict[str, Any]]
+    body: dict[str, Any]
+    diff: dict[str, Any] | None
+    made_at: datetime
+    published_at: datetime | None
+    published_by: str | None
+
+
+_REQUEST: LiteralString = "id, reason, params, move, requested_at, requested_by, attempts"
+_PLAN: LiteralString = (
+    "id, status, version, solver, proof, objective, bound, dispatch_objective, current_objective,"
+    " late_orders, moved, trigger, body, diff, made_at, published_at, published_by"
+)
+
+
+async def add_request(tx: Tx, reason: str, params: dict[str, Any], *, move: bool) -> UUID:
+    """Ask for a new plan; wakes the worker at commit."""
+    request = uuid7()
+    await tx.execute(
+        """
+        with asked as (
+            insert into planner.request (id, site, reason, params, move, requested_at, requested_by)
+            values (%(id)s, %(site)s, %(reason)s, %(params)s, %(move)s, clock_timestamp(), %(by)s)
+            returning id
+        )
+        select pg_notify('lineside_event', 'planner') from asked
+        """,
+        {
+            "id": request,
+            "site": tx.site,
+            "reason": reason,
+            "params": Jsonb(params),
+            "move": move,
+            "by": tx.cause.actor,
+        },
+    )
+    return request
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Who waits for a plan.
+
+    Args:
+        age_s: For how long, by the database's clock.
+        urgent: Something broke, or a person waits.
+    """
+
+    age_s: float
+    urgent: bool
+
+
+async def queue(tx: Tx) -> Queue | None:
+    """Return for how long somebody has waited for a plan, or None."""
+    return await tx.fetch_one(
+        Queue,
+        """
+        select extract(epoch from clock_timestamp() - min(requested_at))::float8 as age_s,
+               bool_or(move) as urgent
+        from planner.request where site = %(site)s and done_at is null having count(*) > 0
+        """,
+        {"site": tx.site},
+    )
+
+
+async def lock_plans(tx: Tx) -> None:
+    """One transaction at a time claims requests or publishes on a site."""
+    await tx.execute(
+        "select pg_advisory_xact_lock(hashtextextended(%(key)s, 0))", {"key": f"planner:{tx.site}"}
+    )
+
+
+async def claim(tx: Tx, worker: str) -> list[Request]:
+    """Take all open requests of the site, unless another living worker has one of them.
+
+    A worker takes back at once what it held itself before it was killed.
+    """
+    await lock_plans(tx)
+    busy = await tx.value(
+        """
+        select true from planner.request
+        where site = %(site)s and done_at is null and worker <> %(worker)s and lease_until > clock_timestamp()
+        limit 1
+        """,
+        {"site": tx.site, "worker": worker},
+    )
+    if busy:
+        return []
+    return await tx.fetch_all(
+        Request,
+        f"""
+        update planner.request
+        set worker = %(worker)s, attempts = attempts + 1,
+            lease_until = clock_timestamp() + make_interval(secs => {LEASE_S})
+        where site = %(site)s and done_at is null
+        returning {_REQUEST}
+        """,  # noqa: S608 - a number and a list of columns of ours
+        {"site": tx.site, "worker": worker},
+    )
+
+
+async def renew(tx: Tx, worker: str, requests: list[UUID]) -> None:
+    """Tell the other workers that this one is alive."""
+    await tx.execute(
+        f"""
+        update planner.request set lease_until = clock_timestamp() + make_interval(secs => {LEASE_S})
+        where id = any(%(requests)s) and worker = %(worker)s and done_at is null
+        """,  # noqa: S608 - a number of ours
+        {"requests": requests, "worker": worker},
+    )
+
+
+async def finish(
+    tx: Tx, worker: str, requests: list[UUID], outcome: str, error: dict[str, Any] | None = None
+) -> bool:
+    """Close requests; False when another worker has taken them over meanwhile."""
+    closed = await tx.execute(
+        """
+        update planner.request set done_at = clock_timestamp(), outcome = %(outcome)s, error = %(error)s
+        where id = any(%(requests)s) and worker = %(worker)s and done_at is null
+        """,
+        {
+            "requests": requests,
+            "worker": worker,
+            "outcome": outcome,
+            "error": None if error is None else Jsonb(error),
+        },
+    )
+    return closed == len(requests)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the newest request ended, and what was wrong."""
+
+    outcome: str
+    error: dict[str, Any] | None
+    done_at: datetime
+
+
+async def last_outcome(tx: Tx) -> Outcome | None:
+    """Return how the newest finished request ended."""
+    return await tx.fetch_one(
+        Outcome,
+        """
+        select outcome, error, done_at from planner.request
+        where site = %(site)s and done_at is not null order by done_at desc limit 1
+        """,
+        {"site": tx.site},
+    )
+
+
+async def waiting(tx: Tx) -> int:
+    """Return how many requests are open."""
+    return int(
+        await tx.value(
+            "select count(*) from planner.request where site = %(site)s and done_at is null",
+            {"site": tx.site},
+        )
+    )
+
+
+async def insert_plan(tx: Tx, plan: Plan) -> None:
+    """Store a plan; one that is proposed takes the place of the proposal before it."""
+    if plan.status == "proposed":
+        await close_proposal(tx, "superseded")
+    await tx.execute(
+        """
+        insert into planner.plan (id, site, status, version, solver, proof, objective, bound,
+            dispatch_objective, current_objective, late_orders, moved, trigger, body, diff, made_at,
+            published_at, published_by)
+        values (%(id)s, %(site)s, %(status)s, %(version)s, %(solver)s, %(proof)s, %(objective)s, %(bound)s,
+            %(dispatch_objective)s, %(current_objective)s, %(late_orders)s, %(moved)s, %(trigger)s, %(body)s,
+            %(diff)s, %(made_at)s, %(published_at)s, %(published_by)s)
+        """,
+        {
+            **{name: getattr(plan, name) for name in plan.__slots__},
+            "site": tx.site,
+            "trigger": Jsonb(plan.trigger),
+            "body": Jsonb(plan.body),
+            "diff": None if plan.diff is None else Jsonb(plan.diff),
+        },
+    )
+
+
+async def close_proposal(tx: Tx, status: str) -> int:
+    """End the open proposal of the site, if there is one."""
+    return await tx.execute(
+        """
+        update planner.plan set status = %(status)s, closed_at = %(at)s, closed_by = %(by)s
+        where site = %(site)s and status = 'proposed'
+        """,
+        {"site": tx.site, "status": status, "at": tx.now, "by": tx.cause.actor},
+    )
+
+
+async def replace_in_force(tx: Tx) -> None:
+    """The plan in force gives way to the one that is published next in this transaction."""
+    await tx.execute(
+        """
+        update planner.plan set status = 'superseded', closed_at = %(at)s, closed_by = %(by)s
+        where site = %(site)s and status = 'in_force'
+        """,
+        {"site": tx.site, "at": tx.now, "by": tx.cause.actor},
+    )
+
+
+async def put_in_force(tx: Tx, plan: UUID, version: int) -> None:
+    """The stored plan is the one in force now."""
+    await tx.execute(
+        """
+        update planner.plan
+        set status = 'in_force', version = %(version)s, published_at = %(at)s, published_by = %(by)s
+        where id = %(plan)s
+        """,
+        {"plan": plan, "version": version, "at": tx.now, "by": tx.cause.actor},
+    )
+
+
+async def plan_of(tx: Tx, status: str) -> Plan | None:
+    """Return the plan that is `in_force` or `proposed`."""
+    return await tx.fetch_one(
+        Plan,
+        f"select {_PLAN} from planner.plan where site = %(site)s and status = %(status)s",  # noqa: S608
+        {"site": tx.site, "status": status},
+    )
+
+
+async def lock_plan(tx: Tx, plan: UUID) -> Plan | None:
+    """Return a plan and hold it until the end of the transaction."""
+    return await tx.fetch_one(
+        Plan,
+        f"select {_PLAN} from planner.plan where site = %(site)s and id = %(plan)s for update",  # noqa: S608
+        {"site": tx.site, "plan": plan},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JobNow:
+    """Where a job stands at this moment."""
+
+    id: str
+    status: str
+    equipment: str | None
+    started_at: datetime | None
+    locked: bool
+
+
+async def jobs_now(tx: Tx, jobs: list[str]) -> dict[str, JobNow]:
+    """Return the present state of the jobs of a plan."""
+    rows = await tx.fetch_all(
+        JobNow,
+        "select id, status, equipment, started_at, locked from mes.job_order where id = any(%(jobs)s)",
+        {"jobs": jobs},
+    )
+    return {row.id: row for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNow:
+    """What a customer was promised so far."""
+
+    id: str
+    customer_order: str
+    due_at: datetime
+    promised_at: datetime | None
+
+
+async def open_customer_orders(tx: Tx, orders: list[str]) -> dict[str, OrderNow]:
+    """Return those of the work orders that a customer waits for."""
+    rows = await tx.fetch_all(
+        OrderNow,
+        """
+        select id, customer_order, due_at, promised_at from mes.work_order
+        where id = any(%(orders)s) and customer_order is not null
+          and status in ('Waiting', 'Released', 'Running')
+        """,
+        {"orders": orders},
+    )
+    return {row.id: row for row in rows}
+
+
+async def overdue_jobs(tx: Tx, at: datetime, minutes: int) -> int:
+    """Return how many jobs should have been planned, started or ended more than `minutes` ago."""
+    return int(
+        await tx.value(
+            """
+            select count(*) from mes.job_order j join mes.work_order w on w.id = j.work_order
+            where w.site = %(site)s and not w.simulated and w.status in ('Released', 'Running')
+              and %(at)s - make_interval(mins => %(minutes)s) > case
+                when j.status = 'Running' then j.planned_end
+                when j.status in ('Waiting', 'Pending', 'Dispatched', 'Ready')
+                    then coalesce(j.planned_start, w.released_at) end
+            """,
+            {"site": tx.site, "at": at, "minutes": minutes},
+        )
+    )
+
+
+async def prune(tx: Tx) -> None:
+    """Forget what nobody asks for any more."""
+    params = {"site": tx.site, "days": KEPT_DAYS}
+    await tx.execute(
+        """
+        delete from planner.request
+        where site = %(site)s and done_at < now() - make_interval(days => %(days)s)
+        """,
+        params,
+    )
+    await tx.execute(
+        """
+        delete from planner.plan
+        where site = %(site)s and status in ('superseded', 'discarded')
+          and closed_at < now() - make_interval(days => %(days)s)
+        """,
+        params,
+    )

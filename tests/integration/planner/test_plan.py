@@ -1,0 +1,259 @@
+"""From facts in PostgreSQL to a plan in force and back: the real solver process, no stand-ins."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from mes.dispatching import service as dispatching
+from mes.dispatching.model import PlanReceipt
+from mes.kernel.db import Database
+from mes.kernel.ids import EquipmentId, MaterialId
+from mes.kernel.outbox import append
+from mes.kernel.settings import Planner, Settings
+from mes.performance.events import EquipmentStateChanged
+from mes.resources import service as resources
+from planner import service, store, worker
+from planner.checker import check
+from planner.dispatch import best_dispatch
+from planner.service import problem_of
+from planner.worker import Worker
+from tests.fixtures.floor import NOW, Floor, open_floor
+
+POLICY = Planner(seconds=0.3, debounce_s=0)
+
+
+@pytest_asyncio.fixture
+async def floor(db: Database, monkeypatch: pytest.MonkeyPatch) -> Floor:
+    opened = await open_floor(db)
+    monkeypatch.setattr(worker, "utc_now", lambda: opened.now)
+    monkeypatch.setattr(worker, "REST", 0.0)
+    return opened
+
+
+@pytest.fixture
+def planner(db: Database, tmp_path: Path) -> Worker:
+    settings = Settings(home=tmp_path, database_url=db.url, planner=POLICY)
+    return Worker(db, settings)
+
+
+async def shown(floor: Floor) -> dict[str, Any]:
+    async with floor.db.read() as tx:
+        found = await service.plan_in_force(tx)
+    assert found is not None
+    return found
+
+
+async def test_a_snapshot_becomes_a_problem_that_can_be_planned(floor: Floor) -> None:
+    await floor.order(quantity=4)
+    async with floor.db.read() as tx:
+        snapshot = await dispatching.planning_snapshot(tx, at=floor.now)
+    problem = problem_of(snapshot, POLICY)
+    assert len(problem.operations) == 6
+    machining = problem.operations[0]
+    assert [a.unit for a in machining.alternatives] == ["CNC-1", "CNC-2", "CNC-3", "CNC-4"]
+    assert machining.alternatives[0].minutes == 1
+    assert {o.skill for o in problem.operations} == {"MACHINING", "ASSEMBLY", "TESTING", "PACKING"}
+    assert {u.family for u in problem.units} == {None}
+    _, plan = best_dispatch(problem)
+    assert check(problem, plan) == []
+    assert plan.assignments[-1].end < 30
+
+
+async def test_missing_material_holds_an_operation_until_its_receipt(floor: Floor) -> None:
+    number = await floor.order(quantity=4, material=MaterialId("PUMP-40"))
+    async with floor.db.read() as tx:
+        snapshot = await dispatching.planning_snapshot(tx, at=floor.now)
+    stock = tuple(row for row in snapshot.stock if row.material != "SEAL")
+    receipt = PlanReceipt(
+        purchase="P-1",
+        material=MaterialId("SEAL"),
+        quantity=Decimal(10),
+        expected_at=floor.now + timedelta(minutes=45),
+    )
+    problem = problem_of(replace(snapshot, stock=stock, receipts=(receipt,)), POLICY)
+    step = problem.operation_by_id[f"{number}-30"]
+    assert [(r.at, r.cause, r.detail) for r in step.releases] == [(45, "material", "SEAL")]
+    _, plan = best_dispatch(problem)
+    assert plan.by_operation[step.id].start == 45
+
+
+async def test_a_released_order_is_planned_and_promised_by_itself(floor: Floor, planner: Worker) -> None:
+    number = await floor.order(quantity=4)
+    await planner.step()
+    plan = await shown(floor)
+    assert plan["version"] == 1
+    assert plan["solver"] == "cp-sat"
+    assert plan["bound"] <= plan["objective"] <= plan["dispatch_objective"]
+    assert [row["work_order"] for row in plan["orders"]] == [number]
+    assert {row["status"] for row in plan["operations"]} <= {"Ready", "Dispatched", "Pending"}
+    assert all(row["calendar"] for row in plan["equipment"])
+    async with floor.db.read() as tx:
+        snapshot = await dispatching.planning_snapshot(tx, at=floor.now)
+    order = snapshot.work_orders[0]
+    assert order.promised_at == order.due_at
+
+
+async def test_a_new_order_is_added_without_asking(floor: Floor, planner: Worker) -> None:
+    first = await floor.order(quantity=4)
+    await planner.step()
+    before = {row["job_order"]: row["equipment"] for row in (await shown(floor))["operations"]}
+    second = await floor.order(quantity=3)
+    await planner.step()
+    plan = await shown(floor)
+    assert plan["version"] == 2
+    assert {row["work_order"] for row in plan["orders"]} == {first, second}
+    after = {row["job_order"]: row["equipment"] for row in plan["operations"]}
+    assert before.items() <= after.items()
+    async with floor.db.read() as tx:
+        assert await service.open_proposal(tx) is None
+
+
+async def break_machine(floor: Floor, unit: str) -> None:
+    async def act(tx: Any) -> None:
+        await resources.set_equipment_state(tx, EquipmentId(unit), "Aborted", floor.now, "breakdown")
+        await append(
+            tx,
+            EquipmentStateChanged(
+                site=tx.site,
+                equipment=EquipmentId(unit),
+                state="Aborted",
+                previous="Execute",
+                at=floor.now,
+                reason="breakdown",
+            ),
+        )
+
+    await floor.do(act)
+
+
+async def broken_plant(floor: Floor, planner: Worker) -> str:
+    """Two urgent orders are planned, then the machine of the second one breaks."""
+    for _ in range(8):
+        await floor.order(quantity=6, due_in_h=0.6)
+    await planner.step()
+    plan = await shown(floor)
+    machining = [row for row in plan["operations"] if row["operation"] == 10]
+    last = max(machining, key=lambda row: row["start"])
+    await break_machine(floor, last["equipment"])
+    return str(last["job_order"])
+
+
+async def test_a_breakdown_makes_a_proposal_that_a_planner_publishes(floor: Floor, planner: Worker) -> None:
+    job = await broken_plant(floor, planner)
+    await planner.step()
+    async with floor.db.read() as tx:
+        proposal = await service.open_proposal(tx)
+    assert proposal is not None
+    assert job in {row["job_order"] for row in proposal["diff"]["moved"]}
+    assert proposal["diff"]["trigger"][-1]["reason"] == "machine"
+    assert proposal["objective"] < proposal["current_objective"]
+    assert proposal["diff"]["saved"]
+    late = [row for row in (await shown(floor))["orders"] if row["late_min"]]
+    assert late
+    for row in late:
+        assert sum(cause["minutes"] for cause in row["why"]) == row["late_min"]
+
+    published = await floor.do(lambda tx: service.publish_proposal(tx, proposal["id"]))
+    plan = await shown(floor)
+    assert plan["id"] == proposal["id"]
+    assert plan["version"] == published["version"]
+    with pytest.raises(service.ProposalGone):
+        await floor.do(lambda tx: service.discard_proposal(tx, proposal["id"]))
+
+
+async def test_a_discarded_proposal_leaves_the_plan_in_force(floor: Floor, planner: Worker) -> None:
+    await broken_plant(floor, planner)
+    await planner.step()
+    before = await shown(floor)
+    async with floor.db.read() as tx:
+        proposal = await service.open_proposal(tx)
+    assert proposal is not None
+    await floor.do(lambda tx: service.discard_proposal(tx, proposal["id"]))
+    assert (await shown(floor))["version"] == before["version"]
+    async with floor.db.read() as tx:
+        assert await service.open_proposal(tx) is None
+
+
+async def test_a_worker_that_dies_in_the_middle_of_a_solve_is_followed_by_one_that_solves(
+    floor: Floor, planner: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await floor.order(quantity=4)
+    solving = asyncio.Event()
+
+    async def hang(*_args: object, **_named: object) -> None:
+        solving.set()
+        await asyncio.sleep(60)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "replan_in_child", hang)
+        dying = asyncio.create_task(planner.step())
+        await asyncio.wait_for(solving.wait(), 10)
+        dying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await dying
+    async with floor.db.read() as tx:
+        assert await service.plan_in_force(tx) is None
+        assert await store.waiting(tx) > 0
+    await Worker(planner.db, planner.settings).step()
+    assert (await shown(floor))["version"] == 1
+
+
+async def test_another_worker_waits_while_the_first_lives(floor: Floor, planner: Worker) -> None:
+    await floor.order(quantity=4)
+    await planner._gather()
+    claimed = await floor.do(lambda tx: store.claim(tx, "elsewhere"))
+    assert "order" in {request.reason for request in claimed}
+    await planner.step()
+    async with floor.db.read() as tx:
+        assert await service.plan_in_force(tx) is None
+
+
+async def test_a_plan_made_on_an_outdated_one_is_thrown_away(floor: Floor, planner: Worker) -> None:
+    await floor.order(quantity=4)
+    await planner.step()
+    with pytest.raises(service.PlanMovedOn):
+        await floor.do(lambda tx: service.hold_plans(tx, None))
+
+
+async def test_a_promise_is_quoted_without_touching_the_plan(floor: Floor, planner: Worker) -> None:
+    await floor.order(quantity=4)
+    await planner.step()
+    async with floor.db.read() as tx:
+        quote = await service.quote(tx, MaterialId("PUMP-40"), Decimal(3), floor.now, POLICY)
+        big = await service.quote(tx, MaterialId("PUMP-40"), Decimal(500), floor.now, POLICY)
+    assert NOW.isoformat() < quote["date"] < (NOW + timedelta(hours=1)).isoformat()
+    assert big["date"] > quote["date"]
+    assert big["binding"]["code"] == "release"
+    assert (await shown(floor))["version"] == 1
+
+
+async def test_simulated_history_asks_for_no_plan(floor: Floor, planner: Worker) -> None:
+    async def act(tx: Any) -> None:
+        await append(
+            tx,
+            EquipmentStateChanged(
+                site=tx.site,
+                equipment=EquipmentId("CNC-1"),
+                state="Aborted",
+                previous="Execute",
+                at=floor.now,
+                reason=None,
+            ),
+        )
+
+    while await planner._gather():
+        pass
+    async with floor.db.read() as tx:
+        before = await store.waiting(tx)
+    await floor.do(act, simulated=True)
+    await planner._gather()
+    async with floor.db.read() as tx:
+        assert await store.waiting(tx) == before
