@@ -34,9 +34,7 @@ async def reported(floor: Floor, job: JobOrderId, good: int, scrap: int = 0) -> 
     counted = QuantityReport(
         job_order=job, good=Decimal(good), scrap=Decimal(scrap), reason="dimension" if scrap else None
     )
-    done = await floor.do(
-        lambda tx: execution.report(tx, counted), PEOPLE[operation], UNITS[operation]
-    )
+    done = await floor.do(lambda tx: execution.report(tx, counted), PEOPLE[operation], UNITS[operation])
     assert done.entry is not None
     return done.entry
 
@@ -127,9 +125,7 @@ async def test_a_finished_piece_comes_back_into_work(floor: Floor) -> None:
     await floor.plan(number)
     job = await finish(floor, number, 1)
     async with floor.db.read() as tx:
-        last = await tx.value(
-            "select id from mes.report where job_order = %(job)s", {"job": job}
-        )
+        last = await tx.value("select id from mes.report where job_order = %(job)s", {"job": job})
     await reversed_(floor, job, last)
     async with floor.db.read() as tx:
         (serial,) = await tracking.serials_of(tx, number)
@@ -156,9 +152,7 @@ async def test_a_completed_order_stands(floor: Floor) -> None:
     job = await finish(floor, number, 1)
     await floor.do(lambda tx: execution.complete(tx, job), "E-1009", "PACK-1")
     async with floor.db.read() as tx:
-        last = await tx.value(
-            "select id from mes.report where job_order = %(job)s", {"job": job}
-        )
+        last = await tx.value("select id from mes.report where job_order = %(job)s", {"job": job})
     with pytest.raises(WorkOrderFinished):
         await reversed_(floor, job, last)
 

@@ -202,9 +202,7 @@ async def test_a_unit_that_nobody_knows(floor: Floor) -> None:
 
 async def test_a_job_without_a_plan(floor: Floor) -> None:
     number = await floor.order(1)
-    error = await refused(
-        floor, JobOrderNotStartable, lambda tx: execution.start(tx, f"{number}-10")
-    )
+    error = await refused(floor, JobOrderNotStartable, lambda tx: execution.start(tx, f"{number}-10"))
     assert error.params["reason"] == "not-planned"
 
 
@@ -219,9 +217,7 @@ async def test_a_job_with_nothing_before_it(floor: Floor, job: JobOrderId) -> No
 async def test_a_job_of_another_work_centre(floor: Floor) -> None:
     number = await floor.order(1)
     await floor.plan(number)
-    await refused(
-        floor, WrongEquipment, lambda tx: execution.start(tx, f"{number}-10"), "E-1001", "PACK-1"
-    )
+    await refused(floor, WrongEquipment, lambda tx: execution.start(tx, f"{number}-10"), "E-1001", "PACK-1")
 
 
 async def test_a_unit_that_works_on_another_job(floor: Floor, job: JobOrderId) -> None:
@@ -291,9 +287,7 @@ async def test_serial_numbers_that_do_not_fit(floor: Floor, job: JobOrderId) -> 
     fourth = JobOrderId(f"{number}-40")
     await floor.do(lambda tx: execution.start(tx, fourth), "E-1007", "ASM-3")
     wrong = (SerialNumber("SN-99999999"),)
-    await refused(
-        floor, SerialNotExpected, count(fourth, "1", serials=wrong), "E-1007", "ASM-3"
-    )
+    await refused(floor, SerialNotExpected, count(fourth, "1", serials=wrong), "E-1007", "ASM-3")
     await refused(floor, SerialCountWrong, count(fourth, "2", serials=wrong), "E-1007", "ASM-3")
 
 

@@ -1,0 +1,205 @@
+"""The terminal over HTTP: one snapshot, idempotent commands, refusals that a page can show."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+from mes.access.guard import Plant
+from mes.access.model import Role
+from mes.app import build_app, installed_routers
+from mes.kernel.clock import utc_now
+from mes.resources.service import person_card
+from tests.fixtures.floor import Floor
+from tests.fixtures.web import Web, demo_settings, key
+
+API = "/api/v1"
+
+
+class Terminal:
+    """A browser at a unit, with a person signed on."""
+
+    def __init__(self, client: Any, unit: str) -> None:
+        self.client = client
+        self.unit = unit
+
+    async def show(self) -> dict[str, Any]:
+        reply = await self.client.get(f"{API}/terminals/{self.unit}")
+        assert reply.status_code == 200, reply.text
+        shown: dict[str, Any] = reply.json()
+        return shown
+
+    async def send(self, path: str, *, headers: dict[str, str] | None = None, **body: Any) -> Any:
+        return await self.client.post(
+            f"{API}{path}", json=body, headers={**(headers or key()), "X-Terminal": self.unit}
+        )
+
+
+@pytest_asyncio.fixture
+async def web(floor: Floor, tmp_path: Path) -> AsyncIterator[Web]:
+    """The application over the open floor."""
+    plant = Plant(floor.db, demo_settings(tmp_path), person_card)
+    made = Web(build_app(plant, installed_routers()), floor.db)
+    yield made
+    for client in made.opened:
+        await client.aclose()
+
+
+@pytest_asyncio.fixture
+async def at_cnc_1(web: Web, floor: Floor) -> Terminal:
+    """E-1001 at the terminal of CNC-1, with an order planned there."""
+    floor.now = utc_now()
+    number = await floor.order(3)
+    await floor.plan(number)
+    return await sit_down(web, "CNC-1", "E-1001")
+
+
+async def sit_down(web: Web, unit: str, person: str) -> Terminal:
+    client = await web.browser(Role.OPERATOR)
+    terminal = Terminal(client, unit)
+    reply = await terminal.send(f"/terminals/{unit}/sit-down", person=person)
+    assert reply.status_code == 200, reply.text
+    return terminal
+
+
+async def test_one_snapshot_shows_all(at_cnc_1: Terminal) -> None:
+    shown = await at_cnc_1.show()
+    (job,) = shown["queue"]
+    assert shown["job"] is None
+    assert (job["startable"], job["remaining"], job["status"]) == (True, "3", "Ready")
+    assert job["components"][0]["lots"] == [{"lot": "LOT-CAST-40-1", "quantity": "200", "expires_at": None}]
+    assert [one["id"] for one in shown["people"]] == ["E-1001"]
+    assert "dimension" in shown["reasons"]["scrap"]
+    assert {"work_order", "lot", "command"} <= {one["kind"] for one in shown["tray"]["labels"]}
+    assert f"WO:{job['work_order']}" in {one["text"] for one in shown["tray"]["labels"]}
+
+
+async def test_a_shift_at_the_terminal(at_cnc_1: Terminal) -> None:
+    job = (await at_cnc_1.show())["queue"][0]["id"]
+    for act, body in (
+        ("start", {}),
+        ("consume", {"lot": "LOT-CAST-40-1"}),
+        ("report", {"good": 2, "scrap": "1", "reason": "porosity"}),
+        ("hold", {"reason": "end-of-shift"}),
+        ("resume", {}),
+        ("complete", {}),
+    ):
+        reply = await at_cnc_1.send(f"/job-orders/{job}/{act}", **body)
+        assert reply.status_code == 200, reply.text
+    shown = await at_cnc_1.show()
+    assert (shown["job"], shown["queue"]) == (None, [])
+    assert [one["kind"] for one in shown["last"]] == ["report", "consumption"]
+
+
+async def test_a_double_tap_gives_the_same_reply(at_cnc_1: Terminal) -> None:
+    job = (await at_cnc_1.show())["queue"][0]["id"]
+    await at_cnc_1.send(f"/job-orders/{job}/start")
+    tap = key()
+    first = await at_cnc_1.send(f"/job-orders/{job}/report", headers=tap, good=1)
+    second = await at_cnc_1.send(f"/job-orders/{job}/report", headers=tap, good=1)
+    assert first.json() == second.json()
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert (await at_cnc_1.show())["job"]["good"] == "1"
+
+
+async def test_the_second_terminal_learns_the_state(at_cnc_1: Terminal, web: Web, floor: Floor) -> None:
+    job = (await at_cnc_1.show())["queue"][0]["id"]
+    await at_cnc_1.send(f"/job-orders/{job}/start")
+    await floor.do(lambda tx: clocked_in(tx, "E-1002"))
+    other = await sit_down(web, "CNC-2", "E-1002")
+    reply = await other.send(f"/job-orders/{job}/start")
+    refusal = reply.json()
+    assert (reply.status_code, refusal["error"]) == (409, "JobOrderNotStartable")
+    assert refusal["params"]["reason"] == "running"
+    assert refusal["state"]["equipment"] == "CNC-1"
+    assert refusal["remedy"]
+
+
+async def clocked_in(tx: Any, person: str) -> None:
+    from mes.resources import service as resources
+
+    await resources.clock_in(tx, person)  # type: ignore[arg-type]
+
+
+async def test_a_refusal_is_the_same_for_a_retry(at_cnc_1: Terminal) -> None:
+    job = (await at_cnc_1.show())["queue"][0]["id"]
+    await at_cnc_1.send(f"/job-orders/{job}/start")
+    tap = key()
+    first = await at_cnc_1.send(f"/job-orders/{job}/consume", headers=tap, lot="LOT-SEAL-1")
+    second = await at_cnc_1.send(f"/job-orders/{job}/consume", headers=tap, lot="LOT-SEAL-1")
+    assert (first.status_code, first.json()["error"]) == (409, "MaterialNotOnBill")
+    assert first.json() == second.json()
+
+
+async def test_an_offline_report_is_booked_at_its_own_time(at_cnc_1: Terminal, floor: Floor) -> None:
+    job = (await at_cnc_1.show())["queue"][0]["id"]
+    await at_cnc_1.send(f"/job-orders/{job}/start")
+    now = utc_now().isoformat()
+    reply = await at_cnc_1.send(f"/job-orders/{job}/report", good=1, device_time=now)
+    assert reply.status_code == 200, reply.text
+    async with floor.db.read() as tx:
+        at = await tx.value("select at from mes.report where job_order = %(job)s", {"job": job})
+    assert at.isoformat() == now
+
+
+async def test_fields_that_nobody_knows_are_refused(at_cnc_1: Terminal) -> None:
+    job = (await at_cnc_1.show())["queue"][0]["id"]
+    reply = await at_cnc_1.send(f"/job-orders/{job}/report", good=1, colour="red")
+    assert (reply.status_code, reply.json()["error"]) == (422, "RequestNotValid")
+
+
+async def test_the_numbers_can_be_looked_up(at_cnc_1: Terminal, web: Web, floor: Floor) -> None:
+    shown = await at_cnc_1.show()
+    job = shown["queue"][0]
+    await at_cnc_1.send(f"/job-orders/{job['id']}/start")
+    await at_cnc_1.send(f"/job-orders/{job['id']}/consume", lot="LOT-CAST-40-1", quantity="2")
+    client = await web.browser(Role.PLANNER)
+    lot = (await client.get(f"{API}/lots/LOT-CAST-40-1")).json()
+    assert [one["quantity"] for one in lot["movements"]] == ["200", "-2"]
+    assert lot["where_used"][0]["work_order"] == job["work_order"]
+    order = (await client.get(f"{API}/work-orders/{job['work_order']}")).json()
+    assert (len(order["jobs"]), len(order["serials"])) == (6, 3)
+    serial = (await client.get(f"{API}/serials/{order['serials'][0]['serial']}")).json()
+    assert (serial["serial"]["status"], serial["as_built"]) == ("reserved", None)
+    listed = (await client.get(f"{API}/work-orders", params={"status": "Running"})).json()
+    assert [one["id"] for one in listed] == [job["work_order"]]
+    for path in ("/equipment", "/people", "/reasons", "/stock", "/expected-receipts"):
+        assert (await client.get(f"{API}{path}")).status_code == 200, path
+
+
+async def test_a_lot_is_held_from_the_page(at_cnc_1: Terminal, web: Web) -> None:
+    supervisor = await web.browser(Role.SUPERVISOR)
+    path = f"{API}/lots/LOT-CAST-40-1/hold"
+    reply = await supervisor.post(path, json={"reason": "supplier-defect"}, headers=key())
+    assert reply.status_code == 200, reply.text
+    (job,) = (await at_cnc_1.show())["queue"]
+    assert job["components"][0]["lots"] == []
+
+
+async def test_a_person_clocks_in_and_out_over_http(web: Web) -> None:
+    client = await web.browser(Role.SUPERVISOR)
+    for act, status in (("clock-in", 200), ("clock-in", 409), ("clock-out", 200), ("clock-out", 409)):
+        reply = await client.post(f"{API}/people/E-1003/{act}", json={}, headers=key())
+        assert reply.status_code == status, reply.text
+
+
+async def test_a_scope_elsewhere_may_not_report_here(web: Web, floor: Floor) -> None:
+    floor.now = utc_now()
+    number = await floor.order(1)
+    await floor.plan(number)
+    client = await web.browser(Role.OPERATOR, scope="PACK")
+    reply = await client.post(f"{API}/job-orders/{number}-10/start", json={}, headers=key())
+    assert (reply.status_code, reply.json()["error"]) == (403, "NotPermitted")
+
+
+async def test_old_device_times_are_not_believed(at_cnc_1: Terminal, floor: Floor) -> None:
+    job = (await at_cnc_1.show())["queue"][0]["id"]
+    old = (utc_now() - timedelta(days=400)).isoformat()
+    await at_cnc_1.send(
+        f"/job-orders/{job}/start", device_time=old, headers={"Idempotency-Key": str(uuid4())}
+    )
+    async with floor.db.read() as tx:
+        started_at = await tx.value("select started_at from mes.job_order where id = %(job)s", {"job": job})
+    assert utc_now() - started_at < timedelta(hours=1)
