@@ -52,6 +52,8 @@ class Unit:
     """A process that must succeed before each start."""
     task: bool = False
     """It ends with code 0 when its work is done, and is then not started again."""
+    background: bool = False
+    """Nobody waits for it: the plant is ready without it."""
     stop_signal: signal.Signals = signal.SIGTERM
     start_s: float = 120.0
     """Time it has to become ready, in seconds; then it is ended and tried again."""
@@ -152,7 +154,8 @@ class Tree:
     @property
     def ready(self) -> bool:
         """Whether every wanted unit is ready."""
-        return all(kept.is_ready.is_set() for kept in self._kept.values() if kept.wanted.is_set())
+        waited_for = [kept for kept in self._kept.values() if not kept.unit.background]
+        return all(kept.is_ready.is_set() for kept in waited_for if kept.wanted.is_set())
 
     def failing(self, name: str) -> bool:
         """Whether the process waits to be tried again after two or more deaths in a row."""

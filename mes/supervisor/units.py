@@ -60,6 +60,12 @@ def environment(settings: Settings, extra: Mapping[str, str] | None = None) -> d
     return {**kept, **LEAN, **own, **(extra or {})}
 
 
+START_S = 120.0
+"""Time that a service has to become ready, in seconds."""
+LONG_WORK_S = 86_400.0
+"""Time that work in the background has to be done."""
+
+
 class _Maker:
     """Makes the unit of an installed service."""
 
@@ -85,6 +91,8 @@ class _Maker:
             ready=self._ready(service),
             prepare=(lambda: self._preparation(service)) if service.prepare else None,
             task=service.task,
+            background=service.task,
+            start_s=LONG_WORK_S if service.task else START_S,
         )
 
     def _ready(self, service: Service) -> Callable[[], Awaitable[bool]] | None:
