@@ -7,6 +7,7 @@ import pytest
 from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from mes.access.guard import Opening, Requirement
 from mes.access.model import ROLE_PERMISSIONS, Permission, Role
@@ -29,8 +30,19 @@ def guard_of(route: APIRoute) -> Requirement | Opening | None:
     return guards[0] if len(guards) == 1 else None
 
 
+def flat(router: APIRouter) -> Iterator[BaseRoute]:
+    """Yield the routes of a router and of those it includes (without a prefix)."""
+    for route in router.routes:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            assert route.include_context.prefix == "", "give the included router its own prefix"
+            yield from flat(included)
+
+
 def routes() -> list[tuple[APIRoute, Requirement | Opening | None]]:
-    found = (route for router in (health, *installed_routers()) for route in router.routes)
+    found = (route for router in (health, *installed_routers()) for route in flat(router))
     return [(route, guard_of(route)) for route in found if isinstance(route, APIRoute)]
 
 
@@ -58,7 +70,7 @@ def test_nothing_but_routes_is_installed() -> None:
     other = [
         str(route)
         for router in installed_routers()
-        for route in router.routes
+        for route in flat(router)
         if not isinstance(route, APIRoute)
     ]
     assert other == []
