@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from mes.costing.model import Account, Balance, CostEntry, CostLine, EntryKind, Lines
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, LotNumber, MaterialId, WorkOrderNumber
@@ -13,75 +15,70 @@ from mes.kernel.outbox import COLUMNS, EventRow, StoredEvent
 
 
 async def insert_entry(tx: Tx, entry: CostEntry) -> bool:
-    """Add an entry with its lines; False when its event was booked before."""
-    added = await tx.execute(
-        """
-        insert into mes.cost_entry (entry, site, scope, kind, work_order, cause_event, reverses, subject, at,
-                                    simulated)
-        values (%(entry)s, %(site)s, %(scope)s, %(kind)s, %(work_order)s, %(cause_event)s, %(reverses)s,
-                %(subject)s, %(at)s, %(simulated)s)
-        on conflict (cause_event) do nothing
-        """,
-        {
-            "entry": entry.entry,
-            "site": tx.site,
-            "scope": entry.scope,
-            "kind": entry.kind.value,
-            "work_order": entry.work_order,
-            "cause_event": entry.cause_event,
-            "reverses": entry.reverses,
-            "subject": entry.subject,
-            "at": entry.at,
-            "simulated": entry.simulated,
-        },
-    )
-    if added:
-        await _insert_lines(tx, entry)
-        await _move_accounts(tx, entry)
-    return added > 0
-
-
-async def _insert_lines(tx: Tx, entry: CostEntry) -> None:
-    await tx.execute_many(
-        """
-        insert into mes.cost_line (entry, n, account, debit, credit, currency, quantity, uom, work_center,
-                                   cost_center, material, lot, work_order, simulated)
-        values (%(entry)s, %(n)s, %(account)s, %(debit)s, %(credit)s, %(currency)s, %(quantity)s, %(uom)s,
-                %(work_center)s, %(cost_center)s, %(material)s, %(lot)s, %(work_order)s, %(simulated)s)
-        """,
-        [
+    """Add an entry with its lines and move the accounts; False when its event was booked before."""
+    return bool(
+        await tx.value(
+            _INSERT_ENTRY,
             {
                 "entry": entry.entry,
-                "n": n,
-                "account": line.account.value,
-                "debit": line.debit,
-                "credit": line.credit,
-                "currency": line.currency,
-                "quantity": line.quantity,
-                "uom": line.uom,
-                "work_center": line.work_center,
-                "cost_center": line.cost_center,
-                "material": line.material,
-                "lot": line.lot,
+                "site": tx.site,
+                "scope": entry.scope,
+                "kind": entry.kind.value,
                 "work_order": entry.work_order,
+                "cause_event": entry.cause_event,
+                "reverses": entry.reverses,
+                "subject": entry.subject,
+                "at": entry.at,
                 "simulated": entry.simulated,
-            }
-            for n, line in enumerate(entry.lines, start=1)
-        ],
+                "lines": Jsonb([_as_json(line) for line in entry.lines]),
+            },
+        )
     )
 
 
-async def _move_accounts(tx: Tx, entry: CostEntry) -> None:
-    await tx.execute(
-        """
-        insert into mes.cost_account as a (account, currency, simulated, debit, credit)
-        select account, currency, %(simulated)s, sum(debit), sum(credit)
-        from mes.cost_line where entry = %(entry)s group by account, currency order by account
-        on conflict (account, currency, simulated) do update
-        set debit = a.debit + excluded.debit, credit = a.credit + excluded.credit
-        """,
-        {"entry": entry.entry, "simulated": entry.simulated},
-    )
+_INSERT_ENTRY = """
+with entry as (
+    insert into mes.cost_entry (entry, site, scope, kind, work_order, cause_event, reverses, subject, at,
+                                simulated)
+    values (%(entry)s, %(site)s, %(scope)s, %(kind)s, %(work_order)s, %(cause_event)s, %(reverses)s,
+            %(subject)s, %(at)s, %(simulated)s)
+    on conflict (cause_event) do nothing
+    returning entry, work_order, simulated
+), line as (
+    insert into mes.cost_line (entry, n, account, debit, credit, currency, quantity, uom, work_center,
+                               cost_center, material, lot, work_order, simulated)
+    select e.entry, l.n, l.account, l.debit, l.credit, l.currency, l.quantity, l.uom, l.work_center,
+           l.cost_center, l.material, l.lot, e.work_order, e.simulated
+    from entry e, rows from (jsonb_to_recordset(%(lines)s) as (
+        account text, debit numeric, credit numeric, currency text, quantity numeric, uom text,
+        work_center text, cost_center text, material text, lot text
+    )) with ordinality as l (account, debit, credit, currency, quantity, uom, work_center, cost_center,
+                             material, lot, n)
+    returning account, currency, simulated, debit, credit
+), account as (
+    insert into mes.cost_account as a (account, currency, simulated, debit, credit)
+    select account, currency, simulated, sum(debit), sum(credit) from line
+    group by account, currency, simulated order by account
+    on conflict (account, currency, simulated) do update
+    set debit = a.debit + excluded.debit, credit = a.credit + excluded.credit
+)
+select count(*) from entry
+"""
+
+
+def _as_json(line: CostLine) -> dict[str, str | None]:
+    return {
+        "account": line.account.value,
+        "debit": str(line.debit),
+        "credit": str(line.credit),
+        "currency": line.currency,
+        "quantity": None if line.quantity is None else str(line.quantity),
+        "uom": line.uom,
+        "work_center": line.work_center,
+        "cost_center": line.cost_center,
+        "material": line.material,
+        "lot": line.lot,
+    }
 
 
 @dataclass(frozen=True, slots=True)
