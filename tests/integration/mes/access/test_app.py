@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from fastapi import APIRouter
 
@@ -56,7 +56,7 @@ async def test_answers_of_the_api_are_not_cached(web: Web) -> None:
     assert reply.headers["cache-control"] == "no-store"
 
 
-async def refused(reply: httpx.Response, status: int, code: str) -> None:
+async def refused(reply: httpx2.Response, status: int, code: str) -> None:
     body = reply.json()
     assert (reply.status_code, body["error"]) == (status, code)
     assert body["message"]

@@ -5,7 +5,7 @@ import contextlib
 import socket
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from mes import serve
 from mes.kernel.secrets import ensure
@@ -38,7 +38,7 @@ async def test_it_serves_on_the_inherited_socket_until_it_is_stopped(
     secret = ensure(tmp_path, "token-cli")
     assert (tmp_path / "secrets" / "token-cli").stat().st_mode & 0o777 == 0o600
     headers = {"Authorization": f"Bearer cli.{secret}"}
-    async with httpx.AsyncClient(base_url=settings.http.url, headers=headers) as program:
+    async with httpx2.AsyncClient(base_url=settings.http.url, headers=headers) as program:
         assert (await program.get("/api/v1/version")).json()["site"] == SITE
     process.cancel()
     with contextlib.suppress(asyncio.CancelledError):

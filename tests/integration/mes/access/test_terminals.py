@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -59,14 +59,14 @@ async def plant(web: Web) -> Web:
 
 
 async def sign_on(
-    browser: httpx.AsyncClient, person: str = "E-1001", pin: str = PIN, terminal: str = "CNC-1"
-) -> httpx.Response:
+    browser: httpx2.AsyncClient, person: str = "E-1001", pin: str = PIN, terminal: str = "CNC-1"
+) -> httpx2.Response:
     return await browser.post(
         f"/api/v1/terminals/{terminal}/sign-on", json={"badge": f"EMP:{person}", "pin": pin}
     )
 
 
-async def act(browser: httpx.AsyncClient, **body: str) -> httpx.Response:
+async def act(browser: httpx2.AsyncClient, **body: str) -> httpx2.Response:
     return await browser.post("/api/v1/echo/1", json=body, headers={"X-Terminal": "CNC-1", **key()})
 
 
