@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.control import Control, ControlRefused
+from edge.plant_sim import people
 from edge.plant_sim.devices import Meter, PackingDevice
 from edge.plant_sim.layout import CELLS, DEVICES, METER, PACKING, machines
 from edge.plant_sim.machines import Machine
@@ -64,6 +65,7 @@ class Plant:
                 group.create_task(self._tick(), name="signals")
                 for machine in self.machines.values():
                     group.create_task(machine.live(), name=machine.unit)
+                group.create_task(people.work(self, self._settings), name="people")
         finally:
             for server in self.servers:
                 await server.stop()

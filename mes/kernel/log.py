@@ -64,5 +64,5 @@ def _install(formatter: logging.Formatter, level: int, output: TextIO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("asyncua", "httpx", "httpcore", "paho", "uvicorn.access"):
+    for chatty in ("alembic", "asyncua", "httpcore2", "httpx2", "paho", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
