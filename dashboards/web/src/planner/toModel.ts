@@ -1,5 +1,5 @@
 import type { Plan, PlanEquipment, PlanOperation } from '@/api/types'
-import { Model, type Bar, type Row } from './board/model'
+import { Model, type Bar, type Row, type Shade } from './board/model'
 
 const DONE = new Set(['Completed', 'Closed'])
 const HELD = new Set(['Held', 'Suspended'])
@@ -16,15 +16,29 @@ export function shortLabel(operation: PlanOperation): string {
   return `${Number(number)}·${operation.operation}`
 }
 
+/** The calendar says when a unit works: what lies between is closed; stops are shown as they are. */
+export function shadesOf(unit: PlanEquipment): Shade[] {
+  const work = unit.calendar.filter((one) => one.kind === 'work').map((one) => [Date.parse(one.from), Date.parse(one.to)] as const)
+  const shades: Shade[] = []
+  work.slice(1).forEach(([from], index) => {
+    const before = work[index]?.[1] ?? from
+    if (from > before) shades.push({ from: before, to: from, kind: 'closed' })
+  })
+  const last = work.at(-1)
+  if (last) shades.push({ from: last[1], to: last[1] + 86_400_000, kind: 'closed' })
+  for (const one of unit.calendar) {
+    if (one.kind !== 'work') shades.push({ from: Date.parse(one.from), to: Date.parse(one.to), kind: one.kind })
+  }
+  return shades
+}
+
 /** The plan as rows and bars; closed times shade the rows. */
 export function toModel(plan: Plan, group: (centre: string) => string, equipment: PlanEquipment[] = plan.equipment): Model {
   const rows: Row[] = equipment.map((unit) => ({
     id: unit.id,
     name: unit.name,
     group: group(unit.work_center),
-    shades: unit.calendar
-      .filter((one) => one.kind !== 'work')
-      .map((one) => ({ from: Date.parse(one.from), to: Date.parse(one.to), kind: one.kind })),
+    shades: shadesOf(unit),
   }))
   const rowOf = new Map(rows.map((row, index) => [row.id, index]))
   const families = [...new Set(plan.operations.map((one) => one.family))].sort()
@@ -39,7 +53,7 @@ export function toModel(plan: Plan, group: (centre: string) => string, equipment
       row,
       start: Date.parse(one.start),
       end: Date.parse(one.end),
-      setup_ms: one.setup_min * 60_000,
+      setup_ms: Math.max(0, Date.parse(one.start) - Date.parse(one.setup_start)),
       family: families.indexOf(one.family),
       late: one.late_min > 0,
       status: statusOf(one),

@@ -16,6 +16,7 @@ function reported(job: Job, good: string, scrap: string): Job {
     good: add(job.good, good),
     scrap: add(job.scrap, scrap),
     remaining: compare(remaining, '0') < 0 ? '0' : remaining,
+    available: subtract(job.available, add(good, scrap)),
   }
 }
 
@@ -37,6 +38,12 @@ function started(snapshot: TerminalSnapshot, id: string | null): TerminalSnapsho
   return { ...snapshot, job: { ...next, status: 'Running' }, queue }
 }
 
+function held(snapshot: TerminalSnapshot, id: string | null): TerminalSnapshot {
+  const { job, queue } = snapshot
+  if (job?.id !== id || !job) return snapshot
+  return { ...snapshot, job: null, queue: [{ ...job, status: 'Held', startable: false }, ...queue] }
+}
+
 function text(value: unknown): string {
   return typeof value === 'string' ? value : '0'
 }
@@ -47,10 +54,10 @@ export function project(snapshot: TerminalSnapshot, entry: Entry): TerminalSnaps
   switch (entry.verb) {
     case 'start':
       return started(snapshot, job)
-    case 'hold':
-      return editJob(snapshot, job, (one) => ({ ...one, status: 'Held' }))
     case 'resume':
-      return editJob(snapshot, job, (one) => ({ ...one, status: 'Running' }))
+      return started(snapshot, job)
+    case 'hold':
+      return held(snapshot, job)
     case 'complete':
       return snapshot.job?.id === job ? { ...snapshot, job: null } : snapshot
     case 'report':

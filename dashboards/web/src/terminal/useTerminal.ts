@@ -92,7 +92,8 @@ export function useTerminal(unit: string) {
     start: (job: Job) => act('start', job, jobPath(job, 'start'), {}, { job: job.id }),
     hold: (job: Job, reason: string) => act('hold', job, jobPath(job, 'hold'), { reason }, { job: job.id, reason }),
     resume: (job: Job) => act('resume', job, jobPath(job, 'resume'), {}, { job: job.id }),
-    complete: (job: Job) => act('complete', job, jobPath(job, 'complete'), {}, { job: job.id }),
+    complete: (job: Job, short: string | null) =>
+      act('complete', job, jobPath(job, 'complete'), short ? { short: true, reason: short } : {}, { job: job.id }),
     consume: (job: Job, lot: string, quantity?: string) =>
       act('consume', job, jobPath(job, 'consume'), quantity ? { lot, quantity } : { lot }, { job: job.id, lot }),
     report: (job: Job, good: string, scrap: string, reason: string | null, serials: string[]) =>

@@ -26,8 +26,8 @@ function shades(g: CanvasRenderingContext2D, { model, view, colours }: Scene): v
   model.rows.forEach((row, index) => {
     const y = view.y(index)
     if (y > view.height || y + view.row_height < HEADER) return
-    g.fillStyle = colours.sunken
     for (const shade of row.shades) {
+      g.fillStyle = shade.kind === 'closed' ? colours.sunken : colours['bad-soft']
       const from = Math.max(NAMES, view.x(shade.from))
       const to = Math.min(view.width, view.x(shade.to))
       if (to > from) g.fillRect(from, y, to - from, view.row_height)

@@ -1,7 +1,7 @@
 // The canvas's colours, from the same tokens as everything else.
 
 const NAMES = [
-  'bg', 'surface', 'sunken', 'line', 'line-strong', 'ink', 'ink-2', 'ink-3', 'accent', 'bad', 'warn', 'run',
+  'bg', 'surface', 'sunken', 'line', 'line-strong', 'ink', 'ink-2', 'ink-3', 'accent', 'bad', 'bad-soft', 'warn', 'run',
   'family-1', 'family-2', 'family-3', 'family-4',
 ] as const
 

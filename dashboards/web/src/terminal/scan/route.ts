@@ -20,11 +20,11 @@ function refused(code: string, params: Record<string, unknown> = {}): Route {
 function toJob(snapshot: TerminalSnapshot, number: string): Route {
   const here = (job: Job) => job.id === number || job.work_order === number
   const { job, queue } = snapshot
-  if (job && here(job)) return job.status === 'Running' ? { to: 'known', job } : { to: 'resume', job }
+  if (job && here(job)) return { to: 'known', job }
   const next = queue.find(here)
   if (!next) return refused('JobNotHere', { number, terminal: snapshot.terminal })
   if (job) return refused('TerminalBusy', { job: job.id })
-  return { to: 'start', job: next }
+  return next.status === 'Held' || next.status === 'Suspended' ? { to: 'resume', job: next } : { to: 'start', job: next }
 }
 
 function toLot(snapshot: TerminalSnapshot, lot: string, quantity: string | undefined, now: number): Route {
