@@ -117,7 +117,7 @@ def _loops(db: Database) -> list[Awaitable[None]]:
         _on_notice(db, intake.CHANNEL, (absorb,)),
         _on_notice(db, outbox.CHANNEL, (performance.follow_events, costing.book_events)),
         _every(db, SEAL_S, (seal,)),
-        _every(db, TIMERS_S, (dispatching.dispatch_due, workorders.close_due)),
+        _every(db, TIMERS_S, (intake.retry_known, absorb, dispatching.dispatch_due, workorders.close_due)),
         _every(db, WAITING_S, (costing.book_waiting,)),
         _every(db, TIDY_S, (intake.forget,)),
     ]

@@ -88,6 +88,11 @@ async def retry(tx: Tx, row: int | None = None) -> int:
     return released
 
 
+async def retry_known(tx: Tx) -> int:
+    """Let rows out of quarantine whose equipment has been defined since; return how many."""
+    return await store.let_out_known(tx)
+
+
 async def forget(tx: Tx) -> int:
     """Delete inbox rows that are facts since `KEPT`; the facts name their source themselves.
 

@@ -81,6 +81,16 @@ async def let_out(tx: Tx, row: int | None) -> int:
     )
 
 
+async def let_out_known(tx: Tx) -> int:
+    """Let rows out that waited for their equipment, which is defined now; return how many."""
+    return await tx.execute(
+        """
+        update mes.edge_inbox i set error = null from mes.equipment e
+        where i.done_at is null and i.error like 'EquipmentUnknown:%' and e.id = i.equipment
+        """
+    )
+
+
 async def forget(tx: Tx, before: datetime, limit: int) -> int:
     """Delete rows that are facts since long; return how many."""
     return await tx.execute(

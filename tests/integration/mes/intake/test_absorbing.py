@@ -173,8 +173,9 @@ async def test_a_mended_row_is_tried_again(db: Database) -> None:
     await absorb(db)
     async with db.transaction(cause()) as tx:
         unit = await resources.get_equipment(tx, "CNC-4")
+        assert await intake.retry_known(tx) == 0
         await resources.put_equipment(tx, replace(unit, id="CNC-9", scope="MACH/MC/CNC-9"))
-        assert await intake.retry(tx) == 1
+        assert await intake.retry_known(tx) == 1
     assert await absorb(db) == Absorbed(1, 0)
     assert [one.state for one in await intervals(db, "CNC-9")] == ["Execute"]
     async with db.transaction(cause()) as tx:
