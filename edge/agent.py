@@ -144,6 +144,7 @@ class Agent:
         self._recent_bytes = 0
         self._unsaved_marks: set[int] = set()
         self._refused: dict[str, str] = {}
+        self._ingest = ""
         self._jobs: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -692,6 +693,8 @@ class Agent:
         task.add_done_callback(self._jobs.discard)
 
     def _take_watermark(self, watermark: Watermark) -> None:
+        another = watermark.ingest != self._ingest
+        self._ingest = watermark.ingest
         for epoch, seq in {**watermark.events, **watermark.telemetry}.items():
             entry = self._by_uuid.get(epoch)
             if entry is None or seq == entry.outlet.acknowledged:
@@ -702,6 +705,10 @@ class Agent:
             entry.outlet.watermark(seq)
             entry.moved_at = time.monotonic()
             self._unsaved_marks.add(entry.id)
+        if another:
+            for entry in self._by_uuid.values():
+                entry.outlet.rewind()
+                entry.born = -1
         self._sendable.set()
 
     async def _use(self, config: Config, *, fresh: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -139,7 +140,7 @@ class Worker:
         """Learn from the database how far each epoch is, waiting until it answers."""
         found = await self._insist(self.store.cursors)
         self._inlets = {key: Inlet(seq, seq) for key, seq in reversed(found.items())}
-        for edge, _ in self._inlets:
+        for edge in self.edges():
             self._ingest.watermark_moved(edge)
 
     def watermarks(self, edge: str) -> dict[UUID, int]:
@@ -355,6 +356,8 @@ class Ingest:
         self._figures: dict[str, Figures] = {}
         self._moved: set[str] = set()
         self._told: dict[str, int] = {}
+        self._known: set[str] = set()
+        self._name = secrets.token_hex(4)
         self._workers = (
             Worker(Stream.EVENTS, stores.events, self),
             Worker(Stream.TELEMETRY, stores.telemetry, self),
@@ -407,6 +410,9 @@ class Ingest:
         except BadTopic:
             self.acknowledge(received)
             return
+        if address.edge not in self._known:
+            self._known.add(address.edge)
+            self.watermark_moved(address.edge)
         for worker in self._workers:
             if worker.stream is address.channel:
                 worker.put(address.edge, received)
@@ -426,6 +432,7 @@ class Ingest:
     async def _on_connect(self) -> None:
         """A broker may have lost what it retained: say all of it again."""
         self._told.clear()
+        self._known.clear()
         for worker in self._workers:
             self._moved |= worker.edges()
 
@@ -434,7 +441,8 @@ class Ingest:
             await asyncio.sleep(WATERMARK_S)
             for edge in list(self._moved):
                 events, telemetry = (worker.watermarks(edge) for worker in self._workers)
-                watermark = Watermark(events=events, telemetry=telemetry)
+                name = f"{self._name}/{self.bus.connections}"
+                watermark = Watermark(ingest=name, events=events, telemetry=telemetry)
                 if not self.tell(edge, Down.WATERMARK, watermark.encode()):
                     break
                 self._moved.discard(edge)

@@ -302,6 +302,8 @@ class Bus:
             if sock is not None:
                 self._socket_close(client, None, sock)
                 sock.close()
+            client.on_socket_open = client.on_socket_close = None
+            client.on_socket_register_write = client.on_socket_unregister_write = None
         for future in (*self._waiting.values(), *self._subscribing.values()):
             if not future.done():
                 future.set_exception(BusDown(reason))

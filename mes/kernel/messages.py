@@ -391,6 +391,8 @@ DownlinkT = TypeVar("DownlinkT", bound=Downlink)
 class Watermark(Downlink):
     """How far each epoch is committed; the edge may delete what is not above it."""
 
+    ingest: str = ""
+    """Changes when ingest or its connection is another: what it was sent before may be gone."""
     events: dict[UUID, int] = Field(default_factory=dict)
     telemetry: dict[UUID, int] = Field(default_factory=dict)
 

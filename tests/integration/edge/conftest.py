@@ -1,0 +1,3 @@
+from tests.fixtures.edge import broker, nats
+
+__all__ = ["broker", "nats"]
