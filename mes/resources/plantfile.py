@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -11,10 +12,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from mes.kernel.ids import EquipmentId
 from mes.resources.model import (
+    Calendar,
     Equipment,
     EquipmentLevel,
     PlantDefinition,
     PlantFileNotValid,
+    Policy,
+    RateDraft,
     Reason,
     ReasonKind,
     SetupRule,
@@ -23,6 +27,17 @@ from mes.resources.model import (
 DEMO_PLANT = "pump_plant.toml"
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Rates of a plant file hold from here on: the file knows no other date."""
+
+KEYS = {
+    "file": {field.name for field in fields(PlantDefinition)},
+    "policy": {field.name for field in fields(Policy)},
+    "equipment": {field.name for field in fields(Equipment)} - {"scope", "work_center", "position"},
+    "calendars": {field.name for field in fields(Calendar)},
+    "people": {"crew", "skills", "ids", "rate_class"},
+    "setups": {"work_center", "families", "seconds"},
+    "rates": {field.name for field in fields(RateDraft)},
+}
+"""What may stand in each table of the file."""
 
 _PLANT = TypeAdapter(PlantDefinition)
 
@@ -45,6 +60,7 @@ def parse_plant(text: str) -> PlantDefinition:
     """
     try:
         data = tomllib.loads(text)
+        _refuse_unknown(data)
         return _PLANT.validate_python(
             {
                 "site": data["site"],
@@ -68,6 +84,17 @@ def parse_plant(text: str) -> PlantDefinition:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise PlantFileNotValid(place=f"{place}: {first['msg']}") from error
+
+
+def _refuse_unknown(data: Mapping[str, Any]) -> None:
+    tables = {"file": [data], "policy": [data.get("policy", {})]}
+    for name in ("equipment", "calendars", "people", "setups", "rates"):
+        tables[name] = data.get(name, [])
+    for name, rows in tables.items():
+        for row in rows:
+            unknown = sorted(set(row) - KEYS[name])
+            if unknown:
+                raise PlantFileNotValid(place=f"{name}: {unknown[0]} is not known")
 
 
 def _places(rows: list[Mapping[str, Any]]) -> Iterator[Equipment]:

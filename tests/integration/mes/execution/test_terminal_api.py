@@ -197,9 +197,7 @@ async def test_a_scope_elsewhere_may_not_report_here(web: Web, floor: Floor) -> 
 async def test_old_device_times_are_not_believed(at_cnc_1: Terminal, floor: Floor) -> None:
     job = (await at_cnc_1.show())["queue"][0]["id"]
     old = (utc_now() - timedelta(days=400)).isoformat()
-    await at_cnc_1.send(
-        f"/job-orders/{job}/start", device_time=old, headers={"Idempotency-Key": str(uuid4())}
-    )
+    await at_cnc_1.send(f"/job-orders/{job}/start", device_time=old)
     async with floor.db.read() as tx:
         started_at = await tx.value("select started_at from mes.job_order where id = %(job)s", {"job": job})
     assert utc_now() - started_at < timedelta(hours=1)

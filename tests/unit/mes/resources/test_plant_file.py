@@ -1,0 +1,57 @@
+"""The plant file: the demo's loads; a wrong one says where."""
+
+import pytest
+
+from mes.resources.model import PlantFileNotValid
+from mes.resources.plantfile import load_plant, parse_plant
+
+SMALL = """
+site = "X"
+timezone = "UTC"
+skills = []
+people = []
+calendars = []
+reasons = {}
+
+[[equipment]]
+id = "X"
+level = "site"
+name = "X"
+"""
+
+
+def test_the_pump_plant_is_complete() -> None:
+    plant = load_plant()
+    units = [one for one in plant.equipment if one.level == "work_unit"]
+    assert [unit.id for unit in units] == [
+        "CNC-1", "CNC-2", "CNC-3", "CNC-4", "ASM-1", "ASM-2", "ASM-3", "TEST-1", "PACK-1"
+    ]  # fmt: skip
+    calendars = {one.code for one in plant.calendars}
+    centers = {one.id: one for one in plant.equipment if one.level == "work_center"}
+    for unit in units:
+        assert unit.skill in plant.skills
+        assert unit.calendar in calendars
+        assert unit.scope == f"{centers[unit.work_center].scope}/{unit.id}"  # type: ignore[index]
+    assert {one.crew for one in plant.people} == {"A", "B", "C"}
+    assert len(plant.people) == 27
+    assert {rate.code for rate in plant.rates} == {"L1", *centers}
+
+
+def test_a_small_plant_is_enough() -> None:
+    assert [one.id for one in parse_plant(SMALL).equipment] == ["X"]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("site = ", "Invalid value"),
+        (SMALL.replace('timezone = "UTC"', ""), "timezone is missing"),
+        (SMALL.replace('"site"\nname', '"site"\nparent = "Y"\nname'), "parent Y comes later"),
+        (SMALL.replace("reasons = {}", "reasons = {scrap = [{}]}"), "code is missing"),
+        (SMALL + "\n[policy]\nauto_relase = true\n", "auto_relase"),
+    ],
+)
+def test_a_wrong_file_says_where(text: str, place: str) -> None:
+    with pytest.raises(PlantFileNotValid) as refused:
+        parse_plant(text)
+    assert place in refused.value.params["place"]
