@@ -55,8 +55,8 @@ COLUMNS = (
 async def add(tx: Tx, document: Document, cause: StoredEvent) -> None:
     """Put `document` at the end of its lane, once."""
     await tx.execute(
-        "insert into erp.lane (lane) values (%(lane)s) on conflict do nothing",
-        {"lane": document.lane},
+        "insert into erp.lane (lane, site) values (%(lane)s, %(site)s) on conflict do nothing",
+        {"lane": document.lane, "site": cause.site},
     )
     await tx.execute(
         """
@@ -327,10 +327,10 @@ async def cursor(tx: Tx, name: str) -> str:
 async def move_cursor(tx: Tx, name: str, value: str) -> None:
     """Note how far a reader of the ERP has come."""
     await tx.execute(
-        "insert into erp.cursor (name, value) values (%(name)s, %(value)s)"
+        "insert into erp.cursor (name, site, value) values (%(name)s, %(site)s, %(value)s)"
         " on conflict (name) do update set value = excluded.value, moved_at = now()"
         " where erp.cursor.value <> excluded.value",
-        {"name": name, "value": value},
+        {"name": name, "site": tx.site, "value": value},
     )
 
 
@@ -365,13 +365,14 @@ async def keep(
     """Remember a record's version, and why the plant refused it if it did."""
     await tx.execute(
         """
-        insert into erp.inbox (stream, key, hash, body, code, detail)
-        values (%(stream)s, %(key)s, %(hash)s, %(body)s, %(code)s, %(detail)s)
+        insert into erp.inbox (site, stream, key, hash, body, code, detail)
+        values (%(site)s, %(stream)s, %(key)s, %(hash)s, %(body)s, %(code)s, %(detail)s)
         on conflict (stream, key) do update
         set hash = excluded.hash, body = excluded.body, code = excluded.code,
             detail = excluded.detail, received_at = now()
         """,
         {
+            "site": tx.site,
             "stream": stream,
             "key": key,
             "hash": version,
@@ -440,12 +441,19 @@ async def put_link(tx: Tx, erp: str, name: str, *, reachable: bool, detail: str,
     """Note whether the ERP answers."""
     await tx.execute(
         """
-        insert into erp.link (erp, name, reachable, detail, latency_ms)
-        values (%(erp)s, %(name)s, %(reachable)s, %(detail)s, %(ms)s)
+        insert into erp.link (erp, site, name, reachable, detail, latency_ms)
+        values (%(erp)s, %(site)s, %(name)s, %(reachable)s, %(detail)s, %(ms)s)
         on conflict (erp) do update set name = excluded.name, reachable = excluded.reachable,
             detail = excluded.detail, latency_ms = excluded.latency_ms, at = now()
         """,
-        {"erp": erp, "name": name, "reachable": reachable, "detail": detail, "ms": ms},
+        {
+            "erp": erp,
+            "site": tx.site,
+            "name": name,
+            "reachable": reachable,
+            "detail": detail,
+            "ms": ms,
+        },
     )
 
 
@@ -465,14 +473,17 @@ async def mirror_ledger(tx: Tx, lines: Sequence[LedgerLine]) -> None:
     """Keep lines of the ERP's ledger."""
     await tx.execute_many(
         """
-        insert into erp.mirror_ledger (id, account, amount, ref)
-        values (%(id)s, %(account)s, %(amount)s, %(ref)s)
+        insert into erp.mirror_ledger (id, site, account, amount, ref)
+        values (%(id)s, %(site)s, %(account)s, %(amount)s, %(ref)s)
         on conflict (id) do update set account = excluded.account, amount = excluded.amount,
             ref = excluded.ref
         where (mirror_ledger.account, mirror_ledger.amount, mirror_ledger.ref)
               is distinct from (excluded.account, excluded.amount, excluded.ref)
         """,
-        [{"id": x.id, "account": x.account, "amount": x.amount, "ref": x.ref} for x in lines],
+        [
+            {"id": x.id, "site": tx.site, "account": x.account, "amount": x.amount, "ref": x.ref}
+            for x in lines
+        ],
     )
 
 
@@ -480,8 +491,8 @@ async def mirror_stock(tx: Tx, lines: Sequence[StockLine]) -> None:
     """Keep movements of the ERP's stock."""
     await tx.execute_many(
         """
-        insert into erp.mirror_stock (id, ref, work_order, material, lot, quantity)
-        values (%(id)s, %(ref)s, %(work_order)s, %(material)s, %(lot)s, %(quantity)s)
+        insert into erp.mirror_stock (id, site, ref, work_order, material, lot, quantity)
+        values (%(id)s, %(site)s, %(ref)s, %(work_order)s, %(material)s, %(lot)s, %(quantity)s)
         on conflict (id) do update set work_order = excluded.work_order,
             material = excluded.material, lot = excluded.lot, quantity = excluded.quantity
         where (mirror_stock.work_order, mirror_stock.material, mirror_stock.lot, mirror_stock.quantity)
@@ -491,6 +502,7 @@ async def mirror_stock(tx: Tx, lines: Sequence[StockLine]) -> None:
         [
             {
                 "id": x.id,
+                "site": tx.site,
                 "ref": x.ref,
                 "work_order": x.work_order,
                 "material": x.material,

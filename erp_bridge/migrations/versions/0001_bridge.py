@@ -8,6 +8,7 @@ down_revision = None
 SQL = """
 create table erp.lane (
     lane         text primary key,
+    site         text not null,
     worker       text,
     lease_until  timestamptz,
     epoch        bigint not null default 0
@@ -49,6 +50,7 @@ create index document_of_subject on erp.document (subject);
 create index document_of_ref on erp.document using gin (erp_ref);
 
 create table erp.inbox (
+    site         text not null,
     stream       text not null,
     key          text not null,
     hash         text not null,
@@ -62,12 +64,14 @@ comment on table erp.inbox is 'Newest accepted version of each record of the ERP
 
 create table erp.cursor (
     name      text primary key,
+    site      text not null,
     value     text not null,
     moved_at  timestamptz not null default now()
 );
 
 create table erp.mirror_ledger (
     id       bigint primary key,
+    site     text not null,
     account  text not null,
     amount   numeric(18, 3) not null,
     ref      text not null,
@@ -77,6 +81,7 @@ create index mirror_ledger_of_ref on erp.mirror_ledger (ref);
 
 create table erp.mirror_stock (
     id          bigint primary key,
+    site        text not null,
     ref         text not null,
     work_order  text not null,
     material    text not null,
@@ -88,6 +93,7 @@ create index mirror_stock_of_ref on erp.mirror_stock (ref);
 
 create table erp.link (
     erp          text primary key,
+    site         text not null,
     name         text not null default '',
     reachable    boolean not null default false,
     detail       text not null default '',

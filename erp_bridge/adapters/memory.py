@@ -1,0 +1,355 @@
+"""An ERP in memory that fails on purpose: the double for tests of everything around it.
+
+It has no idempotency key, like Tryton: a movement sent twice is booked twice. What keeps the
+books right must be the bridge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import ClassVar
+
+from erp_bridge.adapter import (
+    Absent,
+    Applied,
+    Capabilities,
+    Connection,
+    ErpUnavailable,
+    Found,
+    Health,
+    LedgerLine,
+    Movement,
+    NameMapping,
+    Outcome,
+    Page,
+    Period,
+    Posting,
+    Probe,
+    Rejected,
+    Retry,
+    Snapshot,
+    SnapshotKind,
+    StockLine,
+    Stream,
+    Unknown,
+)
+from erp_bridge.documents import (
+    CostPosting,
+    Document,
+    Incoming,
+    MaterialActual,
+    MaterialUse,
+    OperationsRequestAccepted,
+    OperationsRequestClosed,
+    OperationsRequestReleased,
+    PostingLine,
+    PromiseChanged,
+    SegmentResponse,
+)
+
+SHEET = Capabilities(
+    name="Memory",
+    posts={
+        Movement.RECEIPT: Posting("raw_material", "gr_ir"),
+        Movement.ISSUE: Posting("wip", "raw_material"),
+        Movement.RETURN: Posting("raw_material", "gr_ir"),
+        Movement.COMPLETION: Posting("finished_goods", "wip"),
+        Movement.COMPLETION_REVERSAL: Posting("cogs", "finished_goods"),
+        Movement.LOT_SCRAP: Posting("wip", "raw_material"),
+    },
+    batch=20,
+)
+
+POSTED = {
+    MaterialUse.CONSUMED: Movement.ISSUE,
+    MaterialUse.RETURNED: Movement.RETURN,
+    MaterialUse.PRODUCED: Movement.COMPLETION,
+    MaterialUse.UNPRODUCED: Movement.COMPLETION_REVERSAL,
+    MaterialUse.LOT_SCRAPPED: Movement.LOT_SCRAP,
+}
+INTO_STOCK = {MaterialUse.RETURNED, MaterialUse.PRODUCED}
+OPPOSITE = {
+    MaterialUse.CONSUMED: MaterialUse.RETURNED,
+    MaterialUse.RETURNED: MaterialUse.CONSUMED,
+    MaterialUse.PRODUCED: MaterialUse.UNPRODUCED,
+    MaterialUse.UNPRODUCED: MaterialUse.PRODUCED,
+    MaterialUse.SCRAPPED: MaterialUse.UNSCRAPPED,
+    MaterialUse.UNSCRAPPED: MaterialUse.SCRAPPED,
+}
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong, and how often (0 to 1).
+
+    Args:
+        before: The call fails and nothing is booked.
+        after: Everything is booked and the answer is lost.
+        away: Nothing is reached at all.
+        latency_s: Every call takes so long.
+    """
+
+    before: float = 0.0
+    after: float = 0.0
+    away: bool = False
+    latency_s: float = 0.0
+    seed: int = 1
+    dice: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(self.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """One movement, cycle or entry as this ERP keeps it."""
+
+    id: int
+    document: Document
+    content: tuple[object, ...]
+    day: date
+
+    @property
+    def ref(self) -> str:
+        """Name of the record."""
+        return f"booked,{self.id}"
+
+
+@dataclass(slots=True)
+class Books:
+    """The ERP's own state: it outlives adapters, as a database outlives connections."""
+
+    prices: dict[str, Decimal] = field(default_factory=dict)
+    lots: set[tuple[str, str]] = field(default_factory=set)
+    periods: list[Period] = field(default_factory=list)
+    records: dict[Stream, list[Incoming]] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    """Production -> state."""
+    orders: dict[str, str] = field(default_factory=dict)
+    """Work order -> production."""
+    promises: dict[str, str] = field(default_factory=dict)
+    booked: list[Booked] = field(default_factory=list)
+    ledger: list[LedgerLine] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
+    calls: int = 0
+
+
+class Refusal(Exception):
+    """The ERP's rules forbid it."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        super().__init__(detail)
+
+
+class MemoryAdapter:
+    """A connection to `Books`."""
+
+    name: ClassVar[str] = "memory"
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+
+    async def capabilities(self) -> Capabilities:
+        """Return what it posts by itself: as Tryton does."""
+        return SHEET
+
+    async def health(self) -> Health:
+        """Return whether it is switched on."""
+        return Health(reachable=not self.books.faults.away, version="1")
+
+    async def mapping_schema(self) -> Sequence[NameMapping]:
+        """Return nothing: names are the same on both sides."""
+        return ()
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    async def periods(self) -> Sequence[Period]:
+        """Return the periods of the books."""
+        await self._reach()
+        return tuple(self.books.periods)
+
+    async def pull(self, stream: Stream, cursor: str, limit: int = 200) -> Page:
+        """Return the records after the cursor, which is their count."""
+        await self._reach()
+        start = int(cursor or 0)
+        records = self.books.records.get(stream, [])
+        found = records[max(start - 2, 0) : start + limit]
+        return Page(tuple(found), str(min(start + limit, len(records))), more=start + limit < len(records))
+
+    async def apply(self, documents: Sequence[Document]) -> Sequence[Outcome]:
+        """Book documents, unless a fault comes first; afterwards the answer may be lost."""
+        faults = self.books.faults
+        try:
+            await self._reach()
+        except ErpUnavailable as error:
+            return [Retry(str(error), 0.0)] * len(documents)
+        if faults.dice.random() < faults.before:
+            return [Retry("fault before commit", 0.0)] * len(documents)
+        outcomes = [self._book(document) for document in documents]
+        if faults.dice.random() < faults.after:
+            return [
+                outcome if isinstance(outcome, Rejected) else Unknown("answer lost") for outcome in outcomes
+            ]
+        return outcomes
+
+    async def reverse(self, document: Document, ref: Sequence[str], posting_date: date) -> Outcome:
+        """Undo a movement or an entry by its opposite."""
+        match document:
+            case MaterialActual():
+                opposite: Document = replace(document, use=OPPOSITE[document.use])
+            case CostPosting():
+                lines = tuple(
+                    PostingLine(account=line.account, debit=line.credit, credit=line.debit)
+                    for line in document.lines
+                )
+                opposite = replace(document, lines=lines)
+            case _:
+                return Rejected("ErpNotReversible", f"{document.noun} {' '.join(ref)}")
+        key = f"{document.key}/reversed"
+        turned = replace(opposite, key=key, posting_date=posting_date, reverses=document.key)
+        return (await self.apply([turned]))[0]
+
+    async def probe(
+        self, documents: Sequence[Document], known: Mapping[str, Collection[str]]
+    ) -> Sequence[Probe]:
+        """Look for what was booked among the records that the ledger does not know."""
+        await self._reach()
+        taken = {ref for refs in known.values() for ref in refs}
+        answers: list[Probe] = []
+        for document in documents:
+            content = _content(document)
+            free = [one for one in self.books.booked if one.content == content and one.ref not in taken]
+            if free and isinstance(document, MaterialActual | SegmentResponse | CostPosting):
+                taken.add(free[0].ref)
+                answers.append(Found((free[0].ref,)))
+            else:
+                answers.append(Absent())
+        return answers
+
+    async def snapshot(self, kind: SnapshotKind, cursor: str = "") -> Snapshot:
+        """Return everything, every time."""
+        await self._reach()
+        if kind is SnapshotKind.LEDGER:
+            return Snapshot(cursor=cursor, ledger=tuple(self.books.ledger))
+        stock = [
+            _stock_line(one, one.document)
+            for one in self.books.booked
+            if isinstance(one.document, MaterialActual)
+        ]
+        return Snapshot(cursor=cursor, stock=tuple(stock))
+
+    async def _reach(self) -> None:
+        self.books.calls += 1
+        await asyncio.sleep(self.books.faults.latency_s)
+        if self.books.faults.away:
+            raise ErpUnavailable(detail="switched off")
+
+    def _book(self, document: Document) -> Outcome:
+        try:
+            return Applied(self._booked(document))
+        except Refusal as refusal:
+            return Rejected(refusal.code, str(refusal))
+
+    def _booked(self, document: Document) -> tuple[str, ...]:
+        books = self.books
+        match document:
+            case OperationsRequestAccepted():
+                books.orders[document.work_order or ""] = document.erp_ref
+                books.states.setdefault(document.erp_ref, "request")
+                return (document.erp_ref,)
+            case OperationsRequestReleased():
+                return (self._move_on(document, "running"),)
+            case OperationsRequestClosed():
+                return (self._move_on(document, "done"),)
+            case PromiseChanged():
+                books.promises[document.customer_order] = document.promised_at.isoformat()
+                return (document.customer_order,)
+            case MaterialActual():
+                self._check_movement(document)
+            case SegmentResponse():
+                self._production(document)
+        self._check_period(document)
+        one = Booked(len(books.booked) + 1, document, _content(document), document.posting_date)
+        books.booked.append(one)
+        self._post(one)
+        return (one.ref,)
+
+    def _production(self, document: Document) -> str:
+        if document.work_order not in self.books.orders:
+            raise Refusal("ErpProductionMissing", document.work_order or "")
+        return self.books.orders[document.work_order]
+
+    def _move_on(self, document: Document, state: str) -> str:
+        production = self._production(document)
+        if self.books.states[production] != "done":
+            self.books.states[production] = state
+        return production
+
+    def _check_movement(self, document: MaterialActual) -> None:
+        if document.use is not MaterialUse.LOT_SCRAPPED:
+            self._production(document)
+        if document.material not in self.books.prices:
+            raise Refusal("ErpMaterialMissing", document.material)
+        if document.use is MaterialUse.PRODUCED:
+            self.books.lots |= {(document.material, serial) for serial in document.serials}
+        if document.lot and (document.material, document.lot) not in self.books.lots:
+            raise Refusal("ErpLotMissing", document.lot)
+
+    def _check_period(self, document: Document) -> None:
+        for period in self.books.periods:
+            if period.start <= document.posting_date <= period.end and not period.open:
+                raise Refusal("ErpPeriodClosed", document.posting_date.isoformat())
+
+    def _post(self, one: Booked) -> None:
+        match one.document:
+            case CostPosting(lines=lines):
+                for line in lines:
+                    self._line(one, line.account, line.debit - line.credit)
+            case MaterialActual() as document if document.use in POSTED:
+                posting = SHEET.posts[POSTED[document.use]]
+                amount = (document.quantity * self.books.prices[document.material]).quantize(
+                    Decimal("0.01"), ROUND_HALF_EVEN
+                )
+                self._line(one, posting.debit, amount)
+                self._line(one, posting.credit, -amount)
+
+    def _line(self, one: Booked, account: str, amount: Decimal) -> None:
+        line = LedgerLine(id=len(self.books.ledger) + 1, account=account, amount=amount, ref=one.ref)
+        self.books.ledger.append(line)
+
+
+def _content(document: Document) -> tuple[object, ...]:
+    """What the ERP's record tells of a document; never its key."""
+    match document:
+        case MaterialActual():
+            return (document.work_order, document.use, document.material, document.lot,
+                    document.serials, document.quantity)  # fmt: skip
+        case SegmentResponse():
+            return (document.work_order, document.operation, document.hours)
+        case CostPosting():
+            return ("entry", document.key)
+    return (document.noun, document.work_order)
+
+
+def _stock_line(one: Booked, document: MaterialActual) -> StockLine:
+    inward = document.use in INTO_STOCK or document.use is MaterialUse.SCRAPPED
+    return StockLine(
+        id=one.id,
+        ref=one.ref,
+        work_order=document.work_order or "",
+        material=document.material,
+        lot=document.lot or "",
+        quantity=document.quantity if inward else -document.quantity,
+    )
+
+
+def make(connection: Connection) -> MemoryAdapter:  # noqa: ARG001 - there is nothing to connect to
+    """Return an empty ERP."""
+    return MemoryAdapter(Books())

@@ -1,0 +1,378 @@
+"""What every ERP adapter keeps, by number. A new adapter gives a `Bench` and inherits the suite.
+
+A bench is an ERP with the facts of the demo plant: products PUMP-40 and their components in lots
+`LOT-<material>-0001`, the books of this year open.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+from uuid import uuid4
+
+from erp_bridge.adapter import (
+    Absent,
+    Applied,
+    ErpAdapter,
+    Found,
+    LedgerLine,
+    Movement,
+    Rejected,
+    Retry,
+    SnapshotKind,
+    Stream,
+)
+from erp_bridge.documents import (
+    CostPosting,
+    Document,
+    MaterialActual,
+    MaterialDefinition,
+    MaterialUse,
+    OperationsDefinition,
+    OperationsRequest,
+    OperationsRequestAccepted,
+    OperationsRequestClosed,
+    OperationsRequestReleased,
+    PostingLine,
+    PromiseChanged,
+    SegmentResponse,
+)
+
+
+class Bench(Protocol):
+    """An ERP under test."""
+
+    @property
+    def adapter(self) -> ErpAdapter:
+        """Return the adapter."""
+        ...
+
+    async def demand(self, material: str, quantity: int, words: str = "") -> str:
+        """Place a customer order; return its number."""
+        ...
+
+    async def production_state(self, erp_ref: str) -> str:
+        """Return the production's state."""
+        ...
+
+    async def promise(self, customer_order: str) -> str:
+        """Return what the ERP's people read as the promise."""
+        ...
+
+    async def close_year(self, year: int) -> None:
+        """Close the books of a year."""
+        ...
+
+    async def switch(self, *, on: bool) -> None:
+        """Let the ERP be reached, or not."""
+        ...
+
+
+NUMBERS = iter(range(1, 100_000))
+
+
+class Order:
+    """A work order in the ERP under test, and the documents about it."""
+
+    def __init__(self, bench: Bench, request: OperationsRequest) -> None:
+        self.bench = bench
+        self.request = request
+        self.number = f"WO-{uuid4().hex[:8]}"
+
+    def head(self, **more: Any) -> dict[str, Any]:
+        key = str(uuid4())
+        fields = {
+            "key": key,
+            "lane": f"WO:{self.number}",
+            "subject": key,
+            "event_time": datetime.now(UTC),
+            "posting_date": (datetime.now(UTC) - timedelta(days=1)).date(),
+            "work_order": self.number,
+        }
+        return {**fields, **more}
+
+    async def apply(self, *documents: Document) -> list[str]:
+        outcomes = await self.bench.adapter.apply(documents)
+        refs: list[str] = []
+        for outcome in outcomes:
+            assert isinstance(outcome, Applied), outcome
+            refs += outcome.ref
+        return refs
+
+    async def accept(self) -> "Order":
+        url = f"http://127.0.0.1:8080/o/{self.number}"
+        erp_ref = self.request.erp_ref
+        await self.apply(OperationsRequestAccepted(**self.head(), erp_ref=erp_ref, url=url))
+        await self.apply(OperationsRequestReleased(**self.head()))
+        return self
+
+    def use(
+        self, material: str, quantity: str = "1", use: MaterialUse = MaterialUse.CONSUMED
+    ) -> MaterialActual:
+        return MaterialActual(
+            **self.head(),
+            use=use,
+            material=material,
+            lot=f"LOT-{material}-0001",
+            quantity=Decimal(quantity),
+            uom="kg" if material == "GREASE" else "pc",
+        )
+
+    def made(self, *serials: str, use: MaterialUse = MaterialUse.PRODUCED) -> MaterialActual:
+        return MaterialActual(
+            **self.head(),
+            use=use,
+            material="PUMP-40",
+            serials=serials,
+            quantity=Decimal(len(serials)),
+            uom="pc",
+        )
+
+    def entry(self, *lines: tuple[str, str, str]) -> CostPosting:
+        posted = tuple(
+            PostingLine(account=account, debit=Decimal(debit), credit=Decimal(credit))
+            for account, debit, credit in lines
+        )
+        return CostPosting(**self.head(), text="labour AS1", currency="CNY", lines=posted)
+
+
+def serials(count: int) -> tuple[str, ...]:
+    return tuple(f"SN-{next(NUMBERS):08d}" for _ in range(count))
+
+
+class ErpSuite:
+    """The numbered cases."""
+
+    async def order(self, bench: Bench, quantity: int = 2) -> Order:
+        sale = await bench.demand("PUMP-40", quantity)
+        for request in await self.requests(bench):
+            if request.customer_order == sale:
+                return await Order(bench, request).accept()
+        raise AssertionError(sale)
+
+    async def requests(self, bench: Bench) -> list[OperationsRequest]:
+        page = await bench.adapter.pull(Stream.ORDERS, "")
+        return [record for record in page.records if isinstance(record, OperationsRequest)]
+
+    async def lines(self, bench: Bench, refs: Sequence[str]) -> list[LedgerLine]:
+        found: dict[int, LedgerLine] = {}
+        cursor = None
+        reached = ""
+        while cursor != reached:
+            cursor = reached
+            snapshot = await bench.adapter.snapshot(SnapshotKind.LEDGER, cursor)
+            found |= {line.id: line for line in snapshot.ledger}
+            reached = snapshot.cursor
+        return [line for line in found.values() if line.ref in refs]
+
+    async def amounts(self, bench: Bench, refs: Sequence[str]) -> dict[str, Decimal]:
+        sums: dict[str, Decimal] = {}
+        for line in await self.lines(bench, refs):
+            sums[line.account] = sums.get(line.account, Decimal(0)) + line.amount
+        return sums
+
+    async def test_erp_01_says_who_it_is_and_that_it_is_there(self, bench: Bench) -> None:
+        health = await bench.adapter.health()
+        sheet = await bench.adapter.capabilities()
+        assert health.reachable
+        assert sheet.name
+        assert sheet.batch >= 1
+
+    async def test_erp_02_gives_materials_and_how_products_are_made(self, bench: Bench) -> None:
+        records = (await bench.adapter.pull(Stream.MATERIALS, "")).records
+        materials = {one.id: one for one in records if isinstance(one, MaterialDefinition)}
+        masters = {one.material: one for one in records if isinstance(one, OperationsDefinition)}
+        assert materials["CAST-40"].standard_price == Decimal(120)
+        assert materials["GREASE"].uom == "kg"
+        assert not materials["CAST-40"].product
+        assert materials["PUMP-40"].product
+        pump = masters["PUMP-40"]
+        assert [step.operation for step in pump.operations] == [10, 20, 30, 40, 50, 60]
+        assert pump.operations[0].run_s == 15
+        assert pump.operations[0].setup_s == 60
+        bill = {line.material: line for line in pump.bill}
+        assert bill["BOLT"].quantity == 8
+        assert bill["GREASE"].quantity == Decimal("0.05")
+        assert bill["GREASE"].operation == 30
+
+    async def test_erp_03_gives_customer_orders_as_requests(self, bench: Bench) -> None:
+        sale = await bench.demand("PUMP-40", 3, "rush, deliver by 2026-11-22T05:30:00+08:00")
+        (request,) = [one for one in await self.requests(bench) if one.customer_order == sale]
+        assert request.material == "PUMP-40"
+        assert request.quantity == 3
+        assert request.priority == 1
+        assert request.due_at == datetime(2026, 11, 21, 21, 30, tzinfo=UTC)
+        assert request.customer_name
+
+    async def test_erp_04_pulls_on_from_a_cursor_and_loses_nothing(self, bench: Bench) -> None:
+        first = await bench.demand("PUMP-40", 1)
+        page = await bench.adapter.pull(Stream.ORDERS, "")
+        second = await bench.demand("PUMP-40", 1)
+        later = await bench.adapter.pull(Stream.ORDERS, page.cursor)
+        names = {one.customer_order for one in page.records if isinstance(one, OperationsRequest)}
+        assert first in names
+        assert second in {one.customer_order for one in later.records if isinstance(one, OperationsRequest)}
+
+    async def test_erp_05_takes_the_work_order_and_lets_it_run(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        assert await bench.production_state(order.request.erp_ref) == "running"
+        await order.accept()
+        assert await bench.production_state(order.request.erp_ref) == "running"
+
+    async def test_erp_06_values_consumption_as_its_sheet_says(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        refs = await order.apply(order.use("CAST-40", "2"), order.use("GREASE", "0.050"))
+        posting = (await bench.adapter.capabilities()).posts[Movement.ISSUE]
+        assert await self.amounts(bench, refs) == {
+            posting.debit: Decimal("244.00"),
+            posting.credit: Decimal("-244.00"),
+        }
+
+    async def test_erp_07_takes_finished_pieces_by_serial_number(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        refs = await order.apply(order.made(*serials(2)))
+        assert await self.amounts(bench, refs) == {
+            "finished_goods": Decimal("1304.16"),
+            "wip": Decimal("-1304.16"),
+        }
+
+    async def test_erp_08_notes_scrap_without_posting_it(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        lost = replace(order.made(use=MaterialUse.SCRAPPED), quantity=Decimal(1))
+        refs = await order.apply(lost)
+        assert await self.amounts(bench, refs) == {}
+
+    async def test_erp_09_takes_material_back(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        await order.apply(order.use("CAST-40", "2"))
+        refs = await order.apply(order.use("CAST-40", use=MaterialUse.RETURNED))
+        posting = (await bench.adapter.capabilities()).posts[Movement.RETURN]
+        assert await self.amounts(bench, refs) == {
+            posting.debit: Decimal("120.00"),
+            posting.credit: Decimal("-120.00"),
+        }
+
+    async def test_erp_10_posts_an_entry_as_it_is_given(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        refs = await order.apply(
+            order.entry(("wip", "12.34", "0"), ("labour_absorbed", "0", "12.34")),
+            order.entry(("scrap_expense", "652.08", "0"), ("wip", "0", "652.08")),
+        )
+        assert await self.amounts(bench, refs) == {
+            "wip": Decimal("-639.74"),
+            "labour_absorbed": Decimal("-12.34"),
+            "scrap_expense": Decimal("652.08"),
+        }
+
+    async def test_erp_11_finds_what_it_booked_when_the_answer_was_lost(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        before = order.use("BOLT", "8")
+        booked = await order.apply(before)
+        known = {before.lane: set(booked)}
+        sent: list[Document] = [
+            order.use("BOLT", "8"),
+            order.made(*serials(2)),
+            order.entry(("wip", "1.00", "0"), ("machine_absorbed", "0", "1.00")),
+            SegmentResponse(**order.head(), operation=10, work_center="MC", hours=Decimal("0.125")),
+        ]
+        refs = [await order.apply(document) for document in sent]
+        absent: list[Document] = [order.use("BOLT", "7"), order.made(*serials(1))]
+        answers = await bench.adapter.probe([*sent, *absent], known)
+        assert list(answers) == [*(Found(tuple(ref)) for ref in refs), Absent(), Absent()]
+
+    async def test_erp_12_says_which_lot_is_missing(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        wrong = replace(order.use("CAST-40"), lot="LOT-CAST-40-9999")
+        (outcome,) = await bench.adapter.apply([wrong])
+        assert isinstance(outcome, Rejected)
+        assert outcome.code == "ErpLotMissing"
+
+    async def test_erp_13_books_the_good_ones_of_a_batch_with_a_bad_one(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        wrong = replace(order.use("CAST-40"), lot="LOT-CAST-40-9999")
+        outcomes = await bench.adapter.apply([order.use("SEAL"), wrong, order.use("BOX")])
+        assert [type(outcome) for outcome in outcomes] == [Applied, Rejected, Applied]
+        refs = [ref for outcome in outcomes if isinstance(outcome, Applied) for ref in outcome.ref]
+        assert (await self.amounts(bench, refs))["wip"] == Decimal("37.00")
+
+    async def test_erp_14_closes_an_order_whose_costs_are_settled(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        cycles = [
+            SegmentResponse(**order.head(), operation=operation, work_center="MC", hours=Decimal("0.01"))
+            for operation in (10, 20, 30)
+        ]
+        await order.apply(*cycles)
+        await order.apply(OperationsRequestClosed(**order.head()))
+        assert await bench.production_state(order.request.erp_ref) == "done"
+        await order.apply(OperationsRequestClosed(**order.head()))
+
+    async def test_erp_15_shows_the_promise_to_whoever_talks_to_the_customer(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        sale = order.request.customer_order
+        assert sale is not None
+        for day in (24, 25):
+            promised = datetime(2026, 12, day, 2, 30, tzinfo=UTC)
+            await order.apply(PromiseChanged(**order.head(), customer_order=sale, promised_at=promised))
+        assert "2026-12-25" in await bench.promise(sale)
+
+    async def test_erp_16_scraps_stock_of_a_lot(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        document = replace(
+            order.use("SEAL", "3", MaterialUse.LOT_SCRAPPED), work_order=None, lane="LOT:LOT-SEAL-0001"
+        )
+        refs = await order.apply(document)
+        posting = (await bench.adapter.capabilities()).posts[Movement.LOT_SCRAP]
+        assert await self.amounts(bench, refs) == {
+            posting.debit: Decimal("75.00"),
+            posting.credit: Decimal("-75.00"),
+        }
+
+    async def test_erp_17_reverses_what_it_booked(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        entry = order.entry(("wip", "5.00", "0"), ("labour_absorbed", "0", "5.00"))
+        refs = await order.apply(entry)
+        outcome = await bench.adapter.reverse(entry, refs, entry.posting_date)
+        assert isinstance(outcome, Applied)
+        sums = await self.amounts(bench, [*refs, *outcome.ref])
+        assert set(sums.values()) == {Decimal("0.00")}
+
+    async def test_erp_18_moves_pieces_back_when_a_report_is_reversed(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        numbers = serials(1)
+        await order.apply(order.made(*numbers))
+        refs = await order.apply(order.made(*numbers, use=MaterialUse.UNPRODUCED))
+        posting = (await bench.adapter.capabilities()).posts[Movement.COMPLETION_REVERSAL]
+        assert await self.amounts(bench, refs) == {
+            posting.debit: Decimal("652.08"),
+            posting.credit: Decimal("-652.08"),
+        }
+
+    async def test_erp_19_shows_its_movements_of_stock(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        refs = await order.apply(order.use("CAST-40", "2"), order.use("GREASE", "0.05"))
+        snapshot = await bench.adapter.snapshot(SnapshotKind.STOCK)
+        mine = {line.material: line for line in snapshot.stock if line.ref in refs}
+        assert mine["CAST-40"].quantity == -2
+        assert mine["GREASE"].quantity == Decimal("-0.05")
+        assert mine["CAST-40"].work_order == order.number
+        assert mine["CAST-40"].lot == "LOT-CAST-40-0001"
+
+    async def test_erp_20_publishes_its_periods(self, bench: Bench) -> None:
+        year = datetime.now(UTC).year + 1
+        await bench.close_year(year)
+        periods = await bench.adapter.periods()
+        days = [period for period in periods if period.start <= date(year, 6, 15) <= period.end]
+        now = [period for period in periods if period.start <= datetime.now(UTC).date() <= period.end]
+        assert [period.open for period in days] == [False]
+        assert [period.open for period in now] == [True]
+
+    async def test_erp_99_waits_while_it_is_away(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        await bench.switch(on=False)
+        assert not (await bench.adapter.health()).reachable
+        (outcome,) = await bench.adapter.apply([order.use("SEAL")])
+        assert isinstance(outcome, Retry)
+        await bench.switch(on=True)
+        refs = await order.apply(order.use("SEAL"))
+        assert (await self.amounts(bench, refs))["wip"] == Decimal("25.00")
