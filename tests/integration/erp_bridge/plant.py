@@ -13,7 +13,7 @@ from mes.execution import service as execution
 from mes.execution.model import LotUse, QuantityReport
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database
-from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber
+from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, PersonId
 from mes.resources import service as resources
 from mes.workorders import service as workorders
 
@@ -49,7 +49,7 @@ class Floor:
     async def clock_in(self) -> None:
         for _, person, _ in STEPS.values():
             async with self.db.transaction(self.cause(person)) as tx:
-                await resources.clock_in(tx, person)
+                await resources.clock_in(tx, PersonId(person))
 
     async def dispatch(self, number: str) -> None:
         """Put a plan in force that runs the order at once."""

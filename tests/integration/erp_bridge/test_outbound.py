@@ -1,0 +1,284 @@
+"""Delivery against an ERP that fails: everything arrives, and everything arrives once."""
+
+import random
+from collections import Counter
+from datetime import date
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pytest
+
+from erp_bridge import service, store
+from erp_bridge.adapter import Outcome, Period
+from erp_bridge.adapters.memory import Books, Faults, MemoryAdapter
+from erp_bridge.documents import Document, MaterialActual
+from erp_bridge.outbound import Outbound, backoff
+from erp_bridge.reconcile import compare, refresh
+from mes.costing.events import BookedLine, CostBooked
+from mes.execution.events import GoodReported, MaterialConsumed
+from mes.kernel.db import Database
+from mes.kernel.ids import (
+    EquipmentId,
+    JobOrderId,
+    LotNumber,
+    MaterialId,
+    PersonId,
+    SerialNumber,
+    WorkOrderNumber,
+)
+from mes.kernel.outbox import append
+from mes.kernel.settings import Settings
+from mes.workorders.events import WorkOrderReceived, WorkOrderReleased
+from tests.conformance.test_erp_memory import demo_books
+from tests.fixtures.postgres import cause
+
+ORDERS = 12
+USES = 6
+
+
+class Killed(BaseException):
+    """kill -9, at a place chosen by the test."""
+
+
+class Frail(MemoryAdapter):
+    """Dies before or after a call, as a killed bridge does: the caller never sees an outcome."""
+
+    name: ClassVar[str] = "memory"
+
+    def __init__(self, books: Books, dice: random.Random, deadliness: float) -> None:
+        super().__init__(books)
+        self.dice = dice
+        self.deadliness = deadliness
+
+    async def apply(self, documents: list[Document]) -> list[Outcome]:  # type: ignore[override]
+        if self.dice.random() < self.deadliness / 2:
+            raise Killed
+        outcomes = list(await super().apply(documents))
+        if self.dice.random() < self.deadliness:
+            raise Killed
+        return outcomes
+
+
+def outbound(db: Database, adapter: MemoryAdapter, worker: str = "w") -> Outbound:
+    year = adapter.books.periods
+    return Outbound(db, adapter, Settings(), worker, periods=tuple(year))
+
+
+async def work_order(db: Database, number: str) -> None:
+    async with db.transaction(cause()) as tx:
+        await append(
+            tx,
+            WorkOrderReceived(
+                site="SUZ", work_order=WorkOrderNumber(number), material=MaterialId("PUMP-40"),
+                quantity=Decimal(2), uom="pc", due_at=tx.now, priority=5, customer_order=None,
+                customer=None, erp_ref=f"production,{number}",
+            ),
+        )  # fmt: skip
+        await append(
+            tx,
+            WorkOrderReleased(
+                site="SUZ", work_order=WorkOrderNumber(number), material=MaterialId("PUMP-40"),
+                quantity=Decimal(2), uom="pc", work_master="WM", work_master_version=1, job_orders=(),
+            ),
+        )  # fmt: skip
+
+
+def place(number: str) -> dict[str, Any]:
+    return {
+        "site": "SUZ", "scope": "MACH/MC/CNC-1", "job_order": JobOrderId(f"{number}-10"),
+        "work_order": WorkOrderNumber(number), "operation": 10, "work_center": EquipmentId("MC"),
+        "cost_center": "MC", "equipment": EquipmentId("CNC-1"),
+    }  # fmt: skip
+
+
+async def consume(db: Database, number: str, material: str = "CAST-40", lot: str | None = None) -> None:
+    async with db.transaction(cause()) as tx:
+        event = MaterialConsumed(
+            **place(number), actual=uuid4(), person=PersonId("E-1001"), material=MaterialId(material),
+            lot=LotNumber(lot or f"LOT-{material}-0001"), quantity=Decimal(1), uom="pc", serial=None,
+        )  # fmt: skip
+        await append(tx, event)
+
+
+async def deliver(db: Database, number: str, serial: str) -> None:
+    async with db.transaction(cause()) as tx:
+        event = GoodReported(
+            **place(number), report=uuid4(), last=True, material=MaterialId("PUMP-40"),
+            person=PersonId("E-1009"), quantity=Decimal(1), uom="pc", serials=(SerialNumber(serial),),
+        )  # fmt: skip
+        await append(tx, event)
+
+
+async def labour(db: Database, number: str, amount: str) -> None:
+    def line(account: str, debit: str, credit: str) -> BookedLine:
+        return BookedLine(
+            account=account, debit=Decimal(debit), credit=Decimal(credit), currency="CNY", quantity=None,
+            uom=None, work_center=EquipmentId("MC"), cost_center="MC", material=None, lot=None,
+        )  # fmt: skip
+
+    async with db.transaction(cause()) as tx:
+        await append(
+            tx,
+            CostBooked(
+                site="SUZ", entry=uuid4(), kind="labour", cause_event=uuid4(),
+                work_order=WorkOrderNumber(number), reverses=None,
+                lines=(line("wip", amount, "0"), line("labour_absorbed", "0", amount)),
+            ),
+        )  # fmt: skip
+
+
+async def due_now(db: Database) -> None:
+    """Let time pass: what waits is due, leases of the dead are over."""
+    async with db.transaction(cause()) as tx:
+        await tx.execute("update erp.document set next_at = null where next_at is not null")
+        await tx.execute("update erp.lane set lease_until = now() - interval '1 s'")
+
+
+async def run_dry(db: Database, worker: Outbound) -> None:
+    for _ in range(200):
+        while await worker.collect():
+            pass
+        while await worker.deliver():
+            pass
+        async with db.read() as tx:
+            if (await store.counts(tx)).open == 0:
+                return
+        await due_now(db)
+    raise AssertionError("never ended")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_lost_answers_faults_and_kills_neither_lose_nor_double(db: Database, seed: int) -> None:
+    books = demo_books()
+    books.faults = Faults(before=0.1, after=0.25, seed=seed)
+    dice = random.Random(seed)
+    for at in range(ORDERS):
+        number = f"WO-{at:06d}"
+        await work_order(db, number)
+        for _ in range(USES):
+            await consume(db, number, dice.choice(["CAST-40", "SEAL"]))
+        await deliver(db, number, f"SN-{at:08d}")
+        await labour(db, number, "1.25")
+    kills = 0
+    for life in range(60):
+        worker = outbound(db, Frail(books, dice, 0.3), f"life-{life}")
+        try:
+            await run_dry(db, worker)
+            break
+        except Killed:
+            kills += 1
+            await due_now(db)
+    else:
+        await run_dry(db, outbound(db, MemoryAdapter(books), "last"))
+    moves = [one.document for one in books.booked if isinstance(one.document, MaterialActual)]
+    assert kills >= 2
+    assert len(books.booked) == ORDERS * (USES + 2)
+    assert Counter(move.key for move in moves).most_common(1)[0][1] == 1
+    assert len(moves) == ORDERS * (USES + 1)
+    async with db.read() as tx:
+        refs = await tx.value("select count(distinct r) from erp.document, unnest(erp_ref) r where noun in"
+                              " ('MaterialActual', 'CostPosting')")  # fmt: skip
+    assert refs == len(books.booked)
+
+
+async def test_documents_of_one_order_arrive_in_their_order(db: Database) -> None:
+    books = demo_books()
+    books.faults = Faults(before=0.3, after=0.3, seed=5)
+    await work_order(db, "WO-1")
+    for material in ("CAST-40", "SHAFT", "IMP-40", "SEAL", "BOX"):
+        await consume(db, "WO-1", material)
+    await run_dry(db, outbound(db, MemoryAdapter(books)))
+    moves = [one.document for one in books.booked if isinstance(one.document, MaterialActual)]
+    assert [move.material for move in moves] == ["CAST-40", "SHAFT", "IMP-40", "SEAL", "BOX"]
+
+
+async def test_a_refused_document_stops_its_own_lane_only_and_goes_out_after_the_repair(db: Database) -> None:
+    books = demo_books()
+    worker = outbound(db, MemoryAdapter(books))
+    for number in ("WO-1", "WO-2"):
+        await work_order(db, number)
+    await run_dry(db, worker)
+    await consume(db, "WO-1", lot="LOT-UNKNOWN")
+    await labour(db, "WO-1", "2.00")
+    await consume(db, "WO-2")
+    await worker.collect()
+    await worker.deliver()
+    async with db.read() as tx:
+        (dead,) = await service.documents(tx, None, "dead", 10)
+        lanes = await service.lanes(tx, 10)
+    assert dead.code == "ErpLotMissing"
+    assert [(lane.lane, lane.open) for lane in lanes] == [("WO:WO-1", 2)]
+    assert len(books.booked) == 1
+    books.lots.add(("CAST-40", "LOT-UNKNOWN"))
+    async with db.transaction(cause()) as tx:
+        await service.retry(tx, dead.id)
+    await run_dry(db, worker)
+    assert len(books.booked) == 3
+
+
+async def test_while_the_erp_is_away_everything_waits(db: Database) -> None:
+    books = demo_books()
+    books.faults.away = True
+    worker = outbound(db, MemoryAdapter(books))
+    for at in range(5):
+        await work_order(db, f"WO-{at}")
+        await consume(db, f"WO-{at}")
+    await worker.collect()
+    assert await worker.deliver() == 0
+    assert not worker.reachable
+    async with db.read() as tx:
+        counts = await store.counts(tx)
+    assert counts.dead == 0
+    assert counts.open == 15
+    books.faults.away = False
+    await run_dry(db, worker)
+    assert len(books.booked) == 5
+    assert worker.reachable
+
+
+async def test_a_skipped_document_shows_in_the_comparison(db: Database) -> None:
+    books = demo_books()
+    adapter = MemoryAdapter(books)
+    worker = outbound(db, adapter)
+    await work_order(db, "WO-1")
+    await consume(db, "WO-1", lot="LOT-UNKNOWN")
+    await worker.collect()
+    while await worker.deliver():
+        pass
+    async with db.transaction(cause()) as tx:
+        (dead,) = await service.documents(tx, None, "dead", 10)
+        await service.skip(tx, dead.id, "booked by hand")
+    await refresh(db, adapter)
+    async with db.read() as tx:
+        outcome = await compare(tx, "CNY", grace_s=-1)
+    assert outcome.quantity_difference == 1
+    assert outcome.cases[0].work_order == "WO-1"
+
+
+async def test_a_late_event_is_booked_in_the_open_period(db: Database) -> None:
+    books = demo_books()
+    worker = outbound(db, MemoryAdapter(books))
+    closed = [Period(one.start, one.end, open=False) for one in books.periods]
+    worker.periods = tuple(closed)
+    await work_order(db, "WO-1")
+    await consume(db, "WO-1")
+    await run_dry(db, worker)
+    assert books.booked[0].day >= date.today()  # noqa: DTZ011 - only not before
+
+
+async def test_nothing_is_retried_that_was_booked(db: Database) -> None:
+    books = demo_books()
+    worker = outbound(db, MemoryAdapter(books))
+    await work_order(db, "WO-1")
+    await run_dry(db, worker)
+    async with db.transaction(cause()) as tx:
+        (first, *_) = await service.documents(tx, "WO-1", None, 10)
+        with pytest.raises(service.DocumentNotDead):
+            await service.retry(tx, first.id)
+        with pytest.raises(service.DocumentUnknown):
+            await service.retry(tx, 999_999)
+
+
+def test_waiting_grows_and_has_an_end() -> None:
+    assert all(1 <= backoff(attempts) <= 301 for attempts in (0, 1, 5, 50, 5000))
