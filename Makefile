@@ -32,10 +32,10 @@ test: browser dev  ## Run the tests, in a real browser too
 	@$(BIN)/python -m pytest $(ARGS)
 
 faults: dev  ## Run the fault tests (as root): kill -9, partition, power cut, clock step
-	@$(BIN)/python -m pytest tests/faults --override-ini=norecursedirs= $(ARGS)
+	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
 soak: dev  ## Run the fault tests with their full counts; takes hours
-	@$(BIN)/python -m pytest tests/faults --override-ini=norecursedirs= --override-ini=timeout=0 --soak $(ARGS)
+	@$(BIN)/python -m pytest tests/faults --override-ini=timeout=0 --soak $(ARGS)
 
 check: dev  ## Lint, types, import contracts
 	@$(BIN)/ruff check $(SOURCES)

@@ -100,7 +100,7 @@ async def _run(paths: Paths, wishes: Settings, options: Options, say: Callable[[
     settings = resolved.settings
     link = f"{settings.http.url}/sign-in?token={link_token(paths.run)}"
     if wishes.http.fd is None:
-        if port != wishes.http.port:
+        if wishes.http.port not in {0, port}:
             say(f"Port {wishes.http.port} is taken; the pages are on {port}.")
         say(f"Sign in (once): {link}")
         if options.browser:

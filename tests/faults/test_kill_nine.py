@@ -1,0 +1,55 @@
+"""Promise 1 on the whole plant: kill -9 of any process loses nothing and doubles nothing."""
+
+import os
+import signal
+
+import pytest
+
+from mes.supervisor.children import Identity
+from tests.fixtures.plant import RunningPlant, Status, settled
+
+pytestmark = pytest.mark.timeout(900)
+
+PROCESSES = ("edge", "broker", "ingest", "serve", "floor", "planner", "bridge", "postgres", "erp")
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_killed_process_comes_back_and_the_books_agree(
+    running_plant: RunningPlant, name: str, rounds: int
+) -> None:
+    before = running_plant.wait_for(settled, "the plant is settled before the kill")
+    for _ in range(rounds):
+        running_plant.kill(name)
+    after = running_plant.wait_for(settled, f"the books agree after {name} was killed", timeout_s=60)
+    running_plant.wait_for(
+        lambda status: status["edge"]["events_committed"] > after["edge"]["events_committed"],
+        "the machines are heard again",
+    )
+    assert after["edge"]["events_committed"] >= before["edge"]["events_committed"]
+    assert after["edge"]["gaps_declared"] == before["edge"]["gaps_declared"]
+
+
+def test_everything_killed_at_once_comes_back(running_plant: RunningPlant) -> None:
+    running_plant.wait_for(settled, "the plant is settled before the kill")
+    before = {item["name"]: item for item in running_plant.status()["processes"]}
+    for name in PROCESSES:
+        os.kill(before[name]["pid"], signal.SIGKILL)
+
+    def back(status: Status) -> bool:
+        now = {item["name"]: item["restarts"] for item in status["processes"]}
+        return all(now[name] > before[name]["restarts"] for name in PROCESSES) and settled(status)
+
+    running_plant.wait_for(back, "all are back and the books agree")
+
+
+def test_a_killed_supervisor_takes_all_with_it_and_the_next_start_goes_on(
+    running_plant: RunningPlant,
+) -> None:
+    before = running_plant.wait_for(settled, "the plant is settled before the kill")
+    children = [Identity.of(item["pid"]) for item in before["processes"]]
+    os.kill(before["pid"], signal.SIGKILL)
+    running_plant.start()
+    assert not any(child is not None and child.alive for child in children)
+    after = running_plant.wait_for(settled, "the books agree after the second start")
+    assert after["orders"]["pulled"] >= before["orders"]["pulled"]
+    assert after["edge"]["events_committed"] >= before["edge"]["events_committed"]
