@@ -44,7 +44,6 @@ from mes.workorders.model import (
 
 log = get_logger(__name__)
 
-ORDERS_A_DAY = 20
 ASK_AGAIN_S = 3.0
 REST = 1.5
 """Pause after each order, as a multiple of the time that booking it took: the live plant goes first."""
@@ -104,8 +103,7 @@ async def prepare(db: Database, settings: Settings) -> Past:
             log.info("history.waiting", reason=error.code)
             await asyncio.sleep(ASK_AGAIN_S)
             continue
-        count = ORDERS_A_DAY * settings.plant.history_days
-        orders = lay_out(masters, floor, span, count, settings.plant.seed)
+        orders = lay_out(masters, floor, span, settings.plant.seed)
         return Past(span, masters, tuple(orders))
 
 

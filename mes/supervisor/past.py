@@ -1,7 +1,7 @@
 """What happened in the fortnight before the demo plant started: pure, and the same for a seed."""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,6 +17,9 @@ CUSTOMERS = (
     ("C-05", "Alpine Brewing Systems AG"),
     ("C-06", "廣州珠江水處理工程公司"),
 )
+ORDERS_A_DAY = 15
+BUSY = timedelta(days=1)
+BUSY_ORDERS_A_DAY = 85
 PIECES = (24, 48)
 """Range of an order's quantity."""
 SCRAP_RATE = 0.02
@@ -108,27 +111,31 @@ class Floor:
 
 
 def lay_out(
-    masters: Mapping[MaterialId, WorkMaster],
-    floor: Floor,
-    span: tuple[datetime, datetime],
-    orders: int,
-    seed: int,
+    masters: Mapping[MaterialId, WorkMaster], floor: Floor, span: tuple[datetime, datetime], seed: int
 ) -> list[PastOrder]:
     """Return the orders made within `span`, in the order in which they were received.
 
+    The last day was as busy as the live plant is; the days before had few orders, so that the past
+    stays small and the figures of the running shift are those of a plant at work.
+
     Args:
         span: Start and end, aware UTC; an order that would end later is left out.
-        orders: How many were received, evenly spread.
     """
-    rng = random.Random(seed)
-    step = (span[1] - span[0]) / orders
+    rng = random.Random(seed)  # a simulation, repeatable
     made = []
-    for number in range(1, orders + 1):
-        received_at = span[0] + step * (number - 1 + rng.random() * 0.8)
+    for number, received_at in enumerate(_receipts(rng, span), start=1):
         order = _make(number, rng, masters, floor, received_at)
         if order is not None and order.jobs[-1].ends_at < span[1]:
             made.append(order)
     return made
+
+
+def _receipts(rng: random.Random, span: tuple[datetime, datetime]) -> Iterator[datetime]:
+    busy_from = max(span[0], span[1] - BUSY)
+    for begin, end, a_day in ((span[0], busy_from, ORDERS_A_DAY), (busy_from, span[1], BUSY_ORDERS_A_DAY)):
+        count = round((end - begin) / timedelta(days=1) * a_day)
+        for place in range(count):
+            yield begin + (end - begin) / count * (place + rng.random() * 0.8)
 
 
 def _make(
