@@ -23,6 +23,7 @@ class NoValue(StrEnum):
     """Why a figure has no value."""
 
     NO_PLANNED_BUSY_TIME = "no_planned_busy_time"
+    NOTHING_KNOWN = "nothing_known"
     NO_PRODUCTION_TIME = "no_production_time"
     NO_PRODUCED_QUANTITY = "no_produced_quantity"
     NO_BUSY_TIME = "no_busy_time"
@@ -51,7 +52,8 @@ class Times:
         apt: Actual production time.
         aust: Actual unit set-up time.
         adet: Actual unit delay time: an order is there and nothing is made.
-        unknown: Planned busy time of which nobody knows the state; never taken for a stop.
+        unknown: Planned time at work of which nobody knows the state. It is never taken for a stop:
+            figures are those of the time that is known, and this is told beside them.
     """
 
     pot: Decimal = ZERO
@@ -63,8 +65,8 @@ class Times:
 
     @property
     def pbt(self) -> Decimal:
-        """Planned busy time."""
-        return self.pot - self.pdot
+        """Planned busy time, as far as anything is known of it."""
+        return self.pot - self.pdot - self.unknown
 
     @property
     def aupt(self) -> Decimal:
@@ -79,7 +81,12 @@ class Times:
     @property
     def adot(self) -> Decimal:
         """Actual unit down time: planned busy, and no order there."""
-        return self.pbt - self.aubt - self.unknown
+        return self.pbt - self.aubt
+
+    @property
+    def no_pbt(self) -> NoValue:
+        """Why there is no planned busy time, where there is none."""
+        return NoValue.NOTHING_KNOWN if self.unknown else NoValue.NO_PLANNED_BUSY_TIME
 
     def __add__(self, other: Self) -> "Times":
         return Times(
@@ -165,7 +172,7 @@ def ratio(numerator: Decimal, denominator: Decimal, reason: NoValue) -> Figure:
 def availability(elements: Elements) -> Figure:
     """A = APT / PBT."""
     times = elements.times
-    return ratio(times.apt, times.pbt, NoValue.NO_PLANNED_BUSY_TIME)
+    return ratio(times.apt, times.pbt, times.no_pbt)
 
 
 def effectiveness(elements: Elements) -> Figure:
@@ -183,14 +190,14 @@ def oee(elements: Elements) -> Figure:
 
     The sum is exact for mixed items, and is 0 for a unit that stood still all the planned time.
     """
-    return ratio(elements.planned_good_time, elements.times.pbt, NoValue.NO_PLANNED_BUSY_TIME)
+    return ratio(elements.planned_good_time, elements.times.pbt, elements.times.no_pbt)
 
 
 def nee(elements: Elements) -> Figure:
     """Net equipment effectiveness = AUPT / PBT x E x Q: set-up is no loss."""
     times, worth = elements.times, effectiveness(elements)
     quality = quality_ratio(elements)
-    share = ratio(times.aupt, times.pbt, NoValue.NO_PLANNED_BUSY_TIME)
+    share = ratio(times.aupt, times.pbt, times.no_pbt)
     if share.value is None or worth.value is None or quality.value is None:
         return Figure(None, share.reason or worth.reason or quality.reason)
     return Figure(share.value * worth.value * quality.value)
@@ -199,7 +206,7 @@ def nee(elements: Elements) -> Figure:
 def allocation_efficiency(elements: Elements) -> Figure:
     """AE = AUBT / PBT."""
     times = elements.times
-    return ratio(times.aubt, times.pbt, NoValue.NO_PLANNED_BUSY_TIME)
+    return ratio(times.aubt, times.pbt, times.no_pbt)
 
 
 def utilization_efficiency(elements: Elements) -> Figure:
@@ -237,7 +244,7 @@ def teep(elements: Elements, calendar_time: Decimal) -> Figure:
         calendar_time: Length of the window, in the unit of the times.
     """
     if not elements.times.pbt:
-        return Figure(None, NoValue.NO_PLANNED_BUSY_TIME)
+        return Figure(None, elements.times.no_pbt)
     return ratio(elements.planned_good_time, calendar_time, NoValue.NO_CALENDAR_TIME)
 
 

@@ -339,8 +339,8 @@ async def links(tx: Tx) -> tuple[Link, ...]:
         _link("edge", max((_heard(edge) for edge in edges), default=None)),
         _link("ingest", max((edge.ingest_lag_s for edge in edges), default=None)),
         _link("outbox", held),
-        _link("erp", _lag_of(lags, "erp")),
-        _link("planner", _lag_of(lags, "planner")),
+        _link("erp", lags.get("bridge")),
+        _link("planner", lags.get("planner")),
     )
 
 
@@ -423,10 +423,6 @@ def _six(figure: Figure) -> Decimal | None:
 
 def _heard(edge: store.EdgeLink) -> float:
     return DOWN_S if edge.heard_s is None else edge.heard_s
-
-
-def _lag_of(lags: Mapping[str, float], prefix: str) -> float | None:
-    return max((lag for name, lag in lags.items() if name.startswith(prefix)), default=None)
 
 
 def _link(name: str, lag_s: float | None) -> Link:

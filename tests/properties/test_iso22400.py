@@ -35,7 +35,7 @@ def shifts(draw: st.DrawFn) -> Elements:
 def test_the_time_balance_closes(elements: Elements) -> None:
     times = elements.times
     assert times.adot >= 0
-    assert times.pbt == times.apt + times.aust + times.adet + times.adot + times.unknown
+    assert times.pbt == times.apt + times.aust + times.adet + times.adot
 
 
 @given(shifts())

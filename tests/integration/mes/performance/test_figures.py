@@ -116,7 +116,8 @@ async def test_time_without_data_is_unknown_and_not_a_stop(db: Database) -> None
     async with db.read() as tx:
         found = await performance.report(tx, "CNC-1", Window(starts_at=clock("6:00"), ends_at=clock("7:00")))
     assert (found.elements["unknown"], found.elements["ADOT"], found.elements["ADET"]) == (3600, 0, 0)
-    assert found.values["availability"] == 0
+    assert (found.elements["PBT"], found.values["availability"]) == (0, None)
+    assert found.reasons["availability"] is NoValue.NOTHING_KNOWN
     assert found.reasons["effectiveness"] is NoValue.NO_PRODUCTION_TIME
     assert found.reasons["quality"] is NoValue.NO_PRODUCED_QUANTITY
 
@@ -165,7 +166,7 @@ async def test_the_board_shows_every_unit_of_the_running_shift(db: Database) -> 
         20,
     )
     assert tiles["CNC-1"].kpi.oee == Decimal("0.375000")
-    assert (tiles["CNC-2"].kpi.oee, tiles["CNC-2"].kpi.reason) == (0, NoValue.NO_PRODUCTION_TIME)
+    assert (tiles["CNC-2"].kpi.oee, tiles["CNC-2"].kpi.reason) == (None, NoValue.NOTHING_KNOWN)
     assert [link.name for link in board.links] == ["edge", "ingest", "outbox", "erp", "planner"]
 
 

@@ -168,3 +168,11 @@ def test_machine_capability_of_a_known_sample() -> None:
 @pytest.mark.parametrize("good", [0, 7])
 def test_first_pass_yield(good: int) -> None:
     assert iso.first_pass_yield(Decimal(good), Decimal(10)).value == Decimal(good) / 10
+
+
+def test_unknown_time_is_told_and_not_taken_for_a_stop() -> None:
+    half = Elements(Times(pot=Decimal(60), apt=Decimal(30), unknown=Decimal(30)))
+    assert (half.times.pbt, half.times.adot) == (30, 0)
+    assert iso.availability(half) == Figure(Decimal(1))
+    nothing = Elements(Times(pot=Decimal(60), unknown=Decimal(60)))
+    assert iso.availability(nothing) == iso.oee(nothing) == Figure(None, NoValue.NOTHING_KNOWN)
