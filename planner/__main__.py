@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     again.add_argument("--move", action="store_true", help="look for a plan that moves work")
     again.add_argument("--child", action="store_true", help="end when the parent process ends")
+    again.add_argument("--nice", type=int, default=0, help="give way to others by so much (0)")
     again.set_defaults(run=_replan)
     for command in (alone, again):
         command.add_argument("problem", help="file of the problem in its JSON form; - reads it here")
@@ -75,6 +76,7 @@ def _progress(_plan: Schedule, cost: int) -> None:
 
 
 def _replan(problem: Problem, effort: Effort, options: argparse.Namespace) -> dict[str, Any]:
+    os.nice(options.nice)
     if options.child:
         _die_with_parent()
     found = replan(
@@ -127,8 +129,7 @@ def _refuse(code: str, faults: list[dict[str, str]]) -> int:
 
 
 def _die_with_parent() -> None:
-    """A solve that nobody waits for must not go on; it is also the least urgent work here."""
-    os.nice(10)
+    """A solve that nobody waits for must not go on."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

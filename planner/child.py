@@ -20,6 +20,9 @@ from planner.problem import Problem
 LINE_LIMIT = 64 * 1024 * 1024
 """Bytes of one answer; a plan of 100,000 operations needs a third."""
 
+ROUTINE_NICE = 10
+"""A plan that only adds new work gives way to everything else on the machine."""
+
 START_S = 60.0
 """A busy machine may take so long to start the process and to dispatch."""
 
@@ -66,7 +69,7 @@ async def replan_in_child(problem: Problem, effort: Effort, *, move: bool) -> An
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "planner", "replan", "-", "--child"),
-        *(["--move"] if move else []),
+        *(["--move"] if move else ["--nice", str(ROUTINE_NICE)]),
         *("--seconds", str(effort.seconds), "--workers", str(effort.workers)),
         *("--seed", str(effort.seed)),
         stdin=asyncio.subprocess.PIPE,
@@ -83,7 +86,7 @@ async def replan_in_child(problem: Problem, effort: Effort, *, move: bool) -> An
         if process.returncode is None:
             process.kill()
         await process.wait()
-    return _answers(rows)
+    return read_answers(rows)
 
 
 async def _converse(
@@ -102,7 +105,13 @@ async def _converse(
         rows.append(json.loads(line))
 
 
-def _answers(rows: list[dict[str, Any]]) -> Answers:
+def read_answers(rows: list[dict[str, Any]]) -> Answers:
+    """What the lines that came say, be they all or not.
+
+    Raises:
+        SolverRefused: The problem or its locks are at fault.
+        SolverLost: Not even the first answer is there.
+    """
     by_kind = {row["kind"]: row for row in rows}
     if refused := by_kind.get("refused"):
         raise SolverRefused(refused["error"], refused["faults"])

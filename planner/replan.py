@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from planner.decoder import Decoder, InOrder
 from planner.difference import Difference, difference
 from planner.dispatch import dispatch, ranked
 from planner.effort import Effort
@@ -68,22 +69,65 @@ def replan(
         return alone
     best = solve(problem, effort, known=kept.schedule)
     changes = difference(problem, kept.schedule, best.schedule)
-    if best.score.total >= cost or not changes.moved:
+    if best.score.total >= cost or not (changes.moved or changes.late or changes.saved):
         return alone
     return Replanned(kept, best, changes, cost, fresh)
 
 
 def repair(problem: Problem) -> Schedule:
-    """Dispatch again, with the published order as priority and everybody on his unit."""
+    """Dispatch what is published again, in its old order and on its units; new work fills gaps.
+
+    Raises:
+        LocksConflict: The locks cannot be kept.
+    """
+    old = _published_work(problem)
     places = sorted((o.published.start, o.id) for o in problem.operations if o.published)
-    stay = tuple(
-        replace(o, alternatives=(Alternative(o.published.unit, o.minutes_on(o.published.unit)),))
-        if o.published and o.fixed_unit is None
-        else o
-        for o in problem.operations
-    )
+    stay = tuple(_staying(operation) for operation in problem.operations if operation.id in old)
     plant = replace(problem, operations=stay)
-    return dispatch(plant, ranked([name for _, name in places]))
+    kept = dispatch(plant, ranked([name for _, name in places]))
+    decoder = Decoder(problem)
+    for assignment in kept.assignments:
+        if not decoder.is_placed(assignment.operation):
+            decoder.keep(assignment)
+    for name in in_gaps(problem, decoder):
+        operation = problem.operation_by_id[name]
+        fits = [decoder.fit(operation, a.unit, gaps=True) for a in operation.alternatives]
+        decoder.place(min(fits, key=lambda fit: (fit.end, fit.setup)))
+    return decoder.schedule()
+
+
+def _published_work(problem: Problem) -> set[str]:
+    """What was planned before, and whatever it waits for."""
+    old = {o.id for o in problem.operations if o.published or o.started or o.lock}
+    waiting = list(old)
+    while waiting:
+        for link in problem.operation_by_id[waiting.pop()].predecessors:
+            if link.operation not in old:
+                old.add(link.operation)
+                waiting.append(link.operation)
+    return old
+
+
+def _staying(operation: Operation) -> Operation:
+    place = operation.published
+    if place is None or operation.fixed_unit is not None:
+        return operation
+    only = Alternative(place.unit, operation.minutes_on(place.unit))
+    return replace(operation, alternatives=(only,))
+
+
+def in_gaps(problem: Problem, decoder: Decoder) -> list[str]:
+    """The operations without a place: earliest due order first, each after its predecessors."""
+    order = InOrder(problem, decoder)
+    rows = [o for o in problem.operations if not decoder.is_placed(o.id)]
+    due = {row.id: row.due for row in problem.orders}
+    found: list[str] = []
+    for operation in sorted(rows, key=lambda o: due[o.order]):
+        stack = [operation.id] if order.is_ready(operation.id) else []
+        while stack:
+            found.append(stack.pop())
+            stack += reversed(order.placed(found[-1]))
+    return found
 
 
 def _without_moving(problem: Problem, effort: Effort) -> Solution:

@@ -46,14 +46,14 @@ class PlanModel:
         self.ends: dict[str, cp_model.IntVar] = {}
         self.modes: dict[str, tuple[Mode, ...]] = {}
         self._on: dict[tuple[str, str], cp_model.IntVar] = {}
-        self._hints: list[tuple[cp_model.IntVar, ValueOf]] = []
+        self.hints: list[tuple[cp_model.IntVar, ValueOf]] = []
         self._costs: list[tuple[int, cp_model.IntVar]] = []
         for operation in problem.operations:
             self._add_operation(operation)
 
     def remember(self, variable: cp_model.IntVar, value_of: ValueOf) -> None:
         """Say which value `variable` has in a known plan, so that the plan can be a hint."""
-        self._hints.append((variable, value_of))
+        self.hints.append((variable, value_of))
 
     def number(self, least: int, most: int, value_of: ValueOf) -> cp_model.IntVar:
         """A new whole number from `least` to `most`."""
@@ -82,7 +82,7 @@ class PlanModel:
 
     def hint(self, plan: Schedule) -> None:
         """Offer a feasible plan as the place to start from, a value for every variable."""
-        for variable, value_of in self._hints:
+        for variable, value_of in self.hints:
             self.cp.add_hint(variable, value_of(plan))
 
     def on(self, operation: str, unit: str) -> cp_model.IntVar:

@@ -1,0 +1,1 @@
+"""The planner, without input or output."""

@@ -1,0 +1,64 @@
+"""Tiny plants in a few words, for tests of single rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from planner.problem import (
+    Alternative,
+    Calendar,
+    Crew,
+    Link,
+    Operation,
+    Order,
+    Problem,
+    Setup,
+    Unit,
+    Window,
+    WorkCenter,
+)
+
+ORIGIN = datetime(2026, 11, 2, 6, tzinfo=UTC)
+HORIZON = 1000
+ALWAYS = (Window(0, HORIZON),)
+
+
+def step(name: str, minutes: int = 10, *units: str, after: str = "", **changes: object) -> Operation:
+    """An operation `<order>-<number>` on the units named (M when none is)."""
+    row = Operation(
+        name,
+        name.partition("-")[0],
+        tuple(Alternative(unit, minutes) for unit in units or ("M",)),
+        (Link(after),) if after else (),
+    )
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def plant(*operations: Operation, due: dict[str, int] | None = None, **changes: object) -> Problem:
+    """One unit M (and N) of one work centre, always open; an order for each name in use."""
+    names = dict.fromkeys(operation.order for operation in operations)
+    whole = {
+        "origin": ORIGIN,
+        "horizon": HORIZON,
+        "calendars": (Calendar("always", ALWAYS),),
+        "work_centers": (WorkCenter("W"),),
+        "units": (Unit("M", "W", "always"), Unit("N", "W", "always")),
+        "crews": (),
+        "orders": tuple(Order(name, (due or {}).get(name, HORIZON)) for name in names),
+        "operations": operations,
+        **changes,
+    }
+    return Problem(**whole)  # type: ignore[arg-type]
+
+
+def shifts(*windows: tuple[int, int]) -> dict[str, object]:
+    """Working windows of both units."""
+    return {"calendars": (Calendar("always", tuple(Window(*w) for w in windows)),)}
+
+
+def people(count: int, *skills: str, until: int = HORIZON) -> Crew:
+    return Crew("C-" + "-".join(skills), skills, (Window(0, until),), count)
+
+
+FAMILIES = {"work_centers": (WorkCenter("W", (Setup("40", 10), Setup("65", 10))),)}

@@ -1,0 +1,121 @@
+"""The planner as a command and as a child process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from planner import child
+from planner.child import SolverLost, SolverRefused, replan_in_child
+from planner.effort import Effort
+from planner.form import problem_to_json
+from planner.problem import Lock, Problem
+from tests.unit.planner.plants import FAMILIES, plant, step
+
+
+def run(*arguments: str, text: str = "") -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "planner", *arguments], input=text, capture_output=True, text=True, check=False
+    )
+    return done.returncode, json.loads(done.stdout.splitlines()[-1])
+
+
+def test_solve_writes_the_plan_with_its_proof(tmp_path: Path) -> None:
+    file = tmp_path / "problem.json"
+    file.write_text(json.dumps(problem_to_json(plant(step("A-1"), due={"A": 5}))))
+    code, said = run("solve", str(file), "--seconds", "1")
+    assert code == 0
+    assert (said["solver"], said["status"], said["gap"]) == ("cp-sat", "optimal", 0)
+    assert said["schedule"]["assignments"][0]["end"] == 10
+    assert said["why_late"] == {"A": [{"code": "work", "minutes": 5, "subject": "", "by": ""}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("{", "NotJson"),
+        ("{}", "InvalidProblem"),
+        (
+            json.dumps(
+                problem_to_json(plant(step("A-1", lock=Lock("M", 5)), step("B-1", lock=Lock("M", 6))))
+            ),
+            "LocksConflict",
+        ),
+    ],
+)
+def test_a_problem_that_cannot_be_planned_is_refused_with_reasons(text: str, error: str) -> None:
+    code, said = run("solve", "-", text=text)
+    assert code == 2
+    assert said["error"] == error
+    assert said["faults"][0]["remedy"]
+
+
+async def test_the_child_answers_with_a_plan() -> None:
+    answers = await replan_in_child(plant(step("A-1")), Effort(seconds=0.2), move=False)
+    assert answers.complete
+    assert answers.fresh
+    assert answers.kept["solver"] == "cp-sat"
+
+
+async def test_the_child_refuses_locks_that_cannot_be_kept() -> None:
+    problem = plant(step("A-1", lock=Lock("M", 5)), step("B-1", lock=Lock("M", 6)))
+    with pytest.raises(SolverRefused) as refusal:
+        await replan_in_child(problem, Effort(seconds=0.2), move=False)
+    assert refusal.value.code == "LocksConflict"
+
+
+def large() -> Problem:
+    rows = [
+        step(
+            f"O{i}-{k}",
+            5 + (i * 7 + k) % 11,
+            "M",
+            "N",
+            after=f"O{i}-{k - 1}" if k else "",
+            family=str(40 + i % 3),
+        )
+        for i in range(30)
+        for k in range(5)
+    ]
+    return plant(*rows, due={f"O{i}": 50 + 10 * i for i in range(30)}, **FAMILIES)
+
+
+async def test_cancelling_ends_the_solver_at_once() -> None:
+    solving = asyncio.create_task(replan_in_child(large(), Effort(seconds=60), move=True))
+    children: list[psutil.Process] = []
+    while not children:
+        await asyncio.sleep(0.1)
+        children = [p for p in psutil.Process().children() if "replan" in " ".join(p.cmdline())]
+    await asyncio.sleep(0.5)
+    solving.cancel()
+    began = time.monotonic()
+    with pytest.raises(asyncio.CancelledError):
+        await solving
+    assert time.monotonic() - began < 5
+    assert not children[0].is_running()
+
+
+async def test_a_solver_that_dies_is_lost_and_not_an_empty_plan() -> None:
+    solving = asyncio.create_task(replan_in_child(large(), Effort(seconds=60), move=True))
+    children: list[psutil.Process] = []
+    while not children:
+        await asyncio.sleep(0.05)
+        children = [p for p in psutil.Process().children() if "replan" in " ".join(p.cmdline())]
+    children[0].kill()
+    with pytest.raises(SolverLost):
+        await solving
+
+
+def test_the_first_answer_stands_when_the_second_never_comes() -> None:
+    answers = child.read_answers([{"kind": "kept", "plan": {"objective": 7}}])
+    assert answers.kept == {"objective": 7}
+    assert answers.better is None
+    assert not answers.complete

@@ -1,0 +1,194 @@
+"""When operations start, and what binds them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from planner.checker import check
+from planner.decoder import Choice, LocksConflict, decode
+from planner.dispatch import best_dispatch
+from planner.problem import Link, Lock, Operation, Problem, Published, Release, Started, Unit, Window
+from planner.schedule import Assignment
+from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
+
+
+def placed(problem: Problem, *order: str, unit: str = "M") -> dict[str, Assignment]:
+    plan = decode(problem, [Choice(name, unit) for name in order])
+    assert check(problem, plan) == []
+    return plan.by_operation
+
+
+def test_an_empty_plant_has_an_empty_plan() -> None:
+    _, plan = best_dispatch(plant())
+    assert plan.assignments == ()
+
+
+def test_a_free_unit_starts_now() -> None:
+    row = placed(plant(step("A-1")), "A-1")["A-1"]
+    assert (row.start, row.end, row.reason.code) == (0, 10, "now")
+
+
+def test_a_busy_unit_binds_the_next_operation() -> None:
+    row = placed(plant(step("A-1"), step("B-1")), "A-1", "B-1")["B-1"]
+    assert (row.start, row.reason.code, row.reason.params["operation"]) == (10, "unit", "A-1")
+
+
+def test_a_successor_waits_for_its_predecessor_and_the_lag() -> None:
+    problem = plant(
+        step("A-1"), step("A-2", 5, "N", after="A-1"), step("A-3", 5, "M", predecessors=(Link("A-2", 7),))
+    )
+    plan = decode(problem, [])
+    assert check(problem, plan) == []
+    assert plan.by_operation["A-2"].reason.code == "predecessor"
+    assert (plan.by_operation["A-3"].start, plan.by_operation["A-3"].reason.code) == (22, "lag")
+
+
+def test_a_resumable_run_pauses_in_the_break_and_another_waits() -> None:
+    first = plant(step("A-1", 20), **shifts((0, 10), (15, 100)))
+    row = placed(first, "A-1")["A-1"]
+    assert (row.start, row.end) == (0, 25)
+    second = plant(step("A-1", 20, resumable=False), **shifts((0, 10), (15, 100)))
+    row = placed(second, "A-1")["A-1"]
+    assert (row.start, row.end, row.reason.code) == (15, 35, "calendar")
+
+
+def test_a_stop_binds_like_a_calendar_but_is_named() -> None:
+    problem = plant(step("A-1"), units=(Unit("M", "W", "always", stops=(Window(0, 30),)),))
+    row = placed(problem, "A-1")["A-1"]
+    assert (row.start, row.reason.code) == (30, "stop")
+
+
+def test_a_family_change_takes_its_set_up_before_the_run() -> None:
+    problem = plant(step("A-1", family="40"), step("B-1", family="65"), **FAMILIES)
+    rows = placed(problem, "A-1", "B-1")
+    assert (rows["A-1"].setup_start, rows["A-1"].start) == (0, 10)
+    assert (rows["B-1"].setup_start, rows["B-1"].start, rows["B-1"].reason.code) == (20, 30, "setup")
+
+
+def test_a_set_up_is_done_ahead_while_the_part_is_on_its_way() -> None:
+    problem = plant(step("A-1", 30, "N"), step("A-2", 10, "M", after="A-1", family="65"), **FAMILIES)
+    row = decode(problem, []).by_operation["A-2"]
+    assert (row.setup_start, row.start, row.reason.code) == (20, 30, "predecessor")
+
+
+def test_people_who_can_do_two_things_do_one_at_a_time() -> None:
+    problem = plant(
+        step("A-1", 10, "M", skill="TESTING"),
+        step("B-1", 10, "N", skill="PACKING"),
+        crews=(people(1, "PACKING", "TESTING"),),
+    )
+    plan = decode(problem, [Choice("A-1", "M"), Choice("B-1", "N")])
+    assert check(problem, plan) == []
+    row = plan.by_operation["B-1"]
+    assert (row.start, row.reason.code, row.reason.params["skill"]) == (10, "people", "PACKING")
+
+
+def test_work_without_people_is_planned_beyond_the_horizon() -> None:
+    problem = plant(step("A-1", skill="WELDING"))
+    assert placed(problem, "A-1")["A-1"].start == problem.horizon
+
+
+def test_work_under_way_goes_on_though_its_person_has_left() -> None:
+    problem = plant(
+        step("A-1", 10, skill="X", started=Started("M", -3)), step("B-1", 5, "N", skill="X"), crews=()
+    )
+    plan = decode(problem, [])
+    assert check(problem, plan) == []
+    assert (plan.by_operation["A-1"].start, plan.by_operation["A-1"].end) == (-3, 10)
+
+
+def test_material_binds_until_it_is_there() -> None:
+    row = placed(plant(step("A-1", releases=(Release(40, "material", "SEAL"),))), "A-1")["A-1"]
+    assert (row.start, row.reason.code, row.reason.params["detail"]) == (40, "release", "SEAL")
+
+
+def test_a_route_may_come_back_to_the_same_unit_at_once() -> None:
+    problem = plant(step("A-1"), step("A-2", after="A-1"), step("A-3", after="A-2"))
+    plan = decode(problem, [Choice("A-3", "M"), Choice("A-2", "M"), Choice("A-1", "M")])
+    assert [row.operation for row in plan.assignments] == ["A-1", "A-2", "A-3"]
+    assert check(problem, plan) == []
+
+
+def test_frozen_work_goes_first_in_its_published_order() -> None:
+    def frozen(name: str, start: int) -> Operation:
+        return step(name, published=Published("M", start), frozen=True)
+
+    rows = placed(plant(step("A-1"), frozen("B-1", 20), frozen("C-1", 10)), "A-1", "B-1", "C-1")
+    assert [rows[name].start for name in ("C-1", "B-1", "A-1")] == [0, 10, 20]
+
+
+def test_kept_work_keeps_its_order_but_lets_others_between() -> None:
+    def kept(name: str, start: int) -> Operation:
+        return step(name, published=Published("M", start), kept=True)
+
+    rows = placed(plant(step("A-1"), kept("B-1", 20), kept("C-1", 10)), "B-1", "A-1", "C-1")
+    assert rows["C-1"].start < rows["B-1"].start
+    assert rows["A-1"].start == 0
+
+
+def test_a_lock_is_kept_to_the_minute_and_others_fill_the_time_before() -> None:
+    problem = plant(step("A-1", lock=Lock("M", 20)), step("B-1", 15), step("C-1", 10))
+    rows = placed(problem, "B-1", "C-1", "A-1")
+    assert (rows["A-1"].start, rows["A-1"].reason.code) == (20, "lock")
+    assert (rows["B-1"].start, rows["C-1"].start) == (0, 30)
+
+
+@pytest.mark.parametrize(
+    ("problem", "what", "remedy"),
+    [
+        (
+            plant(step("A-1", lock=Lock("M", 20)), step("B-1", lock=Lock("M", 25))),
+            "not free after A-1",
+            "minute 30 or later",
+        ),
+        (plant(step("A-1", lock=Lock("M", 5)), **shifts((10, 50))), "M is closed", "minute 10"),
+        (
+            plant(step("A-1", 20, lock=Lock("M", 5), resumable=False), **shifts((0, 10), (12, 90))),
+            "closes before it ends",
+            "minute 12 or later",
+        ),
+        (
+            plant(step("A-1", lock=Lock("M", 5), releases=(Release(9),))),
+            "before it is released",
+            "minute 9",
+        ),
+        (
+            plant(step("A-1", 30), step("A-2", 10, "N", lock=Lock("N", 5), after="A-1")),
+            "before A-1 can be done",
+            "minute 30 or later",
+        ),
+        (
+            plant(step("A-1", skill="X", lock=Lock("M", 5)), crews=(people(1, "X", until=8),)),
+            "nobody free can do X",
+            "minute 1000 or later",
+        ),
+    ],
+)
+def test_a_lock_that_cannot_be_kept_is_refused_with_a_remedy(
+    problem: Problem, what: str, remedy: str
+) -> None:
+    with pytest.raises(LocksConflict) as refusal:
+        decode(problem, [])
+    assert what in refusal.value.what
+    assert remedy in refusal.value.remedy
+
+
+def test_the_checker_sees_what_the_decoder_would_never_do() -> None:
+    problem = plant(step("A-1"), step("A-2", after="A-1"), step("B-1", family="65"), **FAMILIES)
+    plan = decode(problem, [])
+    rows = plan.by_operation
+
+    def faults(**rows_changed: Assignment) -> list[str]:
+        changed = tuple(rows_changed.get(a.operation[0] + a.operation[2], a) for a in plan.assignments)
+        return check(problem, replace(plan, assignments=changed))
+
+    assert "overlap" in " ".join(faults(A2=replace(rows["A-2"], start=5, setup_start=5, end=15)))
+    assert "starts before A-1" in " ".join(faults(A2=replace(rows["A-2"], start=5, setup_start=5, end=15)))
+    assert "works 9 minutes" in " ".join(faults(A1=replace(rows["A-1"], end=9)))
+    assert "cannot do it" in " ".join(faults(A1=replace(rows["A-1"], unit="N")))
+    assert "instead of 10" in " ".join(faults(B1=replace(rows["B-1"], setup=0)))
+    assert check(problem, replace(plan, assignments=plan.assignments[1:])) == [
+        "not every operation is planned exactly once"
+    ]

@@ -1,0 +1,58 @@
+"""Why an order is late, in minutes that add up."""
+
+from __future__ import annotations
+
+from planner.decoder import Choice, decode
+from planner.explain import Cause, why_late
+from planner.problem import Problem, Release, Unit, Window
+from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
+
+
+def why(problem: Problem, order: str, *first: str) -> tuple[Cause, ...]:
+    units = {o.id: o.alternatives[0].unit for o in problem.operations}
+    plan = decode(problem, [Choice(name, units[name]) for name in first])
+    return why_late(problem, plan).get(order, ())
+
+
+def test_an_order_in_time_has_nothing_to_explain() -> None:
+    assert why(plant(step("A-1")), "A") == ()
+
+
+def test_its_own_work_may_be_too_long() -> None:
+    assert why(plant(step("A-1", 30), due={"A": 20}), "A") == (Cause("work", 10),)
+
+
+def test_what_was_due_before_now_is_overdue() -> None:
+    assert why(plant(step("A-1", 30), due={"A": -15}), "A") == (Cause("work", 30), Cause("overdue", 15))
+
+
+def test_another_order_was_on_the_unit() -> None:
+    problem = plant(step("A-1", 30), step("B-1", 10), due={"B": 10})
+    assert why(problem, "B", "A-1") == (Cause("unit", 30, "M", "A"),)
+
+
+def test_slack_eats_the_earliest_waits() -> None:
+    problem = plant(
+        step("A-1", 20),
+        step("B-1", 10),
+        step("B-2", 10, "N", after="B-1"),
+        step("C-1", 45, "N"),
+        due={"B": 35},
+    )
+    causes = why(problem, "B", "A-1", "B-1", "C-1")
+    assert causes == (Cause("unit", 15, "N", "C"), Cause("unit", 5, "M", "A"))
+
+
+def test_closed_hours_stops_material_people_and_set_ups_are_told_apart() -> None:
+    closed = plant(step("A-1", 20), due={"A": 20}, **shifts((0, 10), (15, 100)))
+    assert why(closed, "A") == (Cause("calendar", 5, "M"),)
+    stopped = plant(step("A-1"), due={"A": 10}, units=(Unit("M", "W", "always", stops=(Window(0, 30),)),))
+    assert why(stopped, "A") == (Cause("stop", 30, "M"),)
+    short = plant(step("A-1", releases=(Release(25, "material", "SEAL"),)), due={"A": 10})
+    assert why(short, "A") == (Cause("material", 25, "SEAL"),)
+    alone = plant(
+        step("A-1", 40, "N", skill="X"), step("B-1", skill="X"), crews=(people(1, "X"),), due={"B": 10}
+    )
+    assert why(alone, "B", "A-1", "B-1") == (Cause("people", 40, "X"),)
+    changed = plant(step("A-1", family="40"), due={"A": 10}, **FAMILIES)
+    assert why(changed, "A") == (Cause("setup", 10, "M"),)

@@ -1,0 +1,112 @@
+"""What is wrong in a problem is said with its row and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from planner.form import problem_from_json, problem_to_json
+from planner.problem import (
+    Alternative,
+    Calendar,
+    Crew,
+    InvalidProblem,
+    Link,
+    Lock,
+    Order,
+    Problem,
+    Published,
+    Setup,
+    Started,
+    Unit,
+    Window,
+    WorkCenter,
+)
+from tests.unit.planner.plants import plant, step
+
+ALWAYS = Calendar("always", (Window(0, 10),))
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes", "said"),
+    [
+        ([step("A-1")], {"horizon": 0}, "problem: horizon is 0. Give at least one minute"),
+        ([step("A-1")], {"origin": datetime(2026, 1, 1)}, "origin has no time zone"),  # noqa: DTZ001
+        ([step("A-1"), step("A-1")], {}, "operations A-1: is there 2 times. Keep one row"),
+        ([step("A-1")], {"orders": ()}, "operations A-1: belongs to no order A. Add the order"),
+        ([], {"orders": (Order("A", 0, 0),)}, "orders A: has weight 0. Give 1 to 100"),
+        ([], {"calendars": (Calendar("always", (Window(5, 2),)),)}, "has the window 5 to 2"),
+        ([], {"calendars": (Calendar("always", (Window(0, 5), Window(5, 9))),)}, "touch at 5"),
+        ([], {"units": (Unit("M", "W", "never"),)}, "units M: has no calendar never"),
+        ([], {"units": (Unit("M", "X", "always"),)}, "units M: has no work centre X"),
+        ([], {"units": (Unit("M", "W", "always", stops=(Window(0, 5000),)),)}, "units M stops"),
+        ([], {"crews": (Crew("C", (), (), 0),)}, "crews C: counts 0 people"),
+        ([], {"work_centers": (WorkCenter("W", (Setup("40", -1),)),)}, "takes -1 minutes"),
+        ([replace(step("A-1"), alternatives=())], {}, "has no unit that can do it. Give its work"),
+        ([step("A-1", 0)], {}, "takes 0 minutes on M. Round up to at least 1"),
+        ([step("A-1", 5, "Z")], {}, "names no unit Z"),
+        ([step("A-1", alternatives=(Alternative("M", 1), Alternative("M", 2)))], {}, "M 2 times"),
+        ([step("A-1", after="A-0")], {}, "waits for A-0, which is not planned. Drop the link"),
+        ([step("A-1"), step("A-2", predecessors=(Link("A-1", -1),))], {}, "has the lag -1"),
+        ([step("A-1", after="A-2"), step("A-2", after="A-1")], {}, "wait for one another"),
+        ([step("A-1", started=Started("N"))], {}, "is held on N, which cannot do it. Move it to"),
+        ([step("A-1", started=Started("M", 5))], {}, "started at minute 5, in the future"),
+        ([step("A-1", lock=Lock("M", -1))], {}, "locked at minute -1, in the past"),
+        ([step("A-1", lock=Lock("M", 1), started=Started("M"))], {}, "is started and locked"),
+        ([step("A-1", frozen=True)], {}, "is held but has no published place"),
+        (
+            [step("A-1"), step("A-2", after="A-1", frozen=True, published=Published("M", 5))],
+            {},
+            "is frozen but waits for A-1, which is free",
+        ),
+        (
+            [step("A-1", started=Started("M")), step("B-1", started=Started("M"))],
+            {},
+            "operations B-1: runs on M together with A-1. Hold or complete one of the two",
+        ),
+    ],
+)
+def test_a_contradiction_is_refused(rows: list[Any], changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidProblem) as refusal:
+        plant(*rows, **changes)
+    assert said in str(refusal.value)
+
+
+def test_all_faults_are_named_at_once() -> None:
+    with pytest.raises(InvalidProblem) as refusal:
+        plant(step("A-1", 0), step("B-1", 5, "Z"))
+    assert len(refusal.value.faults) == 2
+
+
+def form(**changes: Any) -> dict[str, Any]:
+    return problem_to_json(plant(step("A-1"))) | changes
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ([], "problem: is a list. Give an object with named fields"),
+        (form(speed=1), "problem: has the unknown field speed"),
+        (form(horizon="soon"), "problem horizon: is text. Give a whole number"),
+        (form(horizon=True), "problem horizon: is true or false. Give a whole number"),
+        (form(origin="today"), "problem origin: is 'today'. Give an ISO time"),
+        (form(units={}), "problem units: is an object. Give a list"),
+        (form(units=[{"id": "M"}]), "problem units M: has no work_center. Add the field"),
+        (form(orders=[{"id": "A", "due": None}]), "problem orders A due: is None"),
+    ],
+)
+def test_a_fault_of_form_names_its_row(data: Any, said: str) -> None:
+    with pytest.raises(InvalidProblem) as refusal:
+        problem_from_json(data)
+    assert said in str(refusal.value)
+
+
+def test_the_json_form_leaves_defaults_out() -> None:
+    written = problem_to_json(plant(step("A-1")))
+    assert written["operations"] == [
+        {"id": "A-1", "order": "A", "alternatives": [{"unit": "M", "minutes": 10}]}
+    ]
+    assert isinstance(problem_from_json(written), Problem)

@@ -1,0 +1,101 @@
+"""Replanning: nobody moves unasked, and what would move is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from planner.checker import check
+from planner.decoder import Choice, decode
+from planner.difference import difference
+from planner.effort import Effort
+from planner.problem import Order, Problem, Published, Release, Unit, Window
+from planner.promise import promise
+from planner.replan import repair, replan
+from planner.solve import solve
+from tests.unit.planner.plants import plant, step
+
+EFFORT = Effort(seconds=0.5, workers=1)
+
+
+def published(problem: Problem) -> Problem:
+    """The problem with its best plan published."""
+    plan = solve(problem, EFFORT).schedule.by_operation
+    rows = tuple(
+        replace(o, published=Published(plan[o.id].unit, plan[o.id].start)) for o in problem.operations
+    )
+    return replace(problem, operations=rows)
+
+
+def two_orders() -> Problem:
+    rows = (step("A-1", 20, "M", "N"), step("B-1", 20, "M", "N"))
+    return published(plant(*rows, due={"A": 20, "B": 20}))
+
+
+def test_a_first_plan_is_free() -> None:
+    found = replan(plant(step("A-1", 20, "M", "N")), EFFORT)
+    assert found.fresh
+    assert found.better is None
+
+
+def test_nothing_happened_so_nothing_moves() -> None:
+    found = replan(two_orders(), EFFORT)
+    assert found.better is None
+    assert found.kept.score.late == 0
+
+
+def test_a_stop_keeps_its_work_until_a_planner_agrees_to_move_it() -> None:
+    problem = two_orders()
+    stuck = next(o for o in problem.operations if o.published and o.published.unit == "M")
+    stopped = Unit("M", "W", "always", stops=(Window(0, 60),))
+    problem = replace(problem, units=(stopped, Unit("N", "W", "always")))
+    found = replan(problem, EFFORT)
+    assert found.kept.schedule.by_operation[stuck.id].start == 60
+    assert found.better is not None
+    assert found.changes is not None
+    assert [move.operation for move in found.changes.moved] == [stuck.id]
+    assert found.changes.saved
+    assert found.better.score.total < found.kept_objective
+
+
+def test_new_work_goes_where_it_harms_nobody() -> None:
+    problem = two_orders()
+    rush = step("R-1", 5, "M", "N")
+    problem = replace(
+        problem,
+        orders=(*problem.orders, Order("R", 5, 8)),
+        operations=(*problem.operations, rush),
+    )
+    found = replan(problem, EFFORT)
+    assert check(problem, found.kept.schedule) == []
+    for name in ("A-1", "B-1"):
+        assert found.kept.schedule.by_operation[name].end == 20
+    assert found.better is not None
+    assert found.better.schedule.by_operation["R-1"].end == 5
+
+
+def test_a_repair_overtakes_only_what_cannot_start() -> None:
+    problem = plant(
+        replace(step("A-1"), published=Published("M", 0)),
+        replace(step("B-1"), published=Published("M", 10)),
+    )
+    assert [a.operation for a in repair(problem).assignments] == ["A-1", "B-1"]
+    late = replace(problem.operations[0], releases=(Release(40, "material", "SEAL"),))
+    problem = replace(problem, operations=(late, problem.operations[1]))
+    assert [a.operation for a in repair(problem).assignments] == ["B-1", "A-1"]
+
+
+def test_those_that_jump_the_queue_are_the_moved_ones() -> None:
+    rows = [replace(step(f"{n}-1"), published=Published("M", 10 * i)) for i, n in enumerate("ABCD")]
+    problem = plant(*rows)
+    kept = decode(problem, [Choice(f"{n}-1", "M") for n in "ABCD"])
+    new = decode(problem, [Choice(f"{n}-1", "M") for n in "DABC"])
+    assert [move.operation for move in difference(problem, kept, new).moved] == ["D-1"]
+
+
+def test_a_promise_uses_the_gap_and_says_what_binds() -> None:
+    problem = plant(step("A-1", 30, "N"), step("A-2", 30, "M", after="A-1"))
+    plan = decode(problem, [])
+    short = promise(problem, plan, Order("Q", 100), (step("Q-1", 20, "M"),))
+    assert (short.end, short.binding.code) == (20, "now")
+    long = promise(problem, plan, Order("Q", 100), (step("Q-1", 40, "M"),))
+    assert (long.end, long.binding.code) == (100, "unit")
