@@ -14,10 +14,11 @@ from mes.kernel.settings import Erp, Settings
 from mes.supervisor import accounts, broker, ports, postgres
 from mes.supervisor.paths import Paths
 
-POSTGRES_PORT = 54320
-BROKER_PORT = 18830
-ERP_PORT = 18069
-WISHED = {"postgres": POSTGRES_PORT, "broker": BROKER_PORT, "erp": ERP_PORT}
+LOWEST_PORT = 20000
+PORTS_EACH = 10
+HOMES = 1200
+"""Each home starts to look at a port of its own between 20000 and 31999: below the range from
+which systems take ports for outgoing connections (32768 and up on Linux)."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,7 @@ def resolve(wishes: Settings, http_port: int) -> Resolved:
         http_port: Port of the listening socket that the pages have.
     """
     paths = Paths(wishes.home)
-    cells = {f"plant-{cell}": port for cell, port in wishes.plant.ports.items()}
-    chosen = ports.choose(paths.ports, {**WISHED, **cells})
+    chosen = ports.choose(paths.ports, _wished_ports(wishes, paths))
     cluster = None if wishes.database_url else _cluster(paths, chosen["postgres"])
     embedded = None
     if not wishes.broker.url:
@@ -80,6 +80,15 @@ def toml_lines(tables: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         if isinstance(value, Mapping):
             yield f"\n[{prefix}{key}]\n"
             yield from toml_lines(value, f"{prefix}{key}.")
+
+
+def _wished_ports(wishes: Settings, paths: Paths) -> dict[str, int]:
+    first = LOWEST_PORT + PORTS_EACH * (int(paths.digest, 16) % HOMES)
+    names = ("postgres", "broker", "erp", *(f"plant-{cell}" for cell in wishes.plant.ports))
+    wished = {name: first + offset for offset, name in enumerate(names)}
+    if "ports" in wishes.plant.model_fields_set:
+        wished |= {f"plant-{cell}": port for cell, port in wishes.plant.ports.items()}
+    return wished
 
 
 def _http(wishes: Settings, port: int) -> dict[str, Any]:
