@@ -20,11 +20,11 @@ from mes.kernel.outbox import append
 from mes.kernel.settings import Planner, Settings
 from mes.performance.events import EquipmentStateChanged
 from mes.resources import service as resources
-from planner import service, store, worker
+from planner import desk, service, store
 from planner.checker import check
+from planner.desk import Desk
 from planner.dispatch import best_dispatch
 from planner.service import problem_of
-from planner.worker import Worker
 from tests.fixtures.floor import NOW, Floor, open_floor
 
 POLICY = Planner(seconds=0.3, debounce_s=0)
@@ -33,15 +33,15 @@ POLICY = Planner(seconds=0.3, debounce_s=0)
 @pytest_asyncio.fixture
 async def floor(db: Database, monkeypatch: pytest.MonkeyPatch) -> Floor:
     opened = await open_floor(db)
-    monkeypatch.setattr(worker, "utc_now", lambda: opened.now)
-    monkeypatch.setattr(worker, "REST", 0.0)
+    monkeypatch.setattr(desk, "utc_now", lambda: opened.now)
+    monkeypatch.setattr(desk, "REST", 0.0)
     return opened
 
 
 @pytest.fixture
-def planner(db: Database, tmp_path: Path) -> Worker:
+def planner(db: Database, tmp_path: Path) -> Desk:
     settings = Settings(home=tmp_path, database_url=db.url, planner=POLICY)
-    return Worker(db, settings)
+    return Desk(db, settings)
 
 
 async def shown(floor: Floor) -> dict[str, Any]:
@@ -85,7 +85,7 @@ async def test_missing_material_holds_an_operation_until_its_receipt(floor: Floo
     assert plan.by_operation[step.id].start == 45
 
 
-async def test_a_released_order_is_planned_and_promised_by_itself(floor: Floor, planner: Worker) -> None:
+async def test_a_released_order_is_planned_and_promised_by_itself(floor: Floor, planner: Desk) -> None:
     number = await floor.order(quantity=4)
     await planner.step()
     plan = await shown(floor)
@@ -101,7 +101,7 @@ async def test_a_released_order_is_planned_and_promised_by_itself(floor: Floor, 
     assert order.promised_at == order.due_at
 
 
-async def test_a_new_order_is_added_without_asking(floor: Floor, planner: Worker) -> None:
+async def test_a_new_order_is_added_without_asking(floor: Floor, planner: Desk) -> None:
     first = await floor.order(quantity=4)
     await planner.step()
     before = {row["job_order"]: row["equipment"] for row in (await shown(floor))["operations"]}
@@ -134,7 +134,7 @@ async def break_machine(floor: Floor, unit: str) -> None:
     await floor.do(act)
 
 
-async def broken_plant(floor: Floor, planner: Worker) -> str:
+async def broken_plant(floor: Floor, planner: Desk) -> str:
     """Two urgent orders are planned, then the machine of the second one breaks."""
     for _ in range(8):
         await floor.order(quantity=6, due_in_h=0.6)
@@ -146,7 +146,7 @@ async def broken_plant(floor: Floor, planner: Worker) -> str:
     return str(last["job_order"])
 
 
-async def test_a_breakdown_makes_a_proposal_that_a_planner_publishes(floor: Floor, planner: Worker) -> None:
+async def test_a_breakdown_makes_a_proposal_that_a_planner_publishes(floor: Floor, planner: Desk) -> None:
     job = await broken_plant(floor, planner)
     await planner.step()
     async with floor.db.read() as tx:
@@ -169,7 +169,7 @@ async def test_a_breakdown_makes_a_proposal_that_a_planner_publishes(floor: Floo
         await floor.do(lambda tx: service.discard_proposal(tx, proposal["id"]))
 
 
-async def test_a_discarded_proposal_leaves_the_plan_in_force(floor: Floor, planner: Worker) -> None:
+async def test_a_discarded_proposal_leaves_the_plan_in_force(floor: Floor, planner: Desk) -> None:
     await broken_plant(floor, planner)
     await planner.step()
     before = await shown(floor)
@@ -183,7 +183,7 @@ async def test_a_discarded_proposal_leaves_the_plan_in_force(floor: Floor, plann
 
 
 async def test_a_worker_that_dies_in_the_middle_of_a_solve_is_followed_by_one_that_solves(
-    floor: Floor, planner: Worker, monkeypatch: pytest.MonkeyPatch
+    floor: Floor, planner: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await floor.order(quantity=4)
     solving = asyncio.Event()
@@ -193,7 +193,7 @@ async def test_a_worker_that_dies_in_the_middle_of_a_solve_is_followed_by_one_th
         await asyncio.sleep(60)
 
     with monkeypatch.context() as patch:
-        patch.setattr(worker, "replan_in_child", hang)
+        patch.setattr(desk, "replan_in_child", hang)
         dying = asyncio.create_task(planner.step())
         await asyncio.wait_for(solving.wait(), 10)
         dying.cancel()
@@ -202,11 +202,11 @@ async def test_a_worker_that_dies_in_the_middle_of_a_solve_is_followed_by_one_th
     async with floor.db.read() as tx:
         assert await service.plan_in_force(tx) is None
         assert await store.waiting(tx) > 0
-    await Worker(planner.db, planner.settings).step()
+    await Desk(planner.db, planner.settings).step()
     assert (await shown(floor))["version"] == 1
 
 
-async def test_another_worker_waits_while_the_first_lives(floor: Floor, planner: Worker) -> None:
+async def test_another_worker_waits_while_the_first_lives(floor: Floor, planner: Desk) -> None:
     await floor.order(quantity=4)
     await planner._gather()
     claimed = await floor.do(lambda tx: store.claim(tx, "elsewhere"))
@@ -216,14 +216,14 @@ async def test_another_worker_waits_while_the_first_lives(floor: Floor, planner:
         assert await service.plan_in_force(tx) is None
 
 
-async def test_a_plan_made_on_an_outdated_one_is_thrown_away(floor: Floor, planner: Worker) -> None:
+async def test_a_plan_made_on_an_outdated_one_is_thrown_away(floor: Floor, planner: Desk) -> None:
     await floor.order(quantity=4)
     await planner.step()
     with pytest.raises(service.PlanMovedOn):
         await floor.do(lambda tx: service.hold_plans(tx, None))
 
 
-async def test_a_promise_is_quoted_without_touching_the_plan(floor: Floor, planner: Worker) -> None:
+async def test_a_promise_is_quoted_without_touching_the_plan(floor: Floor, planner: Desk) -> None:
     await floor.order(quantity=4)
     await planner.step()
     async with floor.db.read() as tx:
@@ -235,7 +235,7 @@ async def test_a_promise_is_quoted_without_touching_the_plan(floor: Floor, plann
     assert (await shown(floor))["version"] == 1
 
 
-async def test_simulated_history_asks_for_no_plan(floor: Floor, planner: Worker) -> None:
+async def test_simulated_history_asks_for_no_plan(floor: Floor, planner: Desk) -> None:
     async def act(tx: Any) -> None:
         await append(
             tx,

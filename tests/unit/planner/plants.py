@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from planner.problem import (
     Alternative,
@@ -52,7 +53,7 @@ def plant(*operations: Operation, due: dict[str, int] | None = None, **changes: 
     return Problem(**whole)  # type: ignore[arg-type]
 
 
-def shifts(*windows: tuple[int, int]) -> dict[str, object]:
+def shifts(*windows: tuple[int, int]) -> dict[str, Any]:
     """Working windows of both units."""
     return {"calendars": (Calendar("always", tuple(Window(*w) for w in windows)),)}
 
@@ -61,4 +62,4 @@ def people(count: int, *skills: str, until: int = HORIZON) -> Crew:
     return Crew("C-" + "-".join(skills), skills, (Window(0, until),), count)
 
 
-FAMILIES = {"work_centers": (WorkCenter("W", (Setup("40", 10), Setup("65", 10))),)}
+FAMILIES: dict[str, Any] = {"work_centers": (WorkCenter("W", (Setup("40", 10), Setup("65", 10))),)}

@@ -1,0 +1,326 @@
+"""The planner's desk: what happens on the floor becomes a new plan or a proposal.
+
+Events only say that a plan may be needed; each is noted as a request in the transaction that
+moves the cursor. A request is open until its answer is stored in the same transaction that
+closes it, so a worker that is killed in the middle of a solve solves again, and the plan in force
+is never touched by half.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mes.dispatching.model import is_down
+from mes.execution.events import JobOrderHeld, ScrapReported
+from mes.inventory.events import LotHeld, LotReceived, LotReleased, LotScrapped, ReceiptDelayed
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Cause, Database, DatabaseBusy, DatabaseUnavailable, Tx
+from mes.kernel.errors import PlantError
+from mes.kernel.log import get_logger
+from mes.kernel.outbox import Event, StoredEvent, consume, event_wakeups
+from mes.kernel.settings import Settings
+from mes.performance.events import EquipmentStateChanged
+from mes.resources.events import PersonClockedIn, PersonClockedOut
+from mes.workorders.events import WorkOrderCancelled, WorkOrderChanged, WorkOrderReleased
+from planner import service, store
+from planner.child import Answers, SolverLost, SolverRefused, replan_in_child
+from planner.effort import Effort
+from planner.problem import InvalidProblem
+from planner.service import PlanMovedOn, View
+from planner.store import Request
+
+log = get_logger(__name__)
+
+ACTOR = "service:planner"
+CONSUMER = "planner"
+
+DRIFT_MIN = 3
+"""Minutes that the floor may lag behind the plan before times are corrected."""
+DRIFT_PAUSE_S = 120
+"""Seconds between two looks at the lag."""
+IDLE_S = 5.0
+STEP_S = 0.5
+"""However much happens, the worker looks at it at most so often."""
+RETRY_S = 2.0
+SEARCHES = 2
+"""Attempts with CP-SAT; after them a plan is dispatched without it."""
+REST = 4.0
+"""After a solve the worker rests this many times its duration, unless something broke: the floor
+has more use for the processor than a plan that is a minute fresher."""
+
+TYPES = (
+    "WorkOrderReleased",
+    "WorkOrderChanged",
+    "WorkOrderCancelled",
+    "EquipmentStateChanged",
+    "LotHeld",
+    "LotReleased",
+    "LotReceived",
+    "LotScrapped",
+    "ReceiptDelayed",
+    "PersonClockedIn",
+    "PersonClockedOut",
+    "ScrapReported",
+    "JobOrderHeld",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Why a new plan is wanted.
+
+    Args:
+        move: Something broke: a plan that moves published work is wanted too.
+    """
+
+    reason: str
+    params: Mapping[str, Any]
+    move: bool = False
+
+
+def trigger_of(stored: StoredEvent) -> Trigger | None:
+    """What an event means for the plan; None when nothing."""
+    if stored.simulated:
+        return None
+    event = stored.event
+    readers = (_machine, _order, _person, _material)
+    return next((trigger for read in readers if (trigger := read(event))), None)
+
+
+def _order(event: Event) -> Trigger | None:
+    match event:
+        case WorkOrderReleased(work_order=order) | WorkOrderChanged(work_order=order):
+            return Trigger("order", {"work_order": order})
+        case WorkOrderCancelled(work_order=order):
+            return Trigger("cancelled", {"work_order": order})
+        case ScrapReported(work_order=order, quantity=quantity):
+            return Trigger("scrap", {"work_order": order, "quantity": str(quantity)})
+        case JobOrderHeld(job_order=job):
+            return Trigger("held", {"job_order": job})
+        case _:
+            return None
+
+
+def _person(event: Event) -> Trigger | None:
+    match event:
+        case PersonClockedOut(person=person, reason=reason) if reason is not None:
+            return Trigger("people", {"person": person}, move=True)
+        case PersonClockedIn(person=person):
+            return Trigger("back", {"person": person})
+        case _:
+            return None
+
+
+def _machine(change: Event) -> Trigger | None:
+    if not isinstance(change, EquipmentStateChanged):
+        return None
+    was, now = is_down(change.previous, None), is_down(change.state, change.reason)
+    if was == now:
+        return None
+    return Trigger("machine" if now else "repaired", {"equipment": change.equipment}, move=True)
+
+
+def _material(event: Event) -> Trigger | None:
+    match event:
+        case LotHeld(lot=lot, material=material) | LotScrapped(lot=lot, material=material):
+            return Trigger("material", {"material": material, "lot": lot}, move=True)
+        case ReceiptDelayed(purchase=purchase, material=material):
+            return Trigger("material", {"material": material, "purchase": purchase}, move=True)
+        case LotReceived(lot=lot, material=material) | LotReleased(lot=lot, material=material):
+            return Trigger("received", {"material": material, "lot": lot})
+        case _:
+            return None
+
+
+class TakenOver(PlantError):
+    """Another planner took this work over: this one was taken for dead."""
+
+    http_status = 409
+    remedy = "Nothing to do: the other one answers."
+
+
+class Desk:
+    """One planner process; a second one on the site waits for the first to die."""
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self.db, self.settings = db, settings
+        self.name = f"{platform.node()}:{settings.home}"
+        self.effort = Effort(settings.planner.seconds, settings.planner.workers, settings.planner.seed)
+        self._rest_until = 0.0
+        self._next_drift = 0.0
+
+    async def run(self) -> None:
+        """Gather events, answer requests, wait; go on through losses of the database."""
+        lost = False
+        while True:
+            try:
+                async with event_wakeups(self.db) as wakeup:
+                    while True:
+                        await self.step()
+                        if lost:
+                            log.info("database.back")
+                            lost = False
+                        await asyncio.sleep(STEP_S)
+                        await wakeup.wait(await self._pause())
+            except PlanMovedOn:
+                log.info("plan.moved_on")
+            except (DatabaseUnavailable, DatabaseBusy):
+                if not lost:
+                    log.warning("database.lost")
+                    lost = True
+                await asyncio.sleep(RETRY_S)
+
+    async def step(self) -> None:
+        """Note what happened, then answer the requests whose time has come."""
+        while await self._gather():
+            pass
+        await self._notice_drift()
+        if not await self._is_time():
+            return
+        async with self._transaction() as tx:
+            requests = await store.claim(tx, self.name)
+        if requests:
+            await self.answer(requests)
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Tx]:
+        async with self.db.transaction(Cause(actor=ACTOR, at=utc_now())) as tx:
+            yield tx
+
+    async def _gather(self) -> bool:
+        """Turn new events into requests; True when there may be more."""
+        async with self._transaction() as tx:
+            events = await consume(tx, CONSUMER, TYPES)
+            for stored in events:
+                trigger = trigger_of(stored)
+                if trigger is not None:
+                    await service.ask(tx, trigger.reason, trigger.params, move=trigger.move)
+        return len(events) > 0
+
+    async def _notice_drift(self) -> None:
+        if time.monotonic() < self._next_drift:
+            return
+        self._next_drift = time.monotonic() + DRIFT_PAUSE_S
+        async with self._transaction() as tx:
+            if await store.overdue_jobs(tx, tx.now, DRIFT_MIN) and not await store.waiting(tx):
+                await service.ask(tx, "drift", {}, move=False)
+
+    async def _is_time(self) -> bool:
+        async with self.db.read() as tx:
+            queue = await store.queue(tx)
+        if queue is None:
+            return False
+        gathered = queue.age_s >= self.settings.planner.debounce_s
+        return gathered and (queue.urgent or time.monotonic() >= self._rest_until)
+
+    async def _pause(self) -> float:
+        """How long to sleep unless an event wakes us."""
+        async with self.db.read() as tx:
+            queue = await store.queue(tx)
+        if queue is None:
+            return IDLE_S
+        wait = self.settings.planner.debounce_s - queue.age_s
+        if not queue.urgent:
+            wait = max(wait, self._rest_until - time.monotonic())
+        return min(IDLE_S, max(0.05, wait))
+
+    async def answer(self, requests: list[Request]) -> None:
+        """Make the plan that the requests ask for, and close them with it.
+
+        Raises:
+            PlanMovedOn, DatabaseUnavailable: The requests stay open and are answered later.
+        """
+        began = time.monotonic()
+        keeper = asyncio.create_task(self._keep(requests))
+        try:
+            outcome = await self._answer(requests)
+        except (InvalidProblem, SolverRefused) as refusal:
+            outcome = "refused"
+            await self._close(requests, outcome, _refusal(refusal))
+        except SolverLost:
+            outcome = await self._without_answer(requests)
+        except PlantError as error:
+            if error.retryable:
+                raise
+            outcome = "failed"
+            await self._close(requests, outcome, error.as_json())
+        finally:
+            keeper.cancel()
+        took = time.monotonic() - began
+        self._rest_until = time.monotonic() + REST * took
+        log.info("plan.answered", outcome=outcome, requests=len(requests), took_s=round(took, 2))
+
+    async def _answer(self, requests: list[Request]) -> str:
+        async with self.db.read() as tx:
+            view = await service.view_plant(tx, utc_now(), self.settings.planner)
+        move = any(request.move for request in requests)
+        effort = self.effort
+        if max(request.attempts for request in requests) > SEARCHES:
+            effort = replace(effort, seconds=0.0)
+        answers = await replan_in_child(view.problem, effort, move=move)
+        async with self._transaction() as tx:
+            return await self._store(tx, requests, view, answers)
+
+    async def _without_answer(self, requests: list[Request]) -> str:
+        """The solver's process was lost: search once more, then dispatch only, then give up."""
+        if max(request.attempts for request in requests) <= SEARCHES + 1:
+            await asyncio.sleep(RETRY_S)
+            return "lost"
+        await self._close(requests, "failed", {"error": "SolverLost", "faults": []})
+        return "failed"
+
+    async def _keep(self, requests: list[Request]) -> None:
+        while True:
+            await asyncio.sleep(store.LEASE_S / 3)
+            with contextlib.suppress(DatabaseUnavailable, DatabaseBusy):
+                async with self._transaction() as tx:
+                    await store.renew(tx, self.name, [request.id for request in requests])
+
+    async def _store(self, tx: Tx, requests: list[Request], view: View, answers: Answers) -> str:
+        """Store the answer and close the requests, in one transaction."""
+        trigger = [{"reason": r.reason, "params": r.params, "by": r.requested_by} for r in requests]
+        await service.hold_plans(tx, view.version)
+        kept = service.plan_row(view, answers.kept, trigger, tx.now)
+        better = None
+        if answers.better is not None:
+            better = service.plan_row(view, answers.better, trigger, tx.now, answers)
+        outcome = await self._decide(tx, view, kept, better)
+        await store.prune(tx)
+        if not await store.finish(tx, self.name, [request.id for request in requests], outcome):
+            raise TakenOver
+        return outcome
+
+    async def _decide(self, tx: Tx, view: View, kept: store.Plan, better: store.Plan | None) -> str:
+        """Times are corrected at once where the policy allows; what moves people waits for one."""
+        policy = self.settings.planner.auto_publish
+        if better is not None and policy == "always":
+            await service.put_in_force(tx, better)
+            return "published"
+        outcome = "unchanged"
+        if service.is_news(view, kept):
+            if policy != "first" or view.version is None:
+                await service.put_in_force(tx, kept)
+                outcome = "published"
+            elif better is None:
+                better = kept
+        if better is not None:
+            await service.propose(tx, better)
+            outcome = "proposed"
+        return outcome
+
+    async def _close(self, requests: list[Request], outcome: str, error: dict[str, Any]) -> None:
+        async with self._transaction() as tx:
+            await store.finish(tx, self.name, [r.id for r in requests], outcome, error)
+
+
+def _refusal(refusal: InvalidProblem | SolverRefused) -> dict[str, Any]:
+    if isinstance(refusal, SolverRefused):
+        return {"error": refusal.code, "faults": refusal.faults}
+    faults = [{"row": f.row, "what": f.what, "remedy": f.remedy} for f in refusal.faults]
+    return {"error": "InvalidProblem", "faults": faults}
