@@ -121,8 +121,12 @@ def _carry_out(work: Callable[[Tx], Awaitable[T]]) -> T:
 def _carry_out_with_settings(work: Callable[[Tx, Settings], Awaitable[T]]) -> T:
     from mes.kernel.db import Cause, Database
 
+    settings = load()
+    if not settings.database_url:
+        typer.echo("No plant runs here: start it with `lineside up`, or set DATABASE_URL.", err=True)
+        raise typer.Exit(1)
+
     async def carry_out() -> T:
-        settings = load()
         cause = Cause(actor="service:cli", at=utc_now())
         async with (
             await Database.open(settings.database_url, name="cli", site=settings.site, max_size=1) as db,
