@@ -96,6 +96,8 @@ class Operator:
     machine: Machine
     api: FloorApi
     crew: Crew
+    hands: bool = True
+    """False: only the machine is tended; the work at the terminal is a person's."""
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     stop_told: bool = False
 
@@ -124,7 +126,7 @@ class Operator:
         """Do the next thing; True when there may be more to do at once."""
         job = terminal["job"]
         self.tend_machine(job)
-        if terminal.get("visitor"):
+        if terminal["visitor"] or not self.hands:
             self.crew.leave(self.unit)
             return False
         if job is None:
@@ -238,19 +240,20 @@ async def work(plant: Plant, settings: Settings) -> None:
     try:
         async with FloorApi(settings.http.url, token) as api, asyncio.TaskGroup() as people:
             register_trouble(plant, business)
-            if settings.plant.operators:
-                man_the_terminals(plant, api, people)
-            people.create_task(business.sell(settings.plant.order_interval_s))
-            people.create_task(business.supply())
+            man_the_terminals(plant, api, people, hands=settings.plant.operators)
+            if settings.plant.orders:
+                people.create_task(business.sell(settings.plant.order_interval_s))
+                people.create_task(business.supply())
     finally:
         await clerk.close()
 
 
-def man_the_terminals(plant: Plant, api: FloorApi, people: asyncio.TaskGroup) -> None:
+def man_the_terminals(plant: Plant, api: FloorApi, people: asyncio.TaskGroup, *, hands: bool) -> None:
     """Put a simulated operator at each machine, and tell them of changes."""
     crew = Crew(api)
-    operators = [Operator(unit, machine, api, crew) for unit, machine in plant.machines.items()]
-    people.create_task(crew.keep())
+    operators = [Operator(unit, machine, api, crew, hands) for unit, machine in plant.machines.items()]
+    if hands:
+        people.create_task(crew.keep())
     people.create_task(follow(api, crew, operators))
     for operator in operators:
         people.create_task(operator.work())

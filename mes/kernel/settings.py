@@ -127,6 +127,8 @@ class Plant(Section):
     history_days: Annotated[int, Field(ge=0, le=60)] = 14
     order_interval_s: Annotated[float, Field(gt=0)] = 150.0
     """Mean time between two customer orders of the simulated sales clerk."""
+    orders: bool = True
+    """Whether the simulated clerk enters orders and buys material."""
     operators: bool = True
     """Whether simulated people work at the terminals."""
     ports: dict[str, Port] = {"machining": 48401, "assembly": 48402, "test": 48403}
