@@ -274,7 +274,7 @@ with unit as (
     from mes.equipment_state s
     join unnest(%(states)s::text[], %(kinds)s::text[]) k (state, kind) on k.state = s.state
     where s.equipment = any(%(units)s::text[])
-      and s.started_at < %(ends_at)s and (s.ended_at is null or s.ended_at > %(starts_at)s)
+      and s.started_at < %(ends_at)s and coalesce(s.ended_at, 'infinity') > %(starts_at)s
     group by s.equipment, k.kind
 ), loaded as (
     select equipment,
@@ -423,7 +423,7 @@ async def interval_evidence(
                    edge, epoch, seq, idx
             from mes.equipment_state
             where equipment = %(equipment)s and started_at < %(ends_at)s
-              and (ended_at is null or ended_at > %(starts_at)s)
+              and coalesce(ended_at, 'infinity') > %(starts_at)s
             order by started_at desc limit %(limit)s
         ) latest order by starts_at
         """,

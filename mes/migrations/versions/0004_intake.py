@@ -101,7 +101,8 @@ create table mes.equipment_state (
     unique (equipment, started_at)
 );
 create unique index equipment_state_present on mes.equipment_state (equipment) where ended_at is null;
-create index equipment_state_by_end on mes.equipment_state (equipment, ended_at);
+create index equipment_state_by_end on mes.equipment_state
+    (equipment, (coalesce(ended_at, 'infinity')));
 comment on table mes.equipment_state is 'Contiguous per unit: each interval begins where the last ended.';
 
 create table mes.equipment_fault (
