@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from mes.access import service as access
+from mes.access.model import SignOn
 from mes.execution import store
 from mes.execution.model import why_not_startable_from
 from mes.execution.store import QueueRow, RecentRow, TerminalLot, TerminalPart, TerminalSerial, UnitRow
@@ -148,7 +149,11 @@ class Tray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminalView:
-    """Everything that a terminal shows, read in one snapshot of the database."""
+    """Everything that a terminal shows, read in one snapshot of the database.
+
+    Args:
+        visitor: A real person used it within the last minute; the demo's simulator keeps away.
+    """
 
     terminal: str
     at: datetime
@@ -159,6 +164,7 @@ class TerminalView:
     reasons: ReasonsView
     tray: Tray
     last: tuple[RecentRow, ...]
+    visitor: bool
 
 
 async def show(tx: Tx, terminal: str, now: datetime) -> TerminalView:
@@ -173,6 +179,7 @@ async def show(tx: Tx, terminal: str, now: datetime) -> TerminalView:
     rows = await store.queue(tx, unit.id, QUEUE_LENGTH)
     jobs = await _jobs(tx, unit, rows, now)
     running = next((job for job in jobs if job.status is JobOrderStatus.RUNNING), None)
+    there = await access.at_terminal(tx, terminal, now)
     return TerminalView(
         terminal=terminal,
         at=now,
@@ -184,18 +191,18 @@ async def show(tx: Tx, terminal: str, now: datetime) -> TerminalView:
             since=unit.since,
             reason=unit.reason,
         ),
-        people=await _people(tx, terminal, now),
+        people=await _people(tx, there, now),
         job=running,
         queue=tuple(job for job in jobs if job is not running),
         reasons=_reasons(await resources.reasons(tx)),
         tray=Tray(labels=tuple(_labels(jobs))),
         last=tuple(await store.recent(tx, EquipmentId(unit.id), RECENT)),
+        visitor=there is not None and there.visitor(now),
     )
 
 
-async def _people(tx: Tx, terminal: str, now: datetime) -> tuple[PersonView, ...]:
-    signed_on = await access.people_signed_on(tx, terminal, now)
-    cards = await resources.people_named(tx, signed_on, now)
+async def _people(tx: Tx, there: SignOn | None, now: datetime) -> tuple[PersonView, ...]:
+    cards = await resources.people_named(tx, [] if there is None else [there.person], now)
     return tuple(PersonView(id=card.id, name=card.name, skills=card.skills) for card in cards)
 
 
