@@ -19,9 +19,9 @@ LOCK = 0x464C4F4F
 """Advisory lock key ("FLOO") of the active floor worker."""
 ACTOR = "service:floor"
 BATCH = 200
-STANDBY_S = 1.0
-GATHER_S = 0.05
-"""Commits that come so close together are worked off together."""
+STANDBY_S = 2.0
+READING_GATHER_S, EVENT_GATHER_S = 0.05, 0.25
+"""What is committed so close together is worked off together: readings are on screens, entries not."""
 RETRY_S = 0.5
 QUIET_S = 5.0
 """Longest wait for a notification; what one lost would have told is found then."""
@@ -114,8 +114,8 @@ def _loops(db: Database) -> list[Awaitable[None]]:
         return await _seal(tx)
 
     return [
-        _on_notice(db, intake.CHANNEL, (absorb,)),
-        _on_notice(db, outbox.CHANNEL, (performance.follow_events, costing.book_events)),
+        _on_notice(db, intake.CHANNEL, READING_GATHER_S, (absorb,)),
+        _on_notice(db, outbox.CHANNEL, EVENT_GATHER_S, (performance.follow_events, costing.book_events)),
         _every(db, SEAL_S, (seal,)),
         _every(db, TIMERS_S, (intake.retry_known, absorb, dispatching.dispatch_due, workorders.close_due)),
         _every(db, WAITING_S, (costing.book_waiting,)),
@@ -130,7 +130,7 @@ async def _seal(tx: Tx) -> int:
     return 0 if block is None else block.events
 
 
-async def _on_notice(db: Database, channel: str, steps: tuple[Step, ...]) -> None:
+async def _on_notice(db: Database, channel: str, gather_s: float, steps: tuple[Step, ...]) -> None:
     """Run the steps whenever something was committed, and now and then without."""
     from mes.kernel.db import wakeups
 
@@ -138,7 +138,7 @@ async def _on_notice(db: Database, channel: str, steps: tuple[Step, ...]) -> Non
         while True:
             await _patiently(lambda: _work_off(db, steps))
             await _patiently(lambda: wakeup.wait(QUIET_S))
-            await asyncio.sleep(GATHER_S)
+            await asyncio.sleep(gather_s)
 
 
 async def _every(db: Database, pause_s: float, steps: tuple[Step, ...]) -> None:
