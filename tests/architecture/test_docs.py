@@ -42,6 +42,12 @@ def test_the_table_of_settings_is_that_of_the_code() -> None:
     )
 
 
+def test_the_description_that_the_pages_are_built_on_is_that_of_the_api() -> None:
+    assert catalogue.OPENAPI.read_text() == catalogue.openapi_text(), (
+        "write it with: python -m tests.architecture.catalogue"
+    )
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_lead_somewhere(page: Path) -> None:
     broken = [target for target in LINK.findall(page.read_text()) if not (page.parent / target).exists()]
