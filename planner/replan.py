@@ -22,6 +22,10 @@ from planner.schedule import Schedule
 from planner.solve import Solution, solve
 
 
+LEAST_GAIN = 10
+"""Points; ten minutes of one order's flow."""
+
+
 @dataclass(frozen=True)
 class Replanned:
     """What to do now.
@@ -69,9 +73,15 @@ def replan(
         return alone
     best = solve(problem, effort, known=kept.schedule)
     changes = difference(problem, kept.schedule, best.schedule)
-    if best.score.total >= cost or not (changes.moved or changes.late or changes.saved):
+    gain = cost - best.score.total
+    if gain < _worthwhile(cost) or not (changes.moved or changes.late or changes.saved):
         return alone
     return Replanned(kept, best, changes, cost, fresh)
+
+
+def _worthwhile(cost: int) -> int:
+    """Points that a change must save before people are asked to read a new plan."""
+    return max(LEAST_GAIN, cost // 50)
 
 
 def repair(problem: Problem) -> Schedule:

@@ -188,10 +188,15 @@ class _Builder:
     def _unit(self, unit: PlanEquipment) -> Unit:
         stops: tuple[Window, ...] = ()
         if unit.down_since is not None:
-            least = self._settings.stop_min + self._minute(unit.down_since)
-            back = least if unit.down_until is None else self._minute(unit.down_until)
-            stops = (Window(0, min(self._horizon, max(back, 5))),)
+            stops = (Window(0, min(self._horizon, self._back(unit.down_since, unit.down_until))),)
         return Unit(unit.id, unit.work_center, unit.id, unit.family, stops)
+
+    def _back(self, since: datetime, until: datetime | None) -> int:
+        """When a stopped unit is taken to work again: nobody said, so as long again as it lasted."""
+        if until is not None:
+            return max(1, self._minute(until))
+        lasted = max(0, -self._minute(since))
+        return max(1, self._settings.stop_min - lasted, lasted)
 
     def _work_centers(self) -> tuple[WorkCenter, ...]:
         setups: dict[str, list[Setup]] = defaultdict(list)

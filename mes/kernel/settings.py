@@ -147,8 +147,8 @@ class Planner(Section):
     """`first`: only when nothing is in force; `appended-only`: also a plan that moves nobody."""
     frozen_min: Annotated[int, Field(ge=0, le=1440)] = 3
     """Published work that starts within so many minutes keeps its unit and its order."""
-    stop_min: Annotated[int, Field(ge=1, le=1440)] = 30
-    """How long a unit that stopped is taken to stand still when nobody said."""
+    stop_min: Annotated[int, Field(ge=1, le=1440)] = 15
+    """How long a unit that stopped is taken to stand still at least when nobody said."""
     debounce_s: Annotated[float, Field(ge=0, le=600)] = 2.0
     """How long events may gather before a plan is made."""
 
