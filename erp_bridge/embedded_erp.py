@@ -141,6 +141,29 @@ def write_config(folder: Path, database_folder: Path, listen: str = "", web_root
     return file
 
 
+LOGGING = """[loggers]
+keys = root, werkzeug
+[handlers]
+keys = stderr
+[formatters]
+keys = line
+[logger_root]
+level = WARNING
+handlers = stderr
+[logger_werkzeug]
+level = WARNING
+handlers =
+qualname = werkzeug
+[handler_stderr]
+class = StreamHandler
+args = (sys.stderr,)
+formatter = line
+[formatter_line]
+format = %(asctime)s %(levelname)s %(name)s %(message)s
+"""
+"""Without it every call of the bridge is a line in the ERP's log."""
+
+
 async def _recipe(python: Path, verb: str, config: Path, users: Mapping[str, str], *arguments: str) -> None:
     argv = [str(python), str(RECIPE / "recipe.py"), verb, str(config), DATABASE, *arguments]
     await _run(argv, json.dumps(dict(users)).encode())
@@ -251,7 +274,10 @@ def program(settings: Settings) -> Program:
     env = cache_of(settings.home) / f"env-{_digest(LOCK_FILE)}"
     listen = urlsplit(settings.erp.url).netloc
     config = write_config(folder, folder, listen, web_root(settings.home))
-    argv = (str(env / "bin" / "trytond"), "-c", str(config), "-d", DATABASE)
+    logging = folder / "logging.conf"
+    logging.write_text(LOGGING, encoding="utf-8")
+    trytond = str(env / "bin" / "trytond")
+    argv = (trytond, "-c", str(config), "-d", DATABASE, "--logconf", str(logging))
     return Program(argv=argv, env={"PYTHONWARNINGS": "ignore", "PYTHONUNBUFFERED": "1"}, cwd=folder)
 
 
