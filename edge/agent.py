@@ -69,6 +69,8 @@ OPEN_EPOCHS = 4
 CHUNK = 64
 """Batches published before their acknowledgement is awaited."""
 UNPLUGGED_S = 60.0
+CHANGES = frozenset({Kind.STATE, Kind.FAULT})
+"""Kinds whose readings say what is now: the same again says nothing."""
 RECENT_BYTES = 8 * 1024 * 1024
 
 
@@ -437,6 +439,8 @@ class Agent:
         tag = item.tag
         if tag.kind is Kind.COUNT:
             return self._counted(item, alias, bases)
+        if tag.kind is Kind.SCAN and item.value == "":
+            return None
         mark = marks.get(tag.name)
         if mark is not None and _known(item, mark):
             return None
@@ -774,11 +778,13 @@ def _known(item: Reading, mark: Mark) -> bool:
     """Tell whether a reading was in the stream already.
 
     By the device's own number, unless its clock went on while its numbers began again. Without
-    a number only the very same reading is known: a clock that was set back loses nothing.
+    a number the same value again is no change of a state; of other kinds only the very same
+    reading is known, so that a clock that was set back loses nothing.
     """
     if item.number >= 0 and mark.number >= 0:
         return item.number <= mark.number and item.time_ms <= mark.time_ms
-    return item.time_ms == mark.time_ms and str(item.value) == mark.value
+    same = str(item.value) == mark.value
+    return same and (item.tag.kind in CHANGES or item.time_ms == mark.time_ms)
 
 
 def _in_source_order(item: Reading | NoteSample) -> tuple[int, bool]:

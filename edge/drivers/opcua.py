@@ -25,6 +25,7 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.uaerrors import UaError
 
 from edge.driver import BrowseNode, Sink
+from edge.spool import Mark
 from edge.tags import Endpoint, Tag
 from mes.kernel.log import get_logger
 from mes.kernel.messages import BAD, GOOD, UNCERTAIN, Kind, Value
@@ -292,12 +293,7 @@ class OpcUaDriver:
                 log.info("opcua.no_history", tag=tag.name, reason=_text(error))
                 self._sink.missed(tag, int(datetime.now(UTC).timestamp() * 1000), "no_history")
                 continue
-            for value in values:
-                at = _time_ms(value)
-                raw = value.Value.Value if value.Value is not None else None
-                if at >= mark.time_ms and str(tag.convert(raw)) + str(at) != mark.value + str(mark.time_ms):
-                    code = value.StatusCode.value if value.StatusCode is not None else 0
-                    found.append((tag, raw, at, _quality(code)))
+            found += _since(tag, mark, values)
         return found
 
     # -- browsing --------------------------------------------------------------------------------
@@ -339,6 +335,18 @@ async def _close(client: Client) -> None:
     with suppress(OSError, TimeoutError, UaError):
         async with asyncio.timeout(2):
             await client.disconnect()
+
+
+def _since(tag: Tag, mark: Mark, values: Iterable[ua.DataValue]) -> list[tuple[Tag, Value, int, int]]:
+    """Return the values of a history that are later than the mark, each once."""
+    found: dict[tuple[int, str], tuple[Tag, Value, int, int]] = {}
+    for value in values:
+        at = _time_ms(value)
+        raw = value.Value.Value if value.Value is not None else None
+        if at > mark.time_ms or (at == mark.time_ms and str(tag.convert(raw)) != mark.value):
+            code = value.StatusCode.value if value.StatusCode is not None else 0
+            found[at, str(raw)] = (tag, raw, at, _quality(code))
+    return list(found.values())
 
 
 def _source_time(item: tuple[Tag, Value, int, int]) -> int:

@@ -170,13 +170,16 @@ class Machine:
         self._wanted: Made | None = None
         self._cycle_s = 10.0
         self._setup_s = 0.0
-        self._repair_at: float | None = None
+        self._repair_at = time.monotonic() + REPAIR_S[1] / pace if self.memory.fault else None
         self._fault_in = self._random.expovariate(1 / FAULT_MEAN_S)
         self._wake = asyncio.Event()
         self._watchers: list[Callable[[], None]] = []
         self._changed_at = time.monotonic()
         self._told_at = 0.0
         self._last_time = datetime.now(UTC)
+        if not self.memory.changes:
+            self.memory.changes.append(Entry(0, int(self.state), self._now()))
+            self._save()
 
     # -- what the plant asks of it ---------------------------------------------------------------
 
@@ -276,7 +279,6 @@ class Machine:
 
     async def live(self) -> None:
         """Follow commands, make pieces, break; for ever."""
-        self._enter(self.state, again=True)
         while True:
             self._wake.clear()
             if not await self._step():
@@ -389,12 +391,7 @@ class Machine:
             self.values[signal.name] = fresh
             self.publish(signal.name, fresh, self._now())
 
-    def _enter(self, state: State, *, again: bool = False) -> None:
-        if again:
-            entry = self.memory.changes[-1] if self.memory.changes else None
-            self.publish("state", int(state), entry.at if entry else self._now())
-            self._told_at = 0.0
-            return
+    def _enter(self, state: State) -> None:
         self.memory.state = state
         self.totals.states += 1
         at = self._now()

@@ -18,7 +18,7 @@ from asyncua.server.server import Server
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from edge.plant_sim.layout import NAMESPACE, SCANNERS
-from edge.plant_sim.machines import Machine
+from edge.plant_sim.machines import Entry, Machine
 
 HOST = "127.0.0.1"
 EDGE_URI = "urn:lineside:edge"
@@ -150,22 +150,25 @@ class CellServer:
             self.nodes[f"{machine.unit}.{name}"] = node
         machine.publish = self._publisher(machine)
 
-    def _signals(self, machine: Machine) -> dict[str, ua.Variant]:
-        totals = machine.totals
+    def _signals(self, machine: Machine) -> dict[str, ua.DataValue]:
+        """Return what a machine shows when it is switched on: its last change with its own time."""
+        totals, memory = machine.totals, machine.memory
         found = {
-            "state": ua.Variant(int(machine.state), ua.VariantType.Int32),
-            "fault": ua.Variant(machine.memory.fault, ua.VariantType.String),
+            "fault": ua.Variant(memory.fault, ua.VariantType.String),
             "good": ua.Variant(totals.good, ua.VariantType.UInt32),
             "scrap": ua.Variant(totals.scrap, ua.VariantType.UInt32),
         }
         for name in ("good", "scrap", "states", "scans"):
             found[f"total_{name}"] = ua.Variant(getattr(totals, name), ua.VariantType.UInt32)
-        if machine.unit in SCANNERS:
-            last = machine.memory.scans[-1].value if machine.memory.scans else ""
-            found["scan"] = ua.Variant(last, ua.VariantType.String)
         for signal in machine.signals:
             found[signal.name] = ua.Variant(machine.values[signal.name], ua.VariantType.Double)
-        return found
+        values = {name: ua.DataValue(value) for name, value in found.items()}
+        change = memory.changes[-1]
+        values["state"] = _value(change.value, _TYPES["state"], change.at)
+        if machine.unit in SCANNERS:
+            scan = memory.scans[-1] if memory.scans else Entry(0, "", change.at)
+            values["scan"] = _value(scan.value, _TYPES["scan"], scan.at)
+        return values
 
     async def _historize(self, machine: Machine) -> None:
         """Keep states, scans and faults, beginning with what the machine itself remembers."""

@@ -127,7 +127,7 @@ create table historian.sample_text_default partition of historian.sample_text de
 """
 
 
-def upgrade():
+def upgrade() -> None:
     bind = op.get_bind()
     timescale = bind.execute(text("select 1 from pg_extension where extname = 'timescaledb'")).scalar()
     op.execute(TABLES.format(by_time="" if timescale else "partition by range (time)"))
