@@ -30,6 +30,7 @@ export type Job = Schemas['JobView']
 export type Label = Schemas['Label']
 export type Recent = Schemas['RecentRow']
 export type TerminalSnapshot = Schemas['TerminalView']
+export type TerminalCard = Schemas['TerminalCard']
 export type Roster = Schemas['Roster']
 
 // --- planner

@@ -15,6 +15,12 @@ export function useSay() {
     return known(key) ? t(key) : code
   }
 
+  /** A unit's name in the reader's language, or as the plant calls it. */
+  function unitName(id: string, name: string): string {
+    const key = `unitName.${id}`
+    return known(key) ? t(key) : name
+  }
+
   function coded(group: string, value: Coded | string | null | undefined): string {
     if (!value) return ''
     const { code, params } = typeof value === 'string' ? { code: value, params: {} } : value
@@ -32,5 +38,5 @@ export function useSay() {
     return known(key) ? t(key, refusal.params ?? {}) : (refusal.remedy ?? '')
   }
 
-  return { word, coded, refusalTitle, refusalRemedy }
+  return { word, coded, unitName, refusalTitle, refusalRemedy }
 }

@@ -1,6 +1,8 @@
 import type { Plan, PlanEquipment, PlanOperation } from '@/api/types'
 import { Model, type Bar, type Row, type Shade } from './board/model'
 
+interface Words { group: (centre: string) => string; unit: (id: string, name: string) => string }
+
 const DONE = new Set(['Completed', 'Closed'])
 const HELD = new Set(['Held', 'Suspended'])
 
@@ -33,11 +35,11 @@ export function shadesOf(unit: PlanEquipment): Shade[] {
 }
 
 /** The plan as rows and bars; closed times shade the rows. */
-export function toModel(plan: Plan, group: (centre: string) => string, equipment: PlanEquipment[] = plan.equipment): Model {
+export function toModel(plan: Plan, words: Words, equipment: PlanEquipment[] = plan.equipment): Model {
   const rows: Row[] = equipment.map((unit) => ({
     id: unit.id,
-    name: unit.name,
-    group: group(unit.work_center),
+    name: words.unit(unit.id, unit.name),
+    group: words.group(unit.work_center),
     shades: shadesOf(unit),
   }))
   const rowOf = new Map(rows.map((row, index) => [row.id, index]))
@@ -50,6 +52,7 @@ export function toModel(plan: Plan, group: (centre: string) => string, equipment
       order: one.work_order,
       label: `${one.work_order.replace(/^WO-0*/, '')}·${one.operation} ${one.material}`,
       short: shortLabel(one),
+      tiny: shortLabel(one).split('·')[0] ?? '',
       row,
       start: Date.parse(one.start),
       end: Date.parse(one.end),

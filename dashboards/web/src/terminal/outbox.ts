@@ -32,7 +32,7 @@ export interface Entry extends Act {
   refusal: Refusal | null
 }
 
-interface Kept { unit: string; snapshot: TerminalSnapshot; at: string }
+interface Kept { unit: string; snapshot: TerminalSnapshot; mine: boolean; at: string }
 
 interface Store extends DBSchema {
   outbox: { key: number; value: Entry }
@@ -131,8 +131,8 @@ export class Outbox {
     await (await this.store).delete('outbox', seq)
   }
 
-  async keepSnapshot(unit: string, snapshot: TerminalSnapshot): Promise<void> {
-    await (await this.store).put('snapshots', { unit, snapshot, at: new Date().toISOString() })
+  async keepSnapshot(unit: string, snapshot: TerminalSnapshot, mine: boolean): Promise<void> {
+    await (await this.store).put('snapshots', { unit, snapshot, mine, at: new Date().toISOString() })
   }
 
   async keptSnapshot(unit: string): Promise<Kept | undefined> {

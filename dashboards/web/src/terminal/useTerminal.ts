@@ -1,7 +1,7 @@
 import { computed, onScopeDispose, ref, shallowRef } from 'vue'
 import { answer, client, ServerRefusal, Unreachable } from '@/api/client'
 import { isOnline, onChange, onReconnect } from '@/api/live'
-import type { Job, Person, Recent, Refusal, TerminalSnapshot } from '@/api/types'
+import type { Job, Person, Recent, Refusal, TerminalCard, TerminalSnapshot } from '@/api/types'
 import { Outbox, type Act, type Entry, type Verb } from './outbox'
 import { projectAll } from './project'
 
@@ -25,7 +25,11 @@ export function useTerminal(unit: string) {
   const snapshot = computed(() => (base.value ? projectAll(base.value, entries.value) : null))
   const waiting = computed(() => entries.value.filter((entry) => entry.state === 'waiting'))
   const conflicts = computed(() => entries.value.filter((entry) => entry.state === 'conflict'))
-  const person = computed<Person | null>(() => snapshot.value?.people[0] ?? null)
+  /** Whether the person at the terminal signed on in this browser. */
+  const mine = ref(false)
+  const there = computed<Person | null>(() => snapshot.value?.people[0] ?? null)
+  const person = computed<Person | null>(() => (mine.value ? there.value : null))
+  const other = computed<Person | null>(() => (mine.value ? null : there.value))
   const online = computed(() => isOnline.value && reachable.value)
   let timer: number | undefined
   let failures = 0
@@ -37,13 +41,17 @@ export function useTerminal(unit: string) {
   async function fetchSnapshot(): Promise<void> {
     const options = { params: { path: { unit } } }
     try {
-      const fresh = await answer<TerminalSnapshot>(client.GET('/api/v1/terminals/{unit}', options), { stay: true })
+      const [fresh, cards] = await Promise.all([
+        answer<TerminalSnapshot>(client.GET('/api/v1/terminals/{unit}', options), { stay: true }),
+        answer<TerminalCard[]>(client.GET('/api/v1/terminals'), { stay: true }),
+      ])
+      mine.value = cards.find((card) => card.terminal === unit)?.sign_on?.mine ?? false
       base.value = fresh
       keptAt.value = null
       reachable.value = true
       refusal.value = null
       signedOut.value = false
-      await outbox.keepSnapshot(unit, fresh)
+      await outbox.keepSnapshot(unit, fresh, mine.value)
     } catch (error) {
       if (error instanceof Unreachable) reachable.value = false
       else if (error instanceof ServerRefusal) {
@@ -75,6 +83,7 @@ export function useTerminal(unit: string) {
     const kept = await outbox.keptSnapshot(unit)
     if (kept && !base.value) {
       base.value = kept.snapshot
+      mine.value = kept.mine
       keptAt.value = kept.at
     }
     void navigator.storage?.persist?.()
@@ -158,7 +167,7 @@ export function useTerminal(unit: string) {
     removeEventListener('online', comeBack)
   })
   return {
-    snapshot, base, person, online, waiting, conflicts, refusal, signedOut, keptAt, acts,
+    snapshot, base, person, other, online, waiting, conflicts, refusal, signedOut, keptAt, acts,
     start, sync, signOn, sitDown, retry, drop,
   }
 }

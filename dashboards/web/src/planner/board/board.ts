@@ -64,13 +64,13 @@ export class Board {
     this.redraw()
   }
 
-  /** Shows the plan from half an hour ago to its end, three to eight hours of it. */
+  /** Shows what is left of the plan: half an hour at least, eight hours at most. */
   fit(): void {
     const { span } = this.model
     if (!span) return
-    const from = Date.now() - 1_200_000
-    const length = Math.min(8 * 3_600_000, Math.max(1.5 * 3_600_000, span.to - from))
-    this.view.show(from, from + length)
+    const now = Date.now()
+    const length = Math.min(8 * 3_600_000, Math.max(1_800_000, (span.to - now) * 1.06))
+    this.view.show(now - length / 6, now + length)
     this.fitted = true
     this.redraw()
   }

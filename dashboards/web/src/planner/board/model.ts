@@ -5,6 +5,7 @@ export interface Bar {
   order: string
   label: string
   short: string
+  tiny: string
   row: number
   start: number
   end: number

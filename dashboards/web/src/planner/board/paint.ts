@@ -56,9 +56,10 @@ function grid(g: CanvasRenderingContext2D, scene: Scene): void {
 }
 
 function label(g: CanvasRenderingContext2D, bar: Bar, x: number, width: number, middle: number): void {
-  for (const text of [bar.label, bar.short]) {
-    if (g.measureText(text).width + 12 > width) continue
-    g.fillText(text, x + 6, middle)
+  for (const text of [bar.label, bar.short, bar.tiny]) {
+    const needed = g.measureText(text).width
+    if (needed + 6 > width) continue
+    g.fillText(text, x + Math.min(6, (width - needed) / 2), middle)
     return
   }
 }
