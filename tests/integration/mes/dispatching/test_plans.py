@@ -1,0 +1,208 @@
+"""Plans: what they move, what they leave, and what the planner sees of the plant."""
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from mes.dispatching import service as dispatching
+from mes.dispatching.model import (
+    EquipmentNotForJob,
+    PlannedJob,
+    PlanningSnapshot,
+    PlanPublishedAlready,
+    PublishedPlan,
+)
+from mes.execution import service as execution
+from mes.execution.model import LotUse, QuantityReport
+from mes.inventory import service as inventory
+from mes.inventory.model import ExpectedReceiptDraft
+from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, MaterialId, PersonId
+from mes.resources import service as resources
+from mes.workorders import service as workorders
+from mes.workorders.model import JobOrder, JobOrderStatus, WorkOrderDraft
+from tests.fixtures.floor import UNITS, Floor
+
+
+def plan_of(floor: Floor, *jobs: tuple[str, str, float]) -> PublishedPlan:
+    """Return a plan of (job, unit, start in minutes from now)."""
+    return PublishedPlan(
+        plan=uuid4(),
+        solver="cp-sat",
+        status="optimal",
+        objective=12.0,
+        bound=12.0,
+        late_orders=1,
+        by="service:planner",
+        operations=tuple(
+            PlannedJob(
+                job_order=JobOrderId(job),
+                equipment=EquipmentId(unit),
+                planned_start=floor.now + timedelta(minutes=minutes),
+                planned_end=floor.now + timedelta(minutes=minutes + 5),
+                sequence=place,
+            )
+            for place, (job, unit, minutes) in enumerate(jobs, 1)
+        ),
+    )
+
+
+async def job(floor: Floor, number: str) -> JobOrder:
+    async with floor.db.read() as tx:
+        return await workorders.get_job(tx, number)
+
+
+async def told(floor: Floor, kind: str) -> list[str]:
+    async with floor.db.read() as tx:
+        found = await tx.value(
+            "select array_agg(aggregate order by id) from mes.event where type = %(type)s", {"type": kind}
+        )
+    return list(found or ())
+
+
+async def test_a_plan_sends_near_jobs_to_terminals_and_far_ones_later(floor: Floor) -> None:
+    number = await floor.order(2)
+    plan = plan_of(floor, (f"{number}-10", "CNC-2", 5), (f"{number}-20", "ASM-1", 9 * 60))
+    head = await floor.do(lambda tx: dispatching.apply_plan(tx, plan))
+    assert (head.version, head.late_orders) == (1, 1)
+    first, second = await job(floor, f"{number}-10"), await job(floor, f"{number}-20")
+    assert (first.status, first.equipment) == (JobOrderStatus.READY, "CNC-2")
+    assert second.status is JobOrderStatus.PENDING
+    assert await told(floor, "JobOrderDispatched") == [first.id]
+    assert await floor.do(dispatching.dispatch_due) == 0
+    assert await floor.after(2 * 3600).do(dispatching.dispatch_due) == 1
+    assert (await job(floor, second.id)).status is JobOrderStatus.DISPATCHED
+
+
+async def test_a_second_plan_tells_only_what_moved(floor: Floor) -> None:
+    number = await floor.order(2)
+    jobs = [(f"{number}-{operation}", unit, 10.0) for operation, unit in UNITS.items()]
+    await floor.do(lambda tx: dispatching.apply_plan(tx, plan_of(floor, *jobs)))
+    before = len(await told(floor, "JobOrderDispatched"))
+    jobs[0] = (f"{number}-10", "CNC-4", 20.0)
+    head = await floor.do(lambda tx: dispatching.apply_plan(tx, plan_of(floor, *jobs)))
+    assert head.version == 2
+    assert (await told(floor, "JobOrderDispatched"))[before:] == [f"{number}-10"]
+
+
+async def test_a_plan_leaves_what_has_begun_or_is_unknown(floor: Floor) -> None:
+    number = await floor.order(2)
+    await floor.plan(number)
+    await floor.do(lambda tx: execution.start(tx, f"{number}-10"), "E-1001", "CNC-1")
+    plan = plan_of(floor, (f"{number}-10", "CNC-3", 60), ("WO-999999-10", "CNC-3", 70))
+    await floor.do(lambda tx: dispatching.apply_plan(tx, plan))
+    assert (await job(floor, f"{number}-10")).equipment == "CNC-1"
+
+
+async def test_a_plan_that_cannot_be(floor: Floor) -> None:
+    number = await floor.order(2)
+    wrong = plan_of(floor, (f"{number}-10", "PACK-1", 5))
+    with pytest.raises(EquipmentNotForJob):
+        await floor.do(lambda tx: dispatching.apply_plan(tx, wrong))
+    right = plan_of(floor, (f"{number}-10", "CNC-1", 5))
+    await floor.do(lambda tx: dispatching.apply_plan(tx, right))
+    with pytest.raises(PlanPublishedAlready):
+        await floor.do(lambda tx: dispatching.apply_plan(tx, right))
+
+
+async def test_a_promise_is_told_when_it_changes(floor: Floor) -> None:
+    number = await floor.order(2)
+    async with floor.db.read() as tx:
+        customer_order = (await workorders.get_work_order(tx, number)).customer_order
+    assert customer_order is not None
+    outcomes = []
+    for minutes in (60, 60.5, 90):
+        at = floor.now + timedelta(minutes=minutes)
+        outcomes.append(
+            await floor.do(
+                lambda tx, at=at: dispatching.give_promise(  # type: ignore[misc]
+                    tx, customer_order, number, at, "capacity"
+                )
+            )
+        )
+    assert outcomes == [True, False, True]
+    async with floor.db.read() as tx:
+        given = await dispatching.promises(tx, customer_order)
+        sold = await workorders.get_customer_order(tx, customer_order)
+    assert given[1].previous == given[0].promised_at
+    assert sold.promised_at == given[1].promised_at
+
+
+async def snapshot(floor: Floor) -> PlanningSnapshot:
+    async with floor.db.read() as tx:
+        return await dispatching.planning_snapshot(tx, at=floor.now)
+
+
+async def test_the_planner_sees_the_plant(floor: Floor) -> None:
+    number = await floor.order(4)
+    await floor.plan(number)
+    await floor.do(lambda tx: execution.start(tx, f"{number}-10"), "E-1001", "CNC-2")
+    use = LotUse(job_order=JobOrderId(f"{number}-10"), lot=LotNumber("LOT-CAST-40-1"), quantity=Decimal(1))
+    await floor.do(lambda tx: execution.consume(tx, use), "E-1001", "CNC-2")
+    done = QuantityReport(
+        job_order=JobOrderId(f"{number}-10"), good=Decimal(1), scrap=Decimal(1), reason="dimension"
+    )
+    await floor.do(lambda tx: execution.report(tx, done), "E-1001", "CNC-2")
+    await floor.do(
+        lambda tx: resources.set_equipment_state(tx, EquipmentId("CNC-3"), "Aborted", floor.now, "spindle")
+    )
+    seen = await snapshot(floor)
+    jobs = {one.operation: one for one in seen.job_orders}
+    units = {one.id: one for one in seen.equipment}
+    assert (jobs[10].remaining, jobs[10].started_at, jobs[10].equipment) == (2, floor.now, "CNC-2")
+    assert [(need.material, need.quantity) for need in jobs[10].components] == [("CAST-40", 3)]
+    assert (jobs[20].remaining, jobs[20].predecessors) == (3, (jobs[10].id,))
+    assert (units["CNC-2"].running, units["CNC-2"].family) == (jobs[10].id, "40")
+    assert (units["CNC-3"].down_since, units["CNC-3"].down_reason) == (floor.now, "spindle")
+    assert units["CNC-1"].down_since is None
+    assert seen.site_tz == "Asia/Shanghai"
+    assert {need.material: need.quantity for need in seen.stock}["CAST-40"] == 199
+    assert [one.id for one in seen.work_orders] == [number]
+
+
+async def test_a_person_who_went_home_is_out_until_the_next_shift(floor: Floor) -> None:
+    floor.after(3600)
+    before = {one.id: one.present[0].start for one in (await snapshot(floor)).people}
+    await floor.do(lambda tx: execution.leave(tx, PersonId("E-1001"), "sick"))
+    after = {one.id: one.present[0].start for one in (await snapshot(floor)).people}
+    assert before["E-1001"] == floor.now
+    assert after["E-1001"] == floor.now + timedelta(hours=19)
+    assert after["E-1002"] == before["E-1002"]
+
+
+async def test_purchases_on_their_way_and_their_delays_are_seen(floor: Floor) -> None:
+    for hours in (2, 2, 5):
+        draft = ExpectedReceiptDraft(
+            purchase="PO-1",
+            material=MaterialId("CAST-40"),
+            quantity=Decimal(80),
+            uom="pc",
+            expected_at=floor.now + timedelta(hours=hours),
+        )
+        await floor.do(lambda tx, d=draft: inventory.put_expected_receipt(tx, d))  # type: ignore[misc]
+    assert await told(floor, "ReceiptDelayed") == ["PO-1"]
+    (receipt,) = (await snapshot(floor)).receipts
+    assert (receipt.quantity, receipt.expected_at) == (80, floor.now + timedelta(hours=5))
+
+
+async def test_history_stays_out_of_the_planners_sight(floor: Floor) -> None:
+    await floor.do(lambda tx: workorders.receive_work_order(tx, _draft(floor)), simulated=True)
+    assert (await snapshot(floor)).work_orders == ()
+
+
+def _draft(floor: Floor) -> WorkOrderDraft:
+    return WorkOrderDraft(
+        erp_ref="history-1",
+        material=MaterialId("PUMP-40"),
+        quantity=Decimal(2),
+        uom="pc",
+        due_at=floor.now,
+    )
+
+
+async def test_a_product_asked_for_shows_how_it_would_be_made(floor: Floor) -> None:
+    async with floor.db.read() as tx:
+        steps = await dispatching.planning_master(tx, MaterialId("PUMP-40"), floor.now)
+    assert [step.operation for step in steps] == [10, 20, 30, 40, 50, 60]
+    assert (steps[0].skill, steps[0].family, steps[0].components[0].quantity) == ("MACHINING", "40", 1)

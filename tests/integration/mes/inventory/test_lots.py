@@ -1,0 +1,106 @@
+"""Lots: received once, held, released, scrapped; the ledger says all of it."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from mes.definitions.model import MaterialUnknown
+from mes.inventory import service as inventory
+from mes.inventory.model import (
+    LotDraft,
+    LotEmpty,
+    LotNotHeld,
+    LotNumberTaken,
+    LotStatus,
+    LotUnitWrong,
+    MovementKind,
+    QuantityNotPositive,
+    ReceiptDiffers,
+    UnknownBarcode,
+)
+from mes.kernel.ids import LotNumber, MaterialId
+from mes.resources.model import ReasonUnknown
+from tests.fixtures.floor import Floor
+
+LOT = "LOT-SEAL-1"
+
+
+async def test_a_receipt_is_booked_once(floor: Floor) -> None:
+    first = await floor.lot("SEAL", "10", receipt="move-7")
+    assert await floor.lot("SEAL", "10", receipt="move-7") == first
+    with pytest.raises(ReceiptDiffers):
+        await floor.lot("SEAL", "11", receipt="move-7")
+    async with floor.db.read() as tx:
+        assert [one.quantity for one in await inventory.movements(tx, first)] == [10]
+
+
+async def test_lots_without_a_number_get_the_next(floor: Floor) -> None:
+    assert [await floor.lot("SEAL", "1") for _ in range(2)] == ["LOT-SEAL-0001", "LOT-SEAL-0002"]
+
+
+async def test_a_receipt_that_cannot_be(floor: Floor) -> None:
+    with pytest.raises(QuantityNotPositive):
+        await floor.lot("SEAL", "0")
+    with pytest.raises(LotUnitWrong):
+        await floor.lot("SEAL", "1", uom="kg")
+    with pytest.raises(MaterialUnknown):
+        await floor.lot("GOLD", "1")
+    with pytest.raises(LotNumberTaken):
+        await floor.lot("SEAL", "1", lot=LotNumber(LOT))
+
+
+async def test_a_lot_is_held_and_released(floor: Floor) -> None:
+    await floor.do(lambda tx: inventory.hold_lot(tx, LOT, "supplier-defect"))
+    await floor.do(lambda tx: inventory.hold_lot(tx, LOT, "damaged"))
+    async with floor.db.read() as tx:
+        held = await inventory.get_lot(tx, LOT)
+    assert (held.status, held.reason) == (LotStatus.HELD, "supplier-defect")
+    await floor.do(lambda tx: inventory.release_lot(tx, LOT))
+    with pytest.raises(LotNotHeld):
+        await floor.do(lambda tx: inventory.release_lot(tx, LOT))
+    with pytest.raises(ReasonUnknown):
+        await floor.do(lambda tx: inventory.hold_lot(tx, LOT, "because"))
+    with pytest.raises(UnknownBarcode):
+        await floor.do(lambda tx: inventory.hold_lot(tx, "LOT-0", "damaged"))
+
+
+async def test_a_scrapped_lot_is_empty(floor: Floor) -> None:
+    await floor.do(lambda tx: inventory.scrap_lot(tx, LOT, "damaged"))
+    async with floor.db.read() as tx:
+        lot = await inventory.get_lot(tx, LOT)
+        ledger = await inventory.movements(tx, LOT)
+    assert (lot.on_hand, lot.status) == (0, LotStatus.SCRAPPED)
+    assert [(one.kind, one.quantity) for one in ledger] == [
+        (MovementKind.RECEIPT, 200),
+        (MovementKind.SCRAP, -200),
+    ]
+    with pytest.raises(LotEmpty):
+        await floor.do(lambda tx: inventory.scrap_lot(tx, LOT, "damaged"))
+    with pytest.raises(LotEmpty):
+        await floor.do(lambda tx: inventory.hold_lot(tx, LOT, "damaged"))
+
+
+async def test_stock_tells_usable_from_held(floor: Floor) -> None:
+    await floor.lot("SEAL", "5", expires_at=floor.now - timedelta(days=1))
+    other = await floor.order(1)
+    await floor.lot("SEAL", "7", reserved_for=other)
+    async with floor.db.read() as tx:
+        stock = {one.material: one for one in await inventory.stock(tx, floor.now)}
+    assert (stock[MaterialId("SEAL")].available, stock[MaterialId("SEAL")].held) == (200, 12)
+
+
+async def test_the_first_to_expire_is_used_first(floor: Floor) -> None:
+    late = await floor.lot("SEAL", "5", expires_at=floor.now + timedelta(days=4000))
+    soon = await floor.lot("SEAL", "5", expires_at=floor.now + timedelta(days=3000))
+    async with floor.db.read() as tx:
+        lots = await inventory.usable_lots(tx, [MaterialId("SEAL")], "WO-000001")
+    assert [lot.id for lot in lots] == [soon, late, LOT]
+
+
+async def test_lots_of_history_are_no_stock(floor: Floor) -> None:
+    draft = LotDraft(material=MaterialId("SEAL"), quantity=Decimal(50), uom="pc")
+    await floor.do(lambda tx: inventory.receive_lot(tx, draft), simulated=True)
+    async with floor.db.read() as tx:
+        stock = {one.material: one.available for one in await inventory.stock(tx, floor.now)}
+    assert stock[MaterialId("SEAL")] == 200
