@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from erp_bridge import service
-from erp_bridge.embedded_erp import web_client_ready
+from erp_bridge.embedded_erp import SECRETS, VISITOR, web_client_ready
 from erp_bridge.service import ErpStatus
 from erp_bridge.store import DocumentRow, LaneRow, Refusal
-from mes.access.guard import CommandBody, ReadTx, plant_of, require, run_command
+from mes.access.guard import CommandBody, ReadTx, demo_only, plant_of, require, run_command
 from mes.access.model import Caller, Permission
+from mes.kernel import secrets
 from mes.kernel.settings import Settings
 
 router = APIRouter(prefix="/api/v1/erp", tags=["erp"])
@@ -41,6 +43,29 @@ async def status(request: Request, caller: Viewer, tx: ReadTx) -> ErpStatus:  # 
     """Return how the link to the ERP stands."""
     settings = plant_of(request).settings
     return await service.status(tx, settings.erp.adapter, web_url(settings), settings.currency)
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """How a visitor of the demo opens the embedded ERP.
+
+    Args:
+        url: Empty while the web client is being installed. A record opens at
+            `<url>/model/<model>/<id>`, the two parts of a document's reference.
+    """
+
+    url: str
+    user: str
+    password: str
+
+
+@router.get("/visitor")
+async def visitor(request: Request, caller: Viewer) -> Visitor:  # noqa: ARG001
+    """Return the visitor's account of the embedded ERP (demo profile on loopback only)."""
+    demo_only(request)
+    settings = plant_of(request).settings
+    password = secrets.ensure(settings.home, SECRETS[VISITOR])
+    return Visitor(url=web_url(settings), user=VISITOR, password=password)
 
 
 @router.get("/documents")

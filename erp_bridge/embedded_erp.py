@@ -28,7 +28,9 @@ from mes.kernel.settings import Settings
 RECIPE = Path(__file__).parent / "embedded"
 LOCK_FILE = RECIPE / "requirements-tryton.lock"
 DATABASE = "lineside"
-SECRETS = {"lineside": "erp-password", "erp": "erp-visitor-password", "clerk": "erp-clerk-password"}
+VISITOR = "erp"
+"""Account of a person who looks at the demo's ERP."""
+SECRETS = {"lineside": "erp-password", VISITOR: "erp-visitor-password", "clerk": "erp-clerk-password"}
 """Users of the ERP and the secret that is each one's password."""
 
 
@@ -129,7 +131,7 @@ def write_config(folder: Path, database_folder: Path, listen: str = "", web_root
         listen: `host:port`; nothing for a process that serves nobody.
         web_root: Folder of the web client.
     """
-    lines = ["[database]", "uri = sqlite://", f"path = {database_folder}", "list = False"]
+    lines = ["[database]", "uri = sqlite://", f"path = {database_folder}"]
     lines += ["[session]", "timeout = 604800", "max_age = 604800"]
     lines += ["[attachment]", "filestore = False", "[web]"]
     if listen:
