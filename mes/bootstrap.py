@@ -76,18 +76,22 @@ def up(arguments: list[str]) -> None:
     server = ProgressServer(listener, progress)
     if "--detach" not in arguments and "--no-browser" not in arguments:
         welcome.open_browser(link)
-    install(RUNTIME, lambda stage, state: _tell(progress, stage, state))
+    new = install(RUNTIME, lambda stage, state: _tell(progress, stage, state))
+    compiling = _compile() if new else None
     _tell(progress, "pages", "starting")
     _call([str(PYTHON), "-m", "dashboards.build"])
     _tell(progress, "pages", "done")
+    if compiling:
+        compiling.terminate()
+        compiling.wait()
     server.stop()
     listener.set_inheritable(True)
     os.environ["LINESIDE_HTTP__FD"] = str(listener.fileno())
     os.execv(command[0], command)
 
 
-def install(lock: Path, tell: Tell) -> None:
-    """Bring `.venv` to what `lock` says; quick when it is there already.
+def install(lock: Path, tell: Tell) -> bool:
+    """Bring `.venv` to what `lock` says; return whether anything had to be installed.
 
     A development environment has everything that the runtime needs, and is kept for it.
     """
@@ -97,13 +101,22 @@ def install(lock: Path, tell: Tell) -> None:
         _note(INSTALLER)
     tell("tools", "done")
     tell("packages", "starting")
-    if not (_installed(lock) or (lock == RUNTIME and _installed(DEVELOPMENT) and _fits(RUNTIME))):
+    there = _installed(lock) or (lock == RUNTIME and _installed(DEVELOPMENT) and _fits(RUNTIME))
+    if not there:
         uv = [str(VENV / "bin" / "uv"), "pip"]
         where = ["--quiet", "--python", str(PYTHON)]
         _call([*uv, "sync", "--require-hashes", *where, str(lock)])
         _call([*uv, "install", "--no-deps", "--no-build-isolation", *where, "--editable", str(ROOT)])
         _note(lock)
     tell("packages", "done")
+    return not there
+
+
+def _compile() -> subprocess.Popen[bytes]:
+    """Compile the packages beside the page build, so that ten processes need not do it at once."""
+    packages = next((VENV / "lib").glob("python3*/site-packages"))
+    command = [str(PYTHON), "-m", "compileall", "-q", "-j", "0", str(packages)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
 
 
 def need_browser() -> None:
@@ -136,7 +149,7 @@ def _make_environment() -> None:
         _call([sys.executable, "-m", "venv", str(VENV)])
     if not (VENV / "bin" / "pip").exists():
         _call([str(PYTHON), "-m", "ensurepip", "--upgrade"])
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     _call([*pip, "--require-hashes", "--no-deps", "-r", str(INSTALLER)])
 
 
