@@ -21,7 +21,6 @@ from planner.problem import Alternative, Operation, Problem, Published
 from planner.schedule import Schedule
 from planner.solve import Solution, solve
 
-
 LEAST_GAIN = 10
 """Points; ten minutes of one order's flow."""
 

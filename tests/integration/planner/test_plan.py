@@ -27,7 +27,7 @@ from planner.dispatch import best_dispatch
 from planner.service import problem_of
 from tests.fixtures.floor import NOW, Floor, open_floor
 
-POLICY = Planner(seconds=0.3, debounce_s=0)
+POLICY = Planner(seconds=0.3, debounce_s=0, stop_min=60)
 
 
 @pytest_asyncio.fixture
