@@ -29,9 +29,12 @@ browser:
 	@$(PYTHON) mes/bootstrap.py needs-browser
 
 test: browser dev  ## Run the tests, in a real browser too
+	@$(BIN)/python -m dashboards.build
+	@$(BIN)/python -m dashboards.build run test
 	@$(BIN)/python -m pytest $(ARGS)
 
 faults: dev  ## Run the fault tests (as root): kill -9, partition, power cut, clock step
+	@$(BIN)/python -m dashboards.build
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
 soak: dev  ## Run the fault tests with their full counts; takes hours
@@ -42,7 +45,7 @@ check: dev  ## Lint, types, import contracts
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m dashboards.build --check
+	@$(BIN)/python -m dashboards.build run typecheck
 
 fix: dev  ## Mend what can be mended by itself
 	@$(BIN)/ruff check --fix $(SOURCES)

@@ -59,6 +59,17 @@ def build(*, force: bool = False) -> bool:
     return True
 
 
+def run_script(name: str) -> None:
+    """Run one of the scripts of package.json, such as `typecheck` or `test`.
+
+    Raises:
+        PagesNotBuilt: It failed; its own output is on the standard error.
+    """
+    node = find_node() or install_node()
+    _install_packages(node)
+    _run([*node.npm, "run", "--silent", name], node)
+
+
 def is_built(stamp: str) -> bool:
     """Say whether `static` holds the pages of the sources with this stamp."""
     kept = STATIC / _STAMP
@@ -151,8 +162,11 @@ def _call(command: Sequence[str], folder: Path, environment: dict[str, str]) -> 
 
 
 def main() -> int:
-    """Build from the command line; `--force` builds even when nothing changed."""
+    """Build from the command line; `--force` always, `run NAME` a script of package.json."""
     try:
+        if sys.argv[1:2] == ["run"]:
+            run_script(sys.argv[2])
+            return 0
         done = build(force="--force" in sys.argv[1:])
     except PagesNotBuilt as error:
         sys.stderr.write(f"The pages were not built: {error}\n")
