@@ -32,6 +32,7 @@ from mes.performance.model import (
     PlannedTime,
     Report,
     ShiftName,
+    StateInterval,
     StateReading,
     StateUnknown,
     UnitElements,
@@ -73,16 +74,7 @@ async def record_state(tx: Tx, reading: StateReading) -> bool:
     covering = await store.interval_at(tx, reading.equipment, reading.at)
     if covering is not None and covering.state == reading.state:
         return False
-    if covering is None:
-        until = await store.first_start(tx, reading.equipment)
-        await store.insert_interval(tx, uuid7(), unit.scope, reading, until)
-    elif covering.started_at == reading.at:
-        until = covering.ended_at
-        await store.replace_state(tx, covering.id, reading)
-    else:
-        until = covering.ended_at
-        await store.end_interval(tx, covering.id, reading.at)
-        await store.insert_interval(tx, uuid7(), unit.scope, reading, until)
+    until = await _lay_down(tx, reading, covering, unit.scope)
     if until is None:
         await resources.set_equipment_state(tx, reading.equipment, reading.state, reading.at, reading.reason)
     await outbox.append(
@@ -98,6 +90,22 @@ async def record_state(tx: Tx, reading: StateReading) -> bool:
         ),
     )
     return True
+
+
+async def _lay_down(
+    tx: Tx, reading: StateReading, covering: StateInterval | None, scope: str
+) -> datetime | None:
+    """Store the reading's interval and cut the one it falls into; return when the new one ends."""
+    if covering is None:
+        until = await store.first_start(tx, reading.equipment)
+        await store.insert_interval(tx, uuid7(), scope, reading, until)
+        return until
+    if covering.started_at == reading.at:
+        await store.replace_state(tx, covering.id, reading)
+    else:
+        await store.end_interval(tx, covering.id, reading.at)
+        await store.insert_interval(tx, uuid7(), scope, reading, covering.ended_at)
+    return covering.ended_at
 
 
 async def record_fault(tx: Tx, equipment: EquipmentId, text: str, at: datetime) -> None:
