@@ -48,6 +48,13 @@ def test_the_description_that_the_pages_are_built_on_is_that_of_the_api() -> Non
     )
 
 
+@pytest.mark.parametrize("folder", ["adr", "how-to"])
+def test_every_page_is_in_its_index(folder: str) -> None:
+    index = ROOT / "docs" / folder / "index.md"
+    listed = set(LINK.findall(index.read_text()))
+    assert {page.name for page in index.parent.glob("*.md")} - {"index.md"} == listed
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_lead_somewhere(page: Path) -> None:
     broken = [target for target in LINK.findall(page.read_text()) if not (page.parent / target).exists()]
