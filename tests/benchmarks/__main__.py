@@ -1,0 +1,74 @@
+"""Run the benchmarks: `python -m tests.benchmarks [AREA ...]`, or `make bench ARGS="ingest"`.
+
+An area is a module `bench_<area>.py` here with `async def run() -> list[Figure]`. Each
+writes `build/bench/<area>.json` and prints a table with the limit or a peer beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+from tests.benchmarks.figure import Figure
+
+HERE = Path(__file__).parent
+RESULTS = Path("build") / "bench"
+
+
+def areas() -> list[str]:
+    """Return the name of every area."""
+    return sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+
+
+def machine() -> str:
+    """Return what the figures were measured on, with its load: a busy machine measures itself."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return (
+        f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}, load {load:.1f} at the start"
+    )
+
+
+def write(area: str, on: str, figures: list[Figure]) -> Path:
+    """Write the figures of an area for the documentation."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    file = RESULTS / f"{area}.json"
+    content = {
+        "machine": on,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "figures": {figure.name: figure.value for figure in figures},
+        "beside": {figure.name: figure.beside for figure in figures if figure.beside},
+    }
+    file.write_text(json.dumps(content, indent=1) + "\n")
+    return file
+
+
+def show(area: str, figures: list[Figure]) -> None:
+    """Print the figures of an area."""
+    print(f"\n{area}")
+    for figure in figures:
+        print(f"  {figure.name:44} {figure.value:>14,.3f} {figure.unit:12} {figure.beside}")
+
+
+def main(wanted: list[str]) -> int:
+    """Run the wanted areas, or all; return the exit code."""
+    unknown = sorted(set(wanted) - set(areas()))
+    if unknown:
+        print(f"no benchmark {', '.join(unknown)}; there are {', '.join(areas()) or 'none'}", file=sys.stderr)
+        return 2
+    for area in wanted or areas():
+        on = machine()
+        figures: list[Figure] = asyncio.run(import_module(f"tests.benchmarks.bench_{area}").run())
+        show(area, figures)
+        print(f"  -> {write(area, on, figures)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
