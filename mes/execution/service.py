@@ -1,6 +1,6 @@
 """Start, report, consume, hold, resume, complete and correct: what a person does at a unit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypedDict
@@ -272,10 +272,9 @@ async def _tell_report(tx: Tx, job: JobOrder, booked: Report) -> None:
         )
 
 
-async def _record(tx: Tx, job: JobOrder, serials: Iterable[SerialNumber]) -> None:
+async def _record(tx: Tx, job: JobOrder, serials: Sequence[SerialNumber]) -> None:
     need = await workorders.need_per_piece(tx, job.work_order)
-    for serial in serials:
-        await tracking.record_as_built(tx, serial, job.work_order, job.material, need)
+    await tracking.record_as_built(tx, serials, job.work_order, job.material, need)
 
 
 async def consume(tx: Tx, use: LotUse) -> Done:

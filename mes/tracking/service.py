@@ -11,6 +11,8 @@ from mes.tracking.allocate import Used, allocate
 from mes.tracking.events import AsBuiltComponent, AsBuiltRecorded
 from mes.tracking.model import (
     AsBuilt,
+    Basis,
+    BuiltIn,
     GenealogyEdge,
     SerialCountWrong,
     SerialNotExpected,
@@ -100,34 +102,53 @@ async def link(tx: Tx, edge: GenealogyEdge) -> None:
 
 
 async def record_as_built(
-    tx: Tx, serial: SerialNumber, work_order: WorkOrderNumber, material: MaterialId, need: Need
-) -> AsBuilt:
-    """Write what a piece consists of: its first record, or the next revision if that differs.
+    tx: Tx,
+    serials: Sequence[SerialNumber],
+    work_order: WorkOrderNumber,
+    material: MaterialId,
+    need: Need,
+) -> None:
+    """Write what pieces consist of: their first record, or the next revision where that differs.
 
     Args:
-        need: What a piece takes; decides how much of the order's lots this piece is given.
+        serials: Pieces of one order; the first is given its lots first.
+        need: What a piece takes; decides how much of the order's lots each piece is given.
     """
-    scanned = await store.used_by_order(tx, work_order, serial)
-    pool = await store.used_by_order(tx, work_order, None)
-    given = await store.given_to_others(tx, work_order, serial)
-    before = await store.find_as_built(tx, serial)
-    record = AsBuilt(
-        serial=serial,
-        revision=1 if before is None else before.revision + 1,
-        work_order=work_order,
-        material=material,
-        at=tx.now,
-        components=allocate(need, scanned, _less(pool, given)),
+    if not serials:
+        return
+    scanned = await store.used_for_pieces(tx, work_order, serials)
+    pool = _less(
+        await store.used_for_order(tx, work_order),
+        await store.given_to_others(tx, work_order, serials),
     )
-    if before is not None and set(before.components) == set(record.components):
-        return before
-    await store.insert_as_built(tx, record)
-    await append(tx, _recorded(tx.site, record))
-    return record
+    known = await store.records_of(tx, serials)
+    records = []
+    for serial in serials:
+        components = allocate(need, scanned.get(serial, ()), pool)
+        pool = _less(pool, (part for part in components if part.basis is Basis.ALLOCATED))
+        before = await store.find_as_built(tx, serial) if serial in known else None
+        if before is not None and set(before.components) == set(components):
+            continue
+        records.append(
+            AsBuilt(
+                serial=serial,
+                revision=1 if before is None else before.revision + 1,
+                work_order=work_order,
+                material=material,
+                at=tx.now,
+                components=components,
+            )
+        )
+    await store.insert_as_built(tx, records)
+    for record in records:
+        await append(tx, _recorded(tx.site, record))
 
 
-def _less(pool: Iterable[Used], given: Iterable[Used]) -> list[Used]:
-    taken = {(used.material, used.lot): used.quantity for used in given}
+def _less(pool: Iterable[Used], given: Iterable[Used | BuiltIn]) -> list[Used]:
+    taken: dict[tuple[MaterialId, LotNumber], Decimal] = {}
+    for part in given:
+        place = (part.material, part.lot)
+        taken[place] = taken.get(place, Decimal(0)) + part.quantity
     return [
         Used(used.material, used.lot, rest, used.uom)
         for used in pool
@@ -162,8 +183,8 @@ async def correct_as_built(
 
     Called after part of the lot was returned.
     """
-    for serial in await store.pieces_with_lot(tx, work_order, lot):
-        await record_as_built(tx, serial, work_order, material, need)
+    pieces = await store.pieces_with_lot(tx, work_order, lot)
+    await record_as_built(tx, pieces, work_order, material, need)
 
 
 async def as_built(tx: Tx, serial: str) -> AsBuilt | None:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from mes.kernel.db import Tx
-from mes.kernel.ids import MaterialId, SerialNumber, WorkOrderNumber
+from mes.kernel.ids import LotNumber, MaterialId, SerialNumber, WorkOrderNumber
 from mes.tracking.allocate import Used
 from mes.tracking.model import AsBuilt, BuiltIn, GenealogyEdge, SerialUnit, WhereUsed
 
@@ -116,56 +117,104 @@ async def insert_edge(tx: Tx, edge: GenealogyEdge) -> None:
     )
 
 
-async def used_by_order(tx: Tx, work_order: str, serial: str | None) -> list[Used]:
-    """Return what an order used, net of returns, for one piece or (None) for no piece by name."""
+@dataclass(frozen=True, slots=True)
+class _Scanned:
+    serial: SerialNumber
+    material: MaterialId
+    lot: LotNumber
+    quantity: Decimal
+    uom: str
+
+
+async def used_for_pieces(tx: Tx, work_order: str, serials: Sequence[str]) -> dict[SerialNumber, list[Used]]:
+    """Return what was used for each of some pieces by name, net of returns."""
+    rows = await tx.fetch_all(
+        _Scanned,
+        """
+        select serial, material, lot, sum(quantity) as quantity, uom from mes.genealogy_edge
+        where work_order = %(work_order)s and serial = any(%(serials)s)
+        group by serial, material, lot, uom having sum(quantity) > 0 order by min(at), lot
+        """,
+        {"work_order": work_order, "serials": list(serials)},
+    )
+    found: dict[SerialNumber, list[Used]] = {}
+    for row in rows:
+        found.setdefault(row.serial, []).append(Used(row.material, row.lot, row.quantity, row.uom))
+    return found
+
+
+async def used_for_order(tx: Tx, work_order: str) -> list[Used]:
+    """Return what was used for an order and for no piece by name, net of returns, first use first."""
     return await tx.fetch_all(
         Used,
         """
         select material, lot, sum(quantity) as quantity, uom from mes.genealogy_edge
-        where work_order = %(work_order)s and serial is not distinct from %(serial)s
-        group by material, lot, uom having sum(quantity) > 0 order by min(at), min(id::text)
+        where work_order = %(work_order)s and serial is null
+        group by material, lot, uom having sum(quantity) > 0 order by min(at), lot
         """,
-        {"work_order": work_order, "serial": serial},
+        {"work_order": work_order},
     )
 
 
-async def given_to_others(tx: Tx, work_order: str, serial: str) -> list[Used]:
+async def given_to_others(tx: Tx, work_order: str, serials: Sequence[str]) -> list[Used]:
     """Return what the newest records of the order's other pieces were given by allocation."""
     return await tx.fetch_all(
         Used,
         """
         select c.material, c.lot, sum(c.quantity) as quantity, c.uom
-        from mes.as_built b join mes.as_built_component c using (serial, revision)
-        where b.work_order = %(work_order)s and b.serial <> %(serial)s and c.basis = 'allocated'
-          and b.revision = (select max(n.revision) from mes.as_built n where n.serial = b.serial)
+        from (select distinct on (serial) serial, revision from mes.as_built
+              where work_order = %(work_order)s and serial <> all(%(serials)s)
+              order by serial, revision desc) b
+        join mes.as_built_component c using (serial, revision)
+        where c.basis = 'allocated'
         group by c.material, c.lot, c.uom
         """,
-        {"work_order": work_order, "serial": serial},
+        {"work_order": work_order, "serials": list(serials)},
     )
 
 
-async def insert_as_built(tx: Tx, record: AsBuilt) -> None:
-    """Add a revision of a piece's record."""
-    key = {"serial": record.serial, "revision": record.revision}
-    await tx.execute(
+async def records_of(tx: Tx, serials: Sequence[str]) -> set[SerialNumber]:
+    """Return which of some pieces have a record."""
+    found = await tx.value(
+        "select array_agg(distinct serial) from mes.as_built where serial = any(%(serials)s)",
+        {"serials": list(serials)},
+    )
+    return {SerialNumber(one) for one in found or ()}
+
+
+async def insert_as_built(tx: Tx, records: Sequence[AsBuilt]) -> None:
+    """Add revisions of pieces' records."""
+    await tx.execute_many(
         """
         insert into mes.as_built (serial, revision, site, work_order, material, at)
         values (%(serial)s, %(revision)s, %(site)s, %(work_order)s, %(material)s, %(at)s)
         """,
-        {
-            **key,
-            "site": tx.site,
-            "work_order": record.work_order,
-            "material": record.material,
-            "at": record.at,
-        },
+        [
+            {
+                "serial": record.serial,
+                "revision": record.revision,
+                "site": tx.site,
+                "work_order": record.work_order,
+                "material": record.material,
+                "at": record.at,
+            }
+            for record in records
+        ],
     )
     await tx.execute_many(
         """
         insert into mes.as_built_component (serial, revision, material, lot, quantity, uom, basis)
         values (%(serial)s, %(revision)s, %(material)s, %(lot)s, %(quantity)s, %(uom)s, %(basis)s)
         """,
-        [{**key, **{name: getattr(part, name) for name in part.__slots__}} for part in record.components],
+        [
+            {
+                "serial": record.serial,
+                "revision": record.revision,
+                **{name: getattr(part, name) for name in part.__slots__},
+            }
+            for record in records
+            for part in record.components
+        ],
     )
 
 
@@ -209,10 +258,10 @@ async def find_as_built(tx: Tx, serial: str) -> AsBuilt | None:
 
 
 async def pieces_with_lot(tx: Tx, work_order: str, lot: str) -> list[SerialNumber]:
-    """Return the pieces of an order whose newest record has a lot, the last one first."""
+    """Return the pieces of an order whose newest record has a lot, in order."""
     found = await tx.value(
         """
-        select array_agg(u.serial order by u.position desc)
+        select array_agg(distinct u.serial order by u.serial)
         from mes.serial_unit u join mes.as_built_component c on c.serial = u.serial
         where u.work_order = %(work_order)s and c.lot = %(lot)s
           and c.revision = (select max(n.revision) from mes.as_built n where n.serial = u.serial)
