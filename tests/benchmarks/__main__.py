@@ -1,6 +1,6 @@
 """Run the benchmarks: `python -m tests.benchmarks [AREA ...]`, or `make bench ARGS="ingest"`.
 
-An area is a module `bench_<area>.py` here with `async def run() -> list[Figure]`. Each
+An area is a module `<area>.py` here with `async def run() -> list[Figure]`. Each
 writes `build/bench/<area>.json` and prints a table with the limit or a peer beside it.
 """
 
@@ -18,12 +18,13 @@ from pathlib import Path
 from tests.benchmarks.figure import Figure
 
 HERE = Path(__file__).parent
+OURS = frozenset({"__init__", "__main__", "figure"})
 RESULTS = Path("build") / "bench"
 
 
 def areas() -> list[str]:
     """Return the name of every area."""
-    return sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+    return sorted(path.stem for path in HERE.glob("*.py") if path.stem not in OURS)
 
 
 def machine() -> str:
@@ -64,7 +65,7 @@ def main(wanted: list[str]) -> int:
         return 2
     for area in wanted or areas():
         on = machine()
-        figures: list[Figure] = asyncio.run(import_module(f"tests.benchmarks.bench_{area}").run())
+        figures: list[Figure] = asyncio.run(import_module(f"tests.benchmarks.{area}").run())
         show(area, figures)
         print(f"  -> {write(area, on, figures)}")
     return 0
