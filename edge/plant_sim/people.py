@@ -10,17 +10,15 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
+from edge.control import Control
 from edge.plant_sim.clerk import Business, Clerk
 from edge.plant_sim.floor_api import FloorApi, Outcome
 from edge.plant_sim.machines import Machine
 from mes.kernel import secrets
 from mes.kernel.log import get_logger
 from mes.kernel.settings import Settings
-
-if TYPE_CHECKING:
-    from edge.plant_sim.service import Plant
 
 logger = get_logger(__name__)
 
@@ -35,6 +33,13 @@ SETTLE_S = 0.3
 
 Terminal = dict[str, Any]
 Job = dict[str, Any]
+
+
+class Plant(Protocol):
+    """The machines that people work at, and the control socket that visitors speak to."""
+
+    machines: dict[str, Machine]
+    control: Control
 
 
 class Crew:
