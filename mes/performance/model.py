@@ -139,11 +139,11 @@ class RunningJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoubtfulCount:
-    """A count that a person has to decide on."""
+    """A count that a person has to decide on; `kind` is `good` or `scrap`."""
 
     id: int
     equipment: EquipmentId
-    kind: CountKind
+    kind: str
     delta: Decimal
     raw: Decimal | None
     at: datetime
