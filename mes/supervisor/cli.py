@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from mes.kernel import plugins
 from mes.kernel.home import default_home
 from mes.kernel.settings import SettingsError, load
 from mes.supervisor import control, people
@@ -154,6 +158,44 @@ def process(
     except (control.NotRunning, control.ControlRefused) as error:
         typer.echo(f"lineside process: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from None
+
+
+edge = typer.Typer(help="The edge agent, beside the machines.", no_args_is_help=True)
+app.add_typer(edge, name="edge")
+
+
+@edge.command("run")
+def run_edge(
+    config: Annotated[Path | None, typer.Argument(help="CONFIG.toml; none: the simulated plant's.")] = None,
+) -> None:
+    """Run the edge agent; it needs no database."""
+    if config is not None:
+        os.environ["LINESIDE_EDGE__CONFIG"] = str(config.absolute())
+    _run_service("edge")
+
+
+def _add_services() -> None:
+    """Show each installed service as a command; `mes.__main__` starts them without this module."""
+    for name in plugins.entries(plugins.SERVICES):
+        if name != "edge":
+            text = f"Run the service {name} in the foreground, as `up` does."
+            app.command(name, help=text)(_command_of(name))
+
+
+def _command_of(name: str) -> Callable[[], None]:
+    def run() -> None:
+        _run_service(name)
+
+    return run
+
+
+def _run_service(name: str) -> None:
+    from mes.supervisor.worker import run_service
+
+    run_service(name)
+
+
+_add_services()
 
 
 async def _down() -> None:
