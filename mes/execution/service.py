@@ -299,7 +299,23 @@ async def consume(tx: Tx, use: LotUse) -> Done:
     await _check_piece(tx, job, use.serial)
     movement = await inventory.issue(tx, lot, quantity, job.work_order, job.id)
     await _join(tx, job, person)
-    actual = MaterialActual(
+    actual = _actual_of(tx, job, person, lot, quantity, use.serial, movement)
+    await store.insert_actual(tx, actual, _scope(job))
+    await tracking.link(tx, _edge(actual))
+    await append(tx, _consumed(tx, job, actual))
+    return replace(_done(line, job, entry=actual.id), quantity=quantity)
+
+
+def _actual_of(  # noqa: PLR0917 - the columns of one use
+    tx: Tx,
+    job: JobOrder,
+    person: PersonId,
+    lot: Lot,
+    quantity: Decimal,
+    serial: SerialNumber | None,
+    movement: UUID,
+) -> MaterialActual:
+    return MaterialActual(
         id=uuid7(),
         job_order=job.id,
         work_order=job.work_order,
@@ -310,26 +326,23 @@ async def consume(tx: Tx, use: LotUse) -> Done:
         lot=lot.id,
         quantity=quantity,
         uom=lot.uom,
-        serial=use.serial,
+        serial=serial,
         movement=movement,
         at=tx.now,
     )
-    await store.insert_actual(tx, actual, _scope(job))
-    await tracking.link(tx, _edge(actual))
-    await append(
-        tx,
-        MaterialConsumed(
-            **_where(tx, job),
-            actual=actual.id,
-            person=person,
-            material=lot.material,
-            lot=lot.id,
-            quantity=quantity,
-            uom=lot.uom,
-            serial=use.serial,
-        ),
+
+
+def _consumed(tx: Tx, job: JobOrder, actual: MaterialActual) -> MaterialConsumed:
+    return MaterialConsumed(
+        **_where(tx, job),
+        actual=actual.id,
+        person=actual.person,
+        material=actual.material,
+        lot=actual.lot,
+        quantity=actual.quantity,
+        uom=actual.uom,
+        serial=actual.serial,
     )
-    return replace(_done(line, job, entry=actual.id), quantity=quantity)
 
 
 def _on_bill(job: JobOrder, lot: Lot, parts: Iterable[JobComponent]) -> JobComponent:

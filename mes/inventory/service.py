@@ -65,22 +65,23 @@ async def receive_lot(tx: Tx, draft: LotDraft) -> LotNumber:
     if not await store.insert_lot(tx, number, draft):
         raise LotNumberTaken(lot=number)
     await _move(tx, number, draft.material, MovementKind.RECEIPT, draft.quantity, draft.uom)
-    await append(
-        tx,
-        LotReceived(
-            site=tx.site,
-            lot=number,
-            material=draft.material,
-            quantity=draft.quantity,
-            uom=draft.uom,
-            price=draft.price,
-            currency=draft.currency,
-            supplier=draft.supplier,
-            purchase=draft.purchase,
-            expires_at=draft.expires_at,
-        ),
-    )
+    await append(tx, _received(tx.site, number, draft))
     return number
+
+
+def _received(site: str, number: LotNumber, draft: LotDraft) -> LotReceived:
+    return LotReceived(
+        site=site,
+        lot=number,
+        material=draft.material,
+        quantity=draft.quantity,
+        uom=draft.uom,
+        price=draft.price,
+        currency=draft.currency,
+        supplier=draft.supplier,
+        purchase=draft.purchase,
+        expires_at=draft.expires_at,
+    )
 
 
 async def put_expected_receipt(tx: Tx, draft: ExpectedReceiptDraft) -> None:

@@ -1,6 +1,7 @@
 """Reserve and move serial numbers, link lots to orders and pieces, write as-built records."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from mes.kernel.db import Tx
@@ -127,18 +128,20 @@ async def record_as_built(
         components = allocate(need, scanned.get(serial, ()), pool)
         pool = _less(pool, (part for part in components if part.basis is Basis.ALLOCATED))
         before = await store.find_as_built(tx, serial) if serial in known else None
-        if before is not None and set(before.components) == set(components):
-            continue
-        records.append(
-            AsBuilt(
-                serial=serial,
-                revision=1 if before is None else before.revision + 1,
-                work_order=work_order,
-                material=material,
-                at=tx.now,
-                components=components,
+        if before is None:
+            records.append(
+                AsBuilt(
+                    serial=serial,
+                    revision=1,
+                    work_order=work_order,
+                    material=material,
+                    at=tx.now,
+                    components=components,
+                )
             )
-        )
+        elif set(before.components) != set(components):
+            revision = before.revision + 1
+            records.append(replace(before, revision=revision, at=tx.now, components=components))
     await store.insert_as_built(tx, records)
     for record in records:
         await append(tx, _recorded(tx.site, record))
