@@ -123,7 +123,7 @@ def _machine(change: Event) -> Trigger | None:
     was, now = is_down(change.previous, None), is_down(change.state, change.reason)
     if was == now:
         return None
-    return Trigger("machine" if now else "repaired", {"equipment": change.equipment}, move=True)
+    return Trigger("machine" if now else "repaired", {"equipment": change.equipment}, move=now)
 
 
 def _material(event: Event) -> Trigger | None:

@@ -21,8 +21,8 @@ from planner.problem import Alternative, Operation, Problem, Published
 from planner.schedule import Schedule
 from planner.solve import Solution, solve
 
-LEAST_GAIN = 10
-"""Points; ten minutes of one order's flow."""
+LEAST_GAIN = 20
+"""Points that a change must save before people are asked to read a new plan."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,7 @@ class Replanned:
         kept: The plan that moves nobody; new work has its place in it.
         better: A plan that costs less by moving published work; None when there is none.
         changes: What `better` changes against `kept`.
-        kept_objective: What `kept` costs in the measure of `better`; by itself it is priced
-            against the times that are still possible, not against those published.
+        kept_objective: What `kept` costs in the measure of `better`: changes are counted from it.
         fresh: Nothing was published before: `kept` is a first plan.
     """
 
@@ -66,21 +65,28 @@ def replan(
     fresh = not any(o.published for o in problem.operations)
     kept = solve(problem, effort) if fresh else _without_moving(problem, effort)
     on_kept(kept)
-    cost = score(problem, kept.schedule).total
-    alone = Replanned(kept, None, None, cost, fresh)
+    alone = Replanned(kept, None, None, kept.score.total, fresh)
     if fresh or not (consider_moving or kept.score.late):
         return alone
-    best = solve(problem, effort, known=kept.schedule)
-    changes = difference(problem, kept.schedule, best.schedule)
+    read = _as_read(problem, kept.schedule)
+    cost = score(read, kept.schedule).total
+    best = solve(read, effort, known=kept.schedule)
+    changes = difference(read, kept.schedule, best.schedule)
     gain = cost - best.score.total
-    if gain < _worthwhile(cost) or not (changes.moved or changes.late or changes.saved):
+    if gain < LEAST_GAIN or not (changes.moved or changes.late or changes.saved):
         return alone
     return Replanned(kept, best, changes, cost, fresh)
 
 
-def _worthwhile(cost: int) -> int:
-    """Points that a change must save before people are asked to read a new plan."""
-    return max(LEAST_GAIN, cost // 50)
+def _as_read(problem: Problem, kept: Schedule) -> Problem:
+    """The problem as people see it who have read `kept`: changes are counted from there."""
+    rows = tuple(replace(o, published=_place(o, kept)) if o.published else o for o in problem.operations)
+    return replace(problem, operations=rows)
+
+
+def _place(operation: Operation, plan: Schedule) -> Published:
+    row = plan.by_operation[operation.id]
+    return Published(row.unit, row.start)
 
 
 def repair(problem: Problem) -> Schedule:
@@ -155,8 +161,7 @@ def _without_moving(problem: Problem, effort: Effort) -> Solution:
 def _anchor(operation: Operation, repaired: Schedule) -> Operation:
     if operation.published is None or operation.started or operation.lock or operation.frozen:
         return operation
-    place = repaired.by_operation[operation.id]
-    return replace(operation, kept=True, published=Published(place.unit, place.start))
+    return replace(operation, kept=True, published=_place(operation, repaired))
 
 
 def _harms(problem: Problem, repaired: Schedule, found: Schedule) -> bool:

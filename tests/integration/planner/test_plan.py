@@ -136,6 +136,7 @@ async def break_machine(floor: Floor, unit: str) -> None:
 
 async def broken_plant(floor: Floor, planner: Desk) -> str:
     """Two urgent orders are planned, then the machine of the second one breaks."""
+    await floor.lot("BOLT", "2000")
     for _ in range(8):
         await floor.order(quantity=6, due_in_h=0.6)
     await planner.step()
