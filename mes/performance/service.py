@@ -49,7 +49,7 @@ FOLLOWED = (StopReasonGiven.__name__, JobOrderStarted.__name__)
 PLACES = Decimal("0.000001")
 """Figures are given to six places."""
 LONGEST_WINDOW = timedelta(days=31)
-EVIDENCE_LIMIT = 2000
+EVIDENCE_LIMIT = 500
 """Intervals and counts shown as evidence; the latest ones when there are more."""
 LATE_S, DOWN_S = 10.0, 60.0
 """From so many seconds on a link counts as late, and as down."""
