@@ -333,6 +333,6 @@ async def events(tx: Tx, some: Collection[UUID]) -> list[StoredEvent]:
     """Return stored events by their ids, in the order of their booking."""
     return await tx.fetch_all(
         EventRow,
-        f"select {COLUMNS} from mes.event where event_id = any(%(some)s) order by xid, id",  # noqa: S608 - ours
+        f"select {COLUMNS} from mes.event where event_id = any(%(some)s) order by event.xid, event.id",  # noqa: S608 - ours
         {"some": list(some)},
     )

@@ -211,7 +211,7 @@ async def read_after(
         select {COLUMNS} from mes.event
         where (xid, id) > (%(xid)s::xid8, %(id)s) and xid < %(horizon)s::xid8
           and (%(types)s::text[] is null or type = any(%(types)s))
-        order by xid, id limit %(limit)s
+        order by event.xid, event.id limit %(limit)s
         """,  # noqa: S608 - a constant list of columns
         {
             "xid": cursor.xid,
