@@ -177,7 +177,7 @@ async def _unsealed(tx: Tx, after: Cursor) -> list[EventRow]:
         select {COLUMNS} from mes.event
         where (xid, id) > (%(xid)s::xid8, %(id)s)
           and xid < pg_snapshot_xmin(pg_current_snapshot())
-        order by xid, id limit %(limit)s
+        order by event.xid, event.id limit %(limit)s
         """,  # noqa: S608 - a constant list of columns
         {"xid": after.xid, "id": after.id, "limit": BLOCK_LIMIT},
     )
@@ -189,7 +189,7 @@ async def _between(tx: Tx, after: Cursor, last: Cursor) -> list[EventRow]:
         f"""
         select {COLUMNS} from mes.event
         where (xid, id) > (%(xid)s::xid8, %(id)s) and (xid, id) <= (%(last_xid)s::xid8, %(last_id)s)
-        order by xid, id
+        order by event.xid, event.id
         """,  # noqa: S608 - a constant list of columns
         {"xid": after.xid, "id": after.id, "last_xid": last.xid, "last_id": last.id},
     )
