@@ -101,6 +101,7 @@ class Inbound:
             version = _version(record)
             if known.get(key) != version:
                 taken += await self._take(stream, record, version, first=key not in known)
+                known[key] = version
         return taken
 
     async def _take(self, stream: Stream, record: Incoming, version: str, *, first: bool) -> int:

@@ -121,7 +121,7 @@ from storage debits the category's OUT account, into storage credits its IN acco
 INTO_ORDER = {MaterialUse.CONSUMED, MaterialUse.UNPRODUCED, MaterialUse.UNSCRAPPED}
 OVERLAP = timedelta(seconds=120)
 """Records committed late are read again; readers do not care for what they know."""
-LEDGER_OVERLAP = 200
+LEDGER_OVERLAP = 100
 """Ids read again on every look at the ledger."""
 CLOSING_TIME = time(18, 0)
 """A date without a time means this time of the site's day."""

@@ -1,0 +1,193 @@
+"""What the ERP owns comes into the plant once, and what the plant cannot take is kept and tried again."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from erp_bridge import service, store
+from erp_bridge.adapter import Stream
+from erp_bridge.adapters.memory import Books, MemoryAdapter
+from erp_bridge.documents import (
+    ExpectedReceipt,
+    Incoming,
+    MaterialDefinition,
+    MaterialLot,
+    OperationsRequest,
+    Person,
+    Rate,
+)
+from erp_bridge.inbound import Inbound
+from erp_bridge.outbound import Outbound
+from mes.definitions import service as definitions
+from mes.inventory import service as inventory
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Cause, Database
+from mes.kernel.ids import MaterialId
+from mes.kernel.settings import Settings
+from mes.resources import service as resources
+from tests.conformance.test_erp_memory import demo_books
+from tests.fixtures.postgres import cause
+
+DUE = datetime(2026, 12, 1, 10, tzinfo=UTC)
+
+
+def request(number: int = 1, **changes: object) -> OperationsRequest:
+    wanted = OperationsRequest(
+        erp_ref=f"production,{number}", material="PUMP-40", quantity=Decimal(4), uom="pc", due_at=DUE,
+        priority=5, cancelled=False, customer_order=f"S-{number}", customer="C-01",
+        customer_name="Waterworks",
+    )  # fmt: skip
+    return replace(wanted, **changes)  # type: ignore[arg-type]
+
+
+async def plant(db: Database) -> None:
+    async with db.transaction(Cause(actor="service:test", at=utc_now() - timedelta(days=400))) as tx:
+        await resources.put_plant(tx, resources.load_plant())
+
+
+async def inbound(db: Database, books: Books) -> Inbound:
+    return Inbound(db, MemoryAdapter(books), "Asia/Shanghai", tuple(books.periods))
+
+
+async def events(db: Database, kind: str) -> int:
+    async with db.read() as tx:
+        return int(await tx.value("select count(*) from mes.event where type = %(kind)s", {"kind": kind}))
+
+
+def put(books: Books, stream: Stream, *records: Incoming) -> None:
+    books.records[stream] = [*books.records.get(stream, []), *records]
+
+
+async def test_the_same_order_comes_once_however_often_it_is_sent(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    reader = await inbound(db, books)
+    await reader.pull(Stream.MATERIALS)
+    put(books, Stream.ORDERS, request(), request(), request())
+    assert await reader.pull(Stream.ORDERS) == 1
+    assert await reader.pull(Stream.ORDERS) == 0
+    assert await events(db, "WorkOrderReceived") == 1
+
+
+async def test_a_changed_order_changes_the_work_order(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    reader = await inbound(db, books)
+    await reader.pull(Stream.MATERIALS)
+    put(books, Stream.ORDERS, request())
+    await reader.pull(Stream.ORDERS)
+    put(books, Stream.ORDERS, request(priority=1, due_at=DUE - timedelta(days=1)))
+    await reader.pull(Stream.ORDERS)
+    assert await events(db, "WorkOrderReceived") == 1
+    assert await events(db, "WorkOrderChanged") == 1
+
+
+async def test_an_order_that_the_erp_takes_back_is_cancelled(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    reader = await inbound(db, books)
+    await reader.pull(Stream.MATERIALS)
+    put(books, Stream.ORDERS, request(cancelled=True, erp_ref="production,77"), request())
+    await reader.pull(Stream.ORDERS)
+    assert await events(db, "WorkOrderReceived") == 1
+    worker = Outbound(db, reader.adapter, Settings(), "w", tuple(books.periods))
+    await worker.collect()
+    put(books, Stream.ORDERS, request(cancelled=True))
+    await reader.pull(Stream.ORDERS)
+    assert await events(db, "WorkOrderCancelled") == 1
+
+
+async def test_an_order_for_an_unknown_product_waits_until_the_product_comes(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    reader = await inbound(db, books)
+    put(books, Stream.ORDERS, request())
+    assert await reader.pull(Stream.ORDERS) == 0
+    async with db.read() as tx:
+        (refused,) = await service.refusals(tx)
+    assert refused.code == "MaterialUnknown"
+    await reader.pull(Stream.MATERIALS)
+    assert await reader.take_refused() == 1
+    assert await events(db, "WorkOrderReceived") == 1
+    async with db.read() as tx:
+        assert await service.refusals(tx) == []
+
+
+async def test_a_price_met_first_holds_since_the_books_began_and_a_new_one_from_now(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    reader = await inbound(db, books)
+    await reader.pull(Stream.MATERIALS)
+    cast = next(
+        one for one in books.records[Stream.MATERIALS]
+        if isinstance(one, MaterialDefinition) and one.id == "CAST-40"
+    )  # fmt: skip
+    put(books, Stream.MATERIALS, replace(cast, standard_price=Decimal(130)))
+    await reader.pull(Stream.MATERIALS)
+    code = MaterialId("CAST-40")
+    async with db.read() as tx:
+        past = await definitions.standard_prices(tx, [code], utc_now() - timedelta(days=20))
+        now = await definitions.standard_prices(tx, [code], utc_now() + timedelta(seconds=1))
+    assert past[code].price == 120
+    assert now[code].price == 130
+
+
+async def test_lots_people_rates_and_purchases_find_their_place(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    reader = await inbound(db, books)
+    await reader.pull(Stream.MATERIALS)
+    received = utc_now() - timedelta(days=2)
+    lot = MaterialLot(
+        receipt="stock.move,1", lot="LOT-CAST-40-0001", material="CAST-40", quantity=Decimal(50), uom="pc",
+        price=Decimal(120), currency="CNY", supplier="V", purchase="P-1", received_at=received,
+        expires_at=None,
+    )  # fmt: skip
+    coming = ExpectedReceipt(
+        purchase="P-2", material="CAST-40", quantity=Decimal(20), uom="pc",
+        expected_at=utc_now() + timedelta(days=1), supplier="V",
+    )  # fmt: skip
+    put(books, Stream.LOTS, lot, lot)
+    put(books, Stream.PURCHASES, coming, replace(coming, expected_at=utc_now() + timedelta(days=2)))
+    put(books, Stream.PEOPLE, Person(id="E-1001", name="张伟", active=True, erp_ref="1"))
+    put(books, Stream.RATES, Rate(kind="machine", code="MC", per_hour=Decimal(150), currency="CNY"))
+    for stream in Stream:
+        await reader.pull(stream)
+    async with db.read() as tx:
+        receipts = await inventory.expected_receipts(tx)
+        rate = await resources.rate(tx, "machine", "MC", utc_now())
+        assert await service.refusals(tx) == []
+        assert await store.cursor(tx, "pull/lots") == "2"
+    assert await events(db, "LotReceived") == 1
+    assert await events(db, "ReceiptDelayed") == 1
+    assert [one.purchase for one in receipts] == ["P-2"]
+    assert rate is not None
+
+
+async def test_the_opening_entry_waits_for_the_costs_of_the_history(db: Database) -> None:
+    books = demo_books()
+    adapter = MemoryAdapter(books)
+    worker = Outbound(db, adapter, Settings(), "w", tuple(books.periods))
+    async with db.transaction(cause()) as tx:
+        await tx.execute(
+            "insert into mes.event (event_id, type, schema_version, site, scope, aggregate, payload, actor,"
+            " at, simulated) values (gen_random_uuid(), 'HistoryBooked', 1, 'SUZ', '', 'SUZ', '{}', 'x',"
+            " now(), true)"
+        )
+        await tx.execute(
+            "insert into mes.cost_account (account, currency, simulated, debit, credit) values"
+            " ('finished_goods', 'CNY', true, 100, 40), ('raw_material', 'CNY', true, 0, 60)"
+        )
+    await worker.collect()
+    assert not await worker.open_books()
+    async with db.transaction(cause()) as tx:
+        await tx.execute(
+            "insert into mes.consumer_cursor (consumer, xid, id) values ('costing', pg_current_xact_id(), 0)"
+        )
+    assert await worker.open_books()
+    assert not await worker.open_books()
+    await worker.deliver()
+    assert {line.account: line.amount for line in books.ledger} == {
+        "finished_goods": Decimal(60),
+        "raw_material": Decimal(-60),
+    }
