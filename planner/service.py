@@ -377,11 +377,16 @@ def plan_row(
         moved=len(changes["moved"]) if changes else 0,
         trigger=trigger,
         body=plan_document(view.problem, report, view.labels) | {"jobs": _jobs(view.problem, report)},
-        diff=difference_document(view.problem, changes) if changes else None,
+        diff=difference_document(view.problem, changes or _only_added(view.problem)),
         made_at=at,
         published_at=None,
         published_by=None,
     )
+
+
+def _only_added(problem: Problem) -> dict[str, Any]:
+    added = [o.id for o in problem.operations if not o.published and not o.started]
+    return {"moved": [], "late": [], "saved": [], "added": added}
 
 
 def _jobs(problem: Problem, report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -585,7 +590,7 @@ async def _shown(tx: Tx, plan: Plan) -> dict[str, Any]:
         "orders": body["orders"],
         "equipment": body["equipment"],
         "waiting": await store.waiting(tx),
-        "trouble": last.error if last else None,
+        "trouble": last.error if last and last.outcome == "refused" else None,
     }
 
 

@@ -1,0 +1,101 @@
+"""The planner's page over HTTP: plan, proposal, publish, promise, and who may."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from mes.access.guard import Plant
+from mes.access.model import Role
+from mes.app import build_app, installed_routers
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Database
+from mes.kernel.settings import Planner, Settings
+from mes.resources.service import person_card
+from planner import desk
+from planner.desk import Desk
+from tests.fixtures.floor import Floor, open_floor
+from tests.fixtures.web import Web, demo_settings, key
+
+API = "/api/v1/planner"
+POLICY = Planner(seconds=0.1, debounce_s=0, auto_publish="first")
+
+
+@pytest_asyncio.fixture
+async def floor(db: Database) -> Floor:
+    opened = await open_floor(db)
+    opened.now = utc_now()
+    return opened
+
+
+@pytest_asyncio.fixture
+async def web(floor: Floor, tmp_path: Path) -> AsyncIterator[Web]:
+    plant = Plant(floor.db, demo_settings(tmp_path), person_card)
+    made = Web(build_app(plant, installed_routers()), floor.db)
+    yield made
+    for client in made.opened:
+        await client.aclose()
+
+
+@pytest.fixture
+def planner(floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(desk, "REST", 0.0)
+    return Desk(floor.db, Settings(home=tmp_path, database_url=floor.db.url, planner=POLICY))
+
+
+async def test_before_the_first_plan_the_page_is_told_so(web: Web) -> None:
+    browser = await web.browser(Role.PLANNER)
+    reply = await browser.get(f"{API}/plan")
+    assert (reply.status_code, reply.json()["error"]) == (404, "NothingPlanned")
+    assert (await browser.get(f"{API}/proposal")).status_code == 204
+
+
+async def test_a_planner_publishes_what_the_rules_leave_to_him(web: Web, floor: Floor, planner: Desk) -> None:
+    first = await floor.order(quantity=3)
+    await planner.step()
+    browser = await web.browser(Role.PLANNER)
+    plan = (await browser.get(f"{API}/plan")).json()
+    assert (plan["version"], plan["by"], plan["solver"]) == (1, "service:planner", "cp-sat")
+    assert [row["operation"] for row in plan["operations"]] == [10, 20, 30, 40, 50, 60]
+
+    second = await floor.order(quantity=3)
+    await planner.step()
+    assert (await browser.get(f"{API}/plan")).json()["version"] == 1
+    proposal = (await browser.get(f"{API}/proposal")).json()
+    assert {row["work_order"] for row in proposal["orders"]} == {first, second}
+
+    address = f"{API}/proposals/{proposal['id']}/publish"
+    once = key()
+    reply = await browser.post(address, json={}, headers=once)
+    assert (reply.status_code, reply.json()["version"]) == (200, 2)
+    again = await browser.post(address, json={}, headers=once)
+    assert again.json() == reply.json()
+    late = await browser.post(address, json={}, headers=key())
+    assert (late.status_code, late.json()["error"]) == (409, "ProposalGone")
+    assert (await browser.get(f"{API}/plan")).json()["id"] == proposal["id"]
+
+
+async def test_a_supervisor_may_ask_for_a_plan_but_not_publish_one(web: Web, floor: Floor) -> None:
+    browser = await web.browser(Role.SUPERVISOR)
+    asked = await browser.post(f"{API}/replan", json={"reason": "meeting"}, headers=key())
+    assert asked.status_code == 200
+    unknown = "0192a4a0-0000-7000-8000-000000000000"
+    refused = await browser.post(f"{API}/proposals/{unknown}/publish", json={}, headers=key())
+    assert (refused.status_code, refused.json()["error"]) == (403, "NotPermitted")
+    boss = await web.browser(Role.PLANNER)
+    missing = await boss.post(f"{API}/proposals/{unknown}/discard", json={}, headers=key())
+    assert (missing.status_code, missing.json()["error"]) == (404, "PlanUnknown")
+
+
+async def test_a_date_is_quoted_with_what_binds_it(web: Web, floor: Floor) -> None:
+    browser = await web.browser(Role.PLANNER)
+    query = {"material": "PUMP-40", "quantity": "4"}
+    quote = (await browser.get(f"{API}/promise", params=query)).json()
+    assert quote["date"] > floor.now.isoformat()
+    assert quote["binding"]["code"]
+    unknown = await browser.get(f"{API}/promise", params={**query, "material": "PUMP-99"})
+    assert unknown.status_code == 404
+    assert (await browser.get(f"{API}/promise", params={**query, "quantity": "0"})).status_code == 422
