@@ -123,13 +123,15 @@ async def find_order(tx: Tx, number: str) -> WorkOrder | None:
 
 async def lock_order(tx: Tx, number: str) -> WorkOrder | None:
     """Return a work order that nobody else changes until the transaction ends."""
-    return await tx.fetch_one(WorkOrder, f"{_ORDER} where w.id = %(id)s for update of w", {"id": number})
+    return await tx.fetch_one(
+        WorkOrder, f"{_ORDER} where w.id = %(id)s for no key update of w", {"id": number}
+    )
 
 
 async def lock_order_by_ref(tx: Tx, erp_ref: str) -> WorkOrder | None:
     """Return the work order of an ERP production, locked."""
     return await tx.fetch_one(
-        WorkOrder, f"{_ORDER} where w.erp_ref = %(erp_ref)s for update of w", {"erp_ref": erp_ref}
+        WorkOrder, f"{_ORDER} where w.erp_ref = %(erp_ref)s for no key update of w", {"erp_ref": erp_ref}
     )
 
 
@@ -296,11 +298,18 @@ async def jobs_of(tx: Tx, number: str) -> list[JobOrder]:
 
 
 async def lock_jobs_beside(tx: Tx, job_order: str) -> list[JobOrder]:
-    """Return all jobs of a job's order, by operation, locked in that order."""
+    """Return all jobs of a job's order, by operation; the order is locked first, then they.
+
+    Whoever changes an order and its jobs takes the locks in this order, so that no two wait for
+    each other.
+    """
     return await tx.fetch_all(
         JobOrder,
         f"""
-        {JOB} where j.work_order = (select work_order from mes.job_order where id = %(id)s)
+        with held as (
+            select id from mes.work_order
+            where id = (select work_order from mes.job_order where id = %(id)s) for no key update)
+        {JOB} where j.work_order = (select id from held)
         order by j.operation for no key update of j
         """,  # noqa: S608 - constants
         {"id": job_order},

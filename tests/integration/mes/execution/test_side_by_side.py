@@ -14,6 +14,8 @@ from mes.kernel.commands import execute
 from mes.kernel.db import Cause, Tx
 from mes.kernel.ids import JobOrderId, LotNumber
 from mes.kernel.outbox import to_json
+from mes.workorders import service as workorders
+from mes.workorders.model import WorkOrderDraft, WorkOrderNotChangeable
 from tests.fixtures.floor import Floor
 
 TERMINALS = ("CNC-1", "CNC-2", "CNC-3", "CNC-4")
@@ -113,3 +115,28 @@ async def test_a_double_tap_counts_once(floor: Floor, taps: int) -> None:
     assert sorted(reply.replayed for reply in replies) == [False] + [True] * (taps - 1)
     async with floor.db.read() as tx:
         assert await tx.value("select good from mes.job_order where id = %(id)s", {"id": job}) == 1
+
+
+async def test_a_change_from_the_erp_and_a_start_never_wait_for_each_other(floor: Floor) -> None:
+    """The ERP resizes an order while people start it: one of both is refused, none is stuck."""
+    for _ in range(5):
+        number = await floor.order(2)
+        await floor.plan(number)
+        async with floor.db.read() as tx:
+            order = await workorders.get_work_order(tx, number)
+        draft = WorkOrderDraft(
+            erp_ref=order.erp_ref,
+            material=order.material,
+            quantity=Decimal(3),
+            uom="pc",
+            due_at=order.due_at,
+            customer_order=order.customer_order,
+        )
+        started, changed = await asyncio.gather(
+            floor.do(lambda tx, n=number: execution.start(tx, f"{n}-10"), "E-1001", "CNC-1"),  # type: ignore[misc]
+            floor.do(lambda tx, d=draft: workorders.receive_work_order(tx, d)),  # type: ignore[misc]
+            return_exceptions=True,
+        )
+        assert not isinstance(started, BaseException)
+        assert changed == number or isinstance(changed, WorkOrderNotChangeable)
+        await floor.do(lambda tx, n=number: execution.hold(tx, f"{n}-10", "other"), "E-1001", "CNC-1")  # type: ignore[misc]
