@@ -204,7 +204,10 @@ def _merged(
 
 async def book_order(db: Database, order: PastOrder) -> None:
     """Book one order from its receipt to its close; a second time changes nothing."""
+    erp_ref = f"HIST-{order.number:04d}"
     async with db.transaction(_cause(order.received_at)) as tx:
+        if await store.order_booked(tx, erp_ref):
+            return
         customer_order = f"H{order.number:04d}"
         await workorders.put_customer_order(
             tx,
@@ -219,7 +222,7 @@ async def book_order(db: Database, order: PastOrder) -> None:
         number = await workorders.receive_work_order(
             tx,
             WorkOrderDraft(
-                erp_ref=f"HIST-{order.number:04d}",
+                erp_ref=erp_ref,
                 material=order.material,
                 quantity=Decimal(order.quantity),
                 uom="pc",
@@ -227,10 +230,7 @@ async def book_order(db: Database, order: PastOrder) -> None:
                 customer_order=customer_order,
             ),
         )
-        known = await workorders.get_work_order(tx, number)
-        if known.status in {WorkOrderStatus.COMPLETED, WorkOrderStatus.CLOSED}:
-            return
-        if known.status is WorkOrderStatus.WAITING:
+        if (await workorders.get_work_order(tx, number)).status is WorkOrderStatus.WAITING:
             await workorders.release_work_order(tx, number)
         for job in order.jobs:
             await _book_job(tx, f"{number}-{job.operation}", job)

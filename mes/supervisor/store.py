@@ -50,6 +50,14 @@ async def history_begun(tx: Tx) -> bool:
     return begun
 
 
+async def order_booked(tx: Tx, erp_ref: str) -> bool:
+    """Return whether an order of the past is in the books; each is booked whole or not at all."""
+    booked: bool = await tx.value(
+        "select exists (select from mes.work_order where erp_ref = %(ref)s)", {"ref": erp_ref}
+    )
+    return booked
+
+
 async def history_booked(tx: Tx) -> bool:
     """Return whether the demo plant's past is complete."""
     booked: bool = await tx.value("select exists (select from mes.event where type = 'HistoryBooked')")
