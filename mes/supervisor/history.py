@@ -62,7 +62,7 @@ class Past:
 
 
 async def book_history(settings: Settings) -> None:
-    """Book the past of the demo plant, once; return when it is in the books."""
+    """Book the past of the demo plant, once, the running shift first; return when it is in the books."""
     if settings.plant.history_days == 0:
         return
     os.nice(NICE)
@@ -71,7 +71,7 @@ async def book_history(settings: Settings) -> None:
     ) as db:
         past = await prepare(db, settings)
         await patiently(partial(open_books, db, past))
-        for order in past.orders:
+        for order in reversed(past.orders):
             began = time.monotonic()
             await patiently(partial(book_order, db, order))
             await asyncio.sleep((time.monotonic() - began) * REST)
