@@ -45,6 +45,9 @@ export function useTerminal(unit: string) {
         answer<TerminalSnapshot>(client.GET('/api/v1/terminals/{unit}', options), { stay: true }),
         answer<TerminalCard[]>(client.GET('/api/v1/terminals'), { stay: true }),
       ])
+      // Snapshot and waiting acts change together, or an act would be shown twice or not at all.
+      const left = (await outbox.entries()).filter((entry) => entry.terminal === unit)
+      entries.value = left
       mine.value = cards.find((card) => card.terminal === unit)?.sign_on?.mine ?? false
       base.value = fresh
       keptAt.value = null
@@ -70,7 +73,7 @@ export function useTerminal(unit: string) {
   async function sync(): Promise<void> {
     clearTimeout(timer)
     const result = await outbox.flush()
-    await readOutbox()
+    if (result.sent.length === 0 || result.stopped === 'network') await readOutbox()
     signedOut.value = result.stopped === 'signed-out'
     reachable.value = result.stopped !== 'network'
     if (reachable.value) await fetchSnapshot()

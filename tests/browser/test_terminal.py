@@ -1,0 +1,330 @@
+"""An operator at the terminal: by scanner, with gloves, and without a network."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+
+from mes.access.model import Role
+from mes.execution import service as execution
+from mes.kernel.ids import LotNumber
+from mes.workorders import service as workorders
+from mes.workorders.model import JobOrder
+from tests.browser.conftest import Site
+
+OPERATOR = "E-1001"
+
+
+async def press_keys(page: Page, text: str, gap_s: float) -> None:
+    """Send trusted keys with the times that a real keyboard would have, however busy this machine is."""
+    session = await page.context.new_cdp_session(page)
+    at = time.time()
+    for character in [*text, "Enter"]:
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+        if character != "Enter":
+            key = {"key": character, "text": character}
+        await session.send("Input.dispatchKeyEvent", {"type": "keyDown", "timestamp": at, **key})
+        await session.send("Input.dispatchKeyEvent", {"type": "keyUp", "timestamp": at, "key": key["key"]})
+        at += gap_s
+    await session.detach()
+
+
+async def scan(page: Page, text: str) -> None:
+    """Send a code as a keyboard scanner does."""
+    await press_keys(page, text, 0.008)
+
+
+async def type_slowly(page: Page, text: str) -> None:
+    """Send a code as a person types it."""
+    await press_keys(page, text, 0.11)
+
+
+async def sit_down(page: Page, person: str = OPERATOR) -> None:
+    """Work as the demo person."""
+    await page.get_by_role("button", name=re.compile(f"Name of {person}")).click()
+    await expect(page.get_by_role("toolbar")).to_be_visible()
+
+
+async def job(site: Site, number: str) -> JobOrder:
+    return await site.floor.do(lambda tx: workorders.get_job(tx, number))
+
+
+async def eventually(true: Callable[[], Awaitable[object]], expected: object) -> None:
+    """Wait for what the server comes to say."""
+    for _ in range(200):
+        if await true() == expected:
+            return
+        await expect_nothing(0.1)
+    assert await true() == expected
+
+
+async def expect_nothing(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+async def reports(site: Site, number: str) -> int:
+    """Count the reports that the server has booked on a job."""
+    sql = "select count(*) from mes.report where job_order = %(job)s"
+    return int(await site.floor.do(lambda tx: tx.value(sql, {"job": number})))
+
+
+async def opened(site: Site, unit: str = "CNC-1", **options: object) -> tuple[Page, str]:
+    """Return the terminal of a unit with a planned order, somebody signed on."""
+    order = await site.floor.order(quantity=8)
+    await site.floor.plan(order)
+    page = await site.page(f"/terminal/{unit}", Role.OPERATOR, **options)
+    await sit_down(page)
+    return page, order
+
+
+async def started(site: Site, **options: object) -> tuple[Page, str]:
+    """Return the terminal with the order running and its material used."""
+    page, order = await opened(site, **options)
+    await scan(page, f"WO:{order}")
+    await scan(page, "LOT:LOT-CAST-40-1")
+    await eventually(lambda: consumed(site, f"{order}-10"), 8)
+    return page, f"{order}-10"
+
+
+async def consumed(site: Site, number: str) -> int:
+    sql = "select coalesce(sum(quantity), 0) from mes.material_actual where job_order = %(job)s"
+    return int(await site.floor.do(lambda tx: tx.value(sql, {"job": number})))
+
+
+async def test_a_whole_job_with_the_scanner_alone(site: Site) -> None:
+    page, order = await opened(site)
+    await scan(page, f"WO:{order}")
+    await expect(page.get_by_role("article", name=f"{order}-10")).to_be_visible()
+    await scan(page, "LOT:LOT-CAST-40-1")
+    for done in range(1, 8):
+        await scan(page, "CMD:GOOD")
+        await eventually(lambda: reports(site, f"{order}-10"), done)
+        await page.evaluate("() => new Promise((done) => setTimeout(done, 1600))")
+    await scan(page, "CMD:SCRAP")
+    await page.get_by_role("button", name="Porosity").click()
+    await scan(page, "CMD:CONFIRM")
+    await eventually(lambda: reports(site, f"{order}-10"), 8)
+    await scan(page, "CMD:COMPLETE")
+    await eventually(lambda: status(site, f"{order}-10"), "Completed")
+    found = await job(site, f"{order}-10")
+    assert (found.good, found.scrap) == (7, 1)
+    assert site.faults == []
+
+
+async def status(site: Site, number: str) -> str:
+    return (await job(site, number)).status.value
+
+
+async def test_good_and_scrap_with_a_reason_in_one_gesture(site: Site) -> None:
+    page, number = await started(site)
+    await page.get_by_role("button", name="Report", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="3", exact=True).click()
+    await dialog.get_by_role("button", name=re.compile("^Scrap")).click()
+    await dialog.get_by_role("button", name="2", exact=True).click()
+    await expect(dialog.get_by_role("button", name="Book it")).to_be_disabled()
+    await dialog.get_by_role("button", name="Surface").click()
+    await dialog.get_by_role("button", name="Book it").click()
+    await eventually(lambda: reports(site, number), 1)
+    found = await job(site, number)
+    assert (found.good, found.scrap) == (3, 2)
+
+
+async def test_slow_typing_is_no_scan(site: Site) -> None:
+    page, order = await opened(site)
+    await type_slowly(page, f"WO:{order}")
+    await expect_nothing(0.5)
+    assert await status(site, f"{order}-10") != "Running"
+
+
+async def test_a_scan_into_a_focused_field_leaves_nothing_there(site: Site) -> None:
+    page, order = await opened(site)
+    await page.evaluate("() => { const f = document.createElement('input'); f.id = 'x'; document.body.append(f); f.focus() }")
+    await scan(page, f"WO:{order}")
+    await eventually(lambda: status(site, f"{order}-10"), "Running")
+    assert await page.input_value("#x") == ""
+
+
+async def test_a_double_tap_counts_once(site: Site) -> None:
+    page, number = await started(site)
+    await page.get_by_role("button", name="1 good").dblclick()
+    await expect_nothing(1.0)
+    assert await reports(site, number) == 1
+
+
+async def waits_for_shell(page: Page) -> None:
+    """Wait until the device can open the page without a network."""
+    await page.evaluate("() => navigator.serviceWorker.ready.then(() => undefined)")
+    await page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+
+
+async def pass_minutes(page: Page, minutes: int) -> None:
+    """Let the page's clock go on."""
+    await page.clock.run_for(minutes * 60_000)
+
+
+async def tap_good(page: Page) -> None:
+    await page.get_by_role("button", name="1 good").click()
+    await page.clock.run_for(1_000)
+
+
+async def test_five_minutes_without_a_network_lose_and_double_nothing(site: Site) -> None:
+    order = await site.floor.order(quantity=8)
+    await site.floor.plan(order)
+    context = await site.context(Role.OPERATOR)
+    page = await context.new_page()
+    await page.clock.install()
+    await page.goto(f"{site.url}/terminal/CNC-1")
+    await sit_down(page)
+    await scan_and_use(page, site, order)
+    await waits_for_shell(page)
+
+    await context.set_offline(True)
+    await tap_good(page)
+    await tap_good(page)
+    await pass_minutes(page, 3)
+    await expect(page.get_by_text("offline, keep working")).to_be_visible()
+    await expect(page.locator("[data-waiting]")).to_contain_text("2")
+
+    await page.reload()
+    await expect(page.locator("[data-waiting]")).to_contain_text("2")
+    await expect(page.get_by_role("article", name=f"{order}-10")).to_be_visible()
+    await tap_good(page)
+    await pass_minutes(page, 2)
+    assert await reports(site, f"{order}-10") == 0
+
+    await context.set_offline(False)
+    await pass_minutes(page, 1)
+    await eventually(lambda: reports(site, f"{order}-10"), 3)
+    await expect(page.locator("[data-waiting]")).to_have_count(0)
+    await page.reload()
+    await expect_nothing(1.0)
+    assert await reports(site, f"{order}-10") == 3
+    assert (await job(site, f"{order}-10")).good == 3
+
+
+async def scan_and_use(page: Page, site: Site, order: str) -> None:
+    await page.get_by_role("button", name="Start").first.click()
+    await eventually(lambda: status(site, f"{order}-10"), "Running")
+    await page.get_by_role("button", name=re.compile("LOT:LOT-CAST-40-1")).click()
+    await eventually(lambda: consumed(site, f"{order}-10"), 8)
+    await page.clock.run_for(1_000)
+
+
+async def test_an_answer_that_got_lost_is_not_booked_twice(site: Site) -> None:
+    page, number = await started(site)
+    lost = 0
+
+    async def swallow(route: object) -> None:
+        nonlocal lost
+        lost += 1
+        if lost == 1:
+            await route.fetch()  # type: ignore[attr-defined]
+            await route.abort()  # type: ignore[attr-defined]
+        else:
+            await route.continue_()  # type: ignore[attr-defined]
+
+    await page.route("**/report", swallow)
+    await page.get_by_role("button", name="1 good").click()
+    await expect(page.locator("[data-waiting]")).to_have_count(0, timeout=15_000)
+    assert lost == 2
+    assert await reports(site, number) == 1
+
+
+async def test_a_refusal_is_shown_with_what_to_do_and_holds_what_comes_after(site: Site) -> None:
+    page, number = await started(site)
+    context: BrowserContext = page.context
+    await context.set_offline(True)
+    await page.get_by_role("button", name="1 good").click()
+    await expect(page.locator("[data-waiting]")).to_contain_text("1")
+    await site.floor.do(lambda tx: execution.hold(tx, number, "other"), OPERATOR, "CNC-1")
+    await expect_nothing(0.6)
+    await page.get_by_role("button", name="1 good").click()
+    await expect(page.locator("[data-waiting]")).to_contain_text("2")
+    await context.set_offline(False)
+    card = page.get_by_role("alert").filter(has_text="This job is not running")
+    await expect(card).to_contain_text("Start or resume the job on this terminal", timeout=15_000)
+    await expect(card).to_contain_text("1 later reports of this order wait behind it.")
+    assert await reports(site, number) == 0
+    await site.floor.do(lambda tx: execution.resume(tx, number, None), OPERATOR, "CNC-1")
+    await card.get_by_role("button", name="Try again").click()
+    await eventually(lambda: reports(site, number), 2)
+    await expect(card).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("code", "says", "do"),
+    [
+        ("LOT:LOT-SHAFT-1", "该物料不属于此任务", "请放回原处"),
+        ("LOT:LOT-NOPE-9", "工厂里没有这个码", "请再扫一次"),
+        ("LOT:LOT-BAD-1", "该批次已冻结", "换一个批次"),
+        ("LOT:LOT-OLD-1", "该批次已过有效期", "换一个批次"),
+        ("WO:WO-999999", "不在 CNC-1 的任务中", "询问计划员"),
+        ("FOO:BAR", "无法识别此码", "请扫描工单"),
+        ("9521234543213", "扫码枪没有发送码制标识", "扫码枪"),
+    ],
+)
+async def test_bad_scans_say_what_to_do_in_the_readers_language(site: Site, code: str, says: str, do: str) -> None:
+    from datetime import timedelta
+
+    from mes.inventory import service as inventory
+
+    floor = site.floor
+    await floor.lot("CAST-40", "9", lot=LotNumber("LOT-OLD-1"), expires_at=floor.now - timedelta(days=1))
+    await floor.lot("CAST-40", "9", lot=LotNumber("LOT-BAD-1"))
+    await floor.do(lambda tx: inventory.hold_lot(tx, LotNumber("LOT-BAD-1"), "damaged"))
+    order = await floor.order(quantity=8)
+    await floor.plan(order)
+    page = await site.page("/terminal/CNC-1", Role.OPERATOR, language="zh-CN")
+    await sit_down(page)
+    await scan(page, f"WO:{order}")
+    await eventually(lambda: status(site, f"{order}-10"), "Running")
+    await scan(page, code)
+    await expect(page.get_by_text(says).first).to_be_visible()
+    await expect(page.get_by_text(do).first).to_be_visible()
+    assert await consumed(site, f"{order}-10") == 0
+
+
+async def test_two_terminals_cannot_run_one_job(site: Site) -> None:
+    first, order = await opened(site)
+    await scan(first, f"WO:{order}")
+    await eventually(lambda: status(site, f"{order}-10"), "Running")
+    second = await site.page("/terminal/CNC-2", Role.OPERATOR)
+    await sit_down(second)
+    await scan(second, f"WO:{order}")
+    await expect(second.get_by_role("heading", name=f"{order} is not in the queue of CNC-2")).to_be_visible()
+
+
+async def test_a_badge_needs_its_pin(site: Site) -> None:
+    from mes.access import service as access
+    from mes.access.service import hash_pin
+    from mes.kernel.ids import PersonId
+
+    kept = await hash_pin("4711")
+    await site.floor.do(
+        lambda tx: access.issue_badge(tx, person=PersonId(OPERATOR), badge=f"EMP:{OPERATOR}", pin_hash=kept)
+    )
+    page = await site.page("/terminal/CNC-1", Role.OPERATOR)
+    await expect(page.get_by_role("heading", name="Scan your badge")).to_be_visible()
+    await scan(page, f"EMP:{OPERATOR}")
+    for digit in "4712":
+        await page.get_by_role("button", name=digit, exact=True).click()
+    await page.get_by_role("button", name="Sign on").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Badge and PIN do not match")
+    for digit in "4711":
+        await page.get_by_role("button", name=digit, exact=True).click()
+    await page.get_by_role("button", name="Sign on").click()
+    await expect(page.get_by_role("button", name=re.compile(f"Name of {OPERATOR}"))).to_be_visible()
+
+
+async def test_what_one_terminal_does_another_page_shows_by_itself(site: Site) -> None:
+    page, order = await opened(site)
+    watcher = await site.page("/board", Role.PLANNER)
+    await expect(watcher.get_by_text("CNC 1")).to_be_visible()
+    await scan(page, f"WO:{order}")
+    await expect(watcher.get_by_text(f"{order}-10")).to_be_visible(timeout=5_000)
+
+
