@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         "replan", help="plan again around what is published; one JSON line per answer"
     )
     again.add_argument("--move", action="store_true", help="look for a plan that moves work")
-    again.add_argument("--child", action="store_true", help="end when the parent process ends")
+    again.add_argument("--parent", type=int, metavar="PID", help="end when this process ends")
     again.add_argument("--nice", type=int, default=0, help="give way to others by so much (0)")
     again.set_defaults(run=_replan)
     for command in (alone, again):
@@ -77,8 +77,8 @@ def _progress(_plan: Schedule, cost: int) -> None:
 
 def _replan(problem: Problem, effort: Effort, options: argparse.Namespace) -> dict[str, Any]:
     os.nice(options.nice)
-    if options.child:
-        _die_with_parent()
+    if options.parent is not None:
+        _die_with(options.parent)
     found = replan(
         problem,
         effort,
@@ -128,10 +128,12 @@ def _refuse(code: str, faults: list[dict[str, str]]) -> int:
     return REFUSED
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """A solve that nobody waits for must not go on."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we could ask to be told
+        sys.exit(REFUSED)
 
 
 if __name__ == "__main__":

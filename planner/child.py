@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ async def replan_in_child(problem: Problem, effort: Effort, *, move: bool) -> An
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "planner", "replan", "-", "--child"),
+        *("-m", "planner", "replan", "-", "--parent", str(os.getpid())),
         *(["--move"] if move else ["--nice", str(ROUTINE_NICE)]),
         *("--seconds", str(effort.seconds), "--workers", str(effort.workers)),
         *("--seed", str(effort.seed)),

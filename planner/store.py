@@ -9,9 +9,6 @@ from psycopg.types.json import Jsonb
 
 from mes.kernel.db import Tx
 from mes.kernel.ids import uuid7
-from mes.migrate import Branch
-
-BRANCH = Branch(owner="planner", package="planner.migrations")
 
 LEASE_S = 15
 """A worker that has not renewed its lease for so long is taken for dead."""

@@ -1,0 +1,89 @@
+"""kill -9 of the planner in the middle of a solve: nothing is lost, nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Database
+from planner import service
+from tests.fixtures.floor import open_floor
+
+RUN = """
+import asyncio
+from mes.kernel.settings import load
+from planner.worker import main
+asyncio.run(main(load()))
+"""
+
+
+@asynccontextmanager
+async def planner(url: str, home: Path, seconds: float) -> AsyncIterator[psutil.Process]:
+    """The real process; ended by its pid if it still runs."""
+    env = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "LINESIDE_HOME": str(home),
+        "LINESIDE_PLANNER__SECONDS": str(seconds),
+        "LINESIDE_PLANNER__DEBOUNCE_S": "0",
+    }
+    started = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        RUN,
+        env=env,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield psutil.Process(started.pid)
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.wait()
+
+
+async def solver_of(process: psutil.Process) -> psutil.Process:
+    while True:
+        for child in process.children():
+            if "replan" in " ".join(child.cmdline()):
+                return child
+        await asyncio.sleep(0.02)
+
+
+async def ended(process: psutil.Process) -> None:
+    """Wait until it is gone, or dead and only not yet reaped by who inherited it."""
+    while psutil.pid_exists(process.pid) and process.status() != psutil.STATUS_ZOMBIE:
+        await asyncio.sleep(0.02)
+
+
+async def test_a_killed_planner_takes_its_solver_along_and_its_successor_solves_again(
+    db: Database, tmp_path: Path
+) -> None:
+    floor = await open_floor(db)
+    floor.now = utc_now()
+    for _ in range(3):
+        await floor.order(quantity=3)
+    async with planner(db.url, tmp_path, seconds=60) as first:
+        solver = await asyncio.wait_for(solver_of(first), 60)
+        first.kill()
+        await asyncio.wait_for(ended(solver), 10)
+    async with db.read() as tx:
+        assert await service.plan_in_force(tx) is None
+    async with planner(db.url, tmp_path, seconds=0.1):
+        async with asyncio.timeout(90):
+            while True:
+                async with db.read() as tx:
+                    plan = await service.plan_in_force(tx)
+                if plan is not None:
+                    break
+                await asyncio.sleep(0.2)
+    assert plan["version"] == 1
+    assert len(plan["orders"]) == 3
