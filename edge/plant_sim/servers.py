@@ -146,8 +146,10 @@ class CellServer:
             _id(machine.unit, index), f"{index}:{machine.unit}"
         )
         for name, value in self._signals(machine).items():
-            node = await parent.add_variable(_id(f"{machine.unit}.{name}", index), f"{index}:{name}", value)
-            self.nodes[f"{machine.unit}.{name}"] = node
+            full = f"{machine.unit}.{name}"
+            node = await parent.add_variable(_id(full, index), f"{index}:{name}", value.Value)
+            await self.server.write_attribute_value(node.nodeid, value)
+            self.nodes[full] = node
         machine.publish = self._publisher(machine)
 
     def _signals(self, machine: Machine) -> dict[str, ua.DataValue]:
