@@ -142,7 +142,9 @@ async def test_slow_typing_is_no_scan(site: Site) -> None:
 
 async def test_a_scan_into_a_focused_field_leaves_nothing_there(site: Site) -> None:
     page, order = await opened(site)
-    await page.evaluate("() => { const f = document.createElement('input'); f.id = 'x'; document.body.append(f); f.focus() }")
+    await page.evaluate(
+        "() => { const f = document.createElement('input'); f.id = 'x'; document.body.append(f); f.focus() }"
+    )
     await scan(page, f"WO:{order}")
     await eventually(lambda: status(site, f"{order}-10"), "Running")
     assert await page.input_value("#x") == ""
@@ -267,7 +269,9 @@ async def test_a_refusal_is_shown_with_what_to_do_and_holds_what_comes_after(sit
         ("9521234543213", "扫码枪没有发送码制标识", "扫码枪"),
     ],
 )
-async def test_bad_scans_say_what_to_do_in_the_readers_language(site: Site, code: str, says: str, do: str) -> None:
+async def test_bad_scans_say_what_to_do_in_the_readers_language(
+    site: Site, code: str, says: str, do: str
+) -> None:
     from datetime import timedelta
 
     from mes.inventory import service as inventory
@@ -326,5 +330,3 @@ async def test_what_one_terminal_does_another_page_shows_by_itself(site: Site) -
     await expect(watcher.get_by_text("CNC 1")).to_be_visible()
     await scan(page, f"WO:{order}")
     await expect(watcher.get_by_text(f"{order}-10")).to_be_visible(timeout=5_000)
-
-

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest'
+import type { Job, TerminalSnapshot } from '@/api/types'
+import type { Entry, Verb } from './outbox'
+import { projectAll } from './project'
+import { parseScan } from './scan/grammar'
+import { routeScan } from './scan/route'
+
+function job(id: string, over: Partial<Job> = {}): Job {
+  return {
+    id, work_order: id.replace(/-\d+$/, ''), operation: 10, name: 'Machining', material: 'PUMP-40', material_name: 'Pump', quantity: '5', good: '0',
+    scrap: '0', remaining: '5', available: '5', uom: 'pc', status: 'Ready', hold_reason: null, planned_start: null, planned_end: null, started_at: null,
+    equipment: 'CNC-1', customer: null, due_at: '2026-03-02T02:00:00Z', priority: 5, late: false, last: false, skill: null, run_s: '15', setup_s: '0',
+    serials: ['SN-00000001'], instructions: '', startable: true, not_startable: null,
+    components: [
+      { material: 'CAST-40', name: 'Casting', required: '5', consumed: '0', uom: 'pc', lots: [
+        { lot: 'LOT-CAST-40-0001', quantity: '3', expires_at: null },
+        { lot: 'LOT-CAST-40-0002', quantity: '9', expires_at: '2026-01-01T00:00:00Z' },
+      ] },
+    ],
+    ...over,
+  }
+}
+
+function snapshot(over: Partial<TerminalSnapshot> = {}): TerminalSnapshot {
+  return {
+    terminal: 'CNC-1', at: '2026-03-02T02:00:00Z',
+    equipment: { id: 'CNC-1', name: 'CNC 1', work_center: 'MC', state: 'Idle', since: null, reason: null },
+    people: [{ id: 'E-1001', name: 'Zhang Wei', skills: [] }], job: null, queue: [job('WO-000001-10'), job('WO-000002-10')],
+    reasons: { scrap: [], stop: [], hold: [], reversal: [] }, tray: { labels: [] }, last: [], visitor: false, ...over,
+  }
+}
+
+let seq = 0
+function entry(verb: Verb, id: string, body: Record<string, unknown> = {}): Entry {
+  seq += 1
+  return {
+    seq, id: `key-${seq}`, verb, lane: id.replace(/-\d+$/, ''), path: '', body, title: {}, job: id, at: '', terminal: 'CNC-1',
+    person: 'E-1001', state: 'waiting', refusal: null,
+  }
+}
+
+const running = (over: Partial<Job> = {}) => snapshot({ job: job('WO-000001-10', { status: 'Running', ...over }), queue: [] })
+
+describe('what the operator sees before the server has answered', () => {
+  it('a started job runs, and leaves the queue', () => {
+    const seen = projectAll(snapshot(), [entry('start', 'WO-000001-10')])
+    expect(seen.job?.status).toBe('Running')
+    expect(seen.queue.map((one) => one.id)).toEqual(['WO-000002-10'])
+  })
+
+  it('reports add up in decimals', () => {
+    const seen = projectAll(running({ quantity: '1', remaining: '1' }), [
+      entry('report', 'WO-000001-10', { good: '0.1', scrap: '0' }),
+      entry('report', 'WO-000001-10', { good: '0.2', scrap: '0.3' }),
+    ])
+    expect([seen.job?.good, seen.job?.scrap, seen.job?.remaining]).toEqual(['0.3', '0.3', '0.4'])
+  })
+
+  it('a lot gives what is missing, or what it has', () => {
+    const seen = projectAll(running(), [entry('consume', 'WO-000001-10', { lot: 'LOT-CAST-40-0001' })])
+    expect(seen.job?.components[0]?.consumed).toBe('3')
+  })
+
+  it('a paused job waits at the head of the queue', () => {
+    const seen = projectAll(running(), [entry('hold', 'WO-000001-10')])
+    expect([seen.job, seen.queue[0]?.status]).toEqual([null, 'Held'])
+    expect(projectAll(seen, [entry('resume', 'WO-000001-10')]).job?.status).toBe('Running')
+  })
+
+  it('a refused act is not shown as done', () => {
+    const refused: Entry = { ...entry('report', 'WO-000001-10', { good: '1' }), state: 'conflict' }
+    expect(projectAll(running(), [refused]).job?.good).toBe('0')
+  })
+
+  it('a completed job is gone, and nobody is there after signing off', () => {
+    const seen = projectAll(running(), [entry('complete', 'WO-000001-10'), entry('sign-off', '')])
+    expect([seen.job, seen.people]).toEqual([null, []])
+  })
+})
+
+describe('a scan leads to', () => {
+  const now = Date.parse('2026-03-02T02:00:00Z')
+  const at = (text: string, seen = snapshot()) => routeScan(parseScan(text), seen, now)
+
+  it.each(['WO:WO-000002', 'OP:WO-000002-10'])('the start of a planned job: %s', (text) => {
+    expect(at(text)).toMatchObject({ to: 'start', job: { id: 'WO-000002-10' } })
+  })
+
+  it('a refusal when another job is open here', () => {
+    expect(at('WO:WO-000002', snapshot({ job: job('WO-000001-10', { status: 'Running' }) }))).toMatchObject({ code: 'TerminalBusy' })
+  })
+
+  it('a refusal when the job is planned elsewhere', () => {
+    expect(at('WO:WO-000009')).toMatchObject({ code: 'JobNotHere', params: { number: 'WO-000009' } })
+  })
+
+  it('the use of a lot, also of one that only the server knows', () => {
+    expect(at('LOT:LOT-CAST-40-0001', running())).toMatchObject({ to: 'consume', lot: 'LOT-CAST-40-0001' })
+    expect(at('LOT:LOT-NEW-1', running())).toMatchObject({ to: 'consume', lot: 'LOT-NEW-1' })
+  })
+
+  it('a refusal of an expired lot before anything is sent', () => {
+    expect(at('LOT:LOT-CAST-40-0002', running())).toMatchObject({ code: 'LotExpired' })
+  })
+
+  it('the lot and quantity of a supplier label', () => {
+    const label = '[)>\u001e06\u001dPCAST-40\u001dQ2\u001d1TLOT-CAST-40-0001\u001e\u0004'
+    expect(at(label, running())).toMatchObject({ to: 'consume', lot: 'LOT-CAST-40-0001', quantity: '2' })
+  })
+
+  it('a badge at any time, and nothing else before somebody is signed on', () => {
+    const empty = snapshot({ people: [] })
+    expect(at('EMP:E-1002', empty)).toEqual({ to: 'badge', badge: 'E-1002' })
+    expect(at('WO:WO-000001', empty)).toMatchObject({ code: 'NobodySignedOn' })
+  })
+
+  it('a piece of this job, or a refusal', () => {
+    expect(at('SN:SN-00000001', running())).toMatchObject({ to: 'serial' })
+    expect(at('SN:SN-00000099', running())).toMatchObject({ code: 'SerialNotOfJob' })
+  })
+})

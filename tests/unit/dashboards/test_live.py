@@ -1,0 +1,66 @@
+"""The live stream: what a change says, and that a slow browser hurts nobody."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from dashboards import live
+from mes.kernel.outbox import StoredEvent
+
+NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+
+
+def stored(type_name: str, payload: dict[str, object]) -> StoredEvent:
+    return StoredEvent(
+        id=7, xid="42", event_id=uuid4(), type=type_name, schema_version=1, site="SUZ", scope="",
+        aggregate="x", payload=payload, actor="person:E-1001", terminal="CNC-1", key=None, causation=None,
+        at=NOW, recorded_at=NOW, simulated=False,
+    )  # fmt: skip
+
+
+def data_of(message: bytes) -> dict[str, object]:
+    line = next(line for line in message.decode().splitlines() if line.startswith("data: "))
+    found: dict[str, object] = json.loads(line.removeprefix("data: "))
+    return found
+
+
+def test_a_change_names_what_it_touches() -> None:
+    event = stored(
+        "JobOrderStarted", {"job_order": "WO-000001-10", "work_order": "WO-000001", "equipment": "CNC-1"}
+    )
+    data = data_of(live.encode(event))
+    assert data["topics"] == ["equipment:CNC-1", "job:WO-000001-10", "order:WO-000001", "plan", "kpi"]
+    assert (data["type"], data["id"], data["at"]) == ("JobOrderStarted", "42-7", NOW.isoformat())
+
+
+def test_money_stays_with_those_who_may_see_it() -> None:
+    event = stored("CostBooked", {"work_order": "WO-000001", "lines": [{"account": "wip", "debit": "1.00"}]})
+    assert data_of(live.encode(event))["body"] == {"work_order": "WO-000001"}
+
+
+async def test_every_stream_gets_every_message() -> None:
+    hub = live.Hub()
+    with hub.subscribed() as one, hub.subscribed() as other:
+        hub.publish(b"a")
+        assert (one.get_nowait(), other.get_nowait()) == (b"a", b"a")
+
+
+async def test_a_browser_that_cannot_follow_is_told_to_start_anew() -> None:
+    hub = live.Hub()
+    with hub.subscribed() as queue:
+        for number in range(live.QUEUE_LENGTH + 1):
+            hub.publish(str(number).encode())
+        assert queue.get_nowait() == live.RESET
+        assert queue.get_nowait() == str(live.QUEUE_LENGTH).encode()
+        assert queue.empty()
+
+
+async def test_a_closed_stream_is_forgotten() -> None:
+    hub = live.Hub()
+    messages = live.stream(hub)
+    assert await anext(messages) == live.BEAT
+    hub.publish(b"a")
+    assert await asyncio.wait_for(anext(messages), 1) == b"a"
+    await messages.aclose()  # type: ignore[attr-defined]
+    hub.publish(b"b")
