@@ -156,7 +156,6 @@ class CellServer:
         """Return what a machine shows when it is switched on: its last change with its own time."""
         totals, memory = machine.totals, machine.memory
         found = {
-            "fault": ua.Variant(memory.fault, ua.VariantType.String),
             "good": ua.Variant(totals.good, ua.VariantType.UInt32),
             "scrap": ua.Variant(totals.scrap, ua.VariantType.UInt32),
         }
@@ -167,6 +166,7 @@ class CellServer:
         values = {name: ua.DataValue(value) for name, value in found.items()}
         change = memory.changes[-1]
         values["state"] = _value(change.value, _TYPES["state"], change.at)
+        values["fault"] = _value(memory.fault, ua.VariantType.String, change.at)
         if machine.unit in SCANNERS:
             scan = memory.scans[-1] if memory.scans else Entry(0, "", change.at)
             values["scan"] = _value(scan.value, _TYPES["scan"], scan.at)
