@@ -48,6 +48,8 @@ TRY_AGAIN_S = 60.0
 CHUNK = 500
 """Nodes in one request: below the limits of every known server."""
 QUEUE = 200
+EACH_CHANGE = 0.0
+"""Sampling interval by which a server reports each change (OPC UA part 4, 5.12.1.2)."""
 HISTORY_KINDS = frozenset({Kind.STATE, Kind.SCAN, Kind.FAULT})
 """Kinds of which each single value counts."""
 OVERFLOW = 0x0480
@@ -219,13 +221,21 @@ class OpcUaDriver:
                 if address not in self._handles:
                     new.append((address, node))
             for start in range(0, len(new), CHUNK):
-                await self._monitor(new[start : start + CHUNK], wanted)
+                part = new[start : start + CHUNK]
+                events = [one for one in part if _is_event(wanted[one[0]])]
+                await self._monitor(events, wanted, EACH_CHANGE)
+                rest = [one for one in part if not _is_event(wanted[one[0]])]
+                await self._monitor(rest, wanted, float(self._endpoint.interval_ms))
 
-    async def _monitor(self, new: Sequence[tuple[str, ua.NodeId]], wanted: dict[str, list[Tag]]) -> None:
-        if self._client is None or self._subscription is None:
+    async def _monitor(
+        self, new: Sequence[tuple[str, ua.NodeId]], wanted: dict[str, list[Tag]], sampling_ms: float
+    ) -> None:
+        if self._client is None or self._subscription is None or not new:
             return
         nodes = [self._client.get_node(node) for _, node in new]
-        results = await self._subscription.subscribe_data_change(nodes, queuesize=QUEUE)
+        results = await self._subscription.subscribe_data_change(
+            nodes, queuesize=QUEUE, sampling_interval=ua.Double(sampling_ms)
+        )
         for (address, _), result in zip(new, results, strict=True):
             if isinstance(result, ua.StatusCode):
                 self._refuse(wanted[address], result.name)
@@ -265,10 +275,7 @@ class OpcUaDriver:
         at = _time_ms(found)
         if code & OVERFLOW == OVERFLOW:
             self._sink.missed(tag, at, "overflow")
-        value = found.Value.Value if found.Value is not None else None
-        if not isinstance(value, bool | int | float | str):
-            value = None
-        quality = _quality(code)
+        value, quality = _read(found)
         if self._held is not None and tag.stream is Stream.EVENTS:
             self._held.append((tag, value, at, quality))
         else:
@@ -342,11 +349,14 @@ def _since(tag: Tag, mark: Mark, values: Iterable[ua.DataValue]) -> list[tuple[T
     found: dict[tuple[int, str], tuple[Tag, Value, int, int]] = {}
     for value in values:
         at = _time_ms(value)
-        raw = value.Value.Value if value.Value is not None else None
+        raw, quality = _read(value)
         if at > mark.time_ms or (at == mark.time_ms and str(tag.convert(raw)) != mark.value):
-            code = value.StatusCode.value if value.StatusCode is not None else 0
-            found[at, str(raw)] = (tag, raw, at, _quality(code))
+            found[at, str(raw)] = (tag, raw, at, quality)
     return list(found.values())
+
+
+def _is_event(tags: Iterable[Tag]) -> bool:
+    return any(tag.stream is Stream.EVENTS for tag in tags)
 
 
 def _source_time(item: tuple[Tag, Value, int, int]) -> int:
@@ -360,9 +370,16 @@ def _time_ms(found: ua.DataValue) -> int:
     return round(at.timestamp() * 1000)
 
 
-def _quality(code: int) -> int:
-    """Fold an OPC UA status into OPC classic's three words, by its severity bits."""
-    return (GOOD, UNCERTAIN, BAD, BAD)[code >> 30]
+def _read(found: ua.DataValue) -> tuple[Value, int]:
+    """Return a value and its quality in OPC classic's three words, by its severity bits.
+
+    What is no single value (a list, a structure) is bad: no tag can hold it.
+    """
+    raw = found.Value.Value if found.Value is not None else None
+    code = found.StatusCode.value if found.StatusCode is not None else 0
+    if isinstance(raw, bool | int | float | str):
+        return raw, (GOOD, UNCERTAIN, BAD, BAD)[code >> 30]
+    return None, BAD
 
 
 def _text(error: BaseException) -> str:

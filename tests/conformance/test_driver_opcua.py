@@ -16,7 +16,7 @@ from asyncua.server.server import Server
 from edge.plant_sim.servers import CellServer, Pki
 from edge.tags import Endpoint, Tag
 from mes.kernel.messages import Kind, Value
-from tests.conformance.driver_suite import DriverSuite, Recorder, reading, until
+from tests.conformance.driver_suite import FIRST_MS, DriverSuite, Recorder, reading, until
 from tests.fixtures.edge import free_port
 
 NAMESPACE = "urn:lineside:conformance"
@@ -179,12 +179,14 @@ class TestAsyncuaServer(DriverSuite):
         yield source
         await source.kill()
 
+    @pytest.mark.filterwarnings("ignore:.*MonitoredItemService.datachange_callback:RuntimeWarning")
+    @pytest.mark.filterwarnings("ignore:.*datachange_callback:pytest.PytestUnraisableExceptionWarning")
     async def test_a_node_that_vanishes_stops_nobody(self, source: AsyncuaSource, tags: list[Tag]) -> None:
         async with reading(source, *tags) as (_, heard):
             await until(lambda: heard.links == [True])
             assert source._server is not None
             await source._server.delete_nodes([source._server.get_node(source._id("M.load"))])
-            await source.set("good", 3, 1_790_000_000_000)
+            await source.set("good", 3, FIRST_MS)
             await until(lambda: 3 in heard.values("good"))
             assert heard.links == [True]
 

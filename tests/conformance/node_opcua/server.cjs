@@ -23,7 +23,7 @@ async function main() {
     disableDiscovery: true,
     serverCertificateManager: manager(),
     userCertificateManager: manager(),
-    serverCapabilities: { maxSessions: 20 },
+    serverCapabilities: { maxSessions: 20, minSupportedSampleRate: 0 },
   });
   await server.initialize();
   const space = server.engine.addressSpace;
