@@ -243,7 +243,7 @@ def business_time(device_time: datetime | None, now: datetime) -> datetime:
 
 
 async def _as_person(db: Database, caller: Caller, at: datetime, *, by_device: bool) -> Caller:
-    if caller.terminal is None:
+    if caller.terminal is None or (caller.signed_on_at is not None and caller.signed_on_at <= at):
         return caller
     async with db.read() as tx:
         person = await service.person_at(tx, caller.terminal, caller.session, at, by_device=by_device)

@@ -164,6 +164,7 @@ class Caller:
         terminal: Unit whose terminal sent the request (header `X-Terminal`).
         site: Site that the request is about.
         session: The browser session or token, to tell two of the same account apart.
+        signed_on_at: Since when that person has been there.
         tokens: Permissions of a service token; None for people, whose grants decide.
     """
 
@@ -172,6 +173,7 @@ class Caller:
     site: str
     session: str
     person: PersonId | None = None
+    signed_on_at: datetime | None = None
     terminal: str | None = None
     tokens: frozenset[Permission] | None = None
     language: str = ""
@@ -282,12 +284,20 @@ class SignOn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSession:
-    """A browser session that is still good."""
+    """A browser session that is still good.
+
+    Args:
+        grants: Role, site and scope of each grant of its account.
+        person: Who signed on in it at the terminal that was asked about.
+    """
 
     session: str
     account: str
     language: str
     last_used_at: datetime
+    grants: list[tuple[str, str, str]]
+    person: PersonId | None
+    signed_on_at: datetime | None
 
 
 class NotSignedIn(PlantError):

@@ -263,15 +263,18 @@ async def caller_of_session(
     tx: Tx, token: str, terminal: str | None, now: datetime
 ) -> tuple[Caller, bool] | None:
     """Return who a session cookie belongs to, and whether its last use should be written."""
-    session = await store.find_session(tx, token_hash(token), now - SESSION_LIFETIME)
+    session = await store.find_session(
+        tx, token_hash(token), now - SESSION_LIFETIME, terminal, now - SIGN_ON_LIFETIME
+    )
     if session is None:
         return None
     caller = Caller(
         account=session.account,
-        grants=await store.grants_of(tx, session.account),
+        grants=tuple(Grant(Role(role), site, scope) for role, site, scope in session.grants),
         site=tx.site,
         session=session.session,
-        person=await _person_now(tx, terminal, session.session, now),
+        person=session.person,
+        signed_on_at=session.signed_on_at,
         terminal=terminal,
         language=session.language,
     )
@@ -460,13 +463,6 @@ async def person_at(tx: Tx, terminal: str, session: str, at: datetime, *, by_dev
     if await store.open_sign_on(tx, terminal, at - SIGN_ON_LIFETIME) is not None:
         raise TerminalTakenOver(terminal=terminal)
     raise NobodySignedOn(terminal=terminal)
-
-
-async def _person_now(tx: Tx, terminal: str | None, session: str, now: datetime) -> PersonId | None:
-    if terminal is None:
-        return None
-    there = await store.open_sign_on(tx, terminal, now - SIGN_ON_LIFETIME)
-    return there.person if there is not None and there.session == session else None
 
 
 async def use_terminal(tx: Tx, terminal: str, session: str, now: datetime) -> None:

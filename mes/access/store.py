@@ -146,17 +146,35 @@ async def insert_session(
     )
 
 
-async def find_session(tx: Tx, token_hash: bytes, used_since: datetime) -> OpenSession | None:
-    """Return the session of a cookie, unless it ended, aged, or its account was shut."""
+async def find_session(
+    tx: Tx, token_hash: bytes, used_since: datetime, terminal: str | None, signed_on_since: datetime
+) -> OpenSession | None:
+    """Return the session of a cookie, unless it ended, aged, or its account was shut.
+
+    With it come the account's roles and who is signed on at the terminal: every request asks this,
+    so it is one question.
+    """
     return await tx.fetch_one(
         OpenSession,
         """
-        select s.session::text as session, s.account, a.language, s.last_used_at
-        from mes.session s join mes.account a using (account)
+        select s.session::text as session, s.account, a.language, s.last_used_at,
+               (select coalesce(jsonb_agg(jsonb_build_array(g.role, g.site, g.scope)), '[]')
+                from mes.account_grant g where g.account = s.account) as grants,
+               o.person, o.since as signed_on_at
+        from mes.session s
+        join mes.account a using (account)
+        left join mes.sign_on o
+          on o.terminal = %(terminal)s and o.session = s.session::text and o.ended_at is null
+             and o.since > %(signed_on_since)s
         where s.token_hash = %(token_hash)s and s.ended_at is null
           and s.last_used_at >= %(used_since)s and not a.disabled
         """,
-        {"token_hash": token_hash, "used_since": used_since},
+        {
+            "token_hash": token_hash,
+            "used_since": used_since,
+            "terminal": terminal,
+            "signed_on_since": signed_on_since,
+        },
     )
 
 
