@@ -1,0 +1,76 @@
+"""The repair desk over HTTP."""
+
+import pytest
+from fastapi import APIRouter
+
+from erp_bridge import store
+from erp_bridge.adapters.memory import MemoryAdapter
+from erp_bridge.api import router
+from mes.access.api import router as access_router
+from mes.access.model import Role
+from mes.kernel.db import Database
+from tests.conformance.test_erp_memory import demo_books
+from tests.fixtures.postgres import cause
+from tests.fixtures.web import Web, key
+from tests.integration.erp_bridge.test_outbound import consume, outbound, work_order
+
+
+@pytest.fixture
+def web_routers() -> list[APIRouter]:
+    return [access_router, router]
+
+
+async def refuse_one(db: Database) -> None:
+    worker = outbound(db, MemoryAdapter(demo_books()))
+    await work_order(db, "WO-1")
+    await consume(db, "WO-1", lot="LOT-UNKNOWN")
+    await worker.collect()
+    while await worker.deliver():
+        pass
+
+
+async def test_finance_sees_why_a_document_was_refused_and_sends_it_again(web: Web, db: Database) -> None:
+    await refuse_one(db)
+    browser = await web.browser(Role.FINANCE)
+    (dead,) = (await browser.get("/api/v1/erp/documents", params={"state": "dead"})).json()
+    assert dead["code"] == "ErpLotMissing"
+    assert dead["work_order"] == "WO-1"
+    assert (await browser.get("/api/v1/erp/status")).json()["dead_letters"] == 1
+    (lane,) = (await browser.get("/api/v1/erp/lanes")).json()
+    assert lane["code"] == "ErpLotMissing"
+    path = f"/api/v1/erp/documents/{dead['id']}/retry"
+    assert (await browser.post(path, json={}, headers=key())).status_code == 200
+    refused = await browser.post(path, json={}, headers=key())
+    assert refused.status_code == 409
+    assert refused.json()["error"] == "DocumentNotDead"
+    assert (await browser.get("/api/v1/erp/status")).json()["dead_letters"] == 0
+
+
+async def test_an_operator_looks_but_does_not_repair(web: Web, db: Database) -> None:
+    await refuse_one(db)
+    browser = await web.browser(Role.OPERATOR)
+    reply = await browser.post("/api/v1/erp/documents/1/retry", json={}, headers=key())
+    assert reply.status_code == 403
+
+
+async def test_skipping_needs_a_reason(web: Web, db: Database) -> None:
+    await refuse_one(db)
+    browser = await web.browser(Role.FINANCE)
+    (dead,) = (await browser.get("/api/v1/erp/documents", params={"state": "dead"})).json()
+    path = f"/api/v1/erp/documents/{dead['id']}/skip"
+    assert (await browser.post(path, json={}, headers=key())).status_code == 422
+    reply = await browser.post(path, json={"reason": "booked by hand"}, headers=key())
+    assert reply.status_code == 200
+    async with db.transaction(cause()) as tx:
+        found = await store.document(tx, dead["id"])
+    assert found is not None
+    assert found.state == "skipped"
+
+
+async def test_before_anything_happened_the_figures_are_there(web: Web) -> None:
+    browser = await web.browser(Role.FINANCE)
+    status = (await browser.get("/api/v1/erp/status")).json()
+    assert status["documents_posted"] == 0
+    assert status["value_difference"] is None
+    assert (await browser.get("/api/v1/erp/reconciliation")).json()["cases"] == []
+    assert (await browser.get("/api/v1/erp/refusals")).json() == []
