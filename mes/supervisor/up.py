@@ -218,13 +218,14 @@ async def _keep_house(paths: Paths, tree: Tree, page: Page) -> None:
 
 
 def _last_line(paths: Paths, name: str) -> str:
+    """Return the step that a preparation has reached: `<service>: <step>` on its last line."""
     file = paths.logs / f"{name}.prepare.log"
     if not file.exists():
         return ""
     with file.open("rb") as log_file:
         log_file.seek(max(0, file.stat().st_size - 500))
         lines = log_file.read().decode(errors="replace").strip().splitlines()
-    return lines[-1][:120] if lines else ""
+    return lines[-1].removeprefix(f"{name}: ")[:120] if lines else ""
 
 
 def _shorten_logs(paths: Paths) -> None:
