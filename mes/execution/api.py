@@ -206,6 +206,18 @@ async def stop_reason(request: Request, equipment: str, body: StopReason, caller
     return await run_command(request, caller, "execution.stop_reason", body, act)
 
 
+@router.post("/equipment/{equipment}/help")
+async def help_wanted(request: Request, equipment: str, body: CommandBody, caller: Reporter) -> JSONResponse:
+    """Ask for somebody to come."""
+
+    async def act(tx: Tx) -> None:
+        unit = await resources.get_equipment(tx, equipment)
+        caller.check(Permission.WORK_REPORT, unit.scope)
+        await service.call_help(tx, unit.id)
+
+    return await run_command(request, caller, "execution.help", body, act)
+
+
 @router.post("/people/{person}/clock-out")
 async def clock_out(request: Request, person: str, body: Departure, caller: Clerk) -> JSONResponse:
     """Let a person go; the hours on the job at hand are booked."""

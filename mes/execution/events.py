@@ -180,3 +180,15 @@ class StopReasonGiven(Event):
     interval: UUID | None
     reason: str
     person: PersonId | None
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class HelpCalled(Event):
+    """A person at a unit asked for somebody to come."""
+
+    aggregate_field = "equipment"
+
+    equipment: EquipmentId
+    job_order: JobOrderId | None
+    person: PersonId

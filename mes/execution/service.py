@@ -9,6 +9,7 @@ from uuid import UUID
 from mes.execution import store
 from mes.execution.events import (
     GoodReported,
+    HelpCalled,
     JobOrderCompleted,
     JobOrderHeld,
     JobOrderResumed,
@@ -618,6 +619,23 @@ async def give_stop_reason(tx: Tx, equipment: str, reason: str, interval: UUID |
         ),
     )
     return stop
+
+
+async def call_help(tx: Tx, equipment: str) -> None:
+    """Ask for somebody to come to a unit.
+
+    Raises:
+        PersonMissing: Nobody is signed on there.
+        EquipmentUnknown: No such unit.
+    """
+    person = _person(tx)
+    unit = await resources.get_equipment(tx, equipment)
+    running = await workorders.running_on(tx, unit.id, simulated=tx.cause.simulated)
+    job_order = None if running is None else running.id
+    await append(
+        tx,
+        HelpCalled(site=tx.site, scope=unit.scope, equipment=unit.id, job_order=job_order, person=person),
+    )
 
 
 async def leave(tx: Tx, person: PersonId, reason: str | None = None) -> None:

@@ -120,6 +120,7 @@ export function useTerminal(unit: string) {
       act('reverse', job, jobPath(job, 'reverse'), { report: report.id, reason }, { job: job.id, reason }),
     stopReason: (reason: string) =>
       act('stop-reason', null, `/api/v1/equipment/${encodeURIComponent(unit)}/stop-reason`, { reason }, { reason }),
+    help: () => act('help', null, `/api/v1/equipment/${encodeURIComponent(unit)}/help`, {}, {}),
     signOff: () => act('sign-off', null, `/api/v1/terminals/${encodeURIComponent(unit)}/sign-off`, {}, {}),
   }
 
