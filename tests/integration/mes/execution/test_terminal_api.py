@@ -201,3 +201,23 @@ async def test_old_device_times_are_not_believed(at_cnc_1: Terminal, floor: Floo
     async with floor.db.read() as tx:
         started_at = await tx.value("select started_at from mes.job_order where id = %(job)s", {"job": job})
     assert utc_now() - started_at < timedelta(hours=1)
+
+
+async def test_a_call_for_help_says_who_where_and_at_which_job(at_cnc_1: Terminal, floor: Floor) -> None:
+    job = (await at_cnc_1.show())["queue"][0]["id"]
+    await at_cnc_1.send(f"/job-orders/{job}/start")
+    headers = key()
+    for _ in range(2):
+        reply = await at_cnc_1.send("/equipment/CNC-1/help", headers=headers)
+        assert reply.status_code == 200, reply.text
+    async with floor.db.read() as tx:
+        told = await tx.value("select jsonb_agg(payload) from mes.event where type = 'HelpCalled'")
+    assert told == [
+        {
+            "site": "SUZ",
+            "scope": "MACH/MC/CNC-1",
+            "equipment": "CNC-1",
+            "job_order": job,
+            "person": "E-1001",
+        }
+    ]
