@@ -42,8 +42,9 @@ CONSUMER = "planner"
 
 DRIFT_MIN = 3
 """Minutes that the floor may lag behind the plan before times are corrected."""
-DRIFT_PAUSE_S = 120
-"""Seconds between two looks at the lag."""
+DRIFT_PAUSE_S = 120.0
+"""Seconds between two looks at the lag; twice as long after a look that changed nothing."""
+DRIFT_PAUSE_MAX_S = 1800.0
 IDLE_S = 5.0
 STEP_S = 0.5
 """However much happens, the worker looks at it at most so often."""
@@ -154,6 +155,7 @@ class Desk:
         self.effort = Effort(settings.planner.seconds, settings.planner.workers, settings.planner.seed)
         self._rest_until = 0.0
         self._next_drift = 0.0
+        self._drift_pause = DRIFT_PAUSE_S
 
     async def run(self) -> None:
         """Gather events, answer requests, wait; go on through losses of the database."""
@@ -206,7 +208,7 @@ class Desk:
     async def _notice_drift(self) -> None:
         if time.monotonic() < self._next_drift:
             return
-        self._next_drift = time.monotonic() + DRIFT_PAUSE_S
+        self._next_drift = time.monotonic() + self._drift_pause
         async with self._transaction() as tx:
             if await store.overdue_jobs(tx, tx.now, DRIFT_MIN) and not await store.waiting(tx):
                 await service.ask(tx, "drift", {}, move=False)
@@ -252,6 +254,9 @@ class Desk:
             await self._close(requests, outcome, error.as_json())
         finally:
             keeper.cancel()
+        if all(request.reason == "drift" for request in requests):
+            calm = outcome == "unchanged"
+            self._drift_pause = min(DRIFT_PAUSE_MAX_S, 2 * self._drift_pause) if calm else DRIFT_PAUSE_S
         took = time.monotonic() - began
         self._rest_until = time.monotonic() + REST * took
         log.info("plan.answered", outcome=outcome, requests=len(requests), took_s=round(took, 2))
@@ -259,6 +264,9 @@ class Desk:
     async def _answer(self, requests: list[Request]) -> str:
         async with self.db.read() as tx:
             view = await service.view_plant(tx, utc_now(), self.settings.planner)
+        if not view.problem.operations:
+            await self._close(requests, "unchanged")
+            return "unchanged"
         move = any(request.move for request in requests)
         effort = self.effort
         if max(request.attempts for request in requests) > SEARCHES:
@@ -314,7 +322,9 @@ class Desk:
             outcome = "proposed"
         return outcome
 
-    async def _close(self, requests: list[Request], outcome: str, error: dict[str, Any]) -> None:
+    async def _close(
+        self, requests: list[Request], outcome: str, error: dict[str, Any] | None = None
+    ) -> None:
         async with self._transaction() as tx:
             await store.finish(tx, self.name, [r.id for r in requests], outcome, error)
 

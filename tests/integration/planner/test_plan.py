@@ -24,7 +24,7 @@ from planner import desk, service, store
 from planner.checker import check
 from planner.desk import Desk
 from planner.dispatch import best_dispatch
-from planner.service import problem_of
+from planner.reading import problem_of
 from tests.fixtures.floor import NOW, Floor, open_floor
 
 POLICY = Planner(seconds=0.3, debounce_s=0, stop_min=60)

@@ -1,0 +1,333 @@
+"""The plant as the planner sees it: one snapshot of its facts as a problem in whole minutes."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from mes.dispatching.model import (
+    PlanEquipment,
+    PlanInterval,
+    PlanJobOrder,
+    PlanMasterOperation,
+    PlanningSnapshot,
+    PlanPerson,
+    PlanWorkOrder,
+)
+from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, WorkOrderNumber
+from mes.kernel.settings import Planner
+from planner.document import Labels, merged
+from planner.problem import (
+    Alternative,
+    Calendar,
+    Crew,
+    Link,
+    Operation,
+    Order,
+    Problem,
+    Published,
+    Release,
+    Setup,
+    Started,
+    Unit,
+    Window,
+    WorkCenter,
+)
+
+QUOTE = "QUOTE"
+"""Order id of a product that is only asked for."""
+
+WEIGHTS = {1: 8, 2: 4, 3: 2}
+"""Price of a late minute by the order's priority (1 is the most urgent); 1 for the others."""
+
+
+def problem_of(snapshot: PlanningSnapshot, settings: Planner) -> Problem:
+    """The snapshot as a problem in whole minutes.
+
+    Raises:
+        InvalidProblem: The facts contradict each other; names the rows.
+    """
+    return _Builder(snapshot, settings).problem()
+
+
+class _Builder:
+    """Turns one snapshot into a problem."""
+
+    def __init__(self, snapshot: PlanningSnapshot, settings: Planner) -> None:
+        self._snapshot, self._settings = snapshot, settings
+        self._origin = snapshot.at.astimezone(UTC).replace(second=0, microsecond=0)
+        self._horizon = max(1, self._minute(snapshot.until))
+        self._units: dict[EquipmentId, list[EquipmentId]] = defaultdict(list)
+        for unit in snapshot.equipment:
+            self._units[unit.work_center].append(unit.id)
+        self._down = {unit.id for unit in snapshot.equipment if unit.down_since is not None}
+        self._running = _running(snapshot.job_orders)
+
+    def problem(self) -> Problem:
+        """Put the parts together; freeze what starts soon."""
+        snapshot = self._snapshot
+        orders = {job.work_order for job in snapshot.job_orders}
+        due = {order.id: order.due_at for order in snapshot.work_orders}
+        jobs = sorted(
+            (job for job in snapshot.job_orders if job.work_order in due),
+            key=lambda job: (due[job.work_order], job.work_order, job.operation),
+        )
+        releases = self._materials(jobs)
+        operations = [self._operation(job, releases.get(job.id, ())) for job in jobs]
+        return Problem(
+            origin=self._origin,
+            horizon=self._horizon,
+            calendars=tuple(self._calendar(unit) for unit in snapshot.equipment),
+            work_centers=self._work_centers(),
+            units=tuple(self._unit(unit) for unit in snapshot.equipment),
+            crews=self._crews(snapshot.people),
+            orders=tuple(self._order(o) for o in snapshot.work_orders if o.id in orders),
+            operations=tuple(self._frozen(operations)),
+        )
+
+    def _minute(self, time: datetime) -> int:
+        return math.floor((time - self._origin).total_seconds() / 60)
+
+    def _windows(self, intervals: Iterable[PlanInterval]) -> tuple[Window, ...]:
+        return merged(
+            [
+                Window(
+                    min(self._horizon, max(0, self._minute(i.start))),
+                    min(self._horizon, max(0, self._minute(i.end))),
+                )
+                for i in intervals
+            ]
+        )
+
+    def _calendar(self, unit: PlanEquipment) -> Calendar:
+        return Calendar(unit.id, self._windows(unit.calendar))
+
+    def _unit(self, unit: PlanEquipment) -> Unit:
+        stops: tuple[Window, ...] = ()
+        if unit.down_since is not None:
+            stops = (Window(0, min(self._horizon, self._back(unit.down_since, unit.down_until))),)
+        return Unit(unit.id, unit.work_center, unit.id, unit.family, stops)
+
+    def _back(self, since: datetime, until: datetime | None) -> int:
+        """When a stopped unit is taken to work again: nobody said, so as long again as it lasted."""
+        if until is not None:
+            return max(1, self._minute(until))
+        lasted = max(0, -self._minute(since))
+        return max(1, self._settings.stop_min - lasted, lasted)
+
+    def _work_centers(self) -> tuple[WorkCenter, ...]:
+        setups: dict[str, list[Setup]] = defaultdict(list)
+        for rule in self._snapshot.setups:
+            if rule.to_family is not None:
+                minutes = math.ceil(rule.seconds / 60)
+                setups[rule.work_center].append(Setup(rule.to_family, minutes, rule.from_family))
+        centers = dict.fromkeys(unit.work_center for unit in self._snapshot.equipment)
+        return tuple(WorkCenter(name, tuple(setups[name])) for name in centers)
+
+    def _crews(self, people: Sequence[PlanPerson]) -> tuple[Crew, ...]:
+        alike: dict[tuple[tuple[str, ...], tuple[Window, ...]], list[str]] = defaultdict(list)
+        for person in people:
+            alike[tuple(sorted(person.skills)), self._windows(person.present)].append(person.id)
+        return tuple(
+            Crew(ids[0], skills, windows, len(ids))
+            for (skills, windows), ids in alike.items()
+            if windows and skills
+        )
+
+    def _order(self, order: PlanWorkOrder) -> Order:
+        return Order(order.id, self._minute(order.due_at), WEIGHTS.get(order.priority, 1))
+
+    def _operation(self, job: PlanJobOrder, releases: tuple[Release, ...]) -> Operation:
+        minutes = max(1, math.ceil(job.remaining * job.run_s / 60))
+        started = None
+        if job.id in self._running and job.equipment is not None:
+            since = job.started_at or self._snapshot.at
+            started = Started(job.equipment, min(0, self._minute(since)))
+        units = self._units.get(job.work_center, [])
+        if started and started.unit not in units:
+            units = [*units, EquipmentId(started.unit)]
+        return Operation(
+            id=job.id,
+            order=job.work_order,
+            alternatives=tuple(Alternative(unit, minutes) for unit in units),
+            predecessors=() if started else tuple(Link(before) for before in job.predecessors),
+            family=job.family,
+            skill=job.skill,
+            resumable=job.resumable,
+            releases=() if started else releases,
+            started=started,
+            published=self._published(job, units),
+        )
+
+    def _published(self, job: PlanJobOrder, units: Sequence[EquipmentId]) -> Published | None:
+        if job.planned_start is None or job.equipment not in units or job.equipment is None:
+            return None
+        return Published(job.equipment, self._minute(job.planned_start))
+
+    def _frozen(self, operations: list[Operation]) -> Iterable[Operation]:
+        """Freeze what is published to start within the frozen zone and really can.
+
+        Work that waits for material or for a unit that stands still must not hold up the rest.
+        """
+        ends: dict[str, int] = {}
+        for operation in operations:
+            place = operation.published
+            if operation.started and operation.started.unit not in self._down:
+                ends[operation.id] = operation.minutes_on(operation.started.unit)
+            elif place is not None and place.unit not in self._down and not operation.started:
+                waits = [ends.get(link.operation, self._horizon) for link in operation.predecessors]
+                ready = max([operation.release, *waits])
+                if max(ready, place.start) < self._settings.frozen_min:
+                    ends[operation.id] = max(0, ready) + operation.minutes_on(place.unit)
+                    yield replace(operation, frozen=True)
+                    continue
+            yield operation
+
+    def _materials(self, jobs: Sequence[PlanJobOrder]) -> dict[str, tuple[Release, ...]]:
+        """Peg stock and receipts to jobs, earliest due first, work under way before all."""
+        supply = _Supply(self._snapshot)
+        first = sorted(jobs, key=lambda job: job.id not in self._running)
+        found: dict[str, tuple[Release, ...]] = {}
+        for job in first:
+            waits = []
+            for need in job.components:
+                at = supply.take(need.material, need.quantity)
+                minute = self._horizon if at is None else self._ceiling(at)
+                if minute > 0:
+                    waits.append(Release(minute, "material", need.material))
+            found[job.id] = tuple(waits)
+        return found
+
+    def _ceiling(self, time: datetime) -> int:
+        return math.ceil((time - self._origin).total_seconds() / 60)
+
+
+class _Supply:
+    """Stock now and receipts to come of each material, used up in the order of asking."""
+
+    def __init__(self, snapshot: PlanningSnapshot) -> None:
+        self._left: dict[str, list[tuple[datetime, Decimal]]] = defaultdict(list)
+        for stock in snapshot.stock:
+            self._left[stock.material].append((datetime.min.replace(tzinfo=UTC), stock.quantity))
+        for receipt in sorted(snapshot.receipts, key=lambda row: row.expected_at):
+            due = max(receipt.expected_at, snapshot.at)
+            self._left[receipt.material].append((due, receipt.quantity))
+
+    def take(self, material: MaterialId, quantity: Decimal) -> datetime | None:
+        """Use `quantity` up; returns when the last of it is there, None when it never is."""
+        rows = self._left[material]
+        at = datetime.min.replace(tzinfo=UTC)
+        while quantity > 0:
+            if not rows:
+                return None
+            at, there = rows[0]
+            used = min(quantity, there)
+            quantity -= used
+            if used == there:
+                rows.pop(0)
+            else:
+                rows[0] = (at, there - used)
+        return at
+
+
+def _running(jobs: Iterable[PlanJobOrder]) -> set[JobOrderId]:
+    """The jobs under way, one a unit: the one that started last."""
+    by_unit: dict[EquipmentId, PlanJobOrder] = {}
+    early = datetime.min.replace(tzinfo=UTC)
+    for job in sorted(jobs, key=lambda job: job.started_at or early):
+        if job.status == "Running" and job.equipment is not None:
+            by_unit[job.equipment] = job
+    return {job.id for job in by_unit.values()}
+
+
+def labels_of(snapshot: PlanningSnapshot) -> Labels:
+    """The names that the pages show."""
+    return Labels(
+        jobs={
+            job.id: {"number": job.operation, "name": job.name, "material": job.material}
+            for job in snapshot.job_orders
+        },
+        orders={
+            order.id: {
+                "customer": order.customer,
+                "customer_order": order.customer_order,
+                "material": order.material,
+                "quantity": str(order.quantity),
+                "uom": order.uom,
+                "priority": order.priority,
+                "due_at": order.due_at.isoformat(),
+            }
+            for order in snapshot.work_orders
+        },
+        units={unit.id: {"name": unit.name, "work_center": unit.work_center} for unit in snapshot.equipment},
+    )
+
+
+def with_quote(
+    snapshot: PlanningSnapshot,
+    material: MaterialId,
+    quantity: Decimal,
+    master: Sequence[PlanMasterOperation],
+) -> PlanningSnapshot:
+    """The snapshot with one more order, due last, so that its materials are pegged last."""
+    order = PlanWorkOrder(
+        id=WorkOrderNumber(QUOTE),
+        material=material,
+        quantity=quantity,
+        uom="",
+        due_at=snapshot.until,
+        priority=9,
+        customer_order=None,
+        customer=None,
+        promised_at=None,
+        received_at=snapshot.at,
+    )
+    jobs = []
+    before: tuple[JobOrderId, ...] = ()
+    for step in master:
+        job = _quoted_job(step, material, quantity, before)
+        before = (job.id,)
+        jobs.append(job)
+    return replace(
+        snapshot,
+        work_orders=(*snapshot.work_orders, order),
+        job_orders=(*snapshot.job_orders, *jobs),
+    )
+
+
+def _quoted_job(
+    step: PlanMasterOperation,
+    material: MaterialId,
+    quantity: Decimal,
+    before: tuple[JobOrderId, ...],
+) -> PlanJobOrder:
+    return PlanJobOrder(
+        id=JobOrderId(f"{QUOTE}-{step.operation}"),
+        work_order=WorkOrderNumber(QUOTE),
+        operation=step.operation,
+        name=step.name,
+        work_center=step.work_center,
+        equipment=None,
+        status="Waiting",
+        material=material,
+        family=step.family,
+        skill=step.skill,
+        quantity=quantity,
+        remaining=quantity,
+        good=Decimal(0),
+        scrap=Decimal(0),
+        run_s=step.run_s,
+        setup_s=step.setup_s,
+        resumable=True,
+        started_at=None,
+        planned_start=None,
+        planned_end=None,
+        sequence=None,
+        locked=False,
+        predecessors=before,
+        components=tuple(replace(need, quantity=need.quantity * quantity) for need in step.components),
+    )

@@ -1,0 +1,210 @@
+"""Facts of the plant become a problem: minutes, pegged material, stops, frozen work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from mes.dispatching.model import (
+    PlanEquipment,
+    PlanInterval,
+    PlanJobOrder,
+    PlanNeed,
+    PlanningSnapshot,
+    PlanPerson,
+    PlanReceipt,
+    PlanSetup,
+    PlanStock,
+    PlanWorkOrder,
+)
+from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, PersonId, WorkOrderNumber
+from mes.kernel.settings import Planner
+from planner.problem import Problem, Window
+from planner.reading import labels_of, problem_of
+
+NOW = datetime(2026, 11, 2, 6, 0, 30, tzinfo=UTC)
+POLICY = Planner(frozen_min=5, stop_min=15)
+SEAL = MaterialId("SEAL")
+
+
+def at(minutes: float) -> datetime:
+    return NOW.replace(second=0) + timedelta(minutes=minutes)
+
+
+def job(order: str, operation: int, **changes: object) -> PlanJobOrder:
+    row = PlanJobOrder(
+        id=JobOrderId(f"{order}-{operation}"),
+        work_order=WorkOrderNumber(order),
+        operation=operation,
+        name="Step",
+        work_center=EquipmentId("MC"),
+        equipment=None,
+        status="Ready",
+        material=MaterialId("PUMP-40"),
+        family="40",
+        skill="MACHINING",
+        quantity=Decimal(4),
+        remaining=Decimal(4),
+        good=Decimal(0),
+        scrap=Decimal(0),
+        run_s=Decimal(20),
+        setup_s=Decimal(60),
+        resumable=True,
+        started_at=None,
+        planned_start=None,
+        planned_end=None,
+        sequence=None,
+        locked=False,
+        predecessors=(),
+        components=(),
+    )
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def unit(name: str, **changes: object) -> PlanEquipment:
+    row = PlanEquipment(
+        id=EquipmentId(name),
+        name=name,
+        work_center=EquipmentId("MC"),
+        calendar=(PlanInterval(at(-60), at(240)), PlanInterval(at(250), at(480))),
+        state="Idle",
+        down_since=None,
+        down_until=None,
+        down_reason=None,
+        family=None,
+        running=None,
+    )
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def order(name: str, due: float, priority: int = 5) -> PlanWorkOrder:
+    return PlanWorkOrder(
+        id=WorkOrderNumber(name),
+        material=MaterialId("PUMP-40"),
+        quantity=Decimal(4),
+        uom="pc",
+        due_at=at(due),
+        priority=priority,
+        customer_order="SO-1",
+        customer="Linde",
+        promised_at=None,
+        received_at=NOW,
+    )
+
+
+def read(*jobs: PlanJobOrder, **changes: object) -> Problem:
+    names = sorted({row.work_order for row in jobs})
+    present = (PlanInterval(at(-60), at(480)),)
+    snapshot = PlanningSnapshot(
+        at=NOW,
+        until=NOW + timedelta(days=1),
+        site_tz="Asia/Shanghai",
+        work_centers=(),
+        equipment=(unit("CNC-1"), unit("CNC-2")),
+        setups=(PlanSetup(work_center=EquipmentId("MC"), from_family=None, to_family="40", seconds=61),),
+        people=tuple(
+            PlanPerson(id=PersonId(f"E-{i}"), skills=("MACHINING",), present=present) for i in (1, 2)
+        ),
+        work_orders=tuple(order(name, 60 * (i + 1)) for i, name in enumerate(names)),
+        job_orders=jobs,
+        stock=(),
+        receipts=(),
+        in_force=None,
+    )
+    snapshot = replace(snapshot, **changes)  # type: ignore[arg-type]
+    assert set(labels_of(snapshot).jobs) == {row.id for row in jobs}
+    return problem_of(snapshot, POLICY)
+
+
+def test_times_are_whole_minutes_from_now_and_work_is_rounded_up() -> None:
+    problem = read(job("WO-1", 10))
+    assert problem.origin == at(0)
+    assert problem.calendars[0].windows == (Window(0, 240), Window(250, 480))
+    assert [a.minutes for a in problem.operations[0].alternatives] == [2, 2]
+    assert problem.orders[0].due == 60
+    assert problem.work_centers[0].setups[0].minutes == 2
+
+
+def test_people_who_are_alike_are_one_crew() -> None:
+    crew = read(job("WO-1", 10)).crews[0]
+    assert (crew.count, crew.skills, crew.windows) == (2, ("MACHINING",), (Window(0, 480),))
+
+
+def test_a_rush_order_weighs_more() -> None:
+    rush = (order("WO-1", 60, priority=1),)
+    assert read(job("WO-1", 10), work_orders=rush).orders[0].weight == 8
+
+
+def test_work_under_way_has_what_remains_and_waits_for_nothing() -> None:
+    running = job(
+        "WO-1", 10, status="Running", equipment="CNC-2", started_at=at(-7), remaining=Decimal(1),
+        components=(PlanNeed(material=SEAL, quantity=Decimal(1)),),
+    )  # fmt: skip
+    operation = read(running).operations[0]
+    assert operation.started is not None
+    assert (operation.started.unit, operation.started.since) == ("CNC-2", -7)
+    assert operation.minutes_on("CNC-2") == 1
+    assert operation.releases == ()
+
+
+def test_of_two_that_claim_to_run_on_a_unit_the_last_started_does() -> None:
+    problem = read(
+        job("WO-1", 10, status="Running", equipment="CNC-1", started_at=at(-7)),
+        job("WO-2", 10, status="Running", equipment="CNC-1", started_at=at(-2)),
+    )
+    assert [o.id for o in problem.operations if o.started] == ["WO-2-10"]
+
+
+def test_material_goes_to_the_earliest_due_and_the_rest_waits_for_the_receipt() -> None:
+    def needing(name: str) -> PlanJobOrder:
+        return job(name, 10, components=(PlanNeed(material=SEAL, quantity=Decimal(4)),))
+
+    problem = read(
+        needing("WO-3"), needing("WO-2"), needing("WO-1"),
+        stock=(PlanStock(material=SEAL, quantity=Decimal(5)),),
+        receipts=(PlanReceipt(purchase="P-1", material=SEAL, quantity=Decimal(3), expected_at=at(44.5)),),
+    )  # fmt: skip
+    waits = {o.id: [(r.at, r.detail) for r in o.releases] for o in problem.operations}
+    assert waits == {"WO-1-10": [], "WO-2-10": [(45, "SEAL")], "WO-3-10": [(problem.horizon, "SEAL")]}
+
+
+def test_a_stop_lasts_the_least_then_as_long_again_unless_somebody_said() -> None:
+    def stop(**changes: object) -> tuple[Window, ...]:
+        return read(job("WO-1", 10), equipment=(unit("CNC-1", **changes),)).units[0].stops
+
+    assert stop() == ()
+    assert stop(down_since=at(-5)) == (Window(0, 10),)
+    assert stop(down_since=at(-40)) == (Window(0, 40),)
+    assert stop(down_since=at(-5), down_until=at(90)) == (Window(0, 90),)
+
+
+def published(name: str, operation: int, start: float, **changes: object) -> PlanJobOrder:
+    return job(name, operation, planned_start=at(start), equipment="CNC-1", **changes)
+
+
+def frozen(problem: Problem) -> list[str]:
+    return [o.id for o in problem.operations if o.frozen]
+
+
+def test_what_starts_soon_is_frozen_behind_what_is_held() -> None:
+    first = published("WO-1", 10, 0)
+    second = published("WO-1", 20, 4, predecessors=(first.id,))
+    later = published("WO-2", 10, 9)
+    assert frozen(read(first, second, later)) == ["WO-1-10", "WO-1-20"]
+
+
+def test_what_cannot_start_soon_holds_nobody_up() -> None:
+    need = (PlanNeed(material=SEAL, quantity=Decimal(1)),)
+    assert frozen(read(published("WO-1", 10, 0, components=need))) == []
+    down = (unit("CNC-1", down_since=at(-1)), unit("CNC-2"))
+    assert frozen(read(published("WO-1", 10, 0), equipment=down)) == []
+    running = job("WO-1", 10, status="Running", equipment="CNC-1", started_at=at(-1))
+    behind = job("WO-1", 20, planned_start=at(2), equipment="CNC-2", predecessors=(running.id,))
+    assert frozen(read(running, behind)) == ["WO-1-20"]
+    assert frozen(read(running, behind, equipment=down)) == []
+
+
+def test_a_published_unit_that_cannot_do_the_job_any_more_is_forgotten() -> None:
+    gone = job("WO-1", 10, planned_start=at(9), equipment="CNC-9")
+    assert read(gone).operations[0].published is None
