@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 async def main(settings: Settings) -> None:
     """Work until cancelled."""
-    import os
+    import socket
 
     from erp_bridge.service import make_adapter
     from erp_bridge.worker import Bridge
@@ -23,7 +23,8 @@ async def main(settings: Settings) -> None:
     async with await Database.open(
         settings.database_url, name="bridge", site=settings.site, max_size=6
     ) as db:
-        bridge: Bridge = Bridge(db, adapter, settings, worker=f"bridge-{os.getpid()}")
+        worker = f"bridge@{socket.gethostname()}"  # after a kill the next one has its leases at once
+        bridge: Bridge = Bridge(db, adapter, settings, worker)
         try:
             await bridge.run()
         finally:

@@ -997,9 +997,9 @@ def _from_storage(values: Row, names: Names) -> bool:
     return bool(values["from_location"] == names.places["STO"])
 
 
-def _decimal(quantity: float) -> Decimal:
+def _decimal(sent: float) -> Decimal:
     """Return Tryton's float as the decimal that was meant (its units have few digits)."""
-    return Decimal(repr(quantity)).quantize(Decimal("0.000001")).normalize()
+    return Decimal(repr(sent)).quantize(Decimal("0.000001")).normalize()
 
 
 def _unit(symbol: str) -> str:
