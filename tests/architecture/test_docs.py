@@ -68,6 +68,22 @@ def test_files_spoken_of_exist(page: Path) -> None:
     assert missing == []
 
 
+def test_a_new_report_touches_at_most_seven_files_in_three_folders() -> None:
+    """The example in CONTRIBUTING, whose added lines are in the code."""
+    diff = (ROOT / "CONTRIBUTING.md").read_text().partition("```diff\n")[2].partition("```")[0]
+    touched: dict[str, list[str]] = {}
+    for line in diff.splitlines():
+        if line.startswith("--- "):
+            touched[line.removeprefix("--- ")] = []
+        elif line.startswith("+"):
+            next(reversed(touched.values())).append(line.removeprefix("+").strip())
+    assert len(touched) <= 7
+    assert len({Path(path).parent for path in touched}) <= 3
+    for path, added in touched.items():
+        code = (ROOT / path).read_text()
+        assert [line for line in added if line and line not in code] == [], path
+
+
 def examples() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         for number, block in enumerate(PYTHON.findall(page.read_text()), 1):
