@@ -1,0 +1,256 @@
+"""From a driver's callback to the committed row: how many, how late, and at what cost.
+
+The edge and ingest run as processes of their own, with the embedded broker and a PostgreSQL that
+syncs; the driver makes readings at a fixed pace. The peer is a raw COPY BINARY of the same
+rows into the same table, on the same machine in the same run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+import numpy as np
+import psutil
+import psycopg
+
+from edge.agent import Agent
+from edge.driver import BrowseNode, Sink
+from edge.rows import COPY_HEADER, COPY_TRAILER, ROW
+from edge.tags import EdgeConfig, Endpoint, Tag
+from mes.kernel.log import configure
+from mes.kernel.messages import Watermark
+from mes.kernel.settings import Log
+from tests.benchmarks.figure import Figure
+from tests.fixtures.edge import EDGE, RunningBroker, make_ingest
+from tests.fixtures.postgres import migrated_database
+
+TAGS = 500
+PACE = 50_000
+"""Samples a second that are asked for."""
+TICK_S = 0.02
+SECONDS = 20.0
+WARM_S = 3.0
+COPY_ROWS = 10_000
+COPIES = 40
+LIMIT_RATIO = 1.67
+LIMIT_P99_S = 1.0
+
+
+class LoadDriver:
+    """Makes readings at a fixed pace."""
+
+    def __init__(self, endpoint: Endpoint, sink: Sink) -> None:
+        self._sink = sink
+        self._endpoint = endpoint
+        self._tags: list[Tag] = []
+        self.made = 0
+
+    async def run(self) -> None:
+        while not self._tags:
+            await asyncio.sleep(0.05)
+        self._sink.connected(self._endpoint.name)
+        started = time.monotonic()
+        reading = self._sink.reading
+        while True:
+            due = int((time.monotonic() - started) * PACE)
+            now = time.time_ns() // 1_000_000
+            for number in range(self.made, due):
+                reading(self._tags[number % TAGS], float(number), now)
+            self.made = due
+            await asyncio.sleep(TICK_S)
+
+    async def apply(self, tags: list[Tag]) -> None:
+        self._tags = list(tags)
+
+    async def browse(self, node: str) -> list[BrowseNode]:
+        return []
+
+
+class MeasuredAgent(Agent):
+    """Notes how late the watermark passes each batch of telemetry."""
+
+    def __init__(self, config: EdgeConfig) -> None:
+        super().__init__(config)
+        self.written: dict[tuple[int, int], float] = {}
+        self.late: list[float] = []
+
+    def _stored(self, batch: Any) -> None:
+        super()._stored(batch)
+        if batch.samples > TAGS:
+            self.written[batch.epoch_id, batch.seq] = batch.at_ms / 1000
+
+    def _take_watermark(self, watermark: Watermark) -> None:
+        now = time.time()
+        for epoch, seq in watermark.telemetry.items():
+            entry = self._by_uuid.get(epoch)
+            if entry is not None:
+                for number in range(entry.outlet.acknowledged + 1, seq + 1):
+                    at = self.written.pop((entry.id, number), None)
+                    if at is not None:
+                        self.late.append(now - at + self.config.batch_s)
+        super()._take_watermark(watermark)
+
+
+def tag_rows() -> list[dict[str, Any]]:
+    return [
+        {"name": f"LOAD/t{number}", "kind": "analog", "endpoint": "load", "address": str(number)}
+        for number in range(TAGS)
+    ]
+
+
+async def run_edge(broker: str, folder: str) -> None:
+    """Child process: read, and at the end tell what was made and how late it was."""
+    import edge.agent
+
+    drivers: list[LoadDriver] = []
+
+    def make(endpoint: Endpoint, sink: Sink) -> LoadDriver:
+        drivers.append(LoadDriver(endpoint, sink))
+        return drivers[-1]
+
+    edge.agent.driver_class = lambda _name: make  # type: ignore[assignment,return-value]
+    endpoints = (Endpoint(name="load", driver="load", url="load://"),)
+    config = EdgeConfig(id=EDGE, broker=broker, spool=Path(folder), endpoints=endpoints, batch_s=0.1)
+    agent = MeasuredAgent(config)
+    task = asyncio.create_task(agent.run())
+    while not (drivers and drivers[0].made):
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(WARM_S)
+    agent.late.clear()
+    first, cpu, started = drivers[0].made, time.process_time(), time.monotonic()
+    await asyncio.sleep(SECONDS)
+    took = time.monotonic() - started
+    made, used, late = drivers[0].made - first, time.process_time() - cpu, list(agent.late)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    print(json.dumps({"pace": made / took, "cpu_us": used / made * 1e6, "late": late}), flush=True)
+
+
+async def run_ingest(broker: str, url: str) -> None:
+    """Child process: ingest."""
+    running = RunningBroker("nats", Path(broker))
+    running.port = int(os.environ["BENCH_PORT"])
+    ingest = make_ingest(running, url)
+    ingest._seed = {EDGE: tag_rows()}
+    await ingest.run()
+
+
+@contextmanager
+def child(role: str, *arguments: str, port: int) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.ingest", role, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "BENCH_PORT": str(port)},
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def cpu_s(*pids: int) -> float:
+    """Return the CPU seconds that processes have used."""
+    return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
+
+
+def backends(connection: psycopg.Connection[Any], name: str) -> list[int]:
+    rows = connection.execute("select pid from pg_stat_activity where application_name = %s", (name,))
+    return [row[0] for row in rows.fetchall()]
+
+
+def rows_of(connection: psycopg.Connection[Any]) -> int:
+    found = connection.execute("select count(*) from historian.sample").fetchone()
+    return int(found[0]) if found else 0
+
+
+def raw_copy(url: str) -> float:
+    """Return CPU microseconds per row, client and backend, of COPY BINARY of ready bytes."""
+    rows = np.empty(COPY_ROWS, dtype=ROW)
+    rows["fields"], rows["time_size"], rows["tag_size"] = 4, 8, 4
+    rows["value_size"], rows["quality_size"], rows["quality"] = 8, 2, 192
+    rows["tag"] = np.arange(COPY_ROWS) % TAGS + 1
+    rows["value"] = np.arange(COPY_ROWS)
+    with psycopg.connect(url, autocommit=True, application_name="raw copy") as connection:
+        backend = backends(connection, "raw copy")[0]
+        start = cpu_s(os.getpid(), backend)
+        now = int(time.time() * 1000) - 946_684_800_000
+        for step in range(COPIES):
+            rows["time"] = (now + step * 20) * 1000
+            with (
+                connection.cursor() as cursor,
+                cursor.copy(
+                    "copy historian.sample (time, tag_id, value, quality) from stdin (format binary)"
+                ) as copy,
+            ):
+                copy.write(COPY_HEADER + rows.tobytes() + COPY_TRAILER)
+        return (cpu_s(os.getpid(), backend) - start) / (COPIES * COPY_ROWS) * 1e6
+
+
+def measure(url: str, home: Path) -> list[Figure]:
+    broker = RunningBroker("nats", home / "broker")
+    broker.start()
+    time.sleep(1.0)
+    try:
+        with (
+            child("ingest", str(home / "broker"), url, port=broker.port) as ingest,
+            child("edge", broker.url("edge"), str(home / "spool"), port=broker.port) as edge,
+            psycopg.connect(url, autocommit=True, application_name="watch") as connection,
+        ):
+            wait(lambda: rows_of(connection) > 0)
+            pids = [ingest.pid, *backends(connection, "test telemetry")]
+            first, used = rows_of(connection), cpu_s(*pids)
+            assert edge.stdout is not None
+            told = json.loads(edge.stdout.readline())
+            stored, spent = rows_of(connection) - first, cpu_s(*pids) - used
+    finally:
+        broker.kill()
+    raw = raw_copy(url)
+    each = spent / stored * 1e6
+    p99 = quantiles(told["late"], n=100)[98]
+    return [
+        Figure("samples committed a second", told["pace"], "1/s", f"wanted {PACE:,}"),
+        Figure("driver callback to committed, p99", p99, "s", f"limit {LIMIT_P99_S}"),
+        Figure("ingest and its backend, CPU a row", each, "us", f"raw COPY {raw:.2f} us"),
+        Figure("the same as a ratio to raw COPY", each / raw, "", f"limit {LIMIT_RATIO}"),
+        Figure("edge, CPU a sample", told["cpu_us"], "us"),
+    ]
+
+
+def wait(what: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > deadline:
+            raise TimeoutError("nothing arrived")
+        time.sleep(0.1)
+
+
+async def run() -> list[Figure]:
+    """Return the figures of this area."""
+    with tempfile.TemporaryDirectory() as folder, migrated_database() as url:
+        return await asyncio.to_thread(measure, url, Path(folder))
+
+
+if __name__ == "__main__":
+    configure("bench", Log(level="error", format="json"))
+    work = run_edge if sys.argv[1] == "edge" else run_ingest
+    asyncio.run(work(*sys.argv[2:]))
