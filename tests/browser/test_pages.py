@@ -1,0 +1,170 @@
+"""What every page owes its reader: it fits the screen, anybody can use it, and it is small."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from dashboards.build import STATIC, WEB
+from mes.access.model import Role
+from tests.browser.conftest import Site
+from tests.browser.test_terminal import eventually, scan, sit_down, status
+
+AXE = WEB / "node_modules/axe-core/axe.min.js"
+SERIOUS = {"serious", "critical"}
+SIZES = {"tablet": (1024, 768), "portrait": (800, 1280), "desk": (1600, 900)}
+
+
+async def axe(page: Page) -> list[str]:
+    """Return what axe finds that keeps people out."""
+    await page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = await page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {[node['target'] for node in one['nodes'][:4]]}"
+        for one in found["violations"]
+        if one["impact"] in SERIOUS
+    ]
+
+
+async def overflow(page: Page) -> list[str]:
+    """Return what sticks out of the window, and buttons that are cut off."""
+    found: list[str] = await page.evaluate(
+        """() => {
+          const wide = document.documentElement.scrollWidth > innerWidth + 1 ? ['wider than the window'] : []
+          const cut = [...document.querySelectorAll('.dock button, header.bar button')].filter((one) => {
+            const box = one.getBoundingClientRect()
+            return box.width > 0 && (box.right > innerWidth + 1 || box.bottom > innerHeight + 1)
+          })
+          return [...wide, ...cut.map((one) => `cut off: ${one.textContent.trim()}`)]
+        }"""
+    )
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_anybody_can_use_the_pages(site: Site, scheme: str) -> None:
+    """One plant at work; every page in one theme, each at another size and in another language."""
+    order = await site.floor.order(quantity=8)
+    await site.floor.plan(order)
+    language = {"light": "en", "dark": "zh-CN"}[scheme]
+    context = await site.context(Role.ADMINISTRATOR, language=language, color_scheme=scheme)
+    page = await context.new_page()
+    faults: dict[str, list[str]] = {}
+    await page.goto(f"{site.url}/terminal/CNC-1")
+    await expect(page.locator(".sign-on")).to_be_visible()
+    faults["sign-on"] = await axe(page)
+    await sit_down(page)
+    await scan(page, f"WO:{order}")
+    await eventually(lambda: status(site, f"{order}-10"), "Running")
+    for name, (width, height) in SIZES.items():
+        await page.set_viewport_size({"width": width, "height": height})
+        faults[f"terminal {name}"] = [*await overflow(page), *await axe(page)]
+    await scan(page, "CMD:SCRAP")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    faults["report"] = await axe(page)
+    for path in ("/", "/board", "/planner", f"/o/{order}", "/o/LOT-CAST-40-1", "/o/nothing"):
+        for name, (width, height) in SIZES.items():
+            await page.set_viewport_size({"width": width, "height": height})
+            if name == "tablet":
+                await page.goto(f"{site.url}{path}")
+                await page.wait_for_timeout(700)
+            faults[f"{path} {name}"] = [*await overflow(page), *await axe(page)]
+    assert {place: found for place, found in faults.items() if found} == {}
+
+
+async def test_the_sign_in_page_says_what_is_wrong(site: Site) -> None:
+    context = await site.browser.new_context(locale="zh-TW")
+    page = await context.new_page()
+    await page.goto(f"{site.url}/board")
+    await page.wait_for_url("**/sign-in?next=%2Fboard")
+    assert await axe(page) == []
+    await page.get_by_label("帳號").fill("nobody")
+    await page.get_by_label("密碼").fill("a wrong pass phrase")
+    await page.get_by_role("button", name="登入").click()
+    await expect(page.get_by_role("alert")).to_contain_text("不正確")
+    await context.close()
+
+
+async def test_gloves_find_every_action_of_the_terminal(site: Site) -> None:
+    order = await site.floor.order(quantity=8)
+    await site.floor.plan(order)
+    page = await site.page("/terminal/CNC-1", Role.OPERATOR)
+    await sit_down(page)
+    for size in SIZES.values():
+        await page.set_viewport_size({"width": size[0], "height": size[1]})
+        boxes = [await button.bounding_box() for button in await page.locator(".dock button").all()]
+        assert len(boxes) == 6
+        assert all(box is not None and box["height"] >= 72 and box["width"] >= 72 for box in boxes)
+
+
+async def test_the_evidence_of_an_oee_is_one_click_away(site: Site) -> None:
+    page = await site.page("/board", Role.PLANNER)
+    await page.get_by_role("button", name="OEE of CNC 1: evidence").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.get_by_text("ISO 22400-2")).to_be_visible()
+    await expect(dialog.get_by_text("planned busy time")).to_be_visible()
+
+
+async def test_one_number_shows_the_order_live(site: Site) -> None:
+    order = await site.floor.order(quantity=8)
+    await site.floor.plan(order)
+    page = await site.page(f"/o/{order.lower()}", Role.FINANCE)
+    await expect(page.get_by_role("heading", name=re.compile(order))).to_have_count(1)
+    await expect(page.get_by_text("Nothing used yet")).to_be_visible()
+    terminal = await site.page("/terminal/CNC-1", Role.OPERATOR)
+    await sit_down(terminal)
+    await scan(terminal, f"WO:{order}")
+    await scan(terminal, "LOT:LOT-CAST-40-1")
+    await expect(page.get_by_role("link", name="LOT-CAST-40-1")).to_be_visible(timeout=20_000)
+
+
+async def test_what_an_account_may_not_see_is_not_sent(site: Site) -> None:
+    order = await site.floor.order(quantity=8)
+    page = await site.page(f"/o/{order}", Role.OPERATOR)
+    await expect(page.get_by_text("This account may not see costs")).to_be_visible()
+
+
+async def test_a_number_that_nothing_has_says_what_can_be_looked_up(site: Site) -> None:
+    page = await site.page("/o/XY-1", Role.OPERATOR)
+    await expect(page.get_by_role("alert")).to_contain_text("Nothing in this plant has the number XY-1")
+
+
+async def test_one_connection_serves_all_tabs_of_a_browser(site: Site) -> None:
+    context = await site.context(Role.PLANNER)
+    streams = 0
+
+    def count(request: object) -> None:
+        nonlocal streams
+        streams += str(getattr(request, "url", "")).endswith("/api/v1/live")
+
+    context.on("request", count)
+    tabs = [await context.new_page() for _ in range(3)]
+    for tab in tabs:
+        await tab.goto(f"{site.url}/board")
+        await expect(tab.get_by_text("CNC 1")).to_be_visible()
+    assert streams == 1
+    await tabs[0].close()
+    await tabs[1].wait_for_timeout(1_500)
+    assert streams == 2
+
+
+def loaded_at_start(page: str) -> int:
+    """Return the bytes of the scripts that a page needs before it shows anything, gzipped."""
+    waiting = re.findall(r'/(assets/[^"]+\.js)"', (STATIC / page).read_text())
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        imports = re.findall(r'(?:from|import)"\./([^"]+\.js)"', (STATIC / name).read_text())
+        waiting += [f"assets/{one}" for one in imports]
+    return sum(len(gzip.compress((STATIC / name).read_bytes(), 9)) for name in seen)
+
+
+@pytest.mark.parametrize(("page", "limit"), [("terminal.html", 90_000), ("planner.html", 150_000)])
+def test_a_page_is_small(built_pages: Path, page: str, limit: int) -> None:
+    assert built_pages.exists()
+    assert loaded_at_start(page) <= limit
