@@ -21,8 +21,8 @@ describe('a keyboard wedge', () => {
   it('takes a burst without a suffix for a scan after a silence', () => {
     const wedge = new Wedge()
     const { at } = type(wedge, 'LOT:LOT-1', 10)
-    expect(wedge.quiet(at + 20)).toBeNull()
-    expect(wedge.quiet(at + 60)).toEqual({ kind: 'scan', text: 'LOT:LOT-1' })
+    expect(wedge.quiet(at + 150)).toBeNull()
+    expect(wedge.quiet(at + 200)).toEqual({ kind: 'scan', text: 'LOT:LOT-1' })
   })
 
   it('does not take slow typing for a scan', () => {

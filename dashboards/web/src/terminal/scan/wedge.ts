@@ -36,7 +36,7 @@ export class Wedge {
   constructor(options: WedgeOptions = {}) {
     this.gap = options.gap_ms ?? 35
     this.least = options.least ?? 4
-    this.silence = options.silence_ms ?? 60
+    this.silence = options.silence_ms ?? 200
     this.repeat = options.repeat_ms ?? 1_500
   }
 
