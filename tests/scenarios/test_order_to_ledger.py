@@ -207,15 +207,15 @@ async def work(plant: RunningPlant, person: Person, job: dict[str, Any], scrap: 
     await person.do(f"/job-orders/{job['id']}/start", at=unit)
     for part in job["components"]:
         await person.do(f"/job-orders/{job['id']}/consume", {"lot": part["lots"][0]["lot"]}, at=unit)
+    await until(
+        lambda: person.see(f"/kpi/{unit}"),
+        lambda seen: sum(Decimal(one["delta"]) for one in seen["counts"]) >= 1,
+        f"the machine at {unit} counts",
+    )
     pieces = int(Decimal(job["remaining"]))
     body = {"good": str(pieces - scrap), "scrap": str(scrap)}
     await person.do(
         f"/job-orders/{job['id']}/report", {**body, **({"reason": "porosity"} if scrap else {})}, at=unit
-    )
-    await until(
-        lambda: person.see(f"/kpi/{unit}"),
-        lambda seen: sum(Decimal(one["delta"]) for one in seen["counts"]) >= 1,
-        f"the counter of {unit} arrives",
     )
     await person.do(f"/job-orders/{job['id']}/complete", at=unit)
 
