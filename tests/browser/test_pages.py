@@ -71,7 +71,8 @@ async def test_anybody_can_use_the_pages(site: Site, scheme: str) -> None:
                 await page.goto(f"{site.url}{path}")
                 await page.wait_for_timeout(700)
             faults[f"{path} {name}"] = [*await overflow(page), *await axe(page)]
-    assert {place: found for place, found in faults.items() if found} == {}
+    wrong = [f"{place}: {found}" for place, found in faults.items() if found]
+    assert not wrong, "\n".join(wrong)
 
 
 async def test_the_sign_in_page_says_what_is_wrong(site: Site) -> None:
