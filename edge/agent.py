@@ -202,7 +202,9 @@ class Agent:
         self._marks = await self._on_disk(self._spool.marks)
         for stream in Stream:
             await self._open(stream)
+        away_since = await self._on_disk(self._spool.last_ms)
         for endpoint in self.config.endpoints:
+            self.links[endpoint.name] = Link(since_ms=away_since)
             self._drivers[endpoint.name] = driver_class(endpoint.driver)(endpoint, self)
         saved = await self._on_disk(self._spool.config)
         if saved is not None:

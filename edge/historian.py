@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
@@ -20,9 +22,11 @@ from psycopg.types.json import Jsonb
 from edge.rows import (
     INBOX_COLUMNS,
     Aliases,
+    Bucket,
     Columns,
     Inbox,
     Quarantined,
+    Reading,
     Take,
     TallyKey,
     TallyStep,
@@ -35,6 +39,8 @@ from mes.kernel.topics import Stream
 
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 """What psycopg raises when the database is gone, busy or full: the same may succeed later."""
+NEWEST_S = 0.5
+"""`last_value` is brought up to date this often; an upsert a tag and batch would cost half the COPY."""
 DAYS_AHEAD = 7
 """Partitions are made this far ahead."""
 
@@ -140,7 +146,9 @@ class Store:
                 connection = await self.connection()
                 async with connection.transaction():
                     await self._advance(connection, takes)
-                    return await self._write(connection, takes)
+                    stored = await self._write(connection, takes)
+                self._committed()
+                return stored
         except AWAY as error:
             raise StoreAway(str(error)) from error
         except (psycopg.DataError, psycopg.IntegrityError) as error:
@@ -148,6 +156,9 @@ class Store:
 
     async def _write(self, connection: psycopg.AsyncConnection, takes: Sequence[Take]) -> int:
         raise NotImplementedError
+
+    def _committed(self) -> None:
+        """Called after each commit."""
 
     async def _advance(self, connection: psycopg.AsyncConnection, takes: Sequence[Take]) -> None:
         """Move each cursor from where this ingest believes it is, or refuse."""
@@ -228,6 +239,31 @@ class EventStore(Store):
             raise StoreAway(str(error)) from error
 
 
+@dataclass(slots=True)
+class Kept:
+    """What the historian's connection remembers between two transactions.
+
+    Args:
+        newest: Readings that `last_value` does not show yet, by tag.
+        shown_at: When it was brought up to date (monotonic, seconds).
+        dirty: Rollups of running minutes that are marked out of date.
+    """
+
+    newest: dict[int, Reading] = field(default_factory=dict)
+    shown_at: float = 0.0
+    dirty: set[Bucket] = field(default_factory=set)
+
+    def copy(self) -> Kept:
+        """Return another one for the next transaction, that may fail."""
+        return Kept(dict(self.newest), self.shown_at, self.dirty)
+
+    def remember(self, readings: Mapping[int, Reading]) -> None:
+        """Keep the newer reading of each tag."""
+        for tag, reading in readings.items():
+            if tag not in self.newest or reading.time_ms >= self.newest[tag].time_ms:
+                self.newest[tag] = reading
+
+
 class Historian(Store):
     """The time-series side.
 
@@ -241,6 +277,8 @@ class Historian(Store):
     def __init__(self, url: str, name: str, site: str = "") -> None:
         super().__init__(url, name)
         self._site = site
+        self._kept = Kept()
+        self._next = Kept()
 
     async def learn(self, edge: str, birth: Birth) -> Aliases:
         """Give each tag of `birth` its number in this database."""
@@ -282,7 +320,8 @@ class Historian(Store):
 
     async def _write(self, connection: psycopg.AsyncConnection, takes: Sequence[Take]) -> int:
         columns = read_telemetry(takes)
-        await _copy_samples(connection, columns)
+        self._next = self._kept.copy()
+        await self._copy(connection, columns)
         for take, gap in columns.gaps:
             reason, samples = str(gap.body.get("reason", "")), gap.body.get("samples")
             await connection.execute(
@@ -299,6 +338,65 @@ class Historian(Store):
                 (edge, samples),
             )
         return columns.count
+
+    async def _copy(self, connection: psycopg.AsyncConnection, columns: Columns) -> None:
+        if columns.tags:
+            packed = pack(columns)
+            async with connection.cursor() as cursor, cursor.copy(COPY_SAMPLES) as copy:
+                await copy.write(packed.copy)
+            await self._touch(connection, packed.touched)
+            self._next.remember(packed.newest)
+            if time.monotonic() - self._kept.shown_at >= NEWEST_S:
+                await self._show_newest(connection)
+        for at, tag, quality in columns.nulls:
+            await connection.execute(
+                "insert into historian.sample values (%s, %s, null, %s)", (at, tag, quality)
+            )
+            await connection.execute(NEWEST_ONE, (tag, at, None, quality))
+        for row in columns.texts:
+            await connection.execute("insert into historian.sample_text values (%s, %s, %s::jsonb, %s)", row)
+            await connection.execute(NEWEST_ONE, (row[1], row[0], row[2], row[3]))
+
+    def _committed(self) -> None:
+        self._kept = self._next
+
+    async def _touch(self, connection: psycopg.AsyncConnection, touched: set[Bucket]) -> None:
+        """Mark rollups as out of date; a minute that still runs is marked once only.
+
+        It is not rolled up before it has ended, so its mark is still there.
+        """
+        running = int(time.time()) // 60
+        fresh = sorted(touched - self._kept.dirty)
+        if fresh:
+            await connection.execute(DIRTY, ([b.tag for b in fresh], [b.minute for b in fresh]))
+        self._next.dirty = {bucket for bucket in touched | self._kept.dirty if bucket.minute >= running}
+
+    async def _show_newest(self, connection: psycopg.AsyncConnection) -> None:
+        newest, self._next.newest = self._next.newest, {}
+        tags = sorted(newest)
+        found = [newest[tag] for tag in tags]
+        columns = [r.time_ms for r in found], [r.value for r in found], [r.quality for r in found]
+        await connection.execute(NEWEST, (tags, *columns))
+        self._next.shown_at = time.monotonic()
+
+    async def show_newest(self) -> None:
+        """Bring `last_value` up to date with what has been stored since it was."""
+        try:
+            async with self._turn:
+                self._next = self._kept.copy()
+                if self._kept.newest:
+                    await self._show_newest(await self.connection())
+                    self._committed()
+        except AWAY as error:
+            raise StoreAway(str(error)) from error
+
+    async def find_newest(self) -> None:
+        """Bring `last_value` up to date with the samples themselves, after an end without a word."""
+        try:
+            async with self._turn:
+                await (await self.connection()).execute(FIND_NEWEST)
+        except AWAY as error:
+            raise StoreAway(str(error)) from error
 
     async def quarantine(self, item: Quarantined) -> None:
         """Keep what cannot be stored elsewhere; the same thing twice is kept once."""
@@ -434,22 +532,6 @@ def _step_key(step: TallyStep) -> TallyKey:
     return step.key
 
 
-async def _copy_samples(connection: psycopg.AsyncConnection, columns: Columns) -> None:
-    if columns.tags:
-        packed = pack(columns)
-        async with connection.cursor() as cursor, cursor.copy(COPY_SAMPLES) as copy:
-            await copy.write(packed.copy)
-        newest = packed.newest
-        await connection.execute(NEWEST, (newest.tags, newest.times, newest.values, newest.qualities))
-        await connection.execute(DIRTY, packed.touched)
-    for at, tag, quality in columns.nulls:
-        await connection.execute("insert into historian.sample values (%s, %s, null, %s)", (at, tag, quality))
-        await connection.execute(NEWEST_ONE, (tag, at, None, quality))
-    for row in columns.texts:
-        await connection.execute("insert into historian.sample_text values (%s, %s, %s::jsonb, %s)", row)
-        await connection.execute(NEWEST_ONE, (row[1], row[0], row[2], row[3]))
-
-
 COPY_SAMPLES: LiteralString = (
     "copy historian.sample (time, tag_id, value, quality) from stdin (format binary)"
 )
@@ -460,6 +542,17 @@ from unnest(%s::int[], %s::bigint[], %s::float8[], %s::smallint[]) u(tag, ms, va
 on conflict (tag_id) do update
 set time = excluded.time, value = excluded.value, text = null, quality = excluded.quality
 where excluded.time >= l.time
+"""
+FIND_NEWEST: LiteralString = """
+insert into historian.last_value as l (tag_id, time, value, quality)
+select t.tag_id, s.time, s.value, s.quality
+from historian.tag t cross join lateral (
+    select time, value, quality from historian.sample
+    where tag_id = t.tag_id order by time desc limit 1
+) s
+on conflict (tag_id) do update
+set time = excluded.time, value = excluded.value, text = null, quality = excluded.quality
+where excluded.time > l.time
 """
 NEWEST_ONE: LiteralString = """
 insert into historian.last_value as l (tag_id, time, value, text, quality)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
-from edge.historian import BatchRefused, CursorMoved, EventStore, Historian, Store, StoreAway
+from edge.historian import NEWEST_S, BatchRefused, CursorMoved, EventStore, Historian, Store, StoreAway
 from edge.rows import Aliases, Quarantined, Take
 from edge.stream import Inlet, Verdict
 from mes.kernel.bus import Bus, BusDown, Received
@@ -376,6 +376,7 @@ class Ingest:
         try:
             async with self.bus, asyncio.TaskGroup() as group:
                 group.create_task(self._maintain(), name="maintain")
+                group.create_task(self._show_newest(), name="newest values")
                 for worker in self._workers:
                     group.create_task(worker.run(), name=f"worker {worker.stream.value}")
                 group.create_task(self._say_watermarks(), name="watermarks")
@@ -482,11 +483,22 @@ class Ingest:
                     self._told[edge] = version
             await asyncio.sleep(CONFIG_S)
 
+    async def _show_newest(self) -> None:
+        """Let the newest values be seen soon, also when nothing follows them."""
+        while True:
+            await asyncio.sleep(NEWEST_S)
+            try:
+                await self.stores.telemetry.show_newest()
+            except StoreAway:
+                log.info("newest_values.wait")
+
     async def _maintain(self) -> None:
         """Keep partitions ahead and rollups fresh."""
         due = 0.0
         while True:
             try:
+                if not due:
+                    await self.stores.history.find_newest()
                 if time.monotonic() >= due:
                     await self.stores.history.maintain()
                     due = time.monotonic() + MAINTAIN_S

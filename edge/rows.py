@@ -342,14 +342,19 @@ def _strange(take: Take, idx: int, metric: Payload.Metric, reason: str) -> Quara
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Newest:
-    """The newest value of each tag in a group, as columns."""
+class Reading(NamedTuple):
+    """The newest value of a tag."""
 
-    tags: list[int]
-    times: list[int]
-    values: list[float]
-    qualities: list[int]
+    time_ms: int
+    value: float
+    quality: int
+
+
+class Bucket(NamedTuple):
+    """A minute (since 1970 UTC) of a tag, whose rollup is out of date."""
+
+    tag: int
+    minute: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,13 +363,13 @@ class Packed:
 
     Args:
         copy: COPY BINARY of `sample(time, tag_id, value, quality)`.
-        newest: For `last_value`; of equal times the last one.
-        touched: Tags and minutes (since 1970) whose rollup is out of date.
+        newest: For `last_value`, by tag; of equal times the last one.
+        touched: Rollups that are out of date.
     """
 
     copy: bytes
-    newest: Newest
-    touched: tuple[list[int], list[int]]
+    newest: dict[int, Reading]
+    touched: set[Bucket]
 
 
 def pack(columns: Columns) -> Packed:
@@ -380,7 +385,13 @@ def pack(columns: Columns) -> Packed:
     rows["tag"], rows["value"], rows["quality"] = ids, values, qualities
     order = np.lexsort((times, ids))
     last = order[np.append(np.flatnonzero(np.diff(ids[order])), len(order) - 1)]
-    newest = Newest(ids[last].tolist(), times[last].tolist(), values[last].tolist(), qualities[last].tolist())
+    newest = dict(
+        zip(
+            ids[last].tolist(),
+            map(Reading, times[last].tolist(), values[last].tolist(), qualities[last].tolist()),
+            strict=True,
+        )
+    )
     buckets = np.unique(ids.astype(np.int64) << 32 | times // MINUTE_MS)
-    touched = ((buckets >> 32).tolist(), (buckets & 0xFFFF_FFFF).tolist())
+    touched = set(map(Bucket, (buckets >> 32).tolist(), (buckets & 0xFFFF_FFFF).tolist()))
     return Packed(COPY_HEADER + rows.tobytes() + COPY_TRAILER, newest, touched)

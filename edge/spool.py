@@ -220,6 +220,11 @@ class Spool:
         """Return the births of one epoch by their number."""
         return dict(self._db.execute("select number, payload from birth where epoch_id = ?", (epoch_id,)))
 
+    def last_ms(self) -> int:
+        """Return when the last batch was closed, in milliseconds since 1970 UTC; 0 for never."""
+        row = self._db.execute("select coalesce(max(at_ms), 0) from batch").fetchone()
+        return int(row[0])
+
     def counters(self) -> dict[str, Decimal]:
         """Return the last reading of each counter that is in the stream."""
         return {tag: Decimal(raw) for tag, raw in self._db.execute("select tag, raw from counter")}
