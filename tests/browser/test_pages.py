@@ -144,7 +144,7 @@ async def test_one_connection_serves_all_tabs_of_a_browser(site: Site) -> None:
     tabs = [await context.new_page() for _ in range(3)]
     for tab in tabs:
         await tab.goto(f"{site.url}/board")
-        await expect(tab.get_by_text("CNC 1")).to_be_visible()
+        await expect(tab.get_by_role("heading", name="CNC 1")).to_be_visible()
     assert streams == 1
     await tabs[0].close()
     await tabs[1].wait_for_timeout(1_500)

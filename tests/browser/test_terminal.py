@@ -328,6 +328,6 @@ async def test_a_badge_needs_its_pin(site: Site) -> None:
 async def test_what_one_terminal_does_another_page_shows_by_itself(site: Site) -> None:
     page, order = await opened(site)
     watcher = await site.page("/board", Role.PLANNER)
-    await expect(watcher.get_by_text("CNC 1")).to_be_visible()
+    await expect(watcher.get_by_role("heading", name="CNC 1")).to_be_visible()
     await scan(page, f"WO:{order}")
     await expect(watcher.get_by_text(f"{order}-10")).to_be_visible(timeout=5_000)

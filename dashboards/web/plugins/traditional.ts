@@ -31,7 +31,9 @@ export function deriveTraditional(): Tree {
   const opencc = createRequire(import.meta.url)('opencc-js') as {
     Converter(options: { from: string; to: string }): (text: string) => string
   }
-  const convert = opencc.Converter({ from: 'cn', to: 'twp' })
+  const opened = opencc.Converter({ from: 'cn', to: 'twp' })
+  // Taiwan writes accounts with the cloth radical.
+  const convert = (text: string) => opened(text).replaceAll('賬', '帳')
   const source = JSON.parse(readFileSync(SOURCE, 'utf8')) as Tree
   return merge(convertTree(source, convert), JSON.parse(readFileSync(OVERRIDES, 'utf8')) as Tree)
 }
