@@ -218,10 +218,11 @@ def measure(url: str, home: Path) -> list[Figure]:
         ):
             wait(lambda: rows_of(connection) > 0)
             pids = [ingest.pid, *backends(connection, "test telemetry")]
-            first, used = rows_of(connection), cpu_s(*pids)
+            first, used, alone = rows_of(connection), cpu_s(*pids), cpu_s(ingest.pid)
             assert edge.stdout is not None
             told = json.loads(edge.stdout.readline())
-            stored, spent = rows_of(connection) - first, cpu_s(*pids) - used
+            stored = rows_of(connection) - first
+            spent, ours = cpu_s(*pids) - used, cpu_s(ingest.pid) - alone
     finally:
         broker.kill()
     raw = raw_copy(url)
@@ -231,6 +232,7 @@ def measure(url: str, home: Path) -> list[Figure]:
         Figure("samples committed a second", told["pace"], "1/s", f"wanted {PACE:,}"),
         Figure("driver callback to committed, p99", p99, "s", f"limit {LIMIT_P99_S}"),
         Figure("ingest and its backend, CPU a row", each, "us", f"raw COPY {raw:.2f} us"),
+        Figure("of which the ingest process", ours / stored * 1e6, "us"),
         Figure("the same as a ratio to raw COPY", each / raw, "", f"limit {LIMIT_RATIO}"),
         Figure("edge, CPU a sample", told["cpu_us"], "us"),
     ]
