@@ -22,17 +22,17 @@ from psycopg.types.json import Jsonb
 from edge.rows import (
     INBOX_COLUMNS,
     Aliases,
-    Bucket,
     Columns,
     Inbox,
+    Newest,
     Quarantined,
-    Reading,
     Take,
     TallyKey,
     TallyStep,
     pack,
     read_events,
     read_telemetry,
+    split_bucket,
 )
 from mes.kernel.messages import Birth, DataType, Definition
 from mes.kernel.topics import Stream
@@ -249,18 +249,18 @@ class Kept:
         dirty: Rollups of running minutes that are marked out of date.
     """
 
-    newest: dict[int, Reading] = field(default_factory=dict)
+    newest: dict[int, Newest] = field(default_factory=dict)
     shown_at: float = 0.0
-    dirty: set[Bucket] = field(default_factory=set)
+    dirty: set[int] = field(default_factory=set)
 
     def copy(self) -> Kept:
         """Return another one for the next transaction, that may fail."""
         return Kept(dict(self.newest), self.shown_at, self.dirty)
 
-    def remember(self, readings: Mapping[int, Reading]) -> None:
+    def remember(self, readings: Mapping[int, Newest]) -> None:
         """Keep the newer reading of each tag."""
         for tag, reading in readings.items():
-            if tag not in self.newest or reading.time_ms >= self.newest[tag].time_ms:
+            if tag not in self.newest or reading[0] >= self.newest[tag][0]:
                 self.newest[tag] = reading
 
 
@@ -346,7 +346,7 @@ class Historian(Store):
                 await copy.write(packed.copy)
             await self._touch(connection, packed.touched)
             self._next.remember(packed.newest)
-            if time.monotonic() - self._kept.shown_at >= NEWEST_S:
+            if time.monotonic() - self._kept.shown_at >= NEWEST_S and self._next.newest:
                 await self._show_newest(connection)
         for at, tag, quality in columns.nulls:
             await connection.execute(
@@ -360,7 +360,7 @@ class Historian(Store):
     def _committed(self) -> None:
         self._kept = self._next
 
-    async def _touch(self, connection: psycopg.AsyncConnection, touched: set[Bucket]) -> None:
+    async def _touch(self, connection: psycopg.AsyncConnection, touched: set[int]) -> None:
         """Mark rollups as out of date; a minute that still runs is marked once only.
 
         It is not rolled up before it has ended, so its mark is still there.
@@ -368,14 +368,14 @@ class Historian(Store):
         running = int(time.time()) // 60
         fresh = sorted(touched - self._kept.dirty)
         if fresh:
-            await connection.execute(DIRTY, ([b.tag for b in fresh], [b.minute for b in fresh]))
-        self._next.dirty = {bucket for bucket in touched | self._kept.dirty if bucket.minute >= running}
+            await connection.execute(DIRTY, tuple(map(list, zip(*map(split_bucket, fresh), strict=True))))
+            both = touched | self._kept.dirty
+            self._next.dirty = {bucket for bucket in both if split_bucket(bucket)[1] >= running}
 
     async def _show_newest(self, connection: psycopg.AsyncConnection) -> None:
         newest, self._next.newest = self._next.newest, {}
         tags = sorted(newest)
-        found = [newest[tag] for tag in tags]
-        columns = [r.time_ms for r in found], [r.value for r in found], [r.quality for r in found]
+        columns = map(list, zip(*(newest[tag] for tag in tags), strict=True))
         await connection.execute(NEWEST, (tags, *columns))
         self._next.shown_at = time.monotonic()
 

@@ -42,6 +42,8 @@ T = TypeVar("T")
 
 MAX_WAITING = 4000
 """Messages held in memory; beyond that the broker, and then the spool, keeps them."""
+GATHER_S = {Stream.EVENTS: 0.0, Stream.TELEMETRY: 0.1}
+"""Shortest time between two transactions of a stream: telemetry waits for company."""
 MAX_GROUP = 64
 """Messages in one transaction."""
 MAX_GROUP_BYTES = 1_500_000
@@ -120,6 +122,8 @@ class Worker:
         self._inlets: dict[tuple[str, UUID], Inlet] = {}
         self._births: dict[tuple[str, UUID], dict[int, Aliases]] = {}
         self._asked: dict[tuple[str, UUID], float] = {}
+        self._gather_s = GATHER_S[stream]
+        self._stored_at = 0.0
 
     def put(self, edge: str, received: Received) -> None:
         """Take a message of the broker; one too many stays with the broker."""
@@ -132,9 +136,11 @@ class Worker:
         await self.load()
         while True:
             await self._arrived.wait()
+            await asyncio.sleep(self._stored_at + self._gather_s - time.monotonic())
             self._arrived.clear()
             while self._waiting:
                 await self._one_group()
+            self._stored_at = time.monotonic()
 
     async def load(self) -> None:
         """Learn from the database how far each epoch is, waiting until it answers."""

@@ -342,19 +342,8 @@ def _strange(take: Take, idx: int, metric: Payload.Metric, reason: str) -> Quara
     )
 
 
-class Reading(NamedTuple):
-    """The newest value of a tag."""
-
-    time_ms: int
-    value: float
-    quality: int
-
-
-class Bucket(NamedTuple):
-    """A minute (since 1970 UTC) of a tag, whose rollup is out of date."""
-
-    tag: int
-    minute: int
+Newest = tuple[int, float, int]
+"""The newest value of a tag: milliseconds since 1970 UTC, value, quality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,12 +353,12 @@ class Packed:
     Args:
         copy: COPY BINARY of `sample(time, tag_id, value, quality)`.
         newest: For `last_value`, by tag; of equal times the last one.
-        touched: Rollups that are out of date.
+        touched: Rollups that are out of date: tag * 2**32 + minute since 1970 UTC.
     """
 
     copy: bytes
-    newest: dict[int, Reading]
-    touched: set[Bucket]
+    newest: dict[int, Newest]
+    touched: set[int]
 
 
 def pack(columns: Columns) -> Packed:
@@ -385,13 +374,12 @@ def pack(columns: Columns) -> Packed:
     rows["tag"], rows["value"], rows["quality"] = ids, values, qualities
     order = np.lexsort((times, ids))
     last = order[np.append(np.flatnonzero(np.diff(ids[order])), len(order) - 1)]
-    newest = dict(
-        zip(
-            ids[last].tolist(),
-            map(Reading, times[last].tolist(), values[last].tolist(), qualities[last].tolist()),
-            strict=True,
-        )
-    )
-    buckets = np.unique(ids.astype(np.int64) << 32 | times // MINUTE_MS)
-    touched = set(map(Bucket, (buckets >> 32).tolist(), (buckets & 0xFFFF_FFFF).tolist()))
+    found = zip(times[last].tolist(), values[last].tolist(), qualities[last].tolist(), strict=True)
+    newest = dict(zip(ids[last].tolist(), found, strict=True))
+    touched = set(np.unique(ids.astype(np.int64) << 32 | times // MINUTE_MS).tolist())
     return Packed(COPY_HEADER + rows.tobytes() + COPY_TRAILER, newest, touched)
+
+
+def split_bucket(bucket: int) -> tuple[int, int]:
+    """Return tag and minute of a rollup."""
+    return bucket >> 32, bucket & 0xFFFF_FFFF

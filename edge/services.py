@@ -6,6 +6,8 @@ from mes.kernel.plugins import Service
 from mes.kernel.settings import Settings
 
 WAIT_S = 0.3
+GARBAGE = 50_000
+"""Objects between two collections: a batch makes thousands, and none in a cycle."""
 
 
 async def run_edge(settings: Settings) -> None:
@@ -34,8 +36,12 @@ async def run_edge(settings: Settings) -> None:
 
 async def run_ingest(settings: Settings) -> None:
     """Run ingest between the broker and the databases."""
+    import gc
+
     from edge.ingest import Ingest, Stores
 
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     seed = {}
     if settings.profile == "demo":
         from edge.plant_sim.layout import tags

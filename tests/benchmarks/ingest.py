@@ -8,6 +8,7 @@ rows into the same table, on the same machine in the same run.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import subprocess
@@ -27,6 +28,7 @@ import psycopg
 from edge.agent import Agent
 from edge.driver import BrowseNode, Sink
 from edge.rows import COPY_HEADER, COPY_TRAILER, ROW
+from edge.services import GARBAGE
 from edge.tags import EdgeConfig, Endpoint, Tag
 from mes.kernel.log import configure
 from mes.kernel.messages import Watermark
@@ -142,6 +144,8 @@ async def run_ingest(broker: str, url: str) -> None:
     """Child process: ingest."""
     running = RunningBroker("nats", Path(broker))
     running.port = int(os.environ["BENCH_PORT"])
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     ingest = make_ingest(running, url)
     ingest._seed = {EDGE: tag_rows()}
     await ingest.run()
