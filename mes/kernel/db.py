@@ -222,9 +222,16 @@ class Database:
         Raises:
             DatabaseUnavailable: No connection within 5 s, or it broke.
         """
-        async with translated(), self._pool.connection() as conn, conn.transaction():
-            await conn.execute("set transaction isolation level repeatable read, read only")
-            yield Tx(conn, None, self.site)
+        async with translated(), self._pool.connection() as conn:
+            await conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+            await conn.set_read_only(True)
+            try:
+                async with conn.transaction():
+                    yield Tx(conn, None, self.site)
+            finally:
+                if not conn.closed:
+                    await conn.set_isolation_level(None)
+                    await conn.set_read_only(None)
 
 
 def session_settings(name: str) -> dict[str, Any]:
