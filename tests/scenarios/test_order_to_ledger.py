@@ -251,10 +251,10 @@ async def test_an_order_becomes_pumps_and_entries(quiet_plant: RunningPlant, per
 
     order = await until(
         lambda: person.see(f"/work-orders/{number}"),
-        lambda seen: seen["order"]["status"] in {"Completed", "Closed"},
+        lambda seen: seen["work_order"]["status"] in {"Completed", "Closed"},
         "the order is complete",
     )
-    assert (Decimal(order["order"]["good"]), Decimal(order["order"]["scrap"])) == (2, 1)
+    assert (Decimal(order["work_order"]["good"]), Decimal(order["work_order"]["scrap"])) == (2, 1)
     await check_as_built(person, number)
     await check_evidence(person, jobs)
     await check_books(quiet_plant, person, number)
@@ -263,7 +263,7 @@ async def test_an_order_becomes_pumps_and_entries(quiet_plant: RunningPlant, per
 async def check_as_built(person: Person, number: str) -> None:
     """Every pump knows the lots inside it."""
     page = await person.see(f"/lookup/{number}")
-    pieces = [piece for order in page["orders"] for piece in order["pieces"] if piece["status"] == "finished"]
+    pieces = [piece for order in page["orders"] for piece in order["serials"] if piece["at"]]
     assert len(pieces) == 2
     serial = await person.see(f"/serials/{pieces[0]['serial']}")
     inside = {part["material"] for part in serial["as_built"]["components"]}
@@ -280,6 +280,7 @@ async def check_evidence(person: Person, jobs: list[dict[str, Any]]) -> None:
 
 async def check_books(plant: RunningPlant, person: Person, number: str) -> None:
     """Every entry balances, nothing stays in process, and the ERP agrees to the cent."""
+    await person.do(f"/work-orders/{number}/close")
     costs = await until(
         lambda: person.see(f"/costs/{number}"),
         lambda seen: any(entry["kind"] == "close" for entry in seen["entries"]),
@@ -301,7 +302,7 @@ async def check_books(plant: RunningPlant, person: Person, number: str) -> None:
     assert status["erp"]["dead_letters"] == 0
     assert (status["edge"]["lost"], status["edge"]["doubled"]) == (0, 0)
     order = await person.see(f"/work-orders/{number}")
-    await check_erp_itself(plant, order["order"]["erp_ref"])
+    await check_erp_itself(plant, order["work_order"]["erp_ref"])
 
 
 async def check_erp_itself(plant: RunningPlant, production: str) -> None:
