@@ -166,13 +166,21 @@ class Store:
         for take in takes:
             key = (take.edge, take.message.epoch)
             moves[key] = (moves.get(key, (take.before, 0))[0], take.seq)
-        query = sql.SQL(
-            """insert into {table} as c (edge, epoch, stream, seq, at) values (%s, %s, %s, %s, now())
+        first = sql.SQL(
+            """insert into {table} as c (edge, epoch, stream, seq)
+               values (%(edge)s, %(epoch)s, %(stream)s, %(after)s)
                on conflict (edge, epoch, stream) do update set seq = excluded.seq, at = now()
-               where c.seq = %s"""
+               where c.seq = %(before)s"""
         ).format(table=self._cursors)
-        for (edge, epoch), (before, after) in sorted(moves.items(), key=lambda item: str(item[0])):
-            done = await connection.execute(query, (edge, epoch, self.stream.value, after, before))
+        later = sql.SQL(
+            """update {table} set seq = %(after)s, at = now()
+               where (edge, epoch, stream, seq) = (%(edge)s, %(epoch)s, %(stream)s, %(before)s)"""
+        ).format(table=self._cursors)
+        for (edge, epoch), (before, after) in sorted(moves.items(), key=str):
+            params = {"edge": edge, "epoch": epoch, "stream": self.stream.value}
+            done = await connection.execute(
+                later if before else first, {**params, "before": before, "after": after}
+            )
             if done.rowcount != 1:
                 raise CursorMoved(f"{edge} {epoch}")
 
