@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
@@ -38,6 +39,7 @@ ALONE = {
     "LINESIDE_PLANT__HISTORY_DAYS": "0",
     "LINESIDE_PLANT__OPERATORS": "false",
     "LINESIDE_PLANT__ORDERS": "false",
+    "LINESIDE_PLANNER__STOP_MIN": "60",
 }
 PATIENCE_S = 120.0
 WORK_IN_PROGRESS = "5.1.5.1"
@@ -164,13 +166,13 @@ def erp_of(plant: RunningPlant) -> tuple[str, str]:
     return settings.erp.url, settings.erp.database
 
 
-async def order_pumps(plant: RunningPlant, item: str, quantity: int) -> None:
+async def order_pumps(plant: RunningPlant, item: str, quantity: int, due_min: int = 120) -> None:
     """Do what a sales clerk does at the ERP's own door."""
     url, database = erp_of(plant)
     password = secrets.ensure(plant.home, "erp-clerk-password")
     clerk = Clerk(f"{url}/{database}/rpc/", password, "Asia/Shanghai")
     try:
-        await clerk.enter(Wish("C-01", item, quantity, utc_now() + timedelta(hours=2)))
+        await clerk.enter(Wish("C-01", item, quantity, utc_now() + timedelta(minutes=due_min)))
     finally:
         await clerk.close()
 
@@ -181,7 +183,7 @@ async def sign_on(plant: RunningPlant, person: Person, terminal: str, skill: str
     card = next(one for one in people if one["on_shift"] and skill in one["skills"])
     badged = await asyncio.to_thread(
         subprocess.run,
-        [os.sys.executable, "-m", "mes", "user", "badge", card["id"]],
+        [sys.executable, "-m", "mes", "user", "badge", card["id"]],
         env=plant._environment(),
         input=f"{PIN}\n{PIN}\n",
         text=True,
@@ -256,7 +258,10 @@ async def test_an_order_becomes_pumps_and_entries(quiet_plant: RunningPlant, per
         lambda seen: seen["work_order"]["status"] in {"Completed", "Closed"},
         "the order is complete",
     )
-    assert (Decimal(order["work_order"]["good"]), Decimal(order["work_order"]["scrap"])) == (2, 1)
+    assert (Decimal(order["work_order"]["good"]), Decimal(order["work_order"]["scrap"])) == (
+        Decimal(2),
+        Decimal(1),
+    )
     await check_as_built(person, number)
     await check_evidence(person, jobs)
     await check_books(quiet_plant, person, number)
@@ -353,7 +358,7 @@ async def test_a_broken_machine_brings_a_new_plan(person: Person, quiet_plant: R
         "the ERP answers",
     )
     for item in ("PUMP-40", "PUMP-65"):
-        await order_pumps(quiet_plant, item, 6)
+        await order_pumps(quiet_plant, item, 6, due_min=15)
     plan = await until(
         lambda: person.see("/planner/plan"),
         lambda seen: len(first_steps(seen)) == 2,
@@ -364,5 +369,5 @@ async def test_a_broken_machine_brings_a_new_plan(person: Person, quiet_plant: R
     proposal = await until(lambda: person.see("/planner/proposal"), bool, "a proposal comes")
     assert all(one["equipment"] != unit for one in first_steps(proposal))
     before = (await person.see("/planner/plan"))["version"]
-    await person.do(f"/planner/proposals/{proposal['plan']}/publish")
+    await person.do(f"/planner/proposals/{proposal['id']}/publish")
     assert (await person.see("/planner/plan"))["version"] == before + 1
