@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -607,20 +607,35 @@ async def _maintain_partitions(
     today = datetime.now(UTC).date()
     for ahead in range(-1, DAYS_AHEAD + 1):
         day = today + timedelta(days=ahead)
-        name = f"{table}_{day:%Y%m%d}"
-        if name not in present:
-            await connection.execute(
-                sql.SQL("create table {} partition of {} for values from ({}) to ({})").format(
-                    sql.Identifier("historian", name),
-                    sql.Identifier("historian", table),
-                    sql.Literal(f"{day} 00:00+00"),
-                    sql.Literal(f"{day + timedelta(days=1)} 00:00+00"),
-                )
-            )
+        if f"{table}_{day:%Y%m%d}" not in present:
+            await _make_partition(connection, table, day)
     oldest = f"{table}_{today - timedelta(days=keep_days):%Y%m%d}"
     for name in sorted(present):
         if len(name) == len(oldest) and name[-8:].isdigit() and name < oldest:
             await connection.execute(sql.SQL("drop table {}").format(sql.Identifier("historian", name)))
+
+
+async def _make_partition(connection: psycopg.AsyncConnection, table: LiteralString, day: date) -> None:
+    """Make one day's partition, with the rows that came before it and went to the default one."""
+    names = {
+        "parent": sql.Identifier("historian", table),
+        "fresh": sql.Identifier("historian", f"{table}_{day:%Y%m%d}"),
+        "default": sql.Identifier("historian", f"{table}_default"),
+        "start": sql.Literal(f"{day} 00:00+00"),
+        "end": sql.Literal(f"{day + timedelta(days=1)} 00:00+00"),
+    }
+    async with connection.transaction():
+        for statement in MAKE_PARTITION:
+            await connection.execute(sql.SQL(statement).format(**names))
+
+
+MAKE_PARTITION: tuple[LiteralString, ...] = (
+    "lock table {parent} in share row exclusive mode",
+    "create table {fresh} (like {parent} including defaults)",
+    """with early as (delete from {default} where time >= {start} and time < {end} returning *)
+       insert into {fresh} select * from early""",
+    "alter table {parent} attach partition {fresh} for values from ({start}) to ({end})",
+)
 
 
 async def _maintain_chunks(connection: psycopg.AsyncConnection, keep_days: int) -> None:

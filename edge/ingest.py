@@ -133,6 +133,8 @@ class Worker:
 
     async def run(self) -> None:
         """Store what arrives until cancelled."""
+        if isinstance(self.store, Historian):
+            await self._insist(self.store.maintain)
         await self.load()
         while True:
             await self._arrived.wait()
@@ -505,6 +507,7 @@ class Ingest:
             try:
                 if not due:
                     await self.stores.history.find_newest()
+                    due = time.monotonic() + MAINTAIN_S
                 if time.monotonic() >= due:
                     await self.stores.history.maintain()
                     due = time.monotonic() + MAINTAIN_S

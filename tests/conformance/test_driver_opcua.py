@@ -227,21 +227,21 @@ class TestSecurity:
         await server.start()
         try:
             assert await _connects(self.endpoint(pki, port))
-            assert not await _connects(self.endpoint(pki, port, security="None"))
-            assert not await _connects(self.endpoint(pki, port, trust=pki.trusted_by("stranger")))
+            assert not await _connects(self.endpoint(pki, port, security="None"), 2.5)
+            assert not await _connects(self.endpoint(pki, port, trust=pki.trusted_by("stranger")), 2.5)
             stranger = {"certificate": pki.certificate("stranger"), "key": pki.key("stranger")}
-            assert not await _connects(self.endpoint(pki, port, **stranger))
+            assert not await _connects(self.endpoint(pki, port, **stranger), 2.5)
         finally:
             await server.stop()
 
 
-async def _connects(endpoint: Endpoint) -> bool:
+async def _connects(endpoint: Endpoint, within_s: float = 20.0) -> bool:
     from edge.drivers.opcua import OpcUaDriver
 
     recorder = Recorder()
     task = asyncio.create_task(OpcUaDriver(endpoint, recorder).run())
     try:
-        await until(lambda: bool(recorder.links), 6)
+        await until(lambda: bool(recorder.links), within_s)
     except TimeoutError:
         return False
     finally:

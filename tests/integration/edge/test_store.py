@@ -205,6 +205,20 @@ async def test_the_newest_value_is_found_again_after_an_end_without_a_word(
     assert rows(historian_url, newest) == [(7.0,)]
 
 
+async def test_samples_that_came_before_their_partition_move_into_it(database_url: str) -> None:
+    """Plain PostgreSQL only: TimescaleDB makes its own chunks."""
+    historian_url = database_url
+    store = Historian(historian_url, "test", "SUZ")
+    early = Line(store)
+    await early.learn()
+    await early.historian.commit([early.take(Sample(1, 5.0, NOW))])
+    assert rows(historian_url, "select count(*) from historian.sample_default") == [(1,)]
+    await store.maintain()
+    assert rows(historian_url, "select count(*) from historian.sample_default") == [(0,)]
+    assert rows(historian_url, "select value from historian.sample") == [(5.0,)]
+    await store.close()
+
+
 async def test_maintenance_can_be_repeated(historian: Historian) -> None:
     await historian.maintain()
     await historian.maintain(keep_days=1)
