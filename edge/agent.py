@@ -22,7 +22,7 @@ from uuid import UUID
 from edge.counter import count
 from edge.driver import Driver, driver_class
 from edge.scan import read as read_scan
-from edge.spool import Mark, Spool, SpoolFull, StoredBatch, StoredEpoch, Write
+from edge.spool import Mark, Spool, SpoolFull, StoredBatch, StoredEpoch, Write, set_aside
 from edge.stream import STALL_S, WINDOW, Outlet
 from edge.tags import Deadband, EdgeConfig, Tag, parse_tags
 from mes.kernel.bus import Bus, BusDown, Received
@@ -151,14 +151,7 @@ class Agent:
 
     async def run(self) -> None:
         """Collect until cancelled."""
-        self._spool = await self._on_disk(
-            lambda: Spool(
-                self.config.spool,
-                limit_bytes=self.config.spool_mb * 1024 * 1024,
-                keep_s=self.config.keep_h * 3600,
-                hook=self.hook,
-            )
-        )
+        await self._open_spool()
         await self._load()
         self._bus = Bus(
             self.config.broker,
@@ -177,6 +170,26 @@ class Agent:
                     group.create_task(driver.run(), name=f"driver {name}")
         finally:
             await self._last_words()
+
+    async def _open_spool(self) -> None:
+        """Open the spool; one that is broken is set aside and declared, so that reading goes on."""
+        open_it = partial(
+            Spool,
+            self.config.spool,
+            limit_bytes=self.config.spool_mb * 1024 * 1024,
+            keep_s=self.config.keep_h * 3600,
+            hook=self.hook,
+        )
+        try:
+            self._spool = await self._on_disk(open_it)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            aside = await self._on_disk(set_aside, self.config.spool)
+            log.error("spool.broken", reason=str(error), aside=str(aside))
+            self._spool = await self._on_disk(open_it)
+            for stream in Stream:
+                self._note(Note.GAP, {"stream": stream.value, "reason": "spool_broken", "to": _now_ms()})
 
     async def _last_words(self) -> None:
         if self._readings or self._live:

@@ -240,10 +240,12 @@ class Worker:
                 )
 
     async def _inlet(self, edge: str, epoch: UUID) -> Inlet:
-        found = self._inlets.get((edge, epoch))
+        """Return where an epoch stands; the one heard last is the last of them all."""
+        found = self._inlets.pop((edge, epoch), None)
         if found is None:
             seq = await self._insist(self.store.cursor, edge, epoch)
-            found = self._inlets[edge, epoch] = Inlet(seq, seq)
+            found = Inlet(seq, seq)
+        self._inlets[edge, epoch] = found
         return found
 
     async def _learn(self, edge: str, birth: Birth, payload: bytes) -> None:

@@ -35,6 +35,8 @@ POSTGRES_EPOCH_MS = 946_684_800_000
 FUTURE_MS = 600_000
 """A source time further ahead than ten minutes is wrong, and its value goes to quarantine."""
 MINUTE_MS = 60_000
+NO_TAG = 0
+"""No tag's number: they begin at 1."""
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 COPY_TRAILER = struct.pack(">h", -1)
 ROW = np.dtype(
@@ -289,23 +291,31 @@ def read_telemetry(takes: Sequence[Take]) -> Columns:
 
 
 def _fill(columns: Columns, take: Take, batch: Batch, names: Aliases) -> None:
-    """Add the samples of one batch; this loop is the hot path."""
-    doubles = names.doubles
+    """Add the samples of one batch; the columns of plain numbers are the hot path."""
     latest = int(datetime.now(UTC).timestamp() * 1000) + FUTURE_MS
-    tags, times, values, qualities = columns.tags, columns.times, columns.values, columns.qualities
+    metrics = batch.metrics
+    times = [metric.timestamp for metric in metrics]
+    doubles = names.doubles
+    tags = [doubles.get(metric.alias, NO_TAG) for metric in metrics]
+    rare = NO_TAG in tags or any(metric.HasField("properties") or metric.is_null for metric in metrics)
+    if rare or min(times, default=1) <= 0 or max(times, default=1) >= latest:
+        _fill_one_by_one(columns, take, batch, names, latest=latest)
+        return
+    columns.tags += tags
+    columns.times += times
+    columns.values += [metric.double_value for metric in metrics]
+    columns.qualities += [GOOD] * len(times)
+
+
+def _fill_one_by_one(columns: Columns, take: Take, batch: Batch, names: Aliases, *, latest: int) -> None:
     for idx, metric in enumerate(batch.metrics):
-        tag = doubles.get(metric.alias)
-        at = metric.timestamp
-        if (
-            tag is not None
-            and 0 < at < latest
-            and not metric.HasField("is_null")
-            and not metric.HasField("properties")
-        ):
-            tags.append(tag)
-            times.append(at)
-            values.append(metric.double_value)
-            qualities.append(GOOD)
+        tag = names.doubles.get(metric.alias)
+        plain = not (metric.is_null or metric.HasField("properties"))
+        if tag is not None and plain and 0 < metric.timestamp < latest:
+            columns.tags.append(tag)
+            columns.times.append(metric.timestamp)
+            columns.values.append(metric.double_value)
+            columns.qualities.append(GOOD)
         elif metric.HasField("alias"):
             _fill_rare(columns, take, idx, metric, latest=latest)
 

@@ -324,5 +324,20 @@ class Spool:
         return lost
 
 
+def set_aside(folder: Path) -> Path | None:
+    """Move a spool file that cannot be read out of the way; return its new name.
+
+    What it held and the database does not have is lost; the caller declares that.
+    """
+    broken = folder / "spool.db"
+    if not broken.exists():
+        return None
+    aside = folder / f"spool-broken-{_now_ms()}.db"
+    broken.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        (folder / f"spool.db{suffix}").unlink(missing_ok=True)
+    return aside
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000

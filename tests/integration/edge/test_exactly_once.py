@@ -177,6 +177,21 @@ async def test_telemetry_after_an_outage_is_live_at_once(
     assert epochs == [(2,)]
 
 
+async def test_a_broken_spool_is_set_aside_and_declared(
+    nats: RunningBroker, database_url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    (folder / "spool.db").write_bytes(b"no database at all, and long enough to be read as one" * 100)
+    agent = Agent(edge_config(nats, tmp_path))
+    async with running(make_ingest(nats, database_url)), running(agent):
+        gaps = (
+            "select value->>'stream' from mes.edge_inbox where value->>'reason' = 'spool_broken' order by 1"
+        )
+        await until(lambda: rows(database_url, gaps) == [("events",), ("telemetry",)], told="declared")
+    assert [path.name for path in folder.glob("spool-broken-*")]
+
+
 async def test_two_readings_with_the_same_time_are_two_readings(
     nats: RunningBroker, database_url: str, tmp_path: Path
 ) -> None:
