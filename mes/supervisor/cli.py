@@ -174,6 +174,32 @@ def run_edge(
     _run_service("edge")
 
 
+@edge.command("browse")
+def browse_edge(
+    endpoint: Annotated[str, typer.Argument(help="Endpoint of the edge's CONFIG.toml, such as machining.")],
+    node: Annotated[str, typer.Argument(help="Address to look below; none: the top.")] = "",
+    edge_id: Annotated[str | None, typer.Option("--edge", help="Which edge; none: this plant's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show what a machine offers, with the addresses that tags need."""
+    from mes.kernel.settings import load
+    from mes.supervisor.browse import NoAnswer, browse
+
+    settings = load()
+    url = settings.broker.url_for("ingest")
+    try:
+        found = asyncio.run(browse(url, edge_id or settings.edge.id, endpoint, node))
+    except NoAnswer as error:
+        typer.echo(f"lineside edge browse: {error}", err=True)
+        raise typer.Exit(EXIT_FAILED) from None
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for entry in found:
+        shown = f"{entry['type']} {entry['value']}".strip() if entry["leaf"] else "…"
+        typer.echo(f"{entry['address']:48} {entry['name']:28} {shown}")
+
+
 def _add_services() -> None:
     """Show each installed service as a command; `mes.__main__` starts them without this module."""
     for name in plugins.entries(plugins.SERVICES):
