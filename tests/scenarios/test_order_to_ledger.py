@@ -130,7 +130,7 @@ def variant(name: str, folder: Path, server: str) -> Iterator[dict[str, str]]:
         yield {}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def quiet_plant(request: pytest.FixtureRequest, postgres_server: str) -> Iterator[RunningPlant]:
     """A plant where nobody works and nothing is ordered but by the test."""
     home = Path(tempfile.mkdtemp(prefix="lineside-story-"))
