@@ -22,6 +22,7 @@ from erp_bridge.adapter import (
     ErpUnavailable,
     Found,
     Outcome,
+    OutcomeUnknown,
     Period,
     Rejected,
     Retry,
@@ -151,7 +152,7 @@ class Outbound:
             known = await store.known_refs(tx, {row.lane for row, _ in pairs})
         try:
             answers = await self.adapter.probe([document for _, document in pairs], known)
-        except (ErpUnavailable, ErpLoginRefused) as error:
+        except (ErpUnavailable, ErpLoginRefused, OutcomeUnknown) as error:
             return {row.id: Unknown(str(error)) for row, _ in pairs}
         return {
             row.id: Applied(tuple(answer.ref))
