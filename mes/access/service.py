@@ -470,12 +470,6 @@ async def use_terminal(tx: Tx, terminal: str, session: str, now: datetime) -> No
     await store.touch_sign_on(tx, terminal, session, now)
 
 
-async def people_signed_on(tx: Tx, terminal: str, now: datetime) -> list[PersonId]:
-    """Return who is signed on at a terminal."""
-    there = await store.open_sign_on(tx, terminal, now - SIGN_ON_LIFETIME)
-    return [] if there is None else [there.person]
-
-
 async def at_terminal(tx: Tx, terminal: str, now: datetime) -> SignOn | None:
     """Return who is signed on at a terminal; see `SignOn.visitor` for the demo's simulator."""
     return await store.open_sign_on(tx, terminal, now - SIGN_ON_LIFETIME)
