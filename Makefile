@@ -5,6 +5,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
+TWO_AT_A_TIME := -n 2 --dist loadgroup --no-loadscope-reorder
 SOURCES := edge mes planner erp_bridge dashboards tests
 
 .DEFAULT_GOAL := help
@@ -31,11 +32,11 @@ browser:
 test: browser dev  ## Run the tests, in a real browser too
 	@$(BIN)/python -m dashboards.build
 	@$(BIN)/python -m dashboards.build run test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(ARGS)
 
 faults: dev  ## Run the fault tests (as root): kill -9, partition, power cut, clock step
 	@$(BIN)/python -m dashboards.build
-	@$(BIN)/python -m pytest tests/faults $(ARGS)
+	@$(BIN)/python -m pytest tests/faults $(TWO_AT_A_TIME) $(ARGS)
 
 soak: dev  ## Run the fault tests with their full counts; takes hours
 	@$(BIN)/python -m pytest tests/faults --override-ini=timeout=0 --soak $(ARGS)

@@ -17,6 +17,7 @@ from mes.supervisor.broker import BrokerError, Embedded, reachable, split_url
 
 EDGE = "edge-1"
 OTHER = "edge-2"
+PATIENCE_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +62,10 @@ class Client:
 
     def subscribe(self, topic: str) -> bool:
         self.client.subscribe(topic, qos=1)
-        return self.granted.get(timeout=5)
+        return self.granted.get(timeout=PATIENCE_S)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        self.client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(5)
+        self.client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(PATIENCE_S)
 
     def close(self) -> None:
         self.client.disconnect()
@@ -93,7 +94,7 @@ def test_an_edge_is_heard_on_its_own_topics_only(connect: Connect) -> None:
     edge.publish(f"lineside/v1/{OTHER}/events", b"forged")
     edge.publish(f"lineside/v1/{EDGE}/down/config", b"forged")
     edge.publish(f"lineside/v1/{EDGE}/events", b"real")
-    assert ingest.heard.get(timeout=5) == (f"lineside/v1/{EDGE}/events", b"real", False)
+    assert ingest.heard.get(timeout=PATIENCE_S) == (f"lineside/v1/{EDGE}/events", b"real", False)
     assert ingest.heard.empty()
 
 
@@ -106,7 +107,7 @@ def test_an_edge_hears_its_own_downlink_and_its_devices_only(connect: Connect) -
     connect("device").publish("devices/PACK-1/state", b"{}")
     heard = ""
     while heard != "devices/PACK-1/state":
-        heard = edge.heard.get(timeout=5)[0]
+        heard = edge.heard.get(timeout=PATIENCE_S)[0]
         assert heard.startswith((f"lineside/v1/{EDGE}/down/", "devices/"))
 
 
@@ -123,7 +124,7 @@ def test_a_watermark_waits_for_an_edge_that_was_away(connect: Connect) -> None:
     connect("ingest").publish(f"lineside/v1/{EDGE}/down/watermark", b"42", retain=True)
     edge = connect("edge")
     assert edge.subscribe(f"lineside/v1/{EDGE}/down/+")
-    assert edge.heard.get(timeout=5) == (f"lineside/v1/{EDGE}/down/watermark", b"42", True)
+    assert edge.heard.get(timeout=PATIENCE_S) == (f"lineside/v1/{EDGE}/down/watermark", b"42", True)
 
 
 def test_a_wrong_password_opens_nothing(broker: Broker) -> None:
