@@ -114,9 +114,9 @@ class Interval:
     ended_at: datetime | None
 
 
-def hours_between(started_at: datetime, ended_at: datetime) -> Decimal:
-    """Return the hours of an interval, 6 decimals, never negative."""
-    microseconds = max((ended_at - started_at) // _MICROSECOND, 0)
+def hours_between(started_at: datetime, ended_at: datetime, rest: timedelta) -> Decimal:
+    """Return the hours of an interval less the breaks in it, 6 decimals, never negative."""
+    microseconds = max((ended_at - started_at - rest) // _MICROSECOND, 0)
     return (Decimal(microseconds) / _MICROSECONDS_PER_HOUR).quantize(HOURS, ROUND_HALF_UP)
 
 
@@ -251,7 +251,7 @@ class PiecesMovedOn(PlantError):
 
 
 class WorkOrderFinished(PlantError):
-    """This work order is completed; its reports stand."""
+    """This work order is closed; its reports stand."""
 
     http_status = 409
-    remedy = "Correct it in the ERP, or ask the supervisor."
+    remedy = "Tell the supervisor: finance corrects stock and costs in the ERP, with the order's number."

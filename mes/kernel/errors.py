@@ -1,6 +1,8 @@
 """What the plant answers when it refuses: a code, a fact, and what to do about it."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+T = TypeVar("T")
 
 
 class PlantError(Exception):
@@ -47,6 +49,20 @@ class PlantError(Exception):
         if self.state is not None:
             body["state"] = self.state
         return body
+
+
+def found(row: T | None, missing: type[PlantError], **params: Any) -> T:
+    """Return a row that was looked up.
+
+    Args:
+        params: What was looked for, for the message.
+
+    Raises:
+        PlantError: There is none: the `missing` one.
+    """
+    if row is None:
+        raise missing(**params)
+    return row
 
 
 def _plain(value: object) -> object:

@@ -27,6 +27,19 @@ def windows(
     return tuple(sorted(found, key=lambda window: window.starts_at))
 
 
+def rest(calendar: Calendar, timezone: ZoneInfo, starts_at: datetime, ends_at: datetime) -> timedelta:
+    """Return the time of the planned breaks that lie wholly between two moments.
+
+    A break in which somebody began or ended work is not among them: there was work in it.
+    """
+    breaks = (
+        window
+        for window in _unclipped(calendar, timezone, starts_at, ends_at)
+        if window.kind == "break" and starts_at <= window.starts_at and window.ends_at <= ends_at
+    )
+    return sum((window.ends_at - window.starts_at for window in breaks), timedelta(0))
+
+
 def only_shift(calendar: Calendar, name: str) -> Calendar:
     """Return the calendar of the crew that works the shift `name`."""
     shifts = tuple(shift for shift in calendar.shifts if shift.name == name)

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from mes.access import service as access
 from mes.kernel.db import Tx
+from mes.kernel.errors import found
 from mes.kernel.ids import EquipmentId, PersonId, uuid7
 from mes.kernel.outbox import append
 from mes.kernel.quantity import Money
@@ -49,6 +50,7 @@ __all__ = ["load_plant"]
 
 LONGEST_SHIFT = timedelta(hours=24)
 """How far back the start of a running shift is looked for."""
+SHORTEST_BREAK = timedelta(minutes=1)
 PERSON = "person:"
 
 
@@ -111,8 +113,8 @@ async def rate(tx: Tx, kind: str, code: str, at: datetime) -> Money | None:
     Args:
         kind: `labour` (code is a rate class) or `machine` (code is a work centre).
     """
-    found = await store.find_rate(tx, kind, code, at)
-    return None if found is None else Money(found.per_hour, found.currency)
+    standard = await store.find_rate(tx, kind, code, at)
+    return None if standard is None else Money(standard.per_hour, standard.currency)
 
 
 async def clock_in(tx: Tx, person: PersonId) -> None:
@@ -157,12 +159,12 @@ async def check_can_work(tx: Tx, person: PersonId, skill: str | None) -> Person:
         PersonNotClockedIn: Not at work at `tx.now`.
         PersonLacksSkill: The skill is missing or out of date.
     """
-    found = await get_person(tx, person)
+    there = await get_person(tx, person)
     if not await store.clocked_in(tx, person, tx.now):
         raise PersonNotClockedIn(person=person)
-    if skill is not None and skill not in found.skills:
+    if skill is not None and skill not in there.skills:
         raise PersonLacksSkill(person=person, skill=skill)
-    return found
+    return there
 
 
 def acting_person(tx: Tx) -> PersonId | None:
@@ -177,10 +179,7 @@ async def get_person(tx: Tx, person: PersonId, at: datetime | None = None) -> Pe
     Raises:
         PersonUnknown: Nobody has that number.
     """
-    found = await store.find_person(tx, person, at or tx.now)
-    if found is None:
-        raise PersonUnknown(person=person)
-    return found
+    return found(await store.find_person(tx, person, at or tx.now), PersonUnknown, person=person)
 
 
 async def person_card(tx: Tx, person: PersonId, at: datetime) -> PersonCard:
@@ -189,14 +188,14 @@ async def person_card(tx: Tx, person: PersonId, at: datetime) -> PersonCard:
     Raises:
         PersonUnknown: Nobody has that number.
     """
-    found = await get_person(tx, person, at)
-    return PersonCard(found.id, found.name, found.skills)
+    known = await get_person(tx, person, at)
+    return PersonCard(known.id, known.name, known.skills)
 
 
 async def people_named(tx: Tx, people: Collection[PersonId], at: datetime) -> list[PersonCard]:
     """Return the cards of some people."""
-    found = await store.people_named(tx, people, at) if people else []
-    return [PersonCard(one.id, one.name, one.skills) for one in found]
+    known = await store.people_named(tx, people, at) if people else []
+    return [PersonCard(one.id, one.name, one.skills) for one in known]
 
 
 async def get_equipment(tx: Tx, equipment: str) -> Equipment:
@@ -205,10 +204,7 @@ async def get_equipment(tx: Tx, equipment: str) -> Equipment:
     Raises:
         EquipmentUnknown: No such code.
     """
-    found = await store.find_equipment(tx, equipment)
-    if found is None:
-        raise EquipmentUnknown(equipment=equipment)
-    return found
+    return found(await store.find_equipment(tx, equipment), EquipmentUnknown, equipment=equipment)
 
 
 async def lock_unit(tx: Tx, equipment: str) -> Equipment:
@@ -217,10 +213,10 @@ async def lock_unit(tx: Tx, equipment: str) -> Equipment:
     Raises:
         EquipmentUnknown: No such unit.
     """
-    found = await store.lock_equipment(tx, equipment)
-    if found is None or found.level is not EquipmentLevel.WORK_UNIT:
+    place = found(await store.lock_equipment(tx, equipment), EquipmentUnknown, equipment=equipment)
+    if place.level is not EquipmentLevel.WORK_UNIT:
         raise EquipmentUnknown(equipment=equipment)
-    return found
+    return place
 
 
 async def hierarchy(tx: Tx) -> list[Equipment]:
@@ -278,14 +274,14 @@ async def reasons(tx: Tx) -> list[Reason]:
 
 async def policy(tx: Tx) -> Policy:
     """Return how the site runs its orders; the careful defaults before a plant is defined."""
-    found = await store.find_policy(tx)
-    return Policy() if found is None else found[0]
+    known = await store.find_policy(tx)
+    return Policy() if known is None else known[0]
 
 
 async def timezone(tx: Tx) -> str:
     """Return the site's time zone name; UTC before a plant is defined."""
-    found = await store.find_policy(tx)
-    return "UTC" if found is None else found[1]
+    known = await store.find_policy(tx)
+    return "UTC" if known is None else known[1]
 
 
 async def setups(tx: Tx) -> list[SetupRule]:
@@ -314,6 +310,16 @@ async def windows(
     return calendar.windows(known[place.calendar], zone, starts_at, ends_at)
 
 
+async def rest(tx: Tx, equipment: EquipmentId, starts_at: datetime, ends_at: datetime) -> timedelta:
+    """Return the time of a unit's planned breaks that lie wholly between two moments."""
+    known = None
+    if ends_at - starts_at >= SHORTEST_BREAK:
+        known = await store.calendar_of(tx, equipment)
+    if known is None:
+        return timedelta(0)
+    return calendar.rest(known.calendar, ZoneInfo(known.timezone), starts_at, ends_at)
+
+
 async def unit_windows(
     tx: Tx, starts_at: datetime, ends_at: datetime
 ) -> dict[EquipmentId, tuple[Window, ...]]:
@@ -333,14 +339,14 @@ async def availability(tx: Tx, at: datetime, until: datetime) -> tuple[PersonAva
     zone = ZoneInfo(await timezone(tx))
     gone = await store.departures(tx, at - LONGEST_SHIFT)
     centers = await work_centers(tx)
-    found = []
+    plannable = []
     for person in await store.all_people(tx, at):
         crew = _crew_calendar(person, centers, known)
         begin = max(at, _back_at(crew, zone, gone[person.id])) if person.id in gone else at
         stretches = calendar.windows(crew, zone, begin, until) if begin < until else ()
         work = tuple(window for window in stretches if window.kind == "work")
-        found.append(PersonAvailability(person=person.id, skills=person.skills, windows=work))
-    return tuple(found)
+        plannable.append(PersonAvailability(person=person.id, skills=person.skills, windows=work))
+    return tuple(plannable)
 
 
 def _back_at(crew: Calendar, zone: ZoneInfo, left_at: datetime) -> datetime:

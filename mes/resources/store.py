@@ -140,14 +140,49 @@ async def calendars(tx: Tx) -> dict[str, Calendar]:
         "select code, shifts, breaks from mes.calendar where site = %(site)s",
         {"site": tx.site},
     )
-    return {
-        row.code: Calendar(
-            code=row.code,
-            shifts=_SHIFTS.validate_python(row.shifts),
-            breaks=_BREAKS.validate_python(row.breaks),
-        )
-        for row in rows
-    }
+    return {row.code: _calendar(row) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCalendar:
+    """The calendar of a unit and the time zone that its shifts are in."""
+
+    calendar: Calendar
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class _UnitCalendarRow:
+    code: str
+    shifts: Any
+    breaks: Any
+    timezone: str
+
+
+async def calendar_of(tx: Tx, equipment: str) -> UnitCalendar | None:
+    """Return the calendar of a unit, where it has one."""
+    row = await tx.fetch_one(
+        _UnitCalendarRow,
+        """
+        select c.code, c.shifts, c.breaks, p.timezone
+        from mes.equipment e
+        join mes.calendar c on c.site = e.site and c.code = e.calendar
+        join mes.policy p on p.site = e.site
+        where e.id = %(equipment)s
+        """,
+        {"equipment": equipment},
+    )
+    if row is None:
+        return None
+    return UnitCalendar(_calendar(row), row.timezone)
+
+
+def _calendar(row: _CalendarRow | _UnitCalendarRow) -> Calendar:
+    return Calendar(
+        code=row.code,
+        shifts=_SHIFTS.validate_python(row.shifts),
+        breaks=_BREAKS.validate_python(row.breaks),
+    )
 
 
 async def save_calendars(tx: Tx, some: Iterable[Calendar]) -> None:

@@ -190,6 +190,21 @@ async def correct_as_built(
     await record_as_built(tx, pieces, work_order, material, need)
 
 
+async def fill_as_built(
+    tx: Tx, work_order: WorkOrderNumber, material: MaterialId, used: MaterialId, need: Need
+) -> None:
+    """Add to the records of the finished pieces of an order what they are said to lack.
+
+    Called after a lot was used for the order later than for its first pieces.
+
+    Args:
+        used: The material of that lot.
+    """
+    if used in need:
+        pieces = await store.pieces_without(tx, work_order, used, need[used])
+        await record_as_built(tx, pieces, work_order, material, need)
+
+
 async def as_built(tx: Tx, serial: str) -> AsBuilt | None:
     """Return the newest record of a piece, or None while it is in work."""
     return await store.find_as_built(tx, serial)

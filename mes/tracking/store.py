@@ -271,6 +271,22 @@ async def pieces_with_lot(tx: Tx, work_order: str, lot: str) -> list[SerialNumbe
     return list(found or ())
 
 
+async def pieces_without(tx: Tx, work_order: str, material: str, quantity: Decimal) -> list[SerialNumber]:
+    """Return the finished pieces of an order whose newest record has less of a material, in order."""
+    found = await tx.value(
+        """
+        select array_agg(u.serial order by u.position)
+        from mes.serial_unit u
+        where u.work_order = %(work_order)s and u.status = 'finished' and %(quantity)s > (
+            select coalesce(sum(c.quantity), 0) from mes.as_built_component c
+            where c.serial = u.serial and c.material = %(material)s
+              and c.revision = (select max(n.revision) from mes.as_built n where n.serial = u.serial))
+        """,
+        {"work_order": work_order, "material": material, "quantity": quantity},
+    )
+    return list(found or ())
+
+
 async def edges_of(tx: Tx, work_order: str) -> list[GenealogyEdge]:
     """Return the genealogy of an order, oldest first."""
     return await tx.fetch_all(

@@ -86,6 +86,18 @@ class WorkOrderCompleted(Event):
 
 @event
 @dataclass(frozen=True, kw_only=True)
+class WorkOrderReopened(Event):
+    """An entry of a completed order was undone for `reason`: work on it goes on."""
+
+    aggregate_field = "work_order"
+
+    work_order: WorkOrderNumber
+    material: MaterialId
+    reason: str
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
 class WorkOrderClosed(Event):
     """Nothing more is booked on the order."""
 

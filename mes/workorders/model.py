@@ -53,6 +53,8 @@ TRANSITIONS: frozenset[tuple[JobOrderStatus, JobOrderStatus]] = frozenset(
         (_J.SUSPENDED, _J.RUNNING),
         (_J.RUNNING, _J.COMPLETED),
         (_J.COMPLETED, _J.HELD),
+        (_J.CANCELLED, _J.WAITING),
+        (_J.CANCELLED, _J.DISPATCHED),
         (_J.WAITING, _J.CANCELLED),
         (_J.PENDING, _J.CANCELLED),
         (_J.DISPATCHED, _J.CANCELLED),
@@ -65,7 +67,8 @@ TRANSITIONS: frozenset[tuple[JobOrderStatus, JobOrderStatus]] = frozenset(
         (_J.ABORTED, _J.CLOSED),
     }
 )
-"""Every allowed change. Completed -> Held is a reversal that reopens the job."""
+"""Every allowed change. Completed -> Held is a reversal that reopens the job; Cancelled -> Waiting or
+Dispatched follows from one: pieces come after all."""
 
 STARTABLE = frozenset({_J.DISPATCHED, _J.READY})
 STARTED = frozenset({_J.RUNNING, _J.HELD, _J.SUSPENDED})

@@ -15,6 +15,7 @@ from mes.definitions.model import (
 )
 from mes.inventory.model import QuantityNotPositive, plain
 from mes.kernel.db import Tx
+from mes.kernel.errors import found
 from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, WorkOrderNumber
 from mes.kernel.outbox import append
 from mes.resources import service as resources
@@ -29,6 +30,7 @@ from mes.workorders.events import (
     WorkOrderCompleted,
     WorkOrderReceived,
     WorkOrderReleased,
+    WorkOrderReopened,
 )
 from mes.workorders.model import (
     NOT_STARTED,
@@ -278,7 +280,6 @@ async def settle(tx: Tx, line: Line) -> Line:
 async def _complete(tx: Tx, number: WorkOrderNumber) -> None:
     order = await lock_work_order(tx, number)
     await store.mark_completed(tx, number)
-    await tracking.void_serials(tx, number)
     await append(
         tx,
         WorkOrderCompleted(
@@ -291,6 +292,35 @@ async def _complete(tx: Tx, number: WorkOrderNumber) -> None:
             uom=order.uom,
         ),
     )
+
+
+async def reopen(tx: Tx, number: WorkOrderNumber, reason: str) -> None:
+    """Let work on a completed order go on, because an entry of it was undone; its row is locked.
+
+    Args:
+        reason: The code of the reversal.
+    """
+    order = await get_work_order(tx, number)
+    if order.status is not WorkOrderStatus.COMPLETED:
+        return
+    await store.mark_reopened(tx, number)
+    await append(
+        tx,
+        WorkOrderReopened(
+            site=tx.site, scope=order.scope, work_order=order.id, material=order.material, reason=reason
+        ),
+    )
+
+
+async def revive(tx: Tx, line: Line, job: JobOrder) -> Line:
+    """Take back the cancelling of the jobs after `job`, now that pieces can reach them again."""
+    after = line.after(job)
+    while after is not None and after.status is JobOrderStatus.CANCELLED:
+        status = JobOrderStatus.WAITING if after.equipment is None else JobOrderStatus.DISPATCHED
+        line = line.with_job(replace(after.moved(status), completed_at=None))
+        await store.save_job(tx, line.job(after.id))
+        after = line.after(after)
+    return line
 
 
 async def close_work_order(tx: Tx, number: str) -> None:
@@ -318,6 +348,7 @@ async def close_due(tx: Tx) -> int:
 
 async def _close(tx: Tx, number: WorkOrderNumber) -> None:
     await store.mark_closed(tx, number)
+    await tracking.void_serials(tx, number)
     await append(tx, WorkOrderClosed(site=tx.site, work_order=number))
 
 
@@ -352,10 +383,7 @@ async def get_work_order(tx: Tx, number: str) -> WorkOrder:
     Raises:
         WorkOrderUnknown: No such order.
     """
-    found = await store.find_order(tx, number)
-    if found is None:
-        raise WorkOrderUnknown(work_order=number)
-    return found
+    return found(await store.find_order(tx, number), WorkOrderUnknown, work_order=number)
 
 
 async def lock_work_order(tx: Tx, number: str) -> WorkOrder:
@@ -364,10 +392,7 @@ async def lock_work_order(tx: Tx, number: str) -> WorkOrder:
     Raises:
         WorkOrderUnknown: No such order.
     """
-    found = await store.lock_order(tx, number)
-    if found is None:
-        raise WorkOrderUnknown(work_order=number)
-    return found
+    return found(await store.lock_order(tx, number), WorkOrderUnknown, work_order=number)
 
 
 async def get_customer_order(tx: Tx, number: str) -> CustomerOrder:
@@ -376,10 +401,7 @@ async def get_customer_order(tx: Tx, number: str) -> CustomerOrder:
     Raises:
         CustomerOrderUnknown: No such order.
     """
-    found = await store.find_customer_order(tx, number)
-    if found is None:
-        raise CustomerOrderUnknown(customer_order=number)
-    return found
+    return found(await store.find_customer_order(tx, number), CustomerOrderUnknown, customer_order=number)
 
 
 async def work_orders(tx: Tx, statuses: list[str] | None, limit: int) -> list[OrderRow]:
@@ -398,10 +420,7 @@ async def get_job(tx: Tx, job_order: str) -> JobOrder:
     Raises:
         JobOrderUnknown: No such job.
     """
-    found = await store.find_job(tx, job_order)
-    if found is None:
-        raise JobOrderUnknown(job_order=job_order)
-    return found
+    return found(await store.find_job(tx, job_order), JobOrderUnknown, job_order=job_order)
 
 
 async def jobs_of(tx: Tx, number: str) -> list[JobOrder]:

@@ -199,6 +199,13 @@ async def mark_completed(tx: Tx, number: str) -> None:
     )
 
 
+async def mark_reopened(tx: Tx, number: str) -> None:
+    """Note that work on a completed order goes on."""
+    await tx.execute(
+        "update mes.work_order set status = 'Running', completed_at = null where id = %(id)s", {"id": number}
+    )
+
+
 async def mark_closed(tx: Tx, number: str) -> None:
     """Note that nothing more is booked on the order and its jobs."""
     await tx.execute(

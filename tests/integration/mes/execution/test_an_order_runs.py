@@ -58,11 +58,23 @@ async def test_an_order_runs_through_the_plant(floor: Floor) -> None:
     assert order.status is WorkOrderStatus.COMPLETED
     assert (order.good, order.scrap) == (3, 1)
     assert all(job.status is JobOrderStatus.COMPLETED for job in jobs)
-    assert [one.status for one in serials] == [SerialStatus.FINISHED] * 3 + [SerialStatus.VOID]
+    assert [one.status for one in serials] == [SerialStatus.FINISHED] * 3 + [SerialStatus.RESERVED]
     assert record is not None
     assert {part.material: part.quantity for part in record.components} == {
         material: Decimal(quantity) for material, (_, quantity) in BILL.items()
     }
+
+
+async def test_numbers_that_no_piece_got_are_given_up_with_the_close(floor: Floor) -> None:
+    number = await floor.order(2)
+    await floor.plan(number)
+    await run_job(floor, number, 10, good=1, scrap=1)
+    for operation in (20, 30, 40, 50, 60):
+        await run_job(floor, number, operation, good=1)
+    await floor.do(lambda tx: workorders.close_work_order(tx, number))
+    async with floor.db.read() as tx:
+        serials = await tracking.serials_of(tx, number)
+    assert [one.status for one in serials] == [SerialStatus.FINISHED, SerialStatus.VOID]
 
 
 async def test_every_act_leaves_its_event_at_its_place(floor: Floor) -> None:

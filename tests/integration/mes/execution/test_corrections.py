@@ -19,7 +19,7 @@ from mes.kernel.ids import JobOrderId, LotNumber, WorkOrderNumber
 from mes.tracking import service as tracking
 from mes.tracking.model import SerialStatus
 from mes.workorders import service as workorders
-from mes.workorders.model import JobOrderStatus
+from mes.workorders.model import JobOrderStatus, WorkOrderStatus
 from tests.fixtures.floor import PEOPLE, UNITS, Floor
 
 
@@ -146,15 +146,96 @@ async def test_a_returned_lot_leaves_the_record_of_the_piece(floor: Floor) -> No
     assert (record.revision, record.components) == (2, ())
 
 
-async def test_a_completed_order_stands(floor: Floor) -> None:
-    number = await floor.order(1)
+async def completed(floor: Floor, pieces: int = 1) -> tuple[WorkOrderNumber, JobOrderId, UUID]:
+    """Return a completed order, its last job and the last job's report."""
+    number = await floor.order(pieces)
     await floor.plan(number)
-    job = await finish(floor, number, 1)
+    job = await finish(floor, number, pieces)
     await floor.do(lambda tx: execution.complete(tx, job), "E-1009", "PACK-1")
     async with floor.db.read() as tx:
         last = await tx.value("select id from mes.report where job_order = %(job)s", {"job": job})
-    with pytest.raises(WorkOrderFinished):
+    return number, job, last
+
+
+async def told(floor: Floor, number: WorkOrderNumber) -> list[str]:
+    async with floor.db.read() as tx:
+        found = await tx.value(
+            """
+            select array_agg(type order by id) from mes.event
+            where payload ->> 'work_order' = %(number)s
+            """,
+            {"number": number},
+        )
+    return list(found)
+
+
+async def test_a_report_of_a_completed_order_is_undone_and_made_again(floor: Floor) -> None:
+    number, job, wrong = await completed(floor, 2)
+    await reversed_(floor, job, wrong)
+    async with floor.db.read() as tx:
+        order = await workorders.get_work_order(tx, number)
+        found = await workorders.get_job(tx, job)
+    assert (order.status, order.good, order.completed_at) == (WorkOrderStatus.RUNNING, 0, None)
+    assert (found.status, found.hold_reason) == (JobOrderStatus.HELD, "reversal")
+    assert (await told(floor, number))[-3:] == ["ReportReversed", "JobOrderHeld", "WorkOrderReopened"]
+    await floor.do(lambda tx: execution.resume(tx, job), "E-1009", "PACK-1")
+    await reported(floor, job, good=1, scrap=1)
+    await floor.do(lambda tx: execution.complete(tx, job), "E-1009", "PACK-1")
+    async with floor.db.read() as tx:
+        order = await workorders.get_work_order(tx, number)
+        serials = await tracking.serials_of(tx, number)
+    assert (order.status, order.good, order.scrap) == (WorkOrderStatus.COMPLETED, 1, 1)
+    assert [one.status for one in serials] == [SerialStatus.FINISHED, SerialStatus.SCRAPPED]
+    assert (await told(floor, number)).count("WorkOrderCompleted") == 2
+
+
+async def test_a_wrong_lot_of_a_completed_order_is_exchanged_in_the_record_of_the_piece(floor: Floor) -> None:
+    number, _, _ = await completed(floor)
+    first = JobOrderId(f"{number}-10")
+    right = await floor.lot("CAST-40", "5", lot=LotNumber("LOT-CAST-40-2"))
+    async with floor.db.read() as tx:
+        (serial,) = await tracking.serials_of(tx, number)
+        used = await tx.value("select id from mes.material_actual")
+    await reversed_(floor, first, used, "wrong-lot")
+    await floor.do(lambda tx: execution.resume(tx, first), "E-1001", "CNC-1")
+    await floor.do(lambda tx: execution.consume(tx, LotUse(job_order=first, lot=right)), "E-1001", "CNC-1")
+    await floor.do(lambda tx: execution.complete(tx, first), "E-1001", "CNC-1")
+    async with floor.db.read() as tx:
+        order = await workorders.get_work_order(tx, number)
+        record = await tracking.as_built(tx, serial.serial)
+    assert order.status is WorkOrderStatus.COMPLETED
+    assert record is not None
+    assert (record.revision, [part.lot for part in record.components]) == (3, [right])
+
+
+async def test_a_lost_piece_that_was_good_after_all_goes_on_its_way(floor: Floor) -> None:
+    number = await floor.order(1)
+    await floor.plan(number)
+    first = await started(floor, number, 10)
+    wrong = await reported(floor, first, good=0, scrap=1)
+    await floor.do(lambda tx: execution.complete(tx, first), "E-1001", "CNC-1")
+    async with floor.db.read() as tx:
+        assert (await workorders.get_work_order(tx, number)).status is WorkOrderStatus.COMPLETED
+    await reversed_(floor, first, wrong)
+    await floor.do(lambda tx: execution.resume(tx, first), "E-1001", "CNC-1")
+    await reported(floor, first, good=1)
+    await floor.do(lambda tx: execution.complete(tx, first), "E-1001", "CNC-1")
+    following = await started(floor, number, 20)
+    done = await floor.do(
+        lambda tx: execution.report(tx, QuantityReport(job_order=following, good=Decimal(1))),
+        "E-1005",
+        "ASM-1",
+    )
+    assert done.good == 1
+
+
+async def test_a_closed_order_stands(floor: Floor) -> None:
+    number, job, last = await completed(floor)
+    await floor.do(lambda tx: workorders.close_work_order(tx, number))
+    with pytest.raises(WorkOrderFinished) as refused:
         await reversed_(floor, job, last)
+    assert refused.value.params == {"work_order": number, "status": "Closed"}
+    assert "finance" in refused.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,23 @@ async def test_a_person_is_on_one_job_at_a_time(floor: Floor) -> None:
     assert await booked(floor) == [("E-1001", first, "0.010000")]
 
 
+async def test_a_planned_break_is_nobodys_hours(floor: Floor) -> None:
+    """From 10:20 to 18:30; the machining cell rests from 18:00 to 18:10."""
+    first, _ = await two_jobs(floor)
+    await floor.after(20 * 60).do(lambda tx: execution.start(tx, first), "E-1001", "CNC-1")
+    await floor.after(490 * 60).do(lambda tx: execution.hold(tx, first, "other"), "E-1001", "CNC-1")
+    assert await booked(floor) == [("E-1001", first, "8.000000")]
+    assert [hours for _, _, hours in await booked(floor, "MachineTimeBooked")] == ["8.000000"]
+
+
+async def test_work_in_a_break_is_booked(floor: Floor) -> None:
+    """From 10:20 to 18:05: somebody was there in the break."""
+    first, _ = await two_jobs(floor)
+    await floor.after(20 * 60).do(lambda tx: execution.start(tx, first), "E-1001", "CNC-1")
+    await floor.after(465 * 60).do(lambda tx: execution.hold(tx, first, "other"), "E-1001", "CNC-1")
+    assert await booked(floor) == [("E-1001", first, "7.750000")]
+
+
 async def test_who_acts_next_takes_over(floor: Floor) -> None:
     first, _ = await two_jobs(floor)
     await floor.do(lambda tx: resources.clock_in(tx, PersonId("E-1002")))

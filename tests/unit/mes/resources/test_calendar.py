@@ -32,6 +32,14 @@ def test_a_day_of_three_shifts_has_three_breaks() -> None:
     assert sum((one.ends_at - one.starts_at for one in found), timedelta()) == timedelta(days=1)
 
 
+def test_breaks_that_lie_whole_in_a_stretch_are_rest() -> None:
+    hour = timedelta(hours=1)
+    whole = calendar.rest(THREE_SHIFTS, SUZHOU, MIDNIGHT + hour, MIDNIGHT + 11 * hour)
+    begun = calendar.rest(THREE_SHIFTS, SUZHOU, MIDNIGHT + hour, MIDNIGHT + 2 * hour + hour / 12)
+    exact = calendar.rest(THREE_SHIFTS, SUZHOU, MIDNIGHT + 2 * hour, MIDNIGHT + 2 * hour + hour / 6)
+    assert [one.total_seconds() / 60 for one in (whole, begun, exact)] == [20, 0, 10]
+
+
 def test_the_night_shift_belongs_to_the_day_it_began() -> None:
     shift = calendar.shift_at(THREE_SHIFTS, SUZHOU, MIDNIGHT)
     assert shift is not None

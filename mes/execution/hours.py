@@ -1,0 +1,96 @@
+"""The hours of people and units on a job: begun, handed over, ended, booked.
+
+A planned break that lies wholly in an interval is not booked: it is planned down time (ISO 22400
+PDOT), which is in no unit's busy time either. Time outside the shifts is booked: somebody worked it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from mes.execution import store
+from mes.execution.acting import scope_of, unit_of, where
+from mes.execution.events import LabourBooked, MachineTimeBooked
+from mes.execution.model import Interval, hours_between
+from mes.kernel.db import Tx
+from mes.kernel.ids import PersonId
+from mes.kernel.outbox import append
+from mes.resources import service as resources
+from mes.workorders import service as workorders
+from mes.workorders.model import JobOrder
+
+
+async def begin_work(tx: Tx, job: JobOrder, person: PersonId) -> None:
+    """Let the time of a unit and a person run on a job from `tx.now` on."""
+    await store.open_machine(tx, job.id, unit_of(job), scope_of(job))
+    await _move_person(tx, job, person)
+
+
+async def join(tx: Tx, job: JobOrder, person: PersonId) -> None:
+    """Let a person's time run on a job from the first act on it; the one before hands over."""
+    if await store.works_on(tx, job.id, person):
+        return
+    await resources.check_can_work(tx, person, job.skill)
+    await _move_person(tx, job, person)
+
+
+async def _move_person(tx: Tx, job: JobOrder, person: PersonId) -> None:
+    await _book_labour(tx, await store.close_labour(tx, job_order=job.id))
+    await _book_labour(tx, await store.close_labour(tx, person=person))
+    await store.open_labour(tx, job.id, person, unit_of(job), scope_of(job))
+
+
+async def end_work(tx: Tx, job: JobOrder) -> None:
+    """End the time of a job's unit and people at `tx.now`, and book it."""
+    await _book_labour(tx, await store.close_labour(tx, job_order=job.id))
+    for interval in await store.close_machine(tx, job.id):
+        ended_at = interval.ended_at or tx.now
+        hours = await _hours(tx, interval, ended_at)
+        if hours > 0:
+            await append(
+                tx,
+                MachineTimeBooked(
+                    **where(tx, replace(job, equipment=interval.equipment)),
+                    started_at=interval.started_at,
+                    ended_at=ended_at,
+                    hours=hours,
+                ),
+            )
+
+
+async def _book_labour(tx: Tx, intervals: Iterable[Interval]) -> None:
+    for interval in intervals:
+        ended_at = interval.ended_at or tx.now
+        hours = await _hours(tx, interval, ended_at)
+        if hours <= 0:
+            continue
+        job = await workorders.get_job(tx, interval.job_order)
+        person = await resources.get_person(tx, PersonId(interval.resource))
+        await append(
+            tx,
+            LabourBooked(
+                **where(tx, replace(job, equipment=interval.equipment)),
+                person=person.id,
+                rate_class=person.rate_class,
+                started_at=interval.started_at,
+                ended_at=ended_at,
+                hours=hours,
+            ),
+        )
+
+
+async def _hours(tx: Tx, interval: Interval, ended_at: datetime) -> Decimal:
+    rest = await resources.rest(tx, interval.equipment, interval.started_at, ended_at)
+    return hours_between(interval.started_at, ended_at, rest)
+
+
+async def leave(tx: Tx, person: PersonId, reason: str | None = None) -> None:
+    """Let a person go: the hours on the job at hand are booked, then the person is clocked out.
+
+    Raises:
+        PersonUnknown, PersonNotClockedIn: Nobody to let go.
+        ReasonUnknown: No such reason of absence.
+    """
+    await _book_labour(tx, await store.close_labour(tx, person=person))
+    await resources.clock_out(tx, person, reason)
