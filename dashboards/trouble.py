@@ -26,7 +26,7 @@ from mes.resources import service as resources
 
 router = APIRouter(prefix="/api/v1/trouble", tags=["trouble"], dependencies=[Depends(demo_only)])
 
-BROKEN_S = 120
+BROKEN_S = 240
 """A broken machine is repaired after so long."""
 AWAY_S = 60
 """A cut cable is plugged in again, and a stopped ERP started again, after so long."""

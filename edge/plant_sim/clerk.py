@@ -28,12 +28,16 @@ CUSTOMERS = ("C-01", "C-02", "C-03", "C-04", "C-05", "C-06")
 PRICES = {"PUMP-40": Decimal(1290), "PUMP-65": Decimal(1690), "PUMP-80": Decimal(1890)}
 """List prices in CNY per pump."""
 
-FIRST_ORDERS = 3
-"""Orders entered at once when the plant has none to work on."""
-
-LEAD_TIME_MIN = (25, 60)
-"""Range of the wish date, in minutes from now: an order is made in about ten."""
-
+FIRST_ORDERS = (2, 8, 10, 9)
+"""Pumps of the orders that lie on the clerk's desk on the very first day: one that is soon made, and
+work for the other machines."""
+PUMPS = (8, 12)
+"""Range of an order's quantity."""
+RUSH_PUMPS = 4
+LEAD_TIME_MIN = (35, 80)
+"""Range of the wish date, in minutes from now: an order is made in about twenty."""
+RUSH_MIN = 15
+"""A rush order is wanted so many minutes from now: in time when it goes before others."""
 
 DELIVERY_S = 1200.0
 """A purchase is received so long after it was placed."""
@@ -147,6 +151,11 @@ class Clerk:
             "sales.order_entered", sale=ids[0], item=wish.item, quantity=wish.quantity, rush=wish.rush
         )
         return ids[0]
+
+    async def has_sold_nothing(self) -> bool:
+        """Say whether this is the very first day: the ERP has no sale at all."""
+        sales: int = await self._call("sale.sale.search_count", [], await self._sign_on())
+        return sales == 0
 
     async def buy(self) -> Purchase:
         """Order every component up to its level; return the confirmed purchase."""
@@ -287,8 +296,8 @@ def _purchase_line(product: dict[str, Any]) -> dict[str, Any]:
 
 
 def wish_for(rng: random.Random, quantity: int, *, rush: bool = False) -> Wish:
-    """Return what the next customer wants; a rush order is due in 12 minutes."""
-    minutes = 12 if rush else rng.randint(*LEAD_TIME_MIN)
+    """Return what the next customer wants."""
+    minutes = RUSH_MIN if rush else rng.randint(*LEAD_TIME_MIN)
     return Wish(
         customer=rng.choice(CUSTOMERS),
         item=rng.choice(tuple(PRICES)),
@@ -308,17 +317,20 @@ class Business:
         self._late_s = 0.0
 
     async def sell(self, every_s: float) -> None:
-        """Enter a few small orders at once, then one after `every_s` on average, for ever."""
-        for _ in range(FIRST_ORDERS):
-            await patiently(partial(self._clerk.enter, wish_for(self._rng, quantity=2)))
+        """Enter one order after `every_s` on average, for ever; the very first day begins with several."""
+        if await patiently(self._clerk.has_sold_nothing):
+            for quantity in FIRST_ORDERS:
+                await patiently(partial(self._clerk.enter, wish_for(self._rng, quantity)))
+            await asyncio.sleep(every_s)
         while True:
-            wish = wish_for(self._rng, quantity=self._rng.randint(5, 8))
+            wish = wish_for(self._rng, self._rng.randint(*PUMPS))
             await patiently(partial(self._clerk.enter, wish))
             await asyncio.sleep(self._rng.uniform(0.7, 1.3) * every_s)
 
     async def rush(self) -> str:
         """Enter a rush order; return its id in the ERP."""
-        return str(await patiently(partial(self._clerk.enter, wish_for(self._rng, quantity=6, rush=True))))
+        wish = wish_for(self._rng, RUSH_PUMPS, rush=True)
+        return str(await patiently(partial(self._clerk.enter, wish)))
 
     async def supply(self) -> None:
         """Buy, wait for the truck, receive; for ever."""

@@ -78,15 +78,18 @@ class Crew:
             person["clocked_in"] = way == "in"
 
     def stand_at(self, unit: str, skill: str) -> str | None:
-        """Return who works at `unit`: whoever stands there, or the first free one with `skill`."""
+        """Return who works at `unit`: whoever stands there, or a free one with `skill`.
+
+        Of several the one who can do the least else: the others may be wanted elsewhere.
+        """
         if unit in self._at:
             return self._at[unit]
         busy = set(self._at.values())
-        for person in self._present:
-            if skill in person["skills"] and person["id"] not in busy:
-                self._at[unit] = person["id"]
-                return str(person["id"])
-        return None
+        free = [one for one in self._present if skill in one["skills"] and one["id"] not in busy]
+        if not free:
+            return None
+        self._at[unit] = min(free, key=lambda one: len(one["skills"]))["id"]
+        return self._at[unit]
 
     def leave(self, unit: str) -> None:
         """The person at `unit` is free for another terminal."""

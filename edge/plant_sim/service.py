@@ -31,7 +31,7 @@ class Plant:
         folder = settings.home / "plant"
         memory = folder / "memory"
         memory.mkdir(parents=True, exist_ok=True)
-        self.machines = machines(memory, seed=settings.plant.seed)
+        self.machines = machines(memory, seed=settings.plant.seed, pace=settings.plant.pace)
         self.pki = Pki(folder / "pki")
         self.control = Control()
         self.control.register("break-machine", self._break)
@@ -84,7 +84,8 @@ class Plant:
 
     async def _break(self, request: dict[str, Any]) -> dict[str, Any]:
         machine = self._machine(request)
-        machine.fault(str(request.get("reason", "SPINDLE_OVERLOAD")), float(request.get("seconds", BROKEN_S)))
+        seconds = float(request.get("seconds", BROKEN_S)) * self._settings.plant.pace
+        machine.fault(str(request.get("reason", "SPINDLE_OVERLOAD")), seconds)
         return {"subject": machine.unit}
 
     async def _repair(self, request: dict[str, Any]) -> dict[str, Any]:

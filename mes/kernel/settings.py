@@ -125,12 +125,14 @@ class Plant(Section):
 
     seed: int = 40
     history_days: Annotated[int, Field(ge=0, le=60)] = 14
-    order_interval_s: Annotated[float, Field(gt=0)] = 150.0
+    order_interval_s: Annotated[float, Field(gt=0)] = 180.0
     """Mean time between two customer orders of the simulated sales clerk."""
     orders: bool = True
     """Whether the simulated clerk enters orders and buys material."""
     operators: bool = True
     """Whether simulated people work at the terminals."""
+    pace: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """How fast the machines' time runs; 1 is as fast as a real plant."""
     ports: dict[str, Port] = {"machining": 48401, "assembly": 48402, "test": 48403}
     """TCP port of each cell's OPC UA server, by cell."""
 

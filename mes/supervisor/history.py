@@ -149,14 +149,12 @@ def _lot(material: MaterialId) -> LotNumber:
 
 
 async def open_books(db: Database, past: Past) -> None:
-    """Receive materials that last for the whole past, clock its people, let every unit be idle."""
+    """Receive materials that last for the whole past, clock its people."""
     async with db.transaction(_cause(past.span[0])) as tx:
         if await store.history_begun(tx):
             return
         await _receive_materials(tx, past)
         await _clock_people(tx, past)
-        for unit in await resources.units(tx):
-            await _state(tx, unit.id, "Idle", past.span[0])
 
 
 async def _receive_materials(tx: Tx, past: Past) -> None:
@@ -287,10 +285,15 @@ async def _count(tx: Tx, job: PastJob) -> None:
 
 
 async def finish(db: Database, past: Past) -> None:
-    """Say that the past is complete: the ERP gets one opening entry for each account."""
+    """Say that the past is complete: the ERP gets one opening entry for each account.
+
+    Until now nobody knew what a unit did before its first booked job; now it is known to have waited.
+    """
     async with db.transaction(_cause(past.span[1])) as tx:
         if await store.history_booked(tx):
             return
+        for unit in await resources.units(tx):
+            await _state(tx, unit.id, "Idle", past.span[0])
         booked = HistoryBooked(
             site=tx.site, starts_at=past.span[0], ends_at=past.span[1], orders=len(past.orders)
         )

@@ -18,12 +18,12 @@ from erp_bridge.documents import (
 from tests.conformance.erp_suite import Bench, ErpSuite
 
 PRICES = {
-    "PUMP-40": "652.08", "CAST-40": "120", "SHAFT": "60", "IMP-40": "45", "SEAL": "25",
+    "PUMP-40": "653.33", "CAST-40": "120", "SHAFT": "60", "IMP-40": "45", "SEAL": "25",
     "BOLT": "0.50", "GREASE": "80", "MOTOR-A": "380", "BOX": "12",
 }  # fmt: skip
 PLACES = {"CAST-40": 10, "SHAFT": 20, "IMP-40": 20, "SEAL": 30, "BOLT": 30, "GREASE": 30,
           "MOTOR-A": 40, "BOX": 60}  # fmt: skip
-RUN_S = {10: 15, 20: 10, 30: 10, 40: 10, 50: 12, 60: 8}
+RUN_S = {10: 40, 20: 10, 30: 10, 40: 10, 50: 12, 60: 8}
 QUANTITIES = {"BOLT": "8", "GREASE": "0.050"}
 
 
@@ -92,6 +92,9 @@ class MemoryBench:
 
     async def promise(self, customer_order: str) -> str:
         return self.books.promises[customer_order]
+
+    async def set_price(self, material: str, price: Decimal) -> None:
+        self.books.prices[material] = price
 
     async def close_year(self, year: int) -> None:
         self.books.periods = [

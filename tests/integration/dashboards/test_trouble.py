@@ -1,0 +1,100 @@
+"""Make trouble: in the demo on this machine only; what is done to the books is a fact like any other."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from dashboards.trouble import FACTS, PROCESSES
+from dashboards.trouble import router as trouble_router
+from mes.access.api import router as access_router
+from mes.access.guard import Plant
+from mes.access.model import Role
+from mes.app import build_app
+from mes.resources.service import person_card
+from tests.fixtures.floor import Floor
+from tests.fixtures.web import Web, demo_settings, key
+
+TROUBLE = "/api/v1/trouble"
+KINDS = (*FACTS, *PROCESSES)
+
+
+def site(floor: Floor, home: Path, profile: str = "demo") -> Web:
+    """Return the application over a plant at work."""
+    settings = demo_settings(home, profile)
+    return Web(build_app(Plant(floor.db, settings, person_card), [access_router, trouble_router]), floor.db)
+
+
+@pytest_asyncio.fixture
+async def demo(floor: Floor, tmp_path: Path) -> AsyncIterator[Web]:
+    made = site(floor, tmp_path)
+    yield made
+    for client in made.opened:
+        await client.aclose()
+
+
+async def everything(browser: httpx2.AsyncClient) -> set[tuple[int, str]]:
+    """Ask for all that there is, and return the answers."""
+    replies = [await browser.get(TROUBLE)]
+    replies += [await browser.post(f"{TROUBLE}/{kind}", json={}, headers=key()) for kind in KINDS]
+    return {(reply.status_code, reply.json()["error"]) for reply in replies}
+
+
+async def test_there_are_eight_kinds(demo: Web) -> None:
+    browser = await demo.browser(Role.ADMINISTRATOR)
+    shown = (await browser.get(TROUBLE)).json()
+    assert {kind["kind"] for kind in shown["kinds"]} == set(KINDS)
+    assert len(KINDS) == 8
+    assert (shown["counters"]["lost"], shown["counters"]["doubled"]) == (0, 0)
+
+
+async def test_a_machine_that_is_not_this_one_cannot_make_trouble(demo: Web) -> None:
+    browser = await demo.browser(Role.ADMINISTRATOR)
+    far = demo.visitor("192.168.1.20")
+    far.cookies.update(browser.cookies)
+    assert await everything(far) == {(404, "DemoOnly")}
+
+
+async def test_a_real_plant_has_no_trouble_to_make(demo: Web, floor: Floor, tmp_path: Path) -> None:
+    browser = await demo.browser(Role.ADMINISTRATOR)
+    real = site(floor, tmp_path, "production").visitor()
+    real.cookies.update(browser.cookies)
+    assert await everything(real) == {(404, "DemoOnly")}
+    await real.aclose()
+
+
+async def test_who_goes_home_is_clocked_out_for_the_shift(demo: Web, floor: Floor) -> None:
+    browser = await demo.browser(Role.ADMINISTRATOR)
+    reply = await browser.post(f"{TROUBLE}/worker-home", json={"person": "E-1001"}, headers=key())
+    assert reply.json() == {"kind": "worker-home", "subject": "E-1001"}
+    shown = (await browser.get(TROUBLE)).json()
+    (workers,) = [kind["options"] for kind in shown["kinds"] if kind["kind"] == "worker-home"]
+    assert workers
+    assert "E-1001" not in {one["id"] for one in workers}
+    sql = "select payload ->> 'reason' from mes.event where type = 'PersonClockedOut'"
+    assert await floor.do(lambda tx: tx.value(sql, {})) == "sick"
+
+
+async def test_a_lot_that_work_needs_is_scrapped(demo: Web, floor: Floor) -> None:
+    await floor.plan(await floor.order(quantity=8))
+    browser = await demo.browser(Role.ADMINISTRATOR)
+    reply = await browser.post(f"{TROUBLE}/scrap-lot", json={}, headers=key())
+    assert reply.status_code == 200, reply.text
+    sql = "select status from mes.lot where id = %(lot)s"
+    lot = {"lot": reply.json()["subject"]}
+    assert await floor.do(lambda tx: tx.value(sql, lot)) == "scrapped"
+
+
+@pytest.mark.parametrize("kind", sorted(PROCESSES))
+async def test_a_simulated_plant_that_is_away_is_said_so(demo: Web, kind: str) -> None:
+    browser = await demo.browser(Role.ADMINISTRATOR)
+    reply = await browser.post(f"{TROUBLE}/{kind}", json={}, headers=key())
+    assert (reply.status_code, reply.json()["error"]) == (503, "PlantOutOfReach")
+
+
+async def test_an_unknown_trouble_is_refused(demo: Web) -> None:
+    browser = await demo.browser(Role.ADMINISTRATOR)
+    reply = await browser.post(f"{TROUBLE}/earthquake", json={}, headers=key())
+    assert (reply.status_code, reply.json()["error"]) == (404, "TroubleUnknown")
