@@ -1,10 +1,11 @@
 """Fixtures for every tier: the parts that tests meet are the real ones.
 
-With several workers (`-n`), each has its own PostgreSQL. One whole plant runs at a time and is
-begun first, because it takes longest; tests that share a part of their module stay together.
+With several workers (`-n`), a file's tests stay together, and each worker has its own PostgreSQL.
+One whole plant runs at a time; its tests are begun first, because they take longest.
 """
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = [
     "tests.fixtures.plant",
@@ -15,20 +16,27 @@ pytest_plugins = [
 ]
 
 WHOLE_PLANT = frozenset({"running_plant", "quiet_plant"})
-SHARED_IN_A_MODULE = frozenset({"tryton", "make_tryton"})
+PLANT_TESTS = ("tests/scenarios/", "tests/faults/test_kill_nine.py")
+"""Where whole plants are started, and nowhere else."""
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Say which tests one worker runs one after another."""
-    wanted = frozenset(getattr(item, "fixturenames", ()))
-    if wanted & WHOLE_PLANT:
-        item.add_marker(pytest.mark.xdist_group("whole plant"))
-    elif wanted & SHARED_IN_A_MODULE:
-        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+class OnePlantAtATime(LoadScopeScheduling):
+    """Gives a worker one file after another, and all whole plants to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "plant" if nodeid.startswith(PLANT_TESTS) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    return OnePlantAtATime(config, log)
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the whole plant when there are several workers, else the last one waits for it."""
-    if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not WHOLE_PLANT & frozenset(getattr(item, "fixturenames", ())))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the whole plant; the other workers never wait for it."""
+    for item in items:
+        wanted = frozenset(getattr(item, "fixturenames", ()))
+        if wanted & WHOLE_PLANT and not item.nodeid.startswith(PLANT_TESTS):
+            raise pytest.UsageError(f"{item.nodeid} starts a whole plant: move it to one of {PLANT_TESTS}")
+    items.sort(key=lambda item: not item.nodeid.startswith(PLANT_TESTS))
