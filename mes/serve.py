@@ -27,7 +27,7 @@ async def main(settings: Settings) -> None:
     from mes.resources.service import person_card
 
     async with await Database.open(
-        settings.database_url, name="serve", site=settings.site, min_size=2, max_size=12
+        settings.database_url, name="serve", site=settings.site, min_size=1, max_size=8, readers=8
     ) as db:
         await _register_services(db, settings)
         app = build_app(Plant(db, settings, person_card), installed_routers())

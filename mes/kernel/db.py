@@ -32,6 +32,7 @@ APP_ROLE = "lineside_app"
 READER_ROLE = "lineside_reader"
 
 Params = Mapping[str, Any]
+Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 
 
 class DatabaseUnavailable(PlantError):
@@ -144,11 +145,13 @@ class Tx:
 class Database:
     """A pool of connections to one database.
 
-    Sessions act as the role `lineside_app`, which cannot rewrite the append-only ledgers.
+    Sessions act as the role `lineside_app`, which cannot rewrite the append-only ledgers. Where
+    readers are asked for, `read` has sessions of its own, as `lineside_reader`: it may select only.
     """
 
-    def __init__(self, pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]], url: str, site: str) -> None:
+    def __init__(self, pool: Pool, url: str, site: str, readers: Pool | None = None) -> None:
         self._pool = pool
+        self._readers = readers
         self.url = url
         self.site = site
 
@@ -161,6 +164,7 @@ class Database:
         site: str,
         min_size: int = 1,
         max_size: int = 8,
+        readers: int = 0,
         as_owner: bool = False,
     ) -> Self:
         """Open the pool; it connects in the background and reconnects by itself.
@@ -169,29 +173,21 @@ class Database:
             url: `postgresql://…`.
             name: Shown in `pg_stat_activity`.
             site: Site code that every fact written here carries.
+            readers: Most sessions that `read` has for itself; 0: it shares those of `transaction`.
             as_owner: Keep the login role, for migrations and partitions.
         """
-
-        async def act_as_app(conn: psycopg.AsyncConnection[Any]) -> None:
-            await _become(conn, APP_ROLE)
-
-        pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
-            url,
-            min_size=min_size,
-            max_size=max_size,
-            open=False,
-            timeout=5.0,
-            reconnect_timeout=float("inf"),
-            kwargs=session_settings(name),
-            configure=None if as_owner else act_as_app,
-            check=AsyncConnectionPool.check_connection,
-        )
+        pool = _pool(url, name, None if as_owner else APP_ROLE, min_size, max_size)
+        reading = _pool(url, name, READER_ROLE, min(min_size, readers), readers) if readers else None
         await pool.open()
-        return cls(pool, url, site)
+        if reading is not None:
+            await reading.open()
+        return cls(pool, url, site, reading)
 
     async def close(self) -> None:
         """Give the connections back to the server."""
         await self._pool.close()
+        if self._readers is not None:
+            await self._readers.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -222,7 +218,7 @@ class Database:
         Raises:
             DatabaseUnavailable: No connection within 5 s, or it broke.
         """
-        async with translated(), self._pool.connection() as conn:
+        async with translated(), (self._readers or self._pool).connection() as conn:
             await conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
             await conn.set_read_only(True)
             try:
@@ -232,6 +228,24 @@ class Database:
                 if not conn.closed:
                     await conn.set_isolation_level(None)
                     await conn.set_read_only(None)
+
+
+def _pool(url: str, name: str, role: LiteralString | None, min_size: int, max_size: int) -> Pool:
+    async def act_as(conn: psycopg.AsyncConnection[Any]) -> None:
+        if role is not None:
+            await _become(conn, role)
+
+    return AsyncConnectionPool(
+        url,
+        min_size=min_size,
+        max_size=max_size,
+        open=False,
+        timeout=5.0,
+        reconnect_timeout=float("inf"),
+        kwargs=session_settings(name),
+        configure=act_as,
+        check=AsyncConnectionPool.check_connection,
+    )
 
 
 def session_settings(name: str) -> dict[str, Any]:

@@ -243,15 +243,7 @@ class HeldBack:
 
 async def held_back(tx: Tx) -> HeldBack:
     """Return how long the cursors have been held back, in seconds, and by which session."""
-    row = await tx.fetch_one(
-        HeldBack,
-        """
-        select extract(epoch from clock_timestamp() - xact_start)::float8 as held_back_s, pid
-        from pg_stat_activity
-        where backend_xid is not null and pid <> pg_backend_pid() and datname = current_database()
-        order by xact_start limit 1
-        """,
-    )
+    row = await tx.fetch_one(HeldBack, "select held_back_s, pid from mes.oldest_writer()")
     return row or HeldBack(0.0, None)
 
 

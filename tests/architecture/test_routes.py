@@ -1,6 +1,7 @@
 """Every route asks who calls, and lets in exactly whom the matrix names."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from mes.access.guard import Opening, Requirement
+from mes.access.guard import Opening, Plant, Requirement
 from mes.access.model import ROLE_PERMISSIONS, Permission, Role
-from mes.app import health, installed_routers
-from tests.fixtures.postgres import cause
-from tests.fixtures.web import Web
+from mes.app import build_app, health, installed_routers
+from mes.kernel.db import Database
+from tests.fixtures.postgres import SITE, cause
+from tests.fixtures.web import Web, anybody, demo_settings
 
 PROBE = "probe-1"
 """Stands for every identifier in an address."""
@@ -122,6 +124,24 @@ async def test_a_right_at_another_site_opens_nothing_here(web: Web) -> None:
         if (await browser.request(method, address, json={})).status_code != 403
     ]
     assert got_in == []
+
+
+async def test_every_page_is_read_with_the_role_that_may_only_read(
+    database_url: str, tmp_path: Path, web_routers: list[APIRouter]
+) -> None:
+    """As `lineside serve` opens its database: a page that needs more rights than to read fails here."""
+    async with await Database.open(database_url, name="test", site=SITE, readers=4) as db:
+        web = Web(build_app(Plant(db, demo_settings(tmp_path), anybody), web_routers), db)
+        browser = await web.browser(*Role)
+        failed = [
+            f"{address}: {reply.status_code}"
+            for method, address, _ in guarded()
+            if method == "GET"
+            and address != "/api/v1/live"
+            and (reply := await browser.get(address)).status_code == 500
+        ]
+        await browser.aclose()
+    assert failed == []
 
 
 def test_no_get_route_changes_anything_by_its_permission() -> None:

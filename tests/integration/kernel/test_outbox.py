@@ -109,6 +109,36 @@ async def test_a_commit_wakes_the_listener(db: Database) -> None:
         assert await waiting is True
 
 
+async def test_who_holds_the_cursors_back_is_seen(database_url: str, db: Database) -> None:
+    """An open transaction that wrote something is told with its session, to a reading role too."""
+    async with await Database.open(database_url, name="test", site="SUZ", readers=2) as reading:
+        async with reading.read() as tx:
+            assert await outbox.held_back(tx) == outbox.HeldBack(0.0, None)
+        async with db.transaction(cause()) as writing:
+            await outbox.append(writing, BellRung(site="SUZ", bell="A"))
+            writer = await writing.value("select pg_backend_pid()")
+            async with reading.read() as tx:
+                found = await outbox.held_back(tx)
+    assert found.pid == writer
+    assert found.held_back_s > 0
+
+
+async def test_a_page_can_only_read(database_url: str, db: Database) -> None:
+    """Where readers are asked for, a read has a role that may select and nothing else."""
+    async with await Database.open(database_url, name="test", site="SUZ", readers=2) as reading:
+        async with reading.read() as tx:
+            assert await tx.value("select current_user") == "lineside_reader"
+            assert not await tx.value(
+                """
+                select bool_or(has_table_privilege(c.oid, 'insert, update, delete, truncate'))
+                from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                where n.nspname in ('mes', 'planner', 'erp', 'historian') and c.relkind in ('r', 'p')
+                """
+            )
+        async with reading.transaction(cause()) as tx:
+            assert await tx.value("select current_user") == "lineside_app"
+
+
 async def test_an_event_cannot_be_rewritten(db: Database) -> None:
     """The application's role may add events, and neither change nor remove them."""
     await ring(db, "A")
