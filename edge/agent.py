@@ -11,17 +11,15 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
-from edge.counter import count
 from edge.driver import Driver, driver_class
-from edge.scan import read as read_scan
+from edge.readings import Known, Reading
 from edge.spool import Mark, Spool, SpoolFull, StoredBatch, StoredEpoch, Write, set_aside
 from edge.stream import STALL_S, WINDOW, Outlet
 from edge.tags import Deadband, EdgeConfig, Tag, parse_tags
@@ -36,7 +34,6 @@ from mes.kernel.messages import (
     Browse,
     Config,
     Gap,
-    Kind,
     Note,
     NoteSample,
     Replay,
@@ -69,8 +66,6 @@ OPEN_EPOCHS = 4
 CHUNK = 64
 """Batches published before their acknowledgement is awaited."""
 UNPLUGGED_S = 60.0
-CHANGES = frozenset({Kind.STATE, Kind.FAULT})
-"""Kinds whose readings say what is now: the same again says nothing."""
 RECENT_BYTES = 8 * 1024 * 1024
 
 
@@ -88,17 +83,6 @@ class OpenEpoch:
     aliases: dict[str, int] = field(default_factory=dict)
     births: dict[int, bytes] = field(default_factory=dict)
     moved_at: float = field(default_factory=time.monotonic)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One reading of a tag on the events stream, before it is counted and stored."""
-
-    tag: Tag
-    value: Value
-    time_ms: int
-    quality: int
-    number: int
 
 
 @dataclass(slots=True)
@@ -130,8 +114,7 @@ class Agent:
         self._bus: Bus
         self._epochs: dict[Stream, list[OpenEpoch]] = {Stream.EVENTS: [], Stream.TELEMETRY: []}
         self._by_uuid: dict[UUID, OpenEpoch] = {}
-        self._bases: dict[str, Decimal] = {}
-        self._marks: dict[str, Mark] = {}
+        self._known = Known({}, {})
         self._bands: dict[str, Deadband] = {}
         self._aliases: dict[str, int] = {}
         self._live: list[Sample] = []
@@ -211,8 +194,8 @@ class Agent:
             entry = self._adopt(stored)
             entry.births = await self._on_disk(self._spool.births, stored.id)
         await self._on_disk(self._spool.forget_empty, [])
-        self._bases = await self._on_disk(self._spool.counters)
-        self._marks = await self._on_disk(self._spool.marks)
+        counters = await self._on_disk(self._spool.counters)
+        self._known = Known(counters, await self._on_disk(self._spool.marks))
         for stream in Stream:
             await self._open(stream)
         away_since = await self._on_disk(self._spool.last_ms)
@@ -283,7 +266,7 @@ class Agent:
 
     def mark(self, tag: Tag) -> Mark | None:
         """Return how far `tag` was read already."""
-        return self._marks.get(tag.name)
+        return self._known.mark(tag.name)
 
     def malformed(self, endpoint: str, source: str, payload: bytes, reason: str) -> None:
         """Quarantine what a device sent."""
@@ -329,7 +312,7 @@ class Agent:
 
     def missed(self, tag: Tag, time_ms: int, reason: str) -> None:
         """Declare that the device itself lost values of a tag."""
-        mark = self._marks.get(tag.name)
+        mark = self._known.mark(tag.name)
         self._note(
             Note.GAP,
             {
@@ -393,12 +376,11 @@ class Agent:
         live, self._live = self._live, []
         if self._dropped:
             readings.append(self._shed_note())
-        bases, marks = dict(self._bases), dict(self._marks)
-        events = self._event_samples(readings, bases, marks)
+        step = self._known.take(readings, self._current(Stream.EVENTS).aliases)
         write = Write(
-            batches=[*self._batches(Stream.EVENTS, events), *self._batches(Stream.TELEMETRY, live)],
-            counters={tag: raw for tag, raw in bases.items() if self._bases.get(tag) != raw},
-            marks={tag: mark for tag, mark in marks.items() if self._marks.get(tag) is not mark},
+            batches=[*self._batches(Stream.EVENTS, step.samples), *self._batches(Stream.TELEMETRY, live)],
+            counters=step.counters,
+            marks=step.marks,
         )
         try:
             await self._on_disk(self._spool.commit, write)
@@ -406,7 +388,7 @@ class Agent:
             self._readings[:0] = readings
             self._live[:0] = live
             raise
-        self._bases, self._marks = bases, marks
+        self._known.accept(step)
         for batch in write.batches:
             self._stored(batch)
 
@@ -432,55 +414,6 @@ class Agent:
             payload = encode_batch(entry.epoch, seq, entry.birth, now, part)
             found.append(StoredBatch(entry.id, seq, now, len(part), payload))
         return found
-
-    def _event_samples(
-        self, readings: Iterable[Reading | NoteSample], bases: dict[str, Decimal], marks: dict[str, Mark]
-    ) -> list[Sample | NoteSample]:
-        aliases = self._current(Stream.EVENTS).aliases
-        found: list[Sample | NoteSample] = []
-        for item in sorted(readings, key=_in_source_order):
-            if isinstance(item, NoteSample):
-                found.append(item)
-            elif item.tag.name in aliases:
-                sample = self._event(item, aliases[item.tag.name], bases, marks)
-                if sample is not None:
-                    found.append(sample)
-        return found
-
-    def _event(
-        self, item: Reading, alias: int, bases: dict[str, Decimal], marks: dict[str, Mark]
-    ) -> Sample | None:
-        """Return what a reading adds to the stream, none when it was read before."""
-        tag = item.tag
-        if tag.kind is Kind.COUNT:
-            return self._counted(item, alias, bases)
-        if tag.kind is Kind.SCAN and item.value == "":
-            return None
-        mark = marks.get(tag.name)
-        if mark is not None and _known(item, mark):
-            return None
-        marks[tag.name] = Mark(item.time_ms, item.number, str(item.value))
-        if tag.kind is Kind.SCAN:
-            scan = read_scan(str(item.value), tag.reader or tag.equipment)
-            properties: dict[str, Value] = {"reader": scan.reader, "symbology": scan.symbology}
-            return Sample(alias, scan.payload, item.time_ms, item.quality, properties)
-        return Sample(alias, item.value, item.time_ms, item.quality)
-
-    def _counted(self, item: Reading, alias: int, bases: dict[str, Decimal]) -> Sample | None:
-        tag = item.tag
-        try:
-            raw = Decimal(str(item.value))
-        except InvalidOperation:
-            return None
-        base = bases.get(tag.name)
-        if raw == base or raw < 0 or not raw.is_finite():
-            return None
-        found = count(base, raw, tag.counter)
-        bases[tag.name] = raw
-        properties: dict[str, Value] = {"raw": _number(found.raw)}
-        if found.doubtful:
-            properties["doubtful"] = True
-        return Sample(alias, _number(found.delta), item.time_ms, item.quality, properties)
 
     def _shed_note(self) -> NoteSample:
         body = {
@@ -787,28 +720,6 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait({task})
         raise
-
-
-def _known(item: Reading, mark: Mark) -> bool:
-    """Tell whether a reading was in the stream already.
-
-    By the device's own number, unless its clock went on while its numbers began again. Without
-    a number the same value again is no change of a state; of other kinds only the very same
-    reading is known, so that a clock that was set back loses nothing.
-    """
-    if item.number >= 0 and mark.number >= 0:
-        return item.number <= mark.number and item.time_ms <= mark.time_ms
-    same = str(item.value) == mark.value
-    return same and (item.tag.kind in CHANGES or item.time_ms == mark.time_ms)
-
-
-def _in_source_order(item: Reading | NoteSample) -> tuple[int, bool]:
-    """Sort key: a machine's total follows all that it has counted by then, and nothing later."""
-    return item.time_ms, isinstance(item, Reading) and item.tag.kind is Kind.TOTAL
-
-
-def _number(value: Decimal) -> int | float:
-    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _now_ms() -> int:

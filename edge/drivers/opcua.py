@@ -153,7 +153,9 @@ class OpcUaDriver:
             self._sink.connected(self._endpoint.name)
         seen = {(tag.name, at, str(value)) for tag, value, at, _ in missed}
         fresh = [item for item in held if (item[0].name, item[2], str(item[1])) not in seen]
-        for tag, value, at, quality in sorted([*missed, *fresh], key=_source_time):
+        kept = [item for item in fresh if item[0].kind in HISTORY_KINDS]
+        rest = [item for item in fresh if item[0].kind not in HISTORY_KINDS]
+        for tag, value, at, quality in [*sorted([*missed, *kept], key=_source_time), *rest]:
             self._sink.reading(tag, value, at, quality)
 
     def _lost(self, reason: str) -> None:
@@ -345,12 +347,17 @@ async def _close(client: Client) -> None:
 
 
 def _since(tag: Tag, mark: Mark, values: Iterable[ua.DataValue]) -> list[tuple[Tag, Value, int, int]]:
-    """Return the values of a history that are later than the mark, each once."""
+    """Return the values of a history that are later than the mark, each once.
+
+    Of those in the mark's own millisecond, what the server has kept before the mark is known.
+    """
     found: dict[tuple[int, str], tuple[Tag, Value, int, int]] = {}
-    for value in values:
+    for value in sorted(values, key=_time_ms):
         at = _time_ms(value)
         raw, quality = _read(value)
-        if at > mark.time_ms or (at == mark.time_ms and str(tag.convert(raw)) != mark.value):
+        if at == mark.time_ms and str(tag.convert(raw)) == mark.value:
+            found.clear()
+        elif at >= mark.time_ms:
             found[at, str(raw)] = (tag, raw, at, quality)
     return list(found.values())
 

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from edge.plant_sim.layout import DEVICES
@@ -28,34 +28,27 @@ class PackingDevice:
     def __init__(self, machine: Machine, bus: Bus) -> None:
         self._machine = machine
         self._bus = bus
-        self._totals: dict[str, Any] = {**asdict(machine.totals), "time": _iso(datetime.now(UTC))}
         self._news = asyncio.Event()
         machine.publish = self._heard
 
-    def _heard(self, name: str, _value: float | str, at: datetime) -> None:
-        if name in self._machine.values:
-            return
-        if name.startswith("total_"):
-            self._totals = {**asdict(self._machine.totals), "time": _iso(at)}
-        self._news.set()
+    def _heard(self, name: str, _value: float | str, _at: datetime) -> None:
+        if name not in self._machine.values:
+            self._news.set()
 
     def report(self) -> dict[str, Any]:
-        """Return what the device says of itself; totals only when they are told and still true."""
-        memory = self._machine.memory
-        report = {
+        """Return what the device says of itself, all of it at one moment."""
+        memory, now = self._machine.memory, _iso(self._machine.now())
+        return {
             "device": self._machine.unit,
-            "time": _iso(datetime.now(UTC)),
+            "time": now,
             "fault": memory.fault,
             "good": memory.totals.good,
             "scrap": memory.totals.scrap,
             "changes": [{"n": e.number, "state": e.value, "time": _iso(e.at)} for e in memory.changes],
             "scans": [{"n": e.number, "code": e.value, "time": _iso(e.at)} for e in memory.scans],
             "values": {"power": self._machine.values["power"]},
+            "totals": {**asdict(memory.totals), "time": now},
         }
-        told = {name: value for name, value in self._totals.items() if name != "time"}
-        if told == asdict(memory.totals):
-            report["totals"] = self._totals
-        return report
 
     async def run(self) -> None:
         """Report each change, and now and then without one; for ever."""

@@ -176,9 +176,11 @@ class Machine:
         self._watchers: list[Callable[[], None]] = []
         self._changed_at = time.monotonic()
         self._told_at = 0.0
-        self._last_time = datetime.now(UTC)
+        self._last_time = max(
+            (entry.at for entry in (*self.memory.changes, *self.memory.scans)), default=datetime.now(UTC)
+        )
         if not self.memory.changes:
-            self.memory.changes.append(Entry(0, int(self.state), self._now()))
+            self.memory.changes.append(Entry(0, int(self.state), self.now()))
             self._save()
 
     # -- what the plant asks of it ---------------------------------------------------------------
@@ -271,7 +273,7 @@ class Machine:
     def scan(self, payload: str) -> None:
         """Read a label with the machine's own scanner."""
         self.totals.scans += 1
-        at = self._now()
+        at = self.now()
         self.memory.scans.append(Entry(self.totals.scans, payload, at))
         self._changed("scan", payload, at)
 
@@ -375,7 +377,7 @@ class Machine:
 
     def tell_totals(self) -> None:
         """Publish what the machine has counted in its life."""
-        at = self._now()
+        at = self.now()
         for name, value in asdict(self.totals).items():
             self.publish(f"total_{name}", value, at)
 
@@ -389,12 +391,12 @@ class Machine:
         fresh = round(fresh, 2)
         if abs(fresh - value) >= signal.noise / 2:
             self.values[signal.name] = fresh
-            self.publish(signal.name, fresh, self._now())
+            self.publish(signal.name, fresh, self.now())
 
     def _enter(self, state: State) -> None:
         self.memory.state = state
         self.totals.states += 1
-        at = self._now()
+        at = self.now()
         self.memory.changes.append(Entry(self.totals.states, int(state), at))
         self._changed("state", int(state), at)
 
@@ -402,11 +404,11 @@ class Machine:
         """Remember first, then tell."""
         self._changed_at = time.monotonic()
         self._save()
-        self.publish(name, value, at or self._now())
+        self.publish(name, value, at or self.now())
         for watcher in self._watchers:
             watcher()
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
         """Return the time, later than any time before: each change has its own millisecond."""
         now = datetime.now(UTC)
         now = max(

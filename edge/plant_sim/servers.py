@@ -15,6 +15,8 @@ from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.crypto.truststore import TrustStore
 from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
 from asyncua.server.server import Server
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.status_codes import StatusCodes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from edge.plant_sim.layout import NAMESPACE, SCANNERS
@@ -31,6 +33,9 @@ _TYPES: Mapping[str, ua.VariantType] = {
     "scan": ua.VariantType.String,
 }
 _KEPT = ("state", "fault", "scan")
+_COUNTED = frozenset({"state", "good", "scrap", "scan"})
+"""Signals that the totals count."""
+_UNTRUE = ua.StatusCode(ua.UInt32(StatusCodes.BadWaitingForInitialData))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +123,21 @@ class CellServer:
         index = await self.server.register_namespace(NAMESPACE)
         for machine in self.machines.values():
             await self._build(machine, index)
-        await self.server.start()
-        for machine in self.machines.values():
             await self._historize(machine)
+        await self.server.start()
 
     async def run(self) -> None:
-        """Write what the machines say into the address space, in their order; for ever."""
+        """Write what the machines say into the address space, in their order; for ever.
+
+        What is kept is in the history before anybody can see it.
+        """
+        kept = {f"{unit}.{name}" for unit in self.machines for name in _KEPT}
         while True:
             name, value = await self._writes.get()
-            await self.server.write_attribute_value(self.nodes[name].nodeid, value)
+            node = self.nodes[name].nodeid
+            if name in kept:
+                await self.server.iserver.history_manager.storage.save_node_value(node, value)
+            await self.server.write_attribute_value(node, value)
 
     async def stop(self) -> None:
         """Close the server."""
@@ -153,56 +164,77 @@ class CellServer:
         machine.publish = self._publisher(machine)
 
     def _signals(self, machine: Machine) -> dict[str, ua.DataValue]:
-        """Return what a machine shows when it is switched on: its last change with its own time."""
-        totals, memory = machine.totals, machine.memory
-        found = {
-            "good": ua.Variant(totals.good, ua.VariantType.UInt32),
-            "scrap": ua.Variant(totals.scrap, ua.VariantType.UInt32),
+        """Return what a machine shows when it is switched on: its last change with its own time.
+
+        Totals come after what they count.
+        """
+        totals, memory, change = machine.totals, machine.memory, machine.memory.changes[-1]
+        values = {
+            "state": _value(change.value, _TYPES["state"], change.at),
+            "fault": _value(memory.fault, ua.VariantType.String, change.at),
         }
-        for name in ("good", "scrap", "states", "scans"):
-            found[f"total_{name}"] = ua.Variant(getattr(totals, name), ua.VariantType.UInt32)
-        for signal in machine.signals:
-            found[signal.name] = ua.Variant(machine.values[signal.name], ua.VariantType.Double)
-        values = {name: ua.DataValue(value) for name, value in found.items()}
-        change = memory.changes[-1]
-        values["state"] = _value(change.value, _TYPES["state"], change.at)
-        values["fault"] = _value(memory.fault, ua.VariantType.String, change.at)
         if machine.unit in SCANNERS:
             scan = memory.scans[-1] if memory.scans else Entry(0, "", change.at)
             values["scan"] = _value(scan.value, _TYPES["scan"], scan.at)
+        now = machine.now()
+        for signal in machine.signals:
+            values[signal.name] = _value(machine.values[signal.name], ua.VariantType.Double, now)
+        for name in ("good", "scrap"):
+            values[name] = _value(getattr(totals, name), ua.VariantType.UInt32, now)
+        now = machine.now()
+        for name in ("good", "scrap", "states", "scans"):
+            values[f"total_{name}"] = _value(getattr(totals, name), ua.VariantType.UInt32, now)
         return values
 
     async def _historize(self, machine: Machine) -> None:
         """Keep states, scans and faults, beginning with what the machine itself remembers."""
+        storage = self.server.iserver.history_manager.storage
         for name in _KEPT:
             node = self.nodes.get(f"{machine.unit}.{name}")
             if node is None:
                 continue
-            await self.server.historize_node_data_change(node, period=KEPT_FOR, count=HISTORY)
+            await node.write_attribute(AttributeIds.Historizing, ua.DataValue(ua.Variant(Value=True)))
+            for bits in (AttributeIds.AccessLevel, AttributeIds.UserAccessLevel):
+                await node.set_attr_bit(bits, ua.AccessLevel.HistoryRead)
+            await storage.new_historized_node(node.nodeid, KEPT_FOR, HISTORY)
             remembered = {"state": machine.memory.changes, "scan": machine.memory.scans}.get(name, ())
             for entry in remembered:
-                value = _value(entry.value, _TYPES[name], entry.at)
-                await self.server.iserver.history_manager.storage.save_node_value(node.nodeid, value)
+                await storage.save_node_value(node.nodeid, _value(entry.value, _TYPES[name], entry.at))
 
     def _publisher(self, machine: Machine) -> Publisher:
         return Publisher(machine.unit, self.nodes, self._writes)
 
 
-@dataclass(frozen=True, slots=True)
 class Publisher:
     """Turns what a machine says into writes of its server."""
 
-    unit: str
-    nodes: Mapping[str, Node]
-    writes: asyncio.Queue[tuple[str, ua.DataValue]]
+    def __init__(
+        self, unit: str, nodes: Mapping[str, Node], writes: asyncio.Queue[tuple[str, ua.DataValue]]
+    ) -> None:
+        self._unit = unit
+        self._nodes = nodes
+        self._writes = writes
+        self._totals = [name for name in nodes if name.startswith(f"{unit}.total_")]
+        self._told = True
 
     def __call__(self, name: str, value: float | str, at: datetime) -> None:
         """Queue one write; a signal that the server does not have is not for it."""
-        full = f"{self.unit}.{name}"
-        if full not in self.nodes:
+        full = f"{self._unit}.{name}"
+        if full not in self._nodes:
             return
+        if name in _COUNTED:
+            self._withdraw(at)
+        elif full in self._totals:
+            self._told = True
         kind = _TYPES.get(name, ua.VariantType.Double if isinstance(value, float) else ua.VariantType.UInt32)
-        self.writes.put_nowait((full, _value(value, kind, at)))
+        self._writes.put_nowait((full, _value(value, kind, at)))
+
+    def _withdraw(self, at: datetime) -> None:
+        """Show no totals that are no longer true; who connects now would believe them."""
+        if self._told:
+            self._told = False
+            for name in self._totals:
+                self._writes.put_nowait((name, _bad(at)))
 
 
 def _id(name: str, namespace: int) -> ua.NodeId:
@@ -212,4 +244,10 @@ def _id(name: str, namespace: int) -> ua.NodeId:
 def _value(value: float | str, kind: ua.VariantType, at: datetime) -> ua.DataValue:
     return ua.DataValue(
         ua.Variant(value, kind), SourceTimestamp=ua.DateTime.fromtimestamp(at.timestamp(), UTC)
+    )
+
+
+def _bad(at: datetime) -> ua.DataValue:
+    return ua.DataValue(
+        ua.Variant(None), _UNTRUE, SourceTimestamp=ua.DateTime.fromtimestamp(at.timestamp(), UTC)
     )

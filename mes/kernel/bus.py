@@ -124,6 +124,8 @@ class Bus:
         self._subscribing: dict[int, asyncio.Future[None]] = {}
         self._task: asyncio.Task[None] | None = None
         self._unplugged_until = 0.0
+        self._taken: dict[int, int] = {}
+        """Messages of this connection by their packet identifier."""
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._keep_connected(), name=f"bus {self._name}")
@@ -212,6 +214,7 @@ class Bus:
         client = await self._open()
         loop = asyncio.get_running_loop()
         self._client = client
+        self._taken.clear()
         self.connections += 1
         self._granted = loop.create_future()
         client.connect(self.address.host, self.address.port, keepalive=KEEPALIVE_S)
@@ -361,7 +364,7 @@ class Bus:
             future.set_result(None)
 
     def _received(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        if self._on_message is not None:
+        if self._on_message is not None and not self._again(message):
             self._on_message(
                 Received(
                     message.topic,
@@ -372,6 +375,20 @@ class Bus:
                     self.connections,
                 )
             )
+
+    def _again(self, message: mqtt.MQTTMessage) -> bool:
+        """Tell whether the broker repeats what it has sent on this connection already.
+
+        It does so when an acknowledgement was slow; an old message after newer ones would be taken
+        for news. Who acknowledges by itself looks after repeated messages by itself too.
+        """
+        if self._manual_ack or message.qos == 0:
+            return False
+        digest = hash(message.payload)
+        if message.dup and self._taken.get(message.mid) == digest:
+            return True
+        self._taken[message.mid] = digest
+        return False
 
 
 def _retrieve(future: asyncio.Future[None]) -> None:
