@@ -107,13 +107,14 @@ class RecentOrder:
 
 
 async def recent_orders(tx: Tx) -> list[RecentOrder]:
-    """Return the running orders and those that were completed last."""
+    """Return ten orders: those at work, those to come by their due dates, then what was completed last."""
     return await tx.fetch_all(
         RecentOrder,
         """
         select id as work_order, customer_order, material, status, good, quantity
-        from mes.work_order where not simulated and status not in ('Cancelled')
-        order by status = 'Running' desc, coalesce(completed_at, started_at, received_at) desc limit 10
+        from mes.work_order where not simulated and status != 'Cancelled'
+        order by array_position('{Running,Released,Waiting,Completed,Closed}'::text[], status),
+                 case when completed_at is null then due_at end, completed_at desc, id limit 10
         """,
         {},
     )

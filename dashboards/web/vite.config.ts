@@ -2,13 +2,13 @@ import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 import { serviceWorker } from './plugins/serviceworker.ts'
-import { traditionalChinese } from './plugins/traditional.ts'
+import { texts } from './plugins/texts.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const server = process.env.LINESIDE_URL ?? 'http://127.0.0.1:8000'
 
 export default defineConfig({
-  plugins: [vue(), traditionalChinese(), serviceWorker()],
+  plugins: [vue(), texts(), serviceWorker()],
   resolve: { alias: { '@': here('./src') } },
   define: {
     __VUE_OPTIONS_API__: 'false',
@@ -16,6 +16,7 @@ export default defineConfig({
     __VUE_I18N_LEGACY_API__: 'false',
     __VUE_I18N_FULL_INSTALL__: 'false',
     __INTLIFY_PROD_DEVTOOLS__: 'false',
+    __INTLIFY_DROP_MESSAGE_COMPILER__: 'true',
   },
   build: {
     outDir: process.env.LINESIDE_WEB_OUT ?? here('../static'),

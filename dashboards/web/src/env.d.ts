@@ -1,6 +1,6 @@
 /// <reference types="vite/client" />
 
-declare module 'virtual:zh-TW' {
+declare module 'virtual:texts/*' {
   const texts: Record<string, unknown>
   export default texts
 }

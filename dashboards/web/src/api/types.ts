@@ -21,6 +21,7 @@ export type Me = Schemas['Me']
 export type SiteFacts = Schemas['SiteFacts']
 export type Status = Schemas['Status']
 export type ErpStatus = Schemas['ErpStatus']
+export type ErpVisitor = Schemas['Visitor']
 
 // --- terminal
 

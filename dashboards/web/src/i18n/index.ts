@@ -1,15 +1,19 @@
 import { createI18n } from 'vue-i18n'
+import { composeMessage } from './message'
 
 export const LANGUAGES = ['en', 'zh-CN', 'zh-TW'] as const
 export type Language = (typeof LANGUAGES)[number]
+/** A terminal has the words of a terminal; a desk has those and its own. */
+export type Part = 'terminal' | 'desk'
 const KEPT = 'lineside.language'
 
 type Texts = Record<string, unknown>
+type Loader = () => Promise<{ default: Texts }>
 
-const LOADERS: Record<Language, () => Promise<{ default: Texts }>> = {
-  en: () => import('./en.json'),
-  'zh-CN': () => import('./zh-CN.json'),
-  'zh-TW': () => import('virtual:zh-TW'),
+const LOADERS: Record<Language, Record<Part, Loader>> = {
+  en: { terminal: () => import('virtual:texts/en/terminal'), desk: () => import('virtual:texts/en/desk') },
+  'zh-CN': { terminal: () => import('virtual:texts/zh-CN/terminal'), desk: () => import('virtual:texts/zh-CN/desk') },
+  'zh-TW': { terminal: () => import('virtual:texts/zh-TW/terminal'), desk: () => import('virtual:texts/zh-TW/desk') },
 }
 
 /** The language a browser asks for, in the order of its own list; English when it has none of ours. */
@@ -35,12 +39,18 @@ export const i18n = createI18n({
   fallbackLocale: 'en',
   missingWarn: false,
   fallbackWarn: false,
+  messageCompiler: composeMessage,
   messages: {},
 })
 
-export async function useLanguage(language: Language): Promise<void> {
-  const texts = await LOADERS[language]()
-  i18n.global.setLocaleMessage(language, texts.default as never)
+let parts: readonly Part[] = ['terminal']
+
+/** Speaks the language; `wanted` is what this page needs of it, and stays so for the next language. */
+export async function useLanguage(language: Language, wanted: readonly Part[] = parts): Promise<void> {
+  parts = wanted
+  const loaded = await Promise.all(parts.map((part) => LOADERS[language][part]()))
+  i18n.global.setLocaleMessage(language, {})
+  for (const texts of loaded) i18n.global.mergeLocaleMessage(language, texts.default)
   i18n.global.locale.value = language
   document.documentElement.lang = language
   localStorage.setItem(KEPT, language)

@@ -25,7 +25,17 @@ export function useSay() {
     if (!value) return ''
     const { code, params } = typeof value === 'string' ? { code: value, params: {} } : value
     const key = `${group}.${code}`
-    return known(key) ? t(key, params ?? {}) : code
+    return known(key) ? t(key, spoken(params ?? {})) : code
+  }
+
+  /** Units and skills in a sentence go by their names. */
+  function spoken(params: Record<string, unknown>): Record<string, unknown> {
+    const said = { ...params }
+    for (const name of ['unit', 'equipment']) {
+      if (typeof said[name] === 'string') said[name] = unitName(said[name], said[name])
+    }
+    if (typeof said.skill === 'string') said.skill = word('skill', said.skill)
+    return said
   }
 
   function refusalTitle(refusal: Refusal): string {

@@ -1,5 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { deriveTraditional } from '../../plugins/traditional'
+import { deriveTraditional, partOf } from '../../plugins/texts'
 import en from './en.json'
 import simplified from './zh-CN.json'
 import overrides from './zh-TW.override.json'
@@ -39,5 +40,33 @@ describe('the three languages', () => {
     [[], 'en'],
   ])('are chosen by the wishes of the browser: %s', (wishes, language) => {
     expect(languageOf(wishes)).toBe(language)
+  })
+})
+
+describe('the words of a terminal', () => {
+  const SHARED = ['design/LsChoices.vue', 'design/LsDialog.vue', 'design/LsRefusal.vue', 'design/LsState.vue', 'lib/format.ts']
+  const here = (path: string) => new URL(`../${path}`, import.meta.url)
+  const terminal = partOf(en, 'terminal')
+  const sources = readdirSync(here('terminal'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(vue|ts)$/.test(name) && !name.endsWith('.test.ts'))
+    .map((name) => `terminal/${name}`)
+  const source = [...sources, ...SHARED].map((path) => readFileSync(here(path), 'utf8')).join('\n')
+
+  it('are all that its sources say', () => {
+    const said = [...source.matchAll(/\bt\('([\w.-]+)'/g)].map((match) => match[1] ?? '')
+    expect(said.length).toBeGreaterThan(60)
+    expect(said.filter((key) => !keys(terminal).includes(key))).toEqual([])
+  })
+
+  it('name all codes that it shows', () => {
+    const groups = [...source.matchAll(/\b(?:word|coded)\('(\w+)'|group="(\w+)"/g)].map((match) => match[1] ?? match[2] ?? '')
+    expect(groups.filter((group) => !(group in terminal))).toEqual([])
+    const refused = [...source.matchAll(/(?:refused\('|error: '|ScanRefused\(')(\w+)/g)].map((match) => match[1] ?? '')
+    expect(refused.filter((code) => !(code in (terminal.errors as Tree)))).toEqual([])
+  })
+
+  it('and those of a desk are all there are', () => {
+    const both = [...keys(terminal), ...keys(partOf(en, 'desk'))]
+    expect(both.sort()).toEqual(keys(en).sort())
   })
 })

@@ -15,14 +15,22 @@ export function useFormat() {
   const { locale, t } = useI18n()
 
   function stamp(value: string | number, options: Intl.DateTimeFormatOptions): string {
-    return new Intl.DateTimeFormat(locale.value, { timeZone: zone(), hourCycle: 'h23', ...options }).format(
+    // Month names in English: 11/12 means another day on each side of the Atlantic.
+    return new Intl.DateTimeFormat(locale.value === 'en' ? 'en-GB' : locale.value, { timeZone: zone(), hourCycle: 'h23', ...options }).format(
       new Date(value),
     )
   }
 
+  const month = () => (locale.value === 'en' ? 'short' : '2-digit')
+
   function number(value: string | number | null | undefined, digits = 3): string {
     if (value === null || value === undefined || value === '') return '–'
     return new Intl.NumberFormat(locale.value, { maximumFractionDigits: digits }).format(Number(value))
+  }
+
+  /** An amount in a column whose head names the currency. */
+  function amount(value: string | number): string {
+    return new Intl.NumberFormat(locale.value, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(Number(value))
   }
 
   function money(value: string | number, currency: string): string {
@@ -36,6 +44,12 @@ export function useFormat() {
     return new Intl.NumberFormat(locale.value, style).format(Number(value))
   }
 
+  /** Percent without a place, for where three of them stand side by side. */
+  function whole(value: number | string | null | undefined): string {
+    if (value === null || value === undefined) return '–'
+    return new Intl.NumberFormat(locale.value, { style: 'percent', maximumFractionDigits: 0 }).format(Number(value))
+  }
+
   function time(value: string | number | null | undefined): string {
     return value ? stamp(value, { hour: '2-digit', minute: '2-digit' }) : '–'
   }
@@ -45,12 +59,12 @@ export function useFormat() {
   }
 
   function day(value: string | number): string {
-    return stamp(value, { month: '2-digit', day: '2-digit' })
+    return stamp(value, { month: month(), day: '2-digit' })
   }
 
   function dayTime(value: string | number | null | undefined): string {
     if (!value) return '–'
-    return stamp(value, { month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' })
+    return stamp(value, { month: month(), day: '2-digit', hour: '2-digit', minute: '2-digit' })
   }
 
   function duration(seconds: number | null | undefined): string {
@@ -65,6 +79,13 @@ export function useFormat() {
     return t('unit.days', { n: Math.floor(whole / 86400) })
   }
 
+  /** Hours, minutes and seconds to calculate with: `1:15:34`. */
+  function exact(seconds: number): string {
+    const whole = Math.max(0, Math.round(seconds))
+    const [minutes, rest] = [Math.floor(whole / 60) % 60, whole % 60]
+    return `${Math.floor(whole / 3600)}:${String(minutes).padStart(2, '0')}:${String(rest).padStart(2, '0')}`
+  }
+
   function minutes(value: number): string {
     return duration(value * 60)
   }
@@ -75,5 +96,5 @@ export function useFormat() {
     return t('unit.s', { n: number(Math.max(0, seconds), seconds < 10 ? 1 : 0) })
   }
 
-  return { number, money, percent, time, clock, day, dayTime, duration, minutes, lag }
+  return { number, amount, money, percent, whole, time, clock, day, dayTime, duration, exact, minutes, lag }
 }

@@ -9,5 +9,5 @@ async function keepShell(): Promise<void> {
   if ('serviceWorker' in navigator) await navigator.serviceWorker.register('/sw.js', { scope: '/terminal/' })
 }
 
-void startPage({ render: () => (unit ? h(TerminalPage, { unit }) : h(TerminalHome)) })
+void startPage({ render: () => (unit ? h(TerminalPage, { unit }) : h(TerminalHome)) }, { texts: ['terminal'] })
 if (import.meta.env.PROD) void keepShell()

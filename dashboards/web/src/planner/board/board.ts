@@ -64,12 +64,12 @@ export class Board {
     this.redraw()
   }
 
-  /** Shows what is left of the plan: half an hour at least, eight hours at most. */
+  /** Shows what is left of the plan: twelve minutes at least, eight hours at most. */
   fit(): void {
     const { span } = this.model
     if (!span) return
     const now = Date.now()
-    const length = Math.min(8 * 3_600_000, Math.max(1_800_000, (span.to - now) * 1.06))
+    const length = Math.min(8 * 3_600_000, Math.max(720_000, (span.to - now) * 1.06))
     this.view.show(now - length / 6, now + length)
     this.fitted = true
     this.redraw()

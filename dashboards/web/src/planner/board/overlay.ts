@@ -38,7 +38,7 @@ export class Overlay {
   draw(view: View, model: Model, order: string | null, chosen: Bar | null, now: number): void {
     put(this.svg, { width: view.width, height: view.height })
     const x = view.x(now)
-    put(this.now, { d: x > NAMES && x < view.width ? `M${x} ${HEADER - 8}V${view.height}` : '' })
+    put(this.now, { d: x > NAMES && x < view.width ? `M${x} ${view.height}V${HEADER}l-5 -8h10l-5 8` : '' })
     put(this.links, { d: order ? this.path(view, model, order) : '' })
     const shown = chosen && view.x(chosen.end) > NAMES
     put(this.chosen, shown ? this.frame(view, chosen) : { width: 0, height: 0 })

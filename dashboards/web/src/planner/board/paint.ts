@@ -100,8 +100,8 @@ function drawBar(g: CanvasRenderingContext2D, bar: Bar, scene: Scene, ghost: boo
     g.fillStyle = colours.bad
     g.fillRect(x, y + height - 4, width, 4)
   }
-  if (bar.status === 'running') {
-    g.fillStyle = colours.run
+  if (bar.status === 'running' || bar.status === 'held') {
+    g.fillStyle = bar.status === 'running' ? colours.run : colours.warn
     g.fillRect(x, y, width, 4)
   }
   if (width > 18) {

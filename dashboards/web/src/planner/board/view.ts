@@ -67,7 +67,7 @@ export class View {
     this.height = height
     this.px_per_ms = Math.max(1, width - NAMES) / Math.max(1, to - from)
     const room = height - HEADER
-    this.row_height = Math.min(64, Math.max(34, Math.floor(room / Math.max(1, this.rows))))
+    this.row_height = Math.min(76, Math.max(34, Math.floor(room / Math.max(1, this.rows))))
     this.clamp()
   }
 

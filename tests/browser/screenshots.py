@@ -1,0 +1,238 @@
+"""Take a picture of every page of a running demo plant, in each size, theme and language.
+
+`python -m tests.browser.screenshots LINK` with a fresh link of `lineside sign-in`. The pictures are
+for people to look at: what is cut off, wraps badly or is hard to read shows there and nowhere else.
+It sits down at a terminal, so the plant's own people leave that one for a minute.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.test_pages import SIZES
+from tests.browser.test_terminal import scan
+
+LANGUAGES: Final = ("en", "zh-CN", "zh-TW")
+SCHEMES: Final = ("light", "dark")
+
+
+@dataclass(frozen=True)
+class Plant:
+    """What the pages are taken of: an order, a piece and a lot of it."""
+
+    url: str
+    order: str
+    serial: str
+    lot: str
+
+
+Pose = Callable[[Page, Plant], Awaitable[None]]
+
+
+async def _open(page: Page, address: str, ready: str) -> None:
+    await page.goto(address)
+    await expect(page.locator(ready).first).to_be_visible(timeout=20_000)
+
+
+def _at(path: str, ready: str) -> Pose:
+    async def pose(page: Page, plant: Plant) -> None:
+        await _open(page, plant.url + path.format(**vars(plant)), ready)
+
+    return pose
+
+
+async def _evidence(page: Page, plant: Plant) -> None:
+    await _open(page, f"{plant.url}/board", ".tile .oee")
+    await page.locator(".tile .oee").first.click()
+    await expect(page.locator(".evidence .chain")).to_be_visible()
+
+
+async def _trouble(page: Page, plant: Plant) -> None:
+    await _open(page, f"{plant.url}/board", "header .trouble")
+    await page.locator("header .trouble").click()
+    await expect(page.locator(".kinds li").first).to_be_visible()
+
+
+async def _chosen(page: Page, plant: Plant) -> None:
+    await _open(page, f"{plant.url}/planner", ".orders li button")
+    await page.locator(".orders li button").first.click()
+
+
+async def _promise(page: Page, plant: Plant) -> None:
+    await _open(page, f"{plant.url}/planner", ".actions button")
+    await page.locator(".actions button").first.click()
+    await page.locator(".quote button").click()
+    await expect(page.locator(".answer")).to_be_visible(timeout=20_000)
+
+
+async def _proposal(page: Page, plant: Plant) -> None:
+    await _open(page, f"{plant.url}/planner", ".actions button")
+    if not await page.locator(".proposal").count():
+        key = {"Idempotency-Key": str(uuid4())}
+        await page.request.post(f"{plant.url}/api/v1/trouble/rush-order", headers=key, data={})
+    await expect(page.locator(".proposal")).to_be_visible(timeout=120_000)
+
+
+async def _changes(page: Page, plant: Plant) -> None:
+    await _proposal(page, plant)
+    await page.locator(".proposal button").nth(1).click()
+    await expect(page.locator(".diff")).to_be_visible()
+
+
+async def _unit_with_work(page: Page, plant: Plant) -> str:
+    units = [one["id"] for one in (await _json(page.context, f"{plant.url}/api/v1/site"))["terminals"]]
+    for _ in range(60):
+        for unit in units:
+            shown = await _json(page.context, f"{plant.url}/api/v1/terminals/{unit}")
+            if shown["job"] or any(one["startable"] for one in shown["queue"]):
+                return str(unit)
+        await page.wait_for_timeout(1_000)
+    return str(units[0])
+
+
+async def _at_work(page: Page, plant: Plant) -> None:
+    address = f"{plant.url}/terminal/{await _unit_with_work(page, plant)}"
+    await _open(page, address, ".dock, .sign-on .demo button, .banner.watch button")
+    if await page.locator(".banner.watch button").count():
+        await page.locator(".banner.watch button").click()
+    seat = page.locator(".sign-on .demo button")
+    if await page.locator(".sign-on").count():
+        await seat.first.click()
+    await expect(page.locator(".who .face")).to_be_visible()
+    if not await page.locator(".dock .main.hold").count():
+        await page.locator(".dock .main").click()
+    await expect(page.locator(".dock .main.hold")).to_be_visible()
+
+
+def _tapped(button: str, shown: str) -> Pose:
+    async def pose(page: Page, plant: Plant) -> None:
+        await _at_work(page, plant)
+        await page.locator(button).click()
+        await expect(page.locator(shown).first).to_be_visible()
+
+    return pose
+
+
+def _scanned(text: str, shown: str) -> Pose:
+    async def pose(page: Page, plant: Plant) -> None:
+        await _at_work(page, plant)
+        await scan(page, text)
+        await expect(page.locator(shown).first).to_be_visible()
+
+    return pose
+
+
+async def _offline(page: Page, plant: Plant) -> None:
+    await _at_work(page, plant)
+    await page.context.set_offline(True)
+    await expect(page.locator(".status .chip.bad")).to_be_visible(timeout=30_000)
+
+
+DIALOG: Final = "[role=dialog] .content"
+POSES: Final[dict[str, Pose]] = {
+    "home": _at("/", ".units li"),
+    "board": _at("/board", ".tile"),
+    "evidence": _evidence,
+    "trouble": _trouble,
+    "planner": _at("/planner", ".orders li"),
+    "planner-chosen": _chosen,
+    "planner-promise": _promise,
+    "planner-proposal": _proposal,
+    "planner-changes": _changes,
+    "order": _at("/o/{order}", ".steps li"),
+    "serial": _at("/o/{serial}", ".steps li"),
+    "lot": _at("/o/{lot}", ".facts"),
+    "unknown": _at("/o/XY-1", "[role=alert]"),
+    "terminals": _at("/terminal", ".choose li"),
+    "terminal-work": _at_work,
+    "terminal-report": _tapped(".dock button:nth-child(3)", DIALOG),
+    "terminal-scrap": _tapped(".dock button:nth-child(4)", DIALOG),
+    "terminal-stop": _tapped(".dock button:nth-child(5)", DIALOG),
+    "terminal-menu": _tapped(".status .who", DIALOG),
+    "terminal-refused": _scanned("LOT:LOT-NOPE-9", ".say.bad, .conflicts"),
+    "terminal-pin": _scanned("EMP:E-1009", ".sign-on .pin"),
+    "terminal-offline": _offline,
+}
+
+
+async def sign_in(browser: Browser, link: str) -> Any:
+    """Return what a signed-in browser keeps."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(link)
+    await page.wait_for_url(lambda url: "/sign-in" not in url)
+    state = await context.storage_state()
+    await context.close()
+    return state
+
+
+async def _json(context: BrowserContext, url: str) -> Any:
+    return await (await context.request.get(url)).json()
+
+
+async def choose(context: BrowserContext, url: str) -> Plant:
+    """Find an order with pieces, a piece of it and a lot that it used."""
+    api = f"{url}/api/v1"
+    recent = (await _json(context, f"{api}/status"))["recent_orders"]
+    found = [await _json(context, f"{api}/lookup/{one['work_order']}") for one in recent]
+    best = max((one["orders"][0] for one in found), key=lambda one: len(one["serials"]))
+    lot = next(one["lot"] for one in best["materials"])
+    return Plant(url, best["work_order"], best["serials"][0]["serial"], lot)
+
+
+async def take(page: Page, name: str, out: Path) -> None:
+    """Save one picture for each size of screen."""
+    for size, (width, height) in SIZES.items():
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.wait_for_timeout(350)
+        await page.screenshot(path=out / f"{name}-{size}.png")
+
+
+async def visit(browser: Browser, state: Any, plant: Plant, wanted: argparse.Namespace) -> None:
+    """Go through all pages in each language and theme."""
+    for language in wanted.languages:
+        for scheme in wanted.schemes:
+            for name in wanted.only or [*POSES, "sign-in"]:
+                kept = None if name == "sign-in" else state
+                context = await browser.new_context(storage_state=kept, locale=language, color_scheme=scheme)
+                page = await context.new_page()
+                if name == "sign-in":
+                    await _open(page, f"{plant.url}/sign-in", "form")
+                else:
+                    await POSES[name](page, plant)
+                await take(page, f"{name}-{language}-{scheme}", wanted.out)
+                await context.close()
+
+
+async def main(wanted: argparse.Namespace) -> None:
+    """Sign in by the link and take the pictures."""
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        state = await sign_in(browser, wanted.link)
+        context = await browser.new_context(storage_state=state)
+        plant = await choose(context, wanted.link.split("/sign-in")[0])
+        await visit(browser, state, plant, wanted)
+        await browser.close()
+
+
+def wishes() -> argparse.Namespace:
+    """Return what to take pictures of."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("link", help="a one-time link of `lineside sign-in`")
+    parser.add_argument("--out", type=Path, default=Path("build/screenshots"))
+    parser.add_argument("--only", nargs="*", choices=[*POSES, "sign-in"])
+    parser.add_argument("--languages", nargs="*", choices=LANGUAGES, default=LANGUAGES)
+    parser.add_argument("--schemes", nargs="*", choices=SCHEMES, default=SCHEMES)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(wishes()))
