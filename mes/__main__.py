@@ -11,14 +11,18 @@ from pathlib import Path
 def main() -> None:
     """Run what the command line says."""
     arguments = sys.argv[1:]
-    if arguments and not run_as_service(arguments):
-        from mes.supervisor.cli import app
+    if not (arguments and run_as_service(arguments)):
+        _run_command(arguments or ["--help"])
 
-        app()
-    elif not arguments:
-        from mes.supervisor.cli import app
 
-        app(["--help"])
+def _run_command(arguments: list[str]) -> None:
+    from mes.kernel.settings import SettingsError
+    from mes.supervisor.cli import app
+
+    try:
+        app(arguments)
+    except SettingsError as error:
+        sys.exit(f"lineside: {error}")
 
 
 def run_as_service(arguments: list[str]) -> bool:

@@ -14,6 +14,7 @@ from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId
 from mes.performance import service
 from mes.performance.model import Board, DoubtfulCount, Report, Window
+from mes.resources import service as resources
 
 router = APIRouter(prefix="/api/v1", tags=["performance"])
 
@@ -58,7 +59,10 @@ async def decide(request: Request, caller: Decider, count: int, decision: Decisi
     """Accept or reject a doubtful count."""
 
     async def handle(tx: Tx) -> DoubtfulCount:
-        return await service.decide_count(tx, count, accepted=decision.accepted)
+        decided = await service.decide_count(tx, count, accepted=decision.accepted)
+        unit = await resources.get_equipment(tx, decided.equipment)
+        caller.check(Permission.COUNT_DECIDE, unit.scope)
+        return decided
 
     return await run_command(request, caller, "performance.decide_count", decision, handle)
 

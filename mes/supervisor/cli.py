@@ -15,7 +15,7 @@ import typer
 from mes.kernel import plugins
 from mes.kernel.home import default_home
 from mes.kernel.settings import SettingsError, load
-from mes.supervisor import control, people
+from mes.supervisor import backup, control, people, readings
 
 app = typer.Typer(
     help="Lineside: from a machine's tag to the ERP's ledger.",
@@ -32,6 +32,10 @@ EXIT_NOT_RUNNING = 3
 
 app.add_typer(people.app, name="user")
 app.command()(people.verify)
+app.command()(readings.quarantine)
+app.command()(readings.replay)
+app.command()(backup.backup)
+app.command()(backup.restore)
 
 
 def say(text: str) -> None:
@@ -132,9 +136,9 @@ def migrate(
 @app.command()
 def sign_in() -> None:
     """Print a new one-time sign-in link for the administrator."""
-    from mes.supervisor.link import make
+    from mes.access.service import make_one_time_link
 
-    say(asyncio.run(make(load())))
+    say(people.carry_out_with_settings(lambda tx, settings: make_one_time_link(tx, settings.http.url)))
 
 
 @app.command(hidden=True)

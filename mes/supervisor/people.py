@@ -32,7 +32,7 @@ def list_accounts(as_json: AsJson = False) -> None:  # noqa: FBT002 - an option 
     """Show every account with its roles."""
     from mes.access import service
 
-    found = _carry_out(service.accounts)
+    found = carry_out(service.accounts)
     if as_json:
         typer.echo(json.dumps([{"account": one.account, "roles": list(one.roles)} for one in found]))
         return
@@ -57,7 +57,7 @@ def add(
         await service.make_account(tx, account, grants, password_hash=hashed)
         return await service.make_one_time_link(tx, settings.http.url, account)
 
-    typer.echo(_carry_out_with_settings(make))
+    typer.echo(carry_out_with_settings(make))
 
 
 @app.command()
@@ -68,7 +68,7 @@ def link(account: Account) -> None:
     async def make(tx: Tx, settings: Settings) -> str:
         return await service.make_one_time_link(tx, settings.http.url, account)
 
-    typer.echo(_carry_out_with_settings(make))
+    typer.echo(carry_out_with_settings(make))
 
 
 @app.command()
@@ -76,7 +76,7 @@ def shut(account: Account) -> None:
     """Let nobody in with an account any more, at once."""
     from mes.access import service
 
-    _carry_out(lambda tx: service.shut_account(tx, account))
+    carry_out(lambda tx: service.shut_account(tx, account))
     typer.echo(f"{account} is shut.")
 
 
@@ -90,7 +90,7 @@ def badge(
 
     hashed = _or_exit(service.hash_pin(_ask("PIN")))
     code = barcode or f"EMP:{person}"
-    _carry_out(lambda tx: service.issue_badge(tx, PersonId(person), code, hashed))
+    carry_out(lambda tx: service.issue_badge(tx, PersonId(person), code, hashed))
     typer.echo(f"{person} signs on with {code} and that PIN.")
 
 
@@ -98,7 +98,7 @@ def verify(as_json: AsJson = False) -> None:  # noqa: FBT002 - an option of the 
     """Recompute the audit chain; exit code 1 when it is broken."""
     from mes.kernel import audit
 
-    found = _carry_out(audit.verify)
+    found = carry_out(audit.verify)
     if as_json:
         typer.echo(json.dumps(asdict(found)))
     elif found.broken is None:
@@ -114,11 +114,13 @@ def _ask(what: str) -> str:
     return answer
 
 
-def _carry_out(work: Callable[[Tx], Awaitable[T]]) -> T:
-    return _carry_out_with_settings(lambda tx, _: work(tx))
+def carry_out(work: Callable[[Tx], Awaitable[T]]) -> T:
+    """Do `work` in a transaction of its own; a refusal is told, with exit code 1."""
+    return carry_out_with_settings(lambda tx, _: work(tx))
 
 
-def _carry_out_with_settings(work: Callable[[Tx, Settings], Awaitable[T]]) -> T:
+def carry_out_with_settings(work: Callable[[Tx, Settings], Awaitable[T]]) -> T:
+    """Do `work` in a transaction of its own; a refusal is told, with exit code 1."""
     from mes.kernel.db import Cause, Database
 
     settings = load()

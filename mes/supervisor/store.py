@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 import psycopg
 from psycopg import sql
+from psycopg.rows import class_row
 
 from mes.kernel.db import Tx
 
@@ -20,6 +24,53 @@ async def answers(url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantinedBatch:
+    """What an edge sent and nobody could read, or part of it."""
+
+    id: int
+    edge: str
+    stream: str
+    seq: int | None
+    reason: str
+    at: datetime
+
+
+async def quarantined_batches(url: str, limit: int = 500) -> list[QuarantinedBatch]:
+    """Return what ingest could not read, oldest first.
+
+    Args:
+        url: The historian's database.
+    """
+    async with await psycopg.AsyncConnection.connect(
+        url, connect_timeout=CONNECT_TIMEOUT_S, application_name="lineside-cli"
+    ) as connection:
+        cursor = connection.cursor(row_factory=class_row(QuarantinedBatch))
+        await cursor.execute(
+            """
+            select id, edge, stream, seq, reason, at from historian.quarantine
+            where resolved_at is null order by id limit %s
+            """,
+            [limit],
+        )
+        return await cursor.fetchall()
+
+
+async def other_sessions(url: str) -> list[str]:
+    """Return the names of our processes that are connected to a database."""
+    async with await psycopg.AsyncConnection.connect(
+        url, connect_timeout=CONNECT_TIMEOUT_S, application_name="lineside-cli"
+    ) as connection:
+        found = await connection.execute(
+            """
+            select distinct application_name from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()
+              and application_name like 'lineside-%' order by 1
+            """
+        )
+        return [row[0] for row in await found.fetchall()]
 
 
 async def make_database(admin_url: str, name: str, owner: str, password: str) -> None:

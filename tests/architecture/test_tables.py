@@ -20,6 +20,24 @@ WITHOUT_SITE = {
 }
 
 
+WITHOUT_SCOPE = {
+    "mes.setup_rule": "a rule of a work centre, read with it",
+    "mes.work_master_operation": "how the whole site makes a product",
+    "mes.equipment_fault": "at most one row for a unit, read with it",
+    "mes.edge_inbox": "a reading as it came; the fact that it becomes has the scope",
+    "mes.edge_tally": "counters of an edge, of units that the plant may not know",
+    "mes.edge_gap": "a gap may be of a whole edge",
+    "mes.cost_line": "its entry has the scope",
+    "mes.command": "a reply kept for a retry; what the command changed has its own scope",
+    "mes.sign_on": "of a terminal, which has the scope",
+    "mes.pin_attempt": "of a terminal, which has the scope",
+}
+"""Tables that name equipment and no place below the site, and why."""
+
+PLACES = {"equipment", "work_center", "terminal"}
+"""Columns that name equipment; a terminal is its unit's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     table: str
@@ -70,6 +88,18 @@ async def test_every_table_carries_its_site(db: Database) -> None:
     without = {table for table, names in tables.items() if "site" not in names}
     parts = {child for child, parent in await parents(db) if parent not in without}
     assert sorted(without - parts - set(WITHOUT_SITE)) == []
+
+
+async def test_every_table_about_equipment_carries_its_scope(db: Database) -> None:
+    """A right holds below a place of the hierarchy: what is about equipment says where that is."""
+    tables: dict[str, set[str]] = {}
+    for found in await columns(db):
+        if found.table.startswith("mes."):
+            tables.setdefault(found.table, set()).add(found.column)
+    about = {table for table, names in tables.items() if names & PLACES}
+    without = {table for table in about if "scope" not in tables[table]}
+    assert sorted(without - set(WITHOUT_SCOPE)) == []
+    assert sorted(set(WITHOUT_SCOPE) - without) == []
 
 
 async def test_times_know_their_zone_and_amounts_are_exact(db: Database) -> None:

@@ -69,6 +69,10 @@ CHECKS = {
         select j.id from mes.job_order j
         where (j.status = 'Running') <> exists (
             select 1 from mes.equipment_actual a where a.job_order = j.id and a.ended_at is null)""",
+    "an event about a unit says where the unit is": """
+        select id::text from mes.event
+        where type <> 'EquipmentDefined' and payload ->> 'equipment' is not null
+          and scope not like '%/' || (payload ->> 'equipment')""",
     "the events tell the same as the ledgers": """
         select 'consumed' where (
             select coalesce(sum((payload ->> 'quantity')::numeric
