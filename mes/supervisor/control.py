@@ -43,9 +43,11 @@ async def ask(home: Path, request: str, name: str = "") -> dict[str, Any]:
     try:
         writer.write(json.dumps({"do": request, "name": name}).encode() + b"\n")
         line = await asyncio.wait_for(reader.readline(), TIMEOUT_S)
+    except (ConnectionResetError, BrokenPipeError):
+        line = b""
     finally:
         writer.close()
-    if not line:
+    if not line.endswith(b"\n"):
         raise NotRunning(f"the supervisor for {home} ended")
     reply: dict[str, Any] = json.loads(line)
     if "error" in reply:

@@ -118,7 +118,7 @@ async def test_one_number_shows_the_order_live(site: Site) -> None:
     await sit_down(terminal)
     await scan(terminal, f"WO:{order}")
     await scan(terminal, "LOT:LOT-CAST-40-1")
-    await expect(page.get_by_role("link", name="LOT-CAST-40-1")).to_be_visible(timeout=20_000)
+    await expect(page.get_by_role("link", name="LOT-CAST-40-1")).to_be_visible(timeout=30_000)
 
 
 async def test_what_an_account_may_not_see_is_not_sent(site: Site) -> None:
@@ -147,6 +147,11 @@ async def test_one_connection_serves_all_tabs_of_a_browser(site: Site) -> None:
         await expect(tab.get_by_role("heading", name="CNC 1")).to_be_visible()
     assert streams == 1
     await tabs[0].close()
+
+    async def opened() -> int:
+        return streams
+
+    await eventually(opened, 2)
     await tabs[1].wait_for_timeout(1_500)
     assert streams == 2
 

@@ -49,7 +49,7 @@ class MqttSource:
 
     async def _publish(self, payload: bytes) -> None:
         async with Bus(self._broker.url("device"), name="press") as bus:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await bus.connected.wait()
             await bus.publish(TOPIC, payload)
 

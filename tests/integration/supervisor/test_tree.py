@@ -53,7 +53,7 @@ def paths(tmp_path: Path) -> Paths:
 @pytest.fixture
 async def eventually() -> Wait:
     async def wait(true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not true():
                 await asyncio.sleep(0.02)
 
@@ -83,7 +83,7 @@ async def tree(paths: Paths) -> AsyncIterator[Tree]:
 
 async def test_a_process_starts_after_those_it_needs_and_stops_before_them(paths: Paths, tree: Tree) -> None:
     async with tree.running():
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await tree.wait_ready("pages")
         assert tree.ready
         assert {state["name"]: state["state"] for state in tree.states()} == {
@@ -128,7 +128,7 @@ async def test_a_task_runs_once_and_opens_the_way(paths: Paths) -> None:
 
     tree = Tree(paths, [Unit("task", start, task=True), _unit(paths, "base", "task")])
     transport = await notify.listen(paths.notify, tree.heard)
-    async with tree.running(), asyncio.timeout(20):
+    async with tree.running(), asyncio.timeout(60):
         await tree.wait_ready("base")
         assert [state["name"] for state in tree.states()] == ["base"]
         assert dict(tree.stages())["task"] is State.DONE

@@ -24,7 +24,7 @@ async def alive(machine: Machine) -> AsyncIterator[list[tuple[str, float | str, 
             await task
 
 
-async def until(what: object, seconds: float = 5.0) -> None:
+async def until(what: object, seconds: float = 30.0) -> None:
     assert callable(what)
     async with asyncio.timeout(seconds):
         while not what():

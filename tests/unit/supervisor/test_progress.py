@@ -22,7 +22,7 @@ def listener() -> Iterator[socket.socket]:
 def _get(listener: socket.socket, path: str, **headers: str) -> tuple[int, str, str]:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=5) as reply:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as reply:
             return reply.status, reply.read().decode(), reply.headers["Content-Security-Policy"]
     except urllib.error.HTTPError as error:
         with error:
@@ -57,7 +57,7 @@ def test_a_request_after_the_page_waits_for_the_next_server(listener: socket.soc
     asking = threading.Thread(target=lambda: answer.append(_get(listener, "/progress.json")[0]))
     asking.start()
     server = ProgressServer(listener, Progress([]))
-    asking.join(timeout=5)
+    asking.join(timeout=30)
     server.stop()
     assert answer == [200]
 

@@ -38,7 +38,7 @@ async def working(settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 15.0) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 60.0) -> None:
     async with asyncio.timeout(within_s):
         while not await check():
             await asyncio.sleep(0.05)
