@@ -94,6 +94,8 @@ async def _reply(
                 await tree.stop(name)
             case "start":
                 tree.start(name)
+            case "pause":
+                await tree.pause(name, float(request.get("seconds", 0)))
             case "kill":
                 tree.kill(name, signal.SIGKILL)
             case "down":

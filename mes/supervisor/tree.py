@@ -183,6 +183,11 @@ class Tree:
         kept.wanted.clear()
         await self._end(kept)
 
+    async def pause(self, name: str, seconds: float) -> None:
+        """Stop a process; it is started again after so many seconds, if nobody did before."""
+        await self.stop(name)
+        asyncio.get_running_loop().call_later(seconds, self.start, name)
+
     def start(self, name: str) -> None:
         """Start a process that was stopped."""
         self._find(name).wanted.set()

@@ -107,6 +107,15 @@ async def test_a_killed_process_comes_back_and_is_counted(tree: Tree, eventually
         assert tree.states()[1]["exit_code"] == -signal.SIGKILL
 
 
+async def test_a_paused_process_comes_back_by_itself(paths: Paths, tree: Tree, eventually: Wait) -> None:
+    async with tree.running():
+        await tree.wait_ready("pages")
+        await tree.pause("base", 0.2)
+        assert tree.states()[1]["state"] == "stopped"
+        await eventually(lambda: tree.states()[1]["state"] == "ready")
+    assert [name for name in _order(paths) if name != "pages"][:3] == ["base", "end base", "base"]
+
+
 async def test_a_process_that_always_dies_is_tried_less_and_less_often(
     paths: Paths, eventually: Wait
 ) -> None:
