@@ -128,6 +128,8 @@ class Agent:
         self._recent: dict[tuple[int, int], bytes] = {}
         self._recent_bytes = 0
         self._unsaved_marks: set[int] = set()
+        self._unsaved_births: list[tuple[int, int, bytes]] = []
+        self._unsaved_config: tuple[int, str] | None = None
         self._refused: dict[str, str] = {}
         self._ingest = ""
         self._jobs: set[asyncio.Task[None]] = set()
@@ -164,13 +166,13 @@ class Agent:
             hook=self.hook,
         )
         try:
-            self._spool = await self._on_disk(open_it)
+            self._spool = await self._insist(open_it)
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
             aside = await self._on_disk(set_aside, self.config.spool)
             log.error("spool.broken", reason=str(error), aside=str(aside))
-            self._spool = await self._on_disk(open_it)
+            self._spool = await self._insist(open_it)
             for stream in Stream:
                 self._note(Note.GAP, {"stream": stream.value, "reason": "spool_broken", "to": _now_ms()})
 
@@ -187,17 +189,29 @@ class Agent:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._disk, partial(work, *args, **kwargs))
 
+    async def _insist(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do what must be done before reading begins, as soon as the disk has room."""
+        told = False
+        while True:
+            try:
+                return await self._on_disk(work, *args, **kwargs)
+            except SpoolFull as error:
+                if not told:
+                    log.error("spool.full", reason=str(error))
+                told = True
+                await asyncio.sleep(RETRY_S)
+
     # -- opening ---------------------------------------------------------------------------------
 
     async def _load(self) -> None:
         for stored in await self._on_disk(self._spool.epochs):
             entry = self._adopt(stored)
             entry.births = await self._on_disk(self._spool.births, stored.id)
-        await self._on_disk(self._spool.forget_empty, [])
+        await self._insist(self._spool.forget_empty, [])
         counters = await self._on_disk(self._spool.counters)
         self._known = Known(counters, await self._on_disk(self._spool.marks))
         for stream in Stream:
-            await self._open(stream)
+            await self._open(await self._insist(self._spool.open_epoch, stream))
         away_since = await self._on_disk(self._spool.last_ms)
         for endpoint in self.config.endpoints:
             self.links[endpoint.name] = Link(since_ms=away_since)
@@ -213,8 +227,8 @@ class Agent:
         self._by_uuid[stored.epoch] = entry
         return entry
 
-    async def _open(self, stream: Stream) -> OpenEpoch:
-        entry = self._adopt(await self._on_disk(self._spool.open_epoch, stream))
+    async def _open(self, stored: StoredEpoch) -> OpenEpoch:
+        entry = self._adopt(stored)
         await self._give_birth(entry)
         return entry
 
@@ -227,14 +241,27 @@ class Agent:
         definitions = tuple(tag.definition(entry.aliases[tag.name]) for tag in tags)
         payload = encode_birth(Birth(entry.epoch, entry.birth, definitions))
         entry.births[entry.birth] = payload
-        try:
-            await self._on_disk(self._spool.commit, Write(births=[(entry.id, entry.birth, payload)]))
-        except SpoolFull as error:
-            log.error("spool.full", reason=str(error))
+        self._unsaved_births.append((entry.id, entry.birth, payload))
+        await self._save_definitions()
         if entry.stream is Stream.TELEMETRY:
             self._aliases = entry.aliases
         if entry.born == self._connection:
             self._publish(entry.stream, payload)
+
+    async def _save_definitions(self) -> None:
+        """Store births and configuration, or else with the next batch."""
+        write = Write(births=tuple(self._unsaved_births), config=self._unsaved_config)
+        try:
+            await self._on_disk(self._spool.commit, write)
+        except SpoolFull as error:
+            log.error("spool.full", reason=str(error))
+        else:
+            self._definitions_saved(write)
+
+    def _definitions_saved(self, write: Write) -> None:
+        self._unsaved_births = [birth for birth in self._unsaved_births if birth not in write.births]
+        if self._unsaved_config == write.config:
+            self._unsaved_config = None
 
     @property
     def _connection(self) -> int:
@@ -379,8 +406,10 @@ class Agent:
         step = self._known.take(readings, self._current(Stream.EVENTS).aliases)
         write = Write(
             batches=[*self._batches(Stream.EVENTS, step.samples), *self._batches(Stream.TELEMETRY, live)],
+            births=tuple(self._unsaved_births),
             counters=step.counters,
             marks=step.marks,
+            config=self._unsaved_config,
         )
         try:
             await self._on_disk(self._spool.commit, write)
@@ -388,6 +417,7 @@ class Agent:
             self._readings[:0] = readings
             self._live[:0] = live
             raise
+        self._definitions_saved(write)
         self._known.accept(step)
         for batch in write.batches:
             self._stored(batch)
@@ -430,7 +460,12 @@ class Agent:
         """After an outage: what waits drains in its own epoch, live values start a new one."""
         old = self._current(Stream.TELEMETRY)
         by_alias = {alias: name for name, alias in old.aliases.items()}
-        fresh = await self._open(Stream.TELEMETRY)
+        try:
+            stored = await self._on_disk(self._spool.open_epoch, Stream.TELEMETRY)
+        except SpoolFull:
+            self._fresh_telemetry = True
+            raise
+        fresh = await self._open(stored)
         fresh.born = -1
         self._live = [
             sample._replace(alias=fresh.aliases[by_alias[sample.alias]])
@@ -443,7 +478,7 @@ class Agent:
         for entry in self._epochs[Stream.TELEMETRY]:
             try:
                 lost = await self._on_disk(self._spool.thin, entry.id, entry.outlet.acknowledged)
-            except sqlite3.Error as error:
+            except SpoolFull as error:
                 log.error("spool.cannot_thin", reason=str(error))
                 return
             if lost:
@@ -455,17 +490,29 @@ class Agent:
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
-            marked, self._unsaved_marks = self._unsaved_marks, set()
-            entries = [e for found in self._epochs.values() for e in found if e.id in marked]
-            if entries:
-                acknowledged = [(e.id, e.outlet.acknowledged) for e in entries]
-                lowest = await self._on_disk(self._spool.acknowledge, acknowledged)
-                for entry in entries:
-                    entry.outlet.lowest = lowest[entry.id]
+            self._notice_stall()
+            try:
+                await self._save_marks()
+                await self._retire()
+            except SpoolFull as error:
+                log.error("spool.full", reason=str(error))
             if await self._on_disk(self._spool.nearly_full):
                 await self._make_room()
-            self._notice_stall()
-            await self._retire()
+
+    async def _save_marks(self) -> None:
+        """Note in the spool what the database has, and let go of it in time."""
+        marked, self._unsaved_marks = self._unsaved_marks, set()
+        entries = [e for found in self._epochs.values() for e in found if e.id in marked]
+        if not entries:
+            return
+        acknowledged = [(e.id, e.outlet.acknowledged) for e in entries]
+        try:
+            lowest = await self._on_disk(self._spool.acknowledge, acknowledged)
+        except SpoolFull:
+            self._unsaved_marks |= marked
+            raise
+        for entry in entries:
+            entry.outlet.lowest = lowest[entry.id]
 
     async def _retire(self) -> None:
         """Forget old epochs that are committed and out of the spool."""
@@ -682,7 +729,8 @@ class Agent:
             await driver.apply(self._tags_of(name))
         if fresh:
             body = json.dumps(config.tags)
-            await self._on_disk(self._spool.commit, Write(config=(config.version, body)))
+            self._unsaved_config = (config.version, body)
+            await self._save_definitions()
             self._note(Note.CONFIG, {"version": config.version, "tags": len(tags), "refused": refused})
             log.info("config.applied", version=config.version, tags=len(tags), refused=len(refused))
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -111,6 +112,9 @@ class Spool:
         limit_bytes: Size above which telemetry is thinned.
         keep_s: How long acknowledged batches stay, in seconds.
         hook: Called at named points of the path; tests end the process there.
+
+    Raises:
+        SpoolFull: The disk has no room to open it.
     """
 
     def __init__(
@@ -126,10 +130,14 @@ class Spool:
         self.keep_s = keep_s
         self.hook = hook
         self._db = sqlite3.connect(folder / "spool.db", check_same_thread=False, isolation_level=None)
-        (folder / "spool.db").chmod(0o600)
-        self._db.execute("pragma journal_mode=wal")
-        self._db.execute("pragma synchronous=full")
-        self._db.executescript(SCHEMA)
+        try:
+            (folder / "spool.db").chmod(0o600)
+            self._db.execute("pragma journal_mode=wal")
+            self._db.execute("pragma synchronous=full")
+            self._db.executescript(SCHEMA)
+        except sqlite3.Error as error:
+            self._db.close()
+            raise _full(error) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -139,12 +147,16 @@ class Spool:
         """Open `stream` anew: a fresh epoch, so that no number is ever used twice.
 
         Numbers would repeat if the spool came back from a copy and went on counting.
+
+        Raises:
+            SpoolFull: The disk is full.
         """
         epoch, opened = uuid4(), _now_ms()
-        row = self._db.execute(
-            "insert into epoch(stream, epoch, opened_ms) values (?, ?, ?) returning id",
-            (stream.value, str(epoch), opened),
-        ).fetchone()
+        with self._writing():
+            row = self._db.execute(
+                "insert into epoch(stream, epoch, opened_ms) values (?, ?, ?) returning id",
+                (stream.value, str(epoch), opened),
+            ).fetchone()
         return StoredEpoch(row[0], stream, epoch, opened, acknowledged=0, last=0, lowest=1)
 
     def epochs(self) -> list[StoredEpoch]:
@@ -164,18 +176,26 @@ class Spool:
             SpoolFull: The disk is full; nothing was stored.
         """
         self.hook("before_commit")
-        try:
-            self._db.execute("begin immediate")
+        with self._writing():
             self._store(write)
             self.hook("in_commit")
+        self.hook("after_commit")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction: all of it or nothing.
+
+        Raises:
+            SpoolFull: The disk is full; nothing was stored.
+        """
+        try:
+            self._db.execute("begin immediate")
+            yield
             self._db.execute("commit")
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("rollback")
-            if "full" in str(error) or "disk I/O" in str(error):
-                raise SpoolFull(str(error)) from error
-            raise
-        self.hook("after_commit")
+            raise _full(error) from error
 
     def _store(self, write: Write) -> None:
         run = self._db.executemany
@@ -247,40 +267,45 @@ class Spool:
 
         Returns:
             The lowest batch that is still here, for each epoch given.
+
+        Raises:
+            SpoolFull: The disk is full; nothing was noted.
         """
         self.hook("before_delete")
         old = (now_ms or _now_ms()) - int(self.keep_s * 1000)
         if self.used_bytes() > self.limit_bytes // 2:
             old = now_ms or _now_ms()
         lowest: dict[int, int] = {}
-        self._db.execute("begin immediate")
-        for epoch_id, seq in marks:
-            self._db.execute("update epoch set acknowledged = ? where id = ?", (seq, epoch_id))
-            self._db.execute(
-                "delete from batch where epoch_id = ? and seq <= ? and at_ms <= ?", (epoch_id, seq, old)
-            )
-            row = self._db.execute(
-                "select coalesce((select min(seq) from batch where epoch_id = e.id), e.last + 1)"
-                " from epoch e where id = ?",
-                (epoch_id,),
-            ).fetchone()
-            lowest[epoch_id] = row[0]
-        self._db.execute("commit")
+        with self._writing():
+            for epoch_id, seq in marks:
+                self._db.execute("update epoch set acknowledged = ? where id = ?", (seq, epoch_id))
+                self._db.execute(
+                    "delete from batch where epoch_id = ? and seq <= ? and at_ms <= ?", (epoch_id, seq, old)
+                )
+                row = self._db.execute(
+                    "select coalesce((select min(seq) from batch where epoch_id = e.id), e.last + 1)"
+                    " from epoch e where id = ?",
+                    (epoch_id,),
+                ).fetchone()
+                lowest[epoch_id] = row[0]
         self.hook("after_delete")
         return lowest
 
     def forget_empty(self, keep: Iterable[int]) -> None:
-        """Delete epochs without batches, but those in `keep`."""
+        """Delete epochs without batches, but those in `keep`.
+
+        Raises:
+            SpoolFull: The disk is full; all are still there.
+        """
         kept = list(keep)
         marks = ",".join("?" * len(kept))
         gone = "select id from epoch e where not exists (select 1 from batch where epoch_id = e.id)"
-        self._db.execute("begin immediate")
-        for statement in (
-            f"delete from birth where epoch_id in ({gone}) and epoch_id not in ({marks})",  # noqa: S608
-            f"delete from epoch where id in ({gone}) and id not in ({marks})",  # noqa: S608
-        ):
-            self._db.execute(statement, kept)
-        self._db.execute("commit")
+        with self._writing():
+            for statement in (
+                f"delete from birth where epoch_id in ({gone}) and epoch_id not in ({marks})",  # noqa: S608
+                f"delete from epoch where id in ({gone}) and id not in ({marks})",  # noqa: S608
+            ):
+                self._db.execute(statement, kept)
 
     def used_bytes(self) -> int:
         """Return how much of the file is in use."""
@@ -301,6 +326,9 @@ class Spool:
 
         Returns:
             How many samples were given up.
+
+        Raises:
+            SpoolFull: The disk is full; nothing was given up.
         """
         rows = self._db.execute(
             "select seq, at_ms, samples from batch where epoch_id = ? and seq > ? and samples > 0"
@@ -309,19 +337,24 @@ class Spool:
         ).fetchall()
         epoch = UUID(self._db.execute("select epoch from epoch where id = ?", (epoch_id,)).fetchone()[0])
         lost = 0
-        self._db.execute("begin immediate")
-        for index, (seq, at_ms, samples) in enumerate(rows):
-            if index % THIN_KEEP == 0:
-                continue
-            body = {"reason": "spool_full", "samples": samples, "at": at_ms}
-            payload = encode_gap(Gap(epoch, seq, seq, body), at_ms)
-            self._db.execute(
-                "update batch set payload = ?, samples = 0 where epoch_id = ? and seq = ?",
-                (payload, epoch_id, seq),
-            )
-            lost += samples
-        self._db.execute("commit")
+        with self._writing():
+            for index, (seq, at_ms, samples) in enumerate(rows):
+                if index % THIN_KEEP == 0:
+                    continue
+                body = {"reason": "spool_full", "samples": samples, "at": at_ms}
+                payload = encode_gap(Gap(epoch, seq, seq, body), at_ms)
+                self._db.execute(
+                    "update batch set payload = ?, samples = 0 where epoch_id = ? and seq = ?",
+                    (payload, epoch_id, seq),
+                )
+                lost += samples
         return lost
+
+
+def _full(error: sqlite3.Error) -> Exception:
+    """Return what to raise: that the disk is full, when it is."""
+    words = str(error)
+    return SpoolFull(words) if "full" in words or "disk I/O" in words else error
 
 
 def set_aside(folder: Path) -> Path | None:
