@@ -68,7 +68,7 @@ def up(arguments: list[str]) -> None:
     host, port = _address()
     listener = ports.listen(host, port)
     url = f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{listener.getsockname()[1]}"  # noqa: S104
-    if listener.getsockname()[1] != port:
+    if port not in {0, listener.getsockname()[1]}:
         print(f"Port {port} is taken; the pages are on {listener.getsockname()[1]}.")
     link = f"{url}/sign-in?token={welcome.link_token(default_home() / 'run')}"
     print(f"Sign in (once): {link}", flush=True)
@@ -220,4 +220,7 @@ def _quiet(_stage: str, _state: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit("Stopped; the next start goes on from here.")
