@@ -58,11 +58,14 @@ class Capabilities:
         posts: What it posts by itself for each movement; the bridge posts only the rest.
             A movement that is missing here is not posted by the ERP at all.
         batch: Most documents in one call.
+        any_order: Nouns whose documents may overtake each other within a lane, because they
+            touch different records: many go into one call then. Those of one noun never do.
     """
 
     name: str
     posts: Mapping[Movement, Posting] = field(default_factory=dict)
     batch: int = 50
+    any_order: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +94,38 @@ class Applied:
     ref: tuple[str, ...]
 
 
+class Remark(StrEnum):
+    """Why a document is not booked; the pages have a text for each that says what to do."""
+
+    UNAVAILABLE = "ErpUnavailable"
+    LOGIN_REFUSED = "ErpLoginRefused"
+    BUSY = "ErpBusy"
+    ANSWER_LOST = "ErpAnswerLost"
+    MATERIAL_MISSING = "ErpMaterialMissing"
+    LOT_MISSING = "ErpLotMissing"
+    LOT_EXPIRED = "ErpLotExpired"
+    STOCK_MISSING = "ErpStockMissing"
+    PRODUCTION_MISSING = "ErpProductionMissing"
+    PRODUCTION_CANCELLED = "ErpProductionCancelled"
+    OPERATION_MISSING = "ErpOperationMissing"
+    CUSTOMER_ORDER_MISSING = "ErpCustomerOrderMissing"
+    ACCOUNT_MISSING = "ErpAccountMissing"
+    PERIOD_MISSING = "ErpPeriodMissing"
+    PERIOD_CLOSED = "ErpPeriodClosed"
+    ACCESS_DENIED = "ErpAccessDenied"
+    NOT_REVERSIBLE = "ErpNotReversible"
+    REFUSED = "ErpRefused"
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """The ERP refuses and will go on refusing until somebody does something.
 
     Args:
-        code: Key of the pages' text that says what to do.
         detail: The ERP's own words.
     """
 
-    code: str
+    code: Remark
     detail: str
 
 
@@ -110,6 +135,7 @@ class Retry:
 
     detail: str
     after_s: float | None = None
+    code: Remark = Remark.UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +143,7 @@ class Unknown:
     """The answer was lost: it may be booked or not, and must be probed before it is repeated."""
 
     detail: str
+    code: Remark = Remark.ANSWER_LOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +233,13 @@ class Snapshot:
 
     Args:
         cursor: Where the next snapshot of this kind goes on; lines may come again.
+        more: There are others behind these.
     """
 
     cursor: str
     ledger: tuple[LedgerLine, ...] = ()
     stock: tuple[StockLine, ...] = ()
+    more: bool = False
 
 
 class SnapshotKind(StrEnum):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -17,6 +17,7 @@ import structlog
 from erp_bridge import postings, store
 from erp_bridge.adapter import (
     Applied,
+    Capabilities,
     ErpAdapter,
     ErpLoginRefused,
     ErpUnavailable,
@@ -47,6 +48,8 @@ CLAIM = 200
 """Documents leased at once."""
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 300.0
+SETTLED = timedelta(seconds=5)
+"""An ERP goes on with a call whose caller died: that it knows nothing counts only so long afterwards."""
 DOWN_RETRY_S = 3.0
 """An ERP that does not answer is asked again about so often."""
 
@@ -99,36 +102,36 @@ class Outbound:
             await store.add(tx, document, stored)
 
     async def deliver(self) -> int:
-        """Deliver what is due; return how many documents were booked."""
+        """Deliver what is due, and what comes meanwhile; return how many documents were booked."""
+        done = 0
+        stopped: set[str] = set()
+        leased: set[str] = set()
+        try:
+            while batch := await self._next(leased, stopped):
+                outcomes = await self._send(batch)
+                for (row, _), outcome in zip(batch, outcomes, strict=True):
+                    if isinstance(outcome, Applied):
+                        done += 1
+                    else:
+                        stopped.add(row.lane)
+                if not self.reachable:
+                    break
+        finally:
+            if leased:
+                async with self.db.transaction(self._cause()) as tx:
+                    await store.release_lanes(tx, self.worker, leased)
+        return done
+
+    async def _next(self, leased: set[str], stopped: set[str]) -> list[Pair]:
+        """Lease what is due now and return one call's worth of it; lanes that stopped are left out."""
+        while await self.collect():
+            pass
         async with self.db.transaction(self._cause()) as tx:
             rows = await store.claim(tx, self.worker, CLAIM)
-        if not rows:
-            return 0
-        try:
-            return await self._work_off(rows)
-        finally:
-            async with self.db.transaction(self._cause()) as tx:
-                await store.release_lanes(tx, self.worker, {row.lane for row in rows})
-
-    async def _work_off(self, rows: list[DocumentRow]) -> int:
-        queues: dict[str, list[Pair]] = {}
-        for row in rows:
-            queues.setdefault(row.lane, []).append((row, parse(row.body)))
-        done = 0
-        limit = (await self.adapter.capabilities()).batch
-        while queues:
-            batch = _next_batch(queues, limit)
-            outcomes = await self._send(batch)
-            for (row, _), outcome in zip(batch, outcomes, strict=True):
-                if isinstance(outcome, Applied):
-                    done += 1
-                else:
-                    queues.pop(row.lane, None)
-            if not self.reachable:
-                break
-            for lane in [lane for lane, queue in queues.items() if not queue]:
-                del queues[lane]
-        return done
+        leased |= {row.lane for row in rows}
+        sheet = await self.adapter.capabilities()
+        due = [row for row in rows if row.lane not in stopped]
+        return [(row, parse(row.body)) for row in _next_batch(due, sheet)]
 
     async def _send(self, batch: list[Pair]) -> list[Outcome]:
         outcomes: dict[int, Outcome] = {}
@@ -154,11 +157,13 @@ class Outbound:
             answers = await self.adapter.probe([document for _, document in pairs], known)
         except (ErpUnavailable, ErpLoginRefused, OutcomeUnknown) as error:
             return {row.id: Unknown(str(error)) for row, _ in pairs}
-        return {
-            row.id: Applied(tuple(answer.ref))
-            for (row, _), answer in zip(pairs, answers, strict=True)
-            if isinstance(answer, Found)
-        }
+        outcomes: dict[int, Outcome] = {}
+        for (row, _), answer in zip(pairs, answers, strict=True):
+            if isinstance(answer, Found):
+                outcomes[row.id] = Applied(tuple(answer.ref))
+            elif row.sent_at is not None and utc_now() - row.sent_at < SETTLED:
+                outcomes[row.id] = Unknown("asked while the ERP may still be at it")
+        return outcomes
 
     async def _note(self, batch: list[Pair], outcomes: dict[int, Outcome]) -> None:
         """Write every outcome into the ledger, in one transaction."""
@@ -171,11 +176,11 @@ class Outbound:
                     case Rejected(code, detail):
                         await store.mark_dead(tx, row.id, code, detail)
                         logger.warning("erp.refused", document=row.key, code=code, detail=detail)
-                    case Retry(detail, after_s):
+                    case Retry(detail, after_s, code):
                         wait = after_s if after_s is not None else backoff(row.attempts)
-                        await store.mark_retry(tx, [row.id], wait, detail)
-                    case Unknown(detail):
-                        await store.mark_unknown(tx, [row.id], DOWN_RETRY_S, detail)
+                        await store.mark_retry(tx, row.id, wait, code, detail)
+                    case Unknown(detail, code):
+                        await store.mark_unknown(tx, row.id, DOWN_RETRY_S, code, detail)
             if applied:
                 await store.mark_applied(tx, applied)
         down = any(isinstance(outcome, Retry | Unknown) for outcome in outcomes.values())
@@ -199,14 +204,20 @@ class Outbound:
         return Cause(actor="service:bridge", at=utc_now())
 
 
-def _next_batch(queues: dict[str, list[Pair]], limit: int) -> list[Pair]:
-    """Take from the head of each lane the documents that are of the same noun as the oldest."""
-    noun = min((queue[0] for queue in queues.values()), key=lambda pair: pair[0].id)[1].noun
-    batch: list[Pair] = []
-    for queue in queues.values():
-        while queue and queue[0][1].noun == noun and len(batch) < limit:
-            batch.append(queue.pop(0))
-    return batch
+def _next_batch(rows: Sequence[DocumentRow], sheet: Capabilities) -> list[DocumentRow]:
+    """Take documents of the noun of the oldest one: from the head of each lane, and from behind
+    documents of other nouns where the ERP takes both in any order.
+    """  # fmt: skip
+    batch: list[DocumentRow] = []
+    barred: set[str] = set()
+    for row in rows:
+        if row.lane in barred:
+            continue
+        if row.noun == rows[0].noun:
+            batch.append(row)
+        elif not {row.noun, rows[0].noun} <= sheet.any_order:
+            barred.add(row.lane)
+    return batch[: sheet.batch]
 
 
 def _superseded(batch: list[Pair]) -> list[Pair]:

@@ -63,7 +63,7 @@ async def _read_on(db: Database, adapter: ErpAdapter, kind: SnapshotKind) -> boo
         await store.mirror_ledger(tx, snapshot.ledger)
         await store.mirror_stock(tx, snapshot.stock)
         await store.move_cursor(tx, name, snapshot.cursor)
-    return snapshot.cursor != cursor
+    return snapshot.more and snapshot.cursor != cursor
 
 
 async def compare(

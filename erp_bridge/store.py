@@ -136,22 +136,21 @@ async def mark_applied(tx: Tx, refs: Mapping[int, Sequence[str]]) -> None:
     )
 
 
-async def mark_retry(tx: Tx, ids: Collection[int], after_s: float, detail: str) -> None:
+async def mark_retry(tx: Tx, row: int, after_s: float, code: str, detail: str) -> None:
     """Try again later: nothing was booked."""
     await tx.execute(
-        "update erp.document set state = 'retry', detail = %(detail)s,"
-        " next_at = now() + make_interval(secs => %(after)s) where id = any(%(ids)s)",
-        {"ids": list(ids), "after": after_s, "detail": detail},
+        "update erp.document set state = 'retry', code = %(code)s, detail = %(detail)s,"
+        " next_at = now() + make_interval(secs => %(after)s) where id = %(id)s",
+        {"id": row, "after": after_s, "code": code, "detail": detail},
     )
 
 
-async def mark_unknown(tx: Tx, ids: Collection[int], after_s: float, detail: str) -> None:
+async def mark_unknown(tx: Tx, row: int, after_s: float, code: str, detail: str) -> None:
     """Look into it later: it may be booked."""
     await tx.execute(
-        "update erp.document set detail = %(detail)s,"
-        " next_at = now() + make_interval(secs => %(after)s)"
-        " where id = any(%(ids)s) and state = 'sending'",
-        {"ids": list(ids), "after": after_s, "detail": detail},
+        "update erp.document set code = %(code)s, detail = %(detail)s,"
+        " next_at = now() + make_interval(secs => %(after)s) where id = %(id)s and state = 'sending'",
+        {"id": row, "after": after_s, "code": code, "detail": detail},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -20,12 +21,15 @@ from mes.kernel.settings import Settings
 
 logger = structlog.get_logger()
 
-GATHER_S = 0.5
+GATHER_S = 0.2
 """After a wake-up more comes: several steps go into few calls."""
+CALM_S = 10.0
+"""Reading waits so long at most for the deliveries to pause: an ERP has one writer, or one core."""
 IDLE_S = 5.0
 RETRY_S = 2.0
 COMPARE_S = 10.0
 HEALTH_S = 15.0
+PERIODS_S = 60.0
 POLLS = {
     Stream.MATERIALS: timedelta(seconds=60),
     Stream.RATES: timedelta(seconds=60),
@@ -49,6 +53,7 @@ class Bridge:
         self._outbound = Outbound(db, adapter, settings, worker)
         self._inbound = Inbound(db, adapter, settings.site_tz)
         self._up = True
+        self._calm = asyncio.Event()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -57,6 +62,7 @@ class Bridge:
             group.create_task(self._pull())
             group.create_task(self._repeat(COMPARE_S, self._compare))
             group.create_task(self._repeat(HEALTH_S, self._watch))
+            group.create_task(self._repeat(PERIODS_S, self._learn_periods))
             group.create_task(self._install_web_client())
 
     async def _deliver(self) -> None:
@@ -72,11 +78,15 @@ class Bridge:
                 await asyncio.sleep(RETRY_S)
 
     async def _turn(self) -> None:
-        while await self._outbound.collect():
-            pass
-        await self._outbound.open_books()
-        while await self._outbound.deliver():
-            pass
+        self._calm.clear()
+        try:
+            while await self._outbound.collect():
+                pass
+            await self._outbound.open_books()
+            while await self._outbound.deliver():
+                pass
+        finally:
+            self._calm.set()
         await self._note_link(up=self._outbound.reachable)
 
     async def _patience(self) -> float:
@@ -91,7 +101,10 @@ class Bridge:
             try:
                 for stream in Stream:
                     if due[stream] <= utc_now():
-                        await self._learn_periods()
+                        if stream is not Stream.ORDERS:
+                            await self._until_calm()
+                        if not self._inbound.periods:
+                            await self._learn_periods()
                         await self._inbound.pull(stream)
                         due[stream] = utc_now() + POLLS[stream]
                 if refused_due <= utc_now():
@@ -103,11 +116,14 @@ class Bridge:
             wait = (min(due.values()) - utc_now()).total_seconds()
             await asyncio.sleep(max(wait, 0.1))
 
+    async def _until_calm(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._calm.wait(), CALM_S)
+
     async def _learn_periods(self) -> None:
-        if not self._inbound.periods:
-            periods = tuple(await self._adapter.periods())
-            self._inbound.periods = periods
-            self._outbound.periods = periods
+        periods = tuple(await self._adapter.periods())
+        self._inbound.periods = periods
+        self._outbound.periods = periods
 
     async def _repeat(self, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -118,6 +134,7 @@ class Bridge:
             await asyncio.sleep(every_s)
 
     async def _compare(self) -> None:
+        await self._until_calm()
         await refresh(self._db, self._adapter)
         async with self._db.transaction(self._cause()) as tx:
             outcome = await compare(tx, self._settings.currency)
@@ -136,9 +153,6 @@ class Bridge:
                 ms=health.latency_ms,
             )
         self._up = health.reachable
-        if health.reachable:
-            self._inbound.periods = tuple(await self._adapter.periods())
-            self._outbound.periods = self._inbound.periods
 
     async def _note_link(self, *, up: bool) -> None:
         """Tell at once when delivery finds the ERP gone or back."""

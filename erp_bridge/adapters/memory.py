@@ -31,6 +31,7 @@ from erp_bridge.adapter import (
     Posting,
     Probe,
     Rejected,
+    Remark,
     Retry,
     Snapshot,
     SnapshotKind,
@@ -63,6 +64,7 @@ SHEET = Capabilities(
         Movement.LOT_SCRAP: Posting("wip", "raw_material"),
     },
     batch=20,
+    any_order=frozenset({"MaterialActual", "SegmentResponse", "CostPosting"}),
 )
 
 POSTED = {
@@ -142,7 +144,7 @@ class Books:
 class Refusal(Exception):
     """The ERP's rules forbid it."""
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: Remark, detail: str) -> None:
         self.code = code
         super().__init__(detail)
 
@@ -211,7 +213,7 @@ class MemoryAdapter:
                 )
                 opposite = replace(document, lines=lines)
             case _:
-                return Rejected("ErpNotReversible", f"{document.noun} {' '.join(ref)}")
+                return Rejected(Remark.NOT_REVERSIBLE, f"{document.noun} {' '.join(ref)}")
         key = f"{document.key}/reversed"
         turned = replace(opposite, key=key, posting_date=posting_date, reverses=document.key)
         return (await self.apply([turned]))[0]
@@ -283,7 +285,7 @@ class MemoryAdapter:
 
     def _production(self, document: Document) -> str:
         if document.work_order not in self.books.orders:
-            raise Refusal("ErpProductionMissing", document.work_order or "")
+            raise Refusal(Remark.PRODUCTION_MISSING, document.work_order or "")
         return self.books.orders[document.work_order]
 
     def _move_on(self, document: Document, state: str) -> str:
@@ -296,16 +298,16 @@ class MemoryAdapter:
         if document.use is not MaterialUse.LOT_SCRAPPED:
             self._production(document)
         if document.material not in self.books.prices:
-            raise Refusal("ErpMaterialMissing", document.material)
+            raise Refusal(Remark.MATERIAL_MISSING, document.material)
         if document.use is MaterialUse.PRODUCED:
             self.books.lots |= {(document.material, serial) for serial in document.serials}
         if document.lot and (document.material, document.lot) not in self.books.lots:
-            raise Refusal("ErpLotMissing", document.lot)
+            raise Refusal(Remark.LOT_MISSING, document.lot)
 
     def _check_period(self, document: Document) -> None:
         for period in self.books.periods:
             if period.start <= document.posting_date <= period.end and not period.open:
-                raise Refusal("ErpPeriodClosed", document.posting_date.isoformat())
+                raise Refusal(Remark.PERIOD_CLOSED, document.posting_date.isoformat())
 
     def _post(self, one: Booked) -> None:
         match one.document:
@@ -314,9 +316,9 @@ class MemoryAdapter:
                     self._line(one, line.account, line.debit - line.credit)
             case MaterialActual() as document if document.use in POSTED:
                 posting = SHEET.posts[POSTED[document.use]]
-                amount = (document.quantity * self.books.prices[document.material]).quantize(
-                    Decimal("0.01"), ROUND_HALF_EVEN
-                )
+                parts = len(document.serials) or 1
+                each = document.quantity / parts * self.books.prices[document.material]
+                amount = parts * each.quantize(Decimal("0.01"), ROUND_HALF_EVEN)
                 self._line(one, posting.debit, amount)
                 self._line(one, posting.credit, -amount)
 

@@ -36,6 +36,7 @@ from erp_bridge.adapter import (
     Posting,
     Probe,
     Rejected,
+    Remark,
     Retry,
     Snapshot,
     SnapshotKind,
@@ -114,6 +115,7 @@ SHEET = Capabilities(
         Movement.LOT_SCRAP: Posting("wip", "raw_material"),
         Movement.SHIPMENT: Posting("cogs", "finished_goods"),
     },
+    any_order=frozenset({"MaterialActual", "SegmentResponse", "CostPosting"}),
 )
 """As trytond_account_stock_continental posts with the accounts of the recipe's categories:
 from storage debits the category's OUT account, into storage credits its IN account."""
@@ -121,6 +123,8 @@ from storage debits the category's OUT account, into storage credits its IN acco
 INTO_ORDER = {MaterialUse.CONSUMED, MaterialUse.UNPRODUCED, MaterialUse.UNSCRAPPED}
 OVERLAP = timedelta(seconds=120)
 """Records committed late are read again; readers do not care for what they know."""
+PAGE = 2000
+"""Most lines of a snapshot."""
 LEDGER_OVERLAP = 100
 """Ids read again on every look at the ledger."""
 CLOSING_TIME = time(18, 0)
@@ -131,11 +135,11 @@ DOWN_RETRY_S = 3.0
 DELIVER_BY = re.compile(r"deliver by (\S+)", re.IGNORECASE)
 RUSH = re.compile(r"\brush\b", re.IGNORECASE)
 REASONS = (
-    ("must provide a stock lot", "ErpLotMissing"),
-    ("period", "ErpPeriodClosed"),
-    ("expired", "ErpLotExpired"),
-    ("not allowed", "ErpAccessDenied"),
-    ("do not have enough", "ErpStockMissing"),
+    ("must provide a stock lot", Remark.LOT_MISSING),
+    ("period", Remark.PERIOD_CLOSED),
+    ("expired", Remark.LOT_EXPIRED),
+    ("not allowed", Remark.ACCESS_DENIED),
+    ("do not have enough", Remark.STOCK_MISSING),
 )
 """Words in Tryton's refusals -> our codes."""
 
@@ -152,7 +156,7 @@ class Product:
 class Missing(Exception):
     """A record that the document names is not in the ERP."""
 
-    def __init__(self, code: str, name: str) -> None:
+    def __init__(self, code: Remark, name: str) -> None:
         self.code = code
         super().__init__(name)
 
@@ -210,7 +214,7 @@ class Names:
     def product(self, code: str) -> Product:
         """Return a product by its code."""
         if code not in self.products:
-            raise Missing("ErpMaterialMissing", code)
+            raise Missing(Remark.MATERIAL_MISSING, code)
         return self.products[code]
 
     def period(self, day: date) -> int:
@@ -218,7 +222,7 @@ class Names:
         for row in self.periods:
             if row["start_date"] <= day <= row["end_date"]:
                 return int(row["id"])
-        raise Missing("ErpPeriodMissing", day.isoformat())
+        raise Missing(Remark.PERIOD_MISSING, day.isoformat())
 
     async def find_productions(self, work_orders: Iterable[str]) -> None:
         """Learn the productions of work orders."""
@@ -230,7 +234,7 @@ class Names:
     def production(self, work_order: str | None) -> int:
         """Return the production of a work order that was accepted."""
         if work_order is None or work_order not in self.productions:
-            raise Missing("ErpProductionMissing", work_order or "")
+            raise Missing(Remark.PRODUCTION_MISSING, work_order or "")
         return self.productions[work_order]
 
     async def find_lots(self, wanted: Iterable[tuple[str, str]]) -> None:
@@ -245,7 +249,7 @@ class Names:
     def lot(self, material: str, number: str) -> int:
         """Return a lot of a material."""
         if (material, number) not in self.lots:
-            raise Missing("ErpLotMissing", number)
+            raise Missing(Remark.LOT_MISSING, number)
         return self.lots[material, number]
 
 
@@ -309,12 +313,8 @@ class TrytonAdapter:
                 self._names.stale()
                 return [_rejection(refused)]
             return [(await self.apply([document]))[0] for document in documents]
-        except Busy as busy:
-            return [Retry(str(busy))] * len(documents)
-        except (ErpUnavailable, ErpLoginRefused) as error:
-            return [Retry(str(error), DOWN_RETRY_S)] * len(documents)
-        except OutcomeUnknown as error:
-            return [Unknown(str(error))] * len(documents)
+        except (Busy, ErpUnavailable, ErpLoginRefused, OutcomeUnknown) as error:
+            return [_unanswered(error)] * len(documents)
 
     def _handler(self, document: Document) -> Callable[[Sequence[Any]], Awaitable[Sequence[Outcome]]]:
         handlers: dict[type[Any], Callable[[Sequence[Any]], Awaitable[Sequence[Outcome]]]] = {
@@ -336,7 +336,7 @@ class TrytonAdapter:
             case CostPosting():
                 opposite = _opposite_entry(document, posting_date)
             case _:
-                return Rejected("ErpNotReversible", f"{document.noun} {' '.join(ref)}")
+                return Rejected(Remark.NOT_REVERSIBLE, f"{document.noun} {' '.join(ref)}")
         return (await self.apply([opposite]))[0]
 
     async def probe(
@@ -420,7 +420,7 @@ class TrytonAdapter:
             await self._rpc.write("model.production.run", startable)
         cancelled = {row["id"] for row in rows if row["state"] == "cancelled"}
         return [
-            Rejected("ErpProductionCancelled", document.work_order or "")
+            Rejected(Remark.PRODUCTION_CANCELLED, document.work_order or "")
             if production in cancelled
             else Applied((f"production,{production}",))
             for production, document in zip(ids, documents, strict=True)
@@ -460,19 +460,15 @@ class TrytonAdapter:
                 self._names.works[row["production"], number] = row["id"]
         for key in keys:
             if key not in self._names.works:
-                raise Missing("ErpOperationMissing", str(key[1]))
+                raise Missing(Remark.OPERATION_MISSING, str(key[1]))
         return [self._names.works[key] for key in keys]
 
     async def _cycles(self, works: Sequence[tuple[int, Decimal]]) -> list[int]:
-        values = [{"work": work, "duration": _duration(hours)} for work, hours in works]
+        values = [{"work": work, "duration": _duration(hours), "state": "running"} for work, hours in works]
         created: list[int] = await self._rpc.write("model.production.work.cycle.create", values)
-        await self._finish_cycles(created)
-        return created
-
-    async def _finish_cycles(self, cycles: list[int]) -> None:
         async with _half_done():
-            await self._rpc.write("model.production.work.cycle.run", cycles)
-            await self._rpc.write("model.production.work.cycle.do", cycles)
+            await self._rpc.write("model.production.work.cycle.do", created)
+        return created
 
     async def _find_cycle(self, document: SegmentResponse, taken: Collection[str]) -> tuple[str, ...]:
         (work,) = await self._works([document])
@@ -481,9 +477,7 @@ class TrytonAdapter:
         for row in rows:
             ref = f"production.work.cycle,{row['id']}"
             if ref not in taken:
-                if row["state"] == "draft":
-                    await self._rpc.write("model.production.work.cycle.run", [row["id"]])
-                if row["state"] in {"draft", "running"}:
+                if row["state"] == "running":
                     await self._rpc.write("model.production.work.cycle.do", [row["id"]])
                 return (ref,)
         return ()
@@ -620,7 +614,7 @@ class TrytonAdapter:
 
     def _line(self, document: CostPosting, line: PostingLine) -> Row:
         if line.account not in self._names.accounts:
-            raise Missing("ErpAccountMissing", line.account)
+            raise Missing(Remark.ACCOUNT_MISSING, line.account)
         return {
             "account": self._names.accounts[line.account],
             "debit": line.debit,
@@ -647,7 +641,7 @@ class TrytonAdapter:
         domain: list[Any] = [("number", "=", document.customer_order)]
         rows = await self._rpc.search_read("sale.sale", domain, ["comment", "lines"], limit=1)
         if not rows:
-            raise Missing("ErpCustomerOrderMissing", document.customer_order)
+            raise Missing(Remark.CUSTOMER_ORDER_MISSING, document.customer_order)
         sale = rows[0]
         local = document.promised_at.astimezone(self._zone)
         promise = f"Promised: {local:%Y-%m-%d %H:%M} ({local:%z})"
@@ -661,7 +655,16 @@ class TrytonAdapter:
         late = [row["id"] for row in moves if row["planned_date"] != local.date()]
         if late:
             await self._rpc.write("model.stock.move.write", late, {"planned_date": local.date()})
+        await self._plan_production(document, local.date())
         return Applied((f"sale.sale,{sale['id']}",))
+
+    async def _plan_production(self, document: PromiseChanged, day: date) -> None:
+        """Move the production's planned date; before its release it is still the date wanted of us."""
+        domain: list[Any] = [("reference", "=", document.work_order), ("state", "=", "running")]
+        rows = await self._rpc.search_read("production", domain, ["planned_date"])
+        late = [row["id"] for row in rows if row["planned_date"] != day]
+        if late:
+            await self._rpc.write("model.production.write", late, {"planned_date": day})
 
     # What the ERP owns
 
@@ -884,7 +887,7 @@ class TrytonAdapter:
             ("move.state", "=", "posted"),
         ]
         fields = ["account", "debit", "credit", "move.origin"]
-        rows = await self._rpc.search_read("account.move.line", domain, fields, [("id", "ASC")], 2000)
+        rows = await self._rpc.search_read("account.move.line", domain, fields, [("id", "ASC")], PAGE)
         names = {record: name for name, record in self._names.accounts.items()}
         lines = tuple(
             LedgerLine(
@@ -896,7 +899,7 @@ class TrytonAdapter:
             for row in rows
         )
         reached = max([int(cursor or 0), *(line.id for line in lines)])
-        return Snapshot(cursor=str(reached), ledger=lines)
+        return Snapshot(cursor=str(reached), ledger=lines, more=len(rows) == PAGE)
 
     async def _stock(self, cursor: str) -> Snapshot:
         domain: list[Any] = [
@@ -908,8 +911,9 @@ class TrytonAdapter:
         fields = ["product.code", "lot.number", "quantity", "state", "from_location.type",
                   "production_input.reference", "production_output.reference", "write_date"]  # fmt: skip
         order = [("write_date", "ASC"), ("id", "ASC")]
-        rows = await self._rpc.search_read("stock.move", domain, fields, order, 2000)
-        return Snapshot(cursor=_reached(cursor, rows), stock=tuple(_stock_line(row) for row in rows))
+        rows = await self._rpc.search_read("stock.move", domain, fields, order, PAGE)
+        lines = tuple(_stock_line(row) for row in rows)
+        return Snapshot(cursor=_reached(cursor, rows), stock=lines, more=len(rows) == PAGE)
 
 
 class _half_done:  # noqa: N801 - reads as a statement
@@ -925,12 +929,23 @@ class _half_done:  # noqa: N801 - reads as a statement
             raise OutcomeUnknown(detail=str(error)) from error
 
 
+def _unanswered(error: Exception) -> Outcome:
+    match error:
+        case OutcomeUnknown():
+            return Unknown(str(error))
+        case Busy():
+            return Retry(str(error), code=Remark.BUSY)
+        case ErpLoginRefused():
+            return Retry(str(error), DOWN_RETRY_S, Remark.LOGIN_REFUSED)
+    return Retry(str(error), DOWN_RETRY_S)
+
+
 def _rejection(refused: Exception) -> Rejected:
     if isinstance(refused, Missing):
         return Rejected(refused.code, str(refused))
     words = str(refused)
     lower = words.lower()
-    code = next((code for part, code in REASONS if part in lower), "ErpRefused")
+    code = next((code for part, code in REASONS if part in lower), Remark.REFUSED)
     return Rejected(code, words)
 
 

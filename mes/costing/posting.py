@@ -197,7 +197,8 @@ async def _good(standards: Standards, stored: StoredEvent, event: GoodReported) 
     if not event.last:
         return None
     cost = await standards.price(event.material, event.work_order, stored.at)
-    lines = std.complete(event.material, Quantity(event.quantity, event.uom), cost, _place(event))
+    good, parts = Quantity(event.quantity, event.uom), len(event.serials) or 1
+    lines = std.complete(event.material, good, cost, _place(event), parts)
     return _entry(stored, event, EntryKind.COMPLETION, lines, subject=event.report)
 
 
@@ -212,7 +213,8 @@ async def _undone(standards: Standards, stored: StoredEvent, event: ReportRevers
     place = _place(event)
     lines: Lines = ()
     if event.last and event.good:
-        lines += std.complete(event.material, Quantity(-event.good, event.uom), cost, place)
+        good, parts = Quantity(-event.good, event.uom), len(event.serials) or 1
+        lines += std.complete(event.material, good, cost, place, parts)
     if event.scrap:
         lines += std.scrap(event.material, Quantity(-event.scrap, event.uom), cost, place)
     if not lines:

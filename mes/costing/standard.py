@@ -115,14 +115,22 @@ def subcontract(quantity: Quantity, price: Money, owed: Decimal) -> Lines:
     return sheet.closed()
 
 
-def complete(material: MaterialId, quantity: Quantity, unit_cost: Money, place: Place = NOWHERE) -> Lines:
-    """Move good pieces into finished goods at standard cost."""
-    return _deliver(Account.FINISHED_GOODS, material, quantity, unit_cost, place)
+def complete(
+    material: MaterialId, quantity: Quantity, unit_cost: Money, place: Place = NOWHERE, parts: int = 1
+) -> Lines:
+    """Move good pieces into finished goods at standard cost.
+
+    Args:
+        parts: In so many equal movements: each serial number is one, in the ERP too.
+    """
+    amount = value(quantity.value, unit_cost, parts)
+    return _deliver(Account.FINISHED_GOODS, material, quantity, amount, Sheet(unit_cost.currency, place))
 
 
 def scrap(material: MaterialId, quantity: Quantity, unit_cost: Money, place: Place = NOWHERE) -> Lines:
     """Expense lost pieces at the full standard cost of a piece, wherever they were lost."""
-    return _deliver(Account.SCRAP_EXPENSE, material, quantity, unit_cost, place)
+    amount = value(quantity.value, unit_cost)
+    return _deliver(Account.SCRAP_EXPENSE, material, quantity, amount, Sheet(unit_cost.currency, place))
 
 
 def scrap_lot(material: MaterialId, quantity: Quantity, price: Money, lot: LotNumber | None = None) -> Lines:
@@ -216,9 +224,12 @@ def settle_late(lines: Lines, currency: str) -> Lines:
     return sheet.closed()
 
 
-def value(quantity: Decimal, price: Money) -> Decimal:
-    """Return quantity x price, rounded half up to the currency's minor unit."""
-    return round_money(quantity * price.amount, price.currency)
+def value(quantity: Decimal, price: Money, parts: int = 1) -> Decimal:
+    """Return quantity x price in the currency's minor unit, each of `parts` rounded by itself.
+
+    The rule is `round_money`'s, that of the ERP's own postings: both books agree on half a cent too.
+    """
+    return parts * round_money(quantity / parts * price.amount, price.currency)
 
 
 def totals(entries: Iterable[Lines]) -> Mapping[Account, Decimal]:
@@ -248,10 +259,12 @@ def _absorb(account: Account, hours: Decimal, rate: Money, place: Place) -> Line
 
 
 def _deliver(
-    account: Account, material: MaterialId, quantity: Quantity, unit_cost: Money, place: Place
+    account: Account,
+    material: MaterialId,
+    quantity: Quantity,
+    amount: Decimal,
+    sheet: Sheet,
 ) -> Lines:
-    sheet = Sheet(unit_cost.currency, place)
-    amount = value(quantity.value, unit_cost)
     sheet.add(account, amount, **_of(material, quantity))
     sheet.add(Account.WIP, -amount, **_of(material, quantity))
     return sheet.closed()

@@ -1,7 +1,7 @@
 """Quantities with their unit and money with its currency; exact decimals, never floats."""
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Self
 
 from mes.kernel.errors import PlantError
@@ -63,5 +63,11 @@ EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "KWD": 3, "BHD": 3, "TND": 3}
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:
-    """Round `amount` half up to the minor unit of `currency`."""
-    return amount.quantize(Decimal(1).scaleb(-EXPONENTS.get(currency, 2)), ROUND_HALF_UP)
+    """Round `amount` to the minor unit of `currency`, an exact half to the even neighbour.
+
+    Source:
+        Tryton 8.0 rounds what it posts so (`trytond/modules/currency/currency.py`, `Currency.round`,
+        `ROUND_HALF_EVEN`, called by `account_stock_continental/stock.py`): with another rule here
+        every half cent would be a difference. It is also IEEE 754's rule, and has no drift.
+    """
+    return amount.quantize(Decimal(1).scaleb(-EXPONENTS.get(currency, 2)), ROUND_HALF_EVEN)

@@ -68,3 +68,16 @@ def test_a_closed_order_has_no_work_in_process(entries: list[Lines], unit_cost: 
 def test_a_reversal_undoes_an_entry_line_by_line(lines: Lines) -> None:
     assert std.reverse(std.reverse(lines)) == lines
     assert set(std.totals([lines, std.reverse(lines)]).values()) <= {Decimal(0)}
+
+
+@given(st.integers(1, 40), prices)
+def test_pieces_with_serial_numbers_are_worth_as_much_one_by_one(count: int, cost: Money) -> None:
+    each = std.totals([std.complete(PUMP, Quantity(Decimal(1), "pc"), cost)] * count)
+    assert std.totals([std.complete(PUMP, Quantity(Decimal(count), "pc"), cost, parts=count)]) == each
+
+
+@given(st.integers(0, 100_000), st.sampled_from([1, -1]))
+def test_half_a_cent_goes_to_the_even_one(cents: int, sign: int) -> None:
+    rounded = std.value(Decimal(sign) * (2 * cents + 1), Money(Decimal("0.005"), "CNY"))
+    assert rounded * 100 % 2 == 0
+    assert abs(rounded * 200) in {2 * cents, 2 * cents + 2}

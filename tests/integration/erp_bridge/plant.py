@@ -31,15 +31,16 @@ STEPS = {
 
 @dataclass
 class Floor:
-    """People at work on one database; the clock moves with what they do."""
+    """People at work on one database; the clock moves with what they do, `tick_s` for each act."""
 
     db: Database
     now: datetime = field(default_factory=lambda: utc_now() - timedelta(minutes=30))
+    tick_s: float = 7.0
     uses: dict[str, UUID] = field(default_factory=dict)
     reports: dict[int, UUID] = field(default_factory=dict)
 
     def cause(self, person: str, unit: str | None = None) -> Cause:
-        self.now += timedelta(seconds=7)
+        self.now += timedelta(seconds=self.tick_s)
         return Cause(actor=f"person:{person}", at=self.now, terminal=unit)
 
     async def define(self) -> None:

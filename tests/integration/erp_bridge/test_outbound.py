@@ -132,6 +132,7 @@ async def due_now(db: Database) -> None:
     """Let time pass: what waits is due, leases of the dead are over."""
     async with db.transaction(cause()) as tx:
         await tx.execute("update erp.document set next_at = null where next_at is not null")
+        await tx.execute("update erp.document set sent_at = sent_at - interval '1 min'")
         await tx.execute("update erp.lane set lease_until = now() - interval '1 s'")
 
 
@@ -217,6 +218,38 @@ async def test_a_refused_document_stops_its_own_lane_only_and_goes_out_after_the
     assert len(books.booked) == 3
 
 
+async def test_what_is_independent_of_each_other_goes_out_together(db: Database) -> None:
+    books = demo_books()
+    await work_order(db, "WO-1")
+    for serial in ("SN-1", "SN-2", "SN-3"):
+        await consume(db, "WO-1")
+        await labour(db, "WO-1", "1.00")
+        await deliver(db, "WO-1", serial)
+    await run_dry(db, outbound(db, MemoryAdapter(books)))
+    nouns = [one.document.noun for one in books.booked]
+    assert nouns == ["MaterialActual"] * 6 + ["CostPosting"] * 3
+    assert books.calls == 4
+
+
+async def test_a_call_that_may_still_be_at_work_is_not_repeated(db: Database) -> None:
+    books = demo_books()
+    await work_order(db, "WO-1")
+    await run_dry(db, outbound(db, MemoryAdapter(books)))
+    await consume(db, "WO-1")
+    with pytest.raises(Killed):
+        await outbound(db, Frail(books, random.Random(1), 2.0)).deliver()
+    late = outbound(db, MemoryAdapter(books), "next life")
+    async with db.transaction(cause()) as tx:
+        await tx.execute("update erp.lane set lease_until = now() - interval '1 s'")
+    await late.deliver()
+    async with db.read() as tx:
+        (document,) = await service.documents(tx, None, "sending", 10)
+    assert document.code == "ErpAnswerLost"
+    assert not books.booked
+    await run_dry(db, late)
+    assert len(books.booked) == 1
+
+
 async def test_while_the_erp_is_away_everything_waits(db: Database) -> None:
     books = demo_books()
     books.faults.away = True
@@ -229,8 +262,10 @@ async def test_while_the_erp_is_away_everything_waits(db: Database) -> None:
     assert not worker.reachable
     async with db.read() as tx:
         counts = await store.counts(tx)
+        waiting = await service.documents(tx, None, "retry", 100)
     assert counts.dead == 0
     assert counts.open == 15
+    assert {document.code for document in waiting} == {"ErpUnavailable"}
     books.faults.away = False
     await run_dry(db, worker)
     assert len(books.booked) == 5
