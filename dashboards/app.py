@@ -11,8 +11,9 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 from dashboards import live, service
 from dashboards.model import Lookup, PagesMissing, SiteFacts, Status
-from mes.access.guard import ReadTx, on_loopback, opened, plant_of, require
-from mes.access.model import Caller, NotFound, Permission
+from mes.access.guard import ReadTx, authenticate, on_loopback, opened, plant_of, require
+from mes.access.model import Caller, NotFound, NotSignedIn, Permission
+from mes.kernel.db import DatabaseBusy, DatabaseUnavailable
 
 STATIC: Final = Path(__file__).parent / "static"
 SHELL: Final = "a page without any plant data; what it shows it fetches with the reader's rights"
@@ -47,11 +48,12 @@ async def site(
 
 
 @api.get("/status")
-async def status(
-    request: Request, tx: ReadTx, _caller: Annotated[Caller, require(Permission.STATUS_VIEW)]
-) -> Status:
+async def status(request: Request, _caller: Annotated[Caller, require(Permission.STATUS_VIEW)]) -> Status:
     """Return how the whole plant stands, as `lineside status --json` prints it."""
-    return await service.status(tx, plant_of(request).settings)
+    plant = plant_of(request)
+    tree = await service.processes(plant.settings)
+    async with plant.db.read() as tx:
+        return await service.status(tx, plant.settings, tree)
 
 
 @api.get("/lookup/{number}")
@@ -72,8 +74,18 @@ async def listen(
     request: Request, _caller: Annotated[Caller, require(Permission.PLANT_VIEW)]
 ) -> StreamingResponse:
     """Stream what changes (server-sent events `change`, `beat`, `reset`)."""
+
+    async def still_allowed() -> bool:
+        try:
+            await authenticate(request)
+        except NotSignedIn:
+            return False
+        except (DatabaseUnavailable, DatabaseBusy):
+            return True
+        return True
+
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    messages = live.stream(request.app.state.live)
+    messages = live.stream(request.app.state.live, still_allowed)
     return StreamingResponse(messages, media_type="text/event-stream", headers=headers)
 
 

@@ -1,7 +1,9 @@
 """One number's live page and the status of the whole plant, put together from their parts."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
+from typing import Any
 
 from dashboards import store
 from dashboards.model import (
@@ -39,15 +41,23 @@ async def site(tx: Tx, settings: Settings, *, demo: bool) -> SiteFacts:
     )
 
 
-async def status(tx: Tx, settings: Settings) -> Status:
-    """Return how the plant stands; processes are known where a supervisor runs."""
+async def processes(settings: Settings) -> dict[str, Any]:
+    """Return what the supervisor says of its processes, nothing where none runs."""
     try:
-        tree = await control.ask(settings.home, "status")
+        return await control.ask(settings.home, "status")
     except (control.NotRunning, control.ControlRefused, OSError):
-        tree = {}
+        return {}
+
+
+async def status(tx: Tx, settings: Settings, tree: Mapping[str, Any]) -> Status:
+    """Return how the plant stands.
+
+    Args:
+        tree: What `processes` returned: ask it before the database, it may keep one waiting.
+    """
     figures = await performance.shift_figures(tx, utc_now())
     return Status(
-        ready=bool(tree.get("ready", True)),
+        ready=bool(tree["ready"]) if "ready" in tree else await _links_are_up(tx),
         url=str(tree.get("url", settings.http.url)),
         processes=list(tree.get("processes", [])),
         edge=await store.edge_figures(tx),
@@ -69,13 +79,21 @@ async def status(tx: Tx, settings: Settings) -> Status:
     )
 
 
+async def _links_are_up(tx: Tx) -> bool:
+    """Look where no supervisor can be asked: what every link did last tells whether it is at work."""
+    return all(link.state != "down" for link in await performance.links(tx))
+
+
 async def lookup(tx: Tx, number: str, *, currency: str, with_costs: bool) -> Lookup:
     """Return the page of a customer order, production, work order, job, lot or serial number.
 
     Raises:
         NumberUnknown: Nothing in the plant has it.
     """
-    found = await store.find(tx, number.strip())
+    wanted = number.strip()
+    found = (
+        await store.find(tx, wanted) or await store.find_folded(tx, wanted) if wanted.isprintable() else None
+    )
     if found is None:
         raise NumberUnknown(number=number)
     return Lookup(

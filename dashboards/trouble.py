@@ -5,7 +5,8 @@ Exists in the demo profile on loopback only; elsewhere these routes answer 404.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,10 +15,18 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from dashboards import store
-from mes.access.guard import CommandBody, ReadTx, demo_only, plant_of, require, run_command
+from mes.access.guard import (
+    CommandBody,
+    demo_only,
+    idempotency_key,
+    plant_of,
+    require,
+    run_command,
+)
 from mes.access.model import Caller, Permission
 from mes.execution import service as execution
 from mes.inventory import service as inventory
+from mes.kernel.commands import IdempotencyKeyReused
 from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.home import sockets
@@ -31,6 +40,8 @@ BROKEN_S = 240
 AWAY_S = 60
 """A cut cable is plugged in again, and a stopped ERP started again, after so long."""
 SOCKET_TIMEOUT_S = 20.0
+REMEMBERED = 256
+"""Acts whose answer is kept for those who ask again."""
 
 
 class TroubleUnknown(PlantError):
@@ -103,33 +114,74 @@ class Made:
     subject: str
 
 
+class Once:
+    """Does an act once per key for as long as this process lives; one that failed may be tried again.
+
+    What is done to cables and processes cannot be undone with a transaction, and one kind of trouble
+    ends the database itself: these keys are not kept there.
+    """
+
+    def __init__(self) -> None:
+        self._acts: OrderedDict[str, tuple[str, asyncio.Task[str]]] = OrderedDict()
+
+    async def do(self, key: str, what: str, act: Callable[[], Coroutine[Any, Any, str]]) -> str:
+        """Return the answer of `act`, which runs at most once for this key.
+
+        Raises:
+            IdempotencyKeyReused: The key was used for another act.
+        """
+        if key not in self._acts:
+            self._acts[key] = (what, asyncio.create_task(act()))
+            if len(self._acts) > REMEMBERED:
+                self._acts.popitem(last=False)
+        before, task = self._acts[key]
+        if before != what:
+            raise IdempotencyKeyReused(key=key)
+        try:
+            return await asyncio.shield(task)
+        except PlantError:
+            self._acts.pop(key, None)
+            raise
+
+
+def once_of(request: Request) -> Once:
+    """Return the memory of the running application."""
+    state = request.app.state
+    if not hasattr(state, "trouble"):
+        state.trouble = Once()
+    memory: Once = state.trouble
+    return memory
+
+
 @router.get("")
-async def show(
-    request: Request, tx: ReadTx, _caller: Annotated[Caller, require(Permission.TROUBLE_VIEW)]
-) -> Drawer:
+async def show(request: Request, _caller: Annotated[Caller, require(Permission.TROUBLE_VIEW)]) -> Drawer:
     """Return the kinds of trouble, what each can be done to, and the three counters."""
-    home = plant_of(request).settings.home
+    plant = plant_of(request)
+    active = await _active(plant.settings.home)
+    async with plant.db.read() as tx:
+        units = tuple(Option(unit.id, unit.name) for unit in await resources.units(tx))
+        options = {"break-machine": units, "worker-home": await _workers(tx), "scrap-lot": await _lots(tx)}
+        kinds = tuple(
+            Trouble(kind, NEEDS.get(kind), options.get(kind, ()), active=kind in active) for kind in KINDS
+        )
+        return Drawer(kinds=kinds, counters=await store.counters(tx))
+
+
+async def _active(home: Path) -> set[str]:
+    """Return which kinds of trouble last at the moment."""
     faulted, unplugged, processes = await asyncio.gather(
         _asked(home, "plant", {"do": "faulted"}),
         _asked(home, "edge", {"do": "state"}),
         _asked(home, "control", {"do": "status"}),
     )
-    broken = set(faulted.get("machines", ()))
     down = {one["name"] for one in processes.get("processes", ()) if one["state"] != "ready"}
-    units = tuple(Option(unit.id, unit.name) for unit in await resources.units(tx))
-    return Drawer(
-        kinds=(
-            Trouble("break-machine", "equipment", units, active=bool(broken)),
-            Trouble("rush-order"),
-            Trouble("late-receipt"),
-            Trouble("worker-home", "person", await _workers(tx)),
-            Trouble("scrap-lot", "lot", await _lots(tx)),
-            Trouble("unplug-edge", active=bool(unplugged.get("unplugged"))),
-            Trouble("kill-postgres", active="postgres" in down),
-            Trouble("stop-erp", active="erp" in down),
-        ),
-        counters=await store.counters(tx),
-    )
+    lasts = {
+        "break-machine": bool(faulted.get("machines")),
+        "unplug-edge": bool(unplugged.get("unplugged")),
+        "kill-postgres": "postgres" in down,
+        "stop-erp": "erp" in down,
+    }
+    return {kind for kind, now in lasts.items() if now}
 
 
 @router.post("/{kind}")
@@ -144,9 +196,14 @@ async def make(
         return await run_command(request, caller, f"trouble.{kind}", body, lambda tx: FACTS[kind](tx, body))
     if kind not in PROCESSES:
         raise TroubleUnknown(kind=kind)
-    socket, message = PROCESSES[kind](body)
-    answer = await _ask(plant_of(request).settings.home, socket, message)
-    subject = str(message.get("equipment") or message.get("name") or answer.get("subject") or "")
+    key, home = idempotency_key(request), plant_of(request).settings.home
+
+    async def act() -> str:
+        socket, message = PROCESSES[kind](body)
+        answer = await _ask(home, socket, {**message, "key": key})
+        return str(message.get("equipment") or message.get("name") or answer.get("subject") or "")
+
+    subject = await once_of(request).do(key, f"{kind} {body.model_dump_json()}", act)
     return JSONResponse({"kind": kind, "subject": subject})
 
 
@@ -188,6 +245,24 @@ PROCESSES: dict[str, Callable[[TroubleBody], Message]] = {
     "stop-erp": lambda _: ("control", {"do": "pause", "name": "erp", "seconds": AWAY_S}),
 }
 """Trouble with machines, cables and processes: done to them, not to the books."""
+
+KINDS = (
+    "break-machine",
+    "rush-order",
+    "late-receipt",
+    "worker-home",
+    "scrap-lot",
+    "unplug-edge",
+    "kill-postgres",
+    "stop-erp",
+)
+"""In the order in which the drawer shows them."""
+
+NEEDS: dict[str, Literal["equipment", "person", "lot"]] = {
+    "break-machine": "equipment",
+    "worker-home": "person",
+    "scrap-lot": "lot",
+}
 
 
 async def _workers(tx: Tx) -> tuple[Option, ...]:

@@ -8,11 +8,12 @@ import asyncio
 import base64
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -48,6 +49,9 @@ LEVEL = 900
 AT_LEAST = 10
 PER_PUMP = {"BOLT": Decimal(8), "GREASE": Decimal("0.05")}
 """Units of a component that a pump takes, where it is not one."""
+STEPS_OF_A_SALE = {"draft": ("quote", "confirm"), "quotation": ("confirm",)}
+"""What is still to be done with a sale, by its state."""
+STEPS_OF_A_DELIVERY = {"draft": ("receive", "do"), "received": ("do",)}
 FIRST_LOT = 1000
 """Lots of a purchase are numbered from here on; the opening stock has the numbers below."""
 
@@ -70,6 +74,8 @@ class Wish:
     quantity: int
     due_at: datetime
     rush: bool = False
+    reference: str = field(default_factory=lambda: f"PO-{uuid4().hex[:12]}")
+    """The customer's own number; one of them is entered once, however often it is tried."""
 
 
 def decimal(value: Decimal) -> dict[str, str]:
@@ -113,11 +119,26 @@ class Clerk:
     async def enter(self, wish: Wish) -> int:
         """Enter and confirm a customer order; return its id in the ERP.
 
+        An order that is there already, because an answer got lost, is only carried on with.
+
         Raises:
             ErpRefused: The ERP did not accept it.
             httpx2.TransportError: The ERP is away.
         """
         context = await self._sign_on()
+        found: list[dict[str, Any]] = await self._call(
+            "sale.sale.search_read", [["reference", "=", wish.reference]], 0, 1, None, ["state"], context
+        )
+        state = found[0]["state"] if found else "draft"
+        ids = [row["id"] for row in found] or await self._draft(wish, context)
+        for step in STEPS_OF_A_SALE.get(state, ()):
+            await self._call(f"sale.sale.{step}", ids, context)
+        logger.info(
+            "sales.order_entered", sale=ids[0], item=wish.item, quantity=wish.quantity, rush=wish.rush
+        )
+        return ids[0]
+
+    async def _draft(self, wish: Wish, context: dict[str, Any]) -> list[int]:
         (party,) = await self._call(
             "party.party.search_read", [["code", "=", wish.customer]], 0, 1, None, ["addresses"], context
         )
@@ -139,18 +160,14 @@ class Clerk:
             "shipment_address": address,
             "invoice_method": "fulfillment",
             "shipment_method": "order",
+            "reference": wish.reference,
             "shipping_date": day(due.date()),
             "description": ("rush; " if wish.rush else "")
             + f"deliver by {due.isoformat(timespec='minutes')}",
             "lines": [["create", [line]]],
         }
         ids: list[int] = await self._call("sale.sale.create", [sale], context)
-        await self._call("sale.sale.quote", ids, context)
-        await self._call("sale.sale.confirm", ids, context)
-        logger.info(
-            "sales.order_entered", sale=ids[0], item=wish.item, quantity=wish.quantity, rush=wish.rush
-        )
-        return ids[0]
+        return ids
 
     async def has_sold_nothing(self) -> bool:
         """Say whether this is the very first day: the ERP has no sale at all."""
@@ -188,40 +205,67 @@ class Clerk:
         return Purchase(ids[0], purchase["number"], supplier["id"])
 
     async def receive(self, purchase: Purchase) -> None:
-        """Receive a purchase: a delivery note, a lot for each component, put away."""
+        """Receive a purchase: a delivery note, a lot for each component, put away.
+
+        A delivery that is there already, because an answer got lost, is only carried on with.
+        """
+        context = await self._sign_on()
+        note = f"DN-{purchase.number}"
+        found: list[dict[str, Any]] = await self._call(
+            "stock.shipment.in.search_read", [["reference", "=", note]], 0, 1, None, ["state"], context
+        )
+        state = found[0]["state"] if found else "draft"
+        ids = [row["id"] for row in found] or await self._deliver(purchase, note)
+        for step in STEPS_OF_A_DELIVERY.get(state, ()):
+            await self._call(f"stock.shipment.in.{step}", ids, context)
+        logger.info("purchase.received", purchase=purchase.number)
+
+    async def _deliver(self, purchase: Purchase, note: str) -> list[int]:
         context = await self._sign_on()
         moves = await self._moves_of(purchase)
-        warehouse = await self._warehouse()
-        lots = [
-            {
-                "number": f"LOT-{move['product.']['code']}-{FIRST_LOT + purchase.id}",
-                "product": move["product"],
-            }
-            for move in moves
-        ]
-        numbers = await self._call("stock.lot.create", lots, context)
-        paired = zip(moves, numbers, strict=True)
-        changes = [part for move, lot in paired for part in ([move["id"]], {"lot": lot})]
+        lots = await self._lots_for(purchase, moves)
+        changes = [part for move in moves for part in ([move["id"]], {"lot": lots[move["product"]]})]
         await self._call("stock.move.write", *changes, context)
+        warehouse = await self._warehouse()
         shipment = {
             "supplier": purchase.supplier,
             "warehouse": warehouse["id"],
             "warehouse_input": warehouse["input_location"],
             "warehouse_storage": warehouse["storage_location"],
-            "reference": f"DN-{purchase.number}",
+            "reference": note,
             "incoming_moves": [["add", [move["id"] for move in moves]]],
         }
-        ids = await self._call("stock.shipment.in.create", [shipment], context)
-        await self._call("stock.shipment.in.receive", ids, context)
-        await self._call("stock.shipment.in.do", ids, context)
-        logger.info("purchase.received", purchase=purchase.number, lots=len(moves))
+        ids: list[int] = await self._call("stock.shipment.in.create", [shipment], context)
+        return ids
+
+    async def _lots_for(self, purchase: Purchase, moves: list[dict[str, Any]]) -> dict[int, int]:
+        """Return the lot of each product in a purchase, made where it is missing."""
+        context = await self._sign_on()
+        wanted = {
+            move["product"]: f"LOT-{move['product.']['code']}-{FIRST_LOT + purchase.id}" for move in moves
+        }
+        rows = await self._call(
+            "stock.lot.search_read",
+            [["number", "in", list(wanted.values())]],
+            0,
+            None,
+            None,
+            ["product"],
+            context,
+        )
+        found = {row["product"]: row["id"] for row in rows}
+        missing = [product for product in wanted if product not in found]
+        lots = [{"number": wanted[product], "product": product} for product in missing]
+        made = await self._call("stock.lot.create", lots, context) if lots else []
+        return {**found, **dict(zip(missing, made, strict=True))}
 
     async def delay(self, purchase: Purchase) -> None:
         """Note the supplier's message that a purchase comes tomorrow."""
         context = await self._sign_on()
         tomorrow = utc_now().astimezone(self._zone).date() + timedelta(days=1)
         ids = [move["id"] for move in await self._moves_of(purchase)]
-        await self._call("stock.move.write", ids, {"planned_date": day(tomorrow)}, context)
+        if ids:
+            await self._call("stock.move.write", ids, {"planned_date": day(tomorrow)}, context)
 
     async def _moves_of(self, purchase: Purchase) -> list[dict[str, Any]]:
         moves: list[dict[str, Any]] = await self._call(
@@ -255,6 +299,7 @@ class Clerk:
 
     async def _sign_on(self) -> dict[str, Any]:
         if self._context is None:
+            self._forget()
             uid, token, *_ = await self._post(
                 "common.db.login", ["clerk", {"password": self._password}, "en"]
             )
@@ -267,14 +312,16 @@ class Clerk:
         return await self._post(f"model.{method}", list(params))
 
     async def _post(self, method: str, params: list[Any]) -> Any:
-        reply = await self._client.post(self._url, json={"id": 1, "method": method, "params": params})
-        if reply.status_code == 401:
+        request = {"id": 1, "method": method, "params": params}
+        reply = await self._client.post(self._url, json=request)
+        if reply.status_code == 401 and self._context is not None:
             self._forget()
+            await self._sign_on()
+            reply = await self._client.post(self._url, json=request)
         if not reply.is_success:
             raise ErpRefused(f"{method}: HTTP {reply.status_code}")
         answer = reply.json()
         if isinstance(answer, dict) and answer.get("error"):
-            self._forget()
             raise ErpRefused(f"{method}: {answer['error']}")
         return answer["result"] if isinstance(answer, dict) and "result" in answer else answer
 
@@ -327,9 +374,9 @@ class Business:
             await patiently(partial(self._clerk.enter, wish))
             await asyncio.sleep(self._rng.uniform(0.7, 1.3) * every_s)
 
-    async def rush(self) -> str:
-        """Enter a rush order; return its id in the ERP."""
-        wish = wish_for(self._rng, RUSH_PUMPS, rush=True)
+    async def rush(self, key: str) -> str:
+        """Enter a rush order, once for a key; return its id in the ERP."""
+        wish = replace(wish_for(self._rng, RUSH_PUMPS, rush=True), reference=f"PO-{key}")
         return str(await patiently(partial(self._clerk.enter, wish)))
 
     async def supply(self) -> None:
@@ -351,7 +398,7 @@ class Business:
         if self._coming is None:
             msg = "nothing is on its way"
             raise LookupError(msg)
-        self._late_s += LATE_S
+        self._late_s = LATE_S
         await patiently(partial(self._clerk.delay, self._coming))
         return self._coming.number
 

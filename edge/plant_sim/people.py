@@ -287,8 +287,8 @@ def concerns(unit: str, topics: frozenset[str]) -> bool:
 def register_trouble(plant: Plant, business: Business) -> None:
     """Offer what a visitor can ask of the clerk: a rush order, a late truck."""
 
-    async def rush_order(_message: dict[str, Any]) -> dict[str, Any]:
-        return {"subject": await business.rush()}
+    async def rush_order(message: dict[str, Any]) -> dict[str, Any]:
+        return {"subject": await business.rush(str(message["key"]))}
 
     async def late_receipt(_message: dict[str, Any]) -> dict[str, Any]:
         return {"subject": await business.delay_truck()}

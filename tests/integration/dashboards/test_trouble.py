@@ -1,6 +1,9 @@
 """Make trouble: in the demo on this machine only; what is done to the books is a fact like any other."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
@@ -13,6 +16,7 @@ from mes.access.api import router as access_router
 from mes.access.guard import Plant
 from mes.access.model import Role
 from mes.app import build_app
+from mes.kernel.home import sockets
 from mes.resources.service import person_card
 from tests.fixtures.floor import Floor
 from tests.fixtures.web import Web, demo_settings, key
@@ -92,6 +96,65 @@ async def test_a_simulated_plant_that_is_away_is_said_so(demo: Web, kind: str) -
     browser = await demo.browser(Role.ADMINISTRATOR)
     reply = await browser.post(f"{TROUBLE}/{kind}", json={}, headers=key())
     assert (reply.status_code, reply.json()["error"]) == (503, "PlantOutOfReach")
+
+
+@dataclass
+class Answering:
+    """A process behind a socket, which answers when it may.
+
+    Args:
+        asked: Keys of the requests so far.
+    """
+
+    may: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: list[str] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = json.loads(await reader.readline())
+        self.asked.append(request.get("key", ""))
+        await self.may.wait()
+        writer.write(json.dumps({"subject": str(len(self.asked))}).encode() + b"\n")
+        await writer.drain()
+        writer.close()
+
+
+@pytest_asyncio.fixture
+async def process(tmp_path: Path) -> AsyncIterator[Answering]:
+    made = Answering()
+    path = sockets(tmp_path) / "plant.sock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    server = await asyncio.start_unix_server(made.serve, path=str(path))
+    async with server:
+        yield made
+    path.unlink(missing_ok=True)
+
+
+async def test_a_second_tap_makes_no_second_trouble(demo: Web, process: Answering) -> None:
+    browser, headers = await demo.browser(Role.ADMINISTRATOR), key()
+    taps = [browser.post(f"{TROUBLE}/rush-order", json={}, headers=headers) for _ in range(2)]
+    both = asyncio.gather(*taps)
+    process.may.set()
+    assert {reply.json()["subject"] for reply in await both} == {"1"}
+    again = await browser.post(f"{TROUBLE}/rush-order", json={}, headers=headers)
+    assert again.json()["subject"] == "1"
+    assert process.asked == [headers["Idempotency-Key"]]
+    other = await browser.post(f"{TROUBLE}/late-receipt", json={}, headers=headers)
+    assert (other.status_code, other.json()["error"]) == (409, "IdempotencyKeyReused")
+    without = await browser.post(f"{TROUBLE}/rush-order", json={})
+    assert without.json()["error"] == "IdempotencyKeyMissing"
+
+
+async def test_a_silent_process_keeps_no_connection_of_the_database(
+    demo: Web, process: Answering, floor: Floor
+) -> None:
+    """More drawers are open than there are connections, and all wait for the plant."""
+    browser = await demo.browser(Role.ADMINISTRATOR)
+    drawers = [asyncio.create_task(browser.get(TROUBLE)) for _ in range(15)]
+    while len(process.asked) < len(drawers):
+        await asyncio.sleep(0.02)
+    assert await floor.do(lambda tx: tx.value("select 1", {})) == 1
+    process.may.set()
+    assert {reply.status_code for reply in await asyncio.gather(*drawers)} == {200}
 
 
 async def test_an_unknown_trouble_is_refused(demo: Web) -> None:
