@@ -5,7 +5,7 @@ Pages are not sent what they show: they learn which topics changed and fetch wha
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ QUEUE_LENGTH: Final = 128
 """Messages that wait for one slow browser; more, and it is told to fetch everything anew."""
 BEAT_S: Final = 4.0
 """A silent stream says so often that it is alive."""
+CHECK_S: Final = 30.0
+"""A stream asks so often whether its reader may still listen: a session that ended ends it too."""
 GATHER_S: Final = 0.05
 """Events of so long are read together."""
 RETRY_S: Final = 0.5
@@ -52,10 +54,12 @@ _TOPICS: Final = {
     "LotScrapped": ("trouble",),
     "PersonClockedOut": ("trouble",),
     "PersonClockedIn": ("trouble",),
+    "HelpCalled": ("help",),
 }
 
-_UNSEEN: Final = frozenset({"lines", "failures", "badge"})
-"""Fields that not everybody who may look at the plant may see: money, badges."""
+_TOLD: Final = frozenset({*_SUBJECTS, "state", "version", "purchase"})
+"""All that a stream says of an event: what it is about. Prices, badges, costs and names are fetched
+by those who may see them."""
 
 
 class Hub:
@@ -84,11 +88,19 @@ class Hub:
             self._queues.discard(queue)
 
 
-async def stream(hub: Hub) -> AsyncIterator[bytes]:
-    """Yield the messages of one browser for as long as it listens."""
+async def stream(
+    hub: Hub, still_allowed: Callable[[], Awaitable[bool]], check_s: float = CHECK_S
+) -> AsyncIterator[bytes]:
+    """Yield the messages of one browser for as long as it listens, and may listen."""
+    clock = asyncio.get_running_loop().time
     with hub.subscribed() as queue:
         yield BEAT
+        checked = clock()
         while True:
+            if clock() - checked >= check_s:
+                checked = clock()
+                if not await still_allowed():
+                    return
             try:
                 message = await asyncio.wait_for(queue.get(), BEAT_S)
             except TimeoutError:
@@ -124,7 +136,7 @@ async def _publish_new(db: Database, hub: Hub, cursor: Cursor | None) -> Cursor:
 
 def encode(stored: StoredEvent) -> bytes:
     """Return the event as one server-sent message."""
-    body = {name: value for name, value in stored.payload.items() if name not in _UNSEEN}
+    body = {name: value for name, value in stored.payload.items() if name in _TOLD}
     data = {
         "topics": topics(stored.type, stored.payload),
         "type": stored.type,

@@ -43,6 +43,13 @@ class DatabaseUnavailable(PlantError):
     remedy = "Nothing is lost. It is tried again by itself; if this stays, call the plant engineer."
 
 
+class ValueNotStorable(PlantError):
+    """A value has characters or a size that the database cannot keep."""
+
+    http_status = 422
+    remedy = "Scan or type it again; look for characters that cannot be seen, and for the size of the number."
+
+
 class DatabaseBusy(PlantError):
     """Two changes to the same thing met at the same moment."""
 
@@ -271,6 +278,8 @@ async def translated() -> AsyncIterator[None]:
         raise DatabaseBusy from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
         raise DatabaseUnavailable from error
+    except psycopg.DataError as error:
+        raise ValueNotStorable from error
 
 
 async def _become(conn: psycopg.AsyncConnection[Any], role: LiteralString) -> None:

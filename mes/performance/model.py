@@ -243,11 +243,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """What the board shows."""
+    """What the board shows.
+
+    Args:
+        finished: Good pieces that left their last operation in the running shift.
+    """
 
     at: datetime
     shift: ShiftName | None
     equipment: tuple[BoardUnit, ...]
+    finished: Decimal
     links: tuple[Link, ...]
 
 

@@ -279,7 +279,13 @@ async def board(tx: Tx, at: datetime) -> Board:
         )
         for unit in await resources.units(tx)
     ]
-    return Board(at=at, shift=shift, equipment=tuple(tiles_of), links=await links(tx))
+    return Board(
+        at=at,
+        shift=shift,
+        equipment=tuple(tiles_of),
+        finished=await store.finished(tx, window),
+        links=await links(tx),
+    )
 
 
 async def shift_figures(tx: Tx, at: datetime) -> dict[EquipmentId, Kpi]:

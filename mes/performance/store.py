@@ -543,6 +543,18 @@ async def tiles(tx: Tx, window: Stretch) -> dict[EquipmentId, TileRow]:
     return {row.equipment: row for row in rows}
 
 
+async def finished(tx: Tx, window: Stretch) -> Decimal:
+    """Return the good pieces reported on last operations in the window; what was reversed is none."""
+    good: Decimal = await tx.value(
+        """
+        select coalesce(sum(r.good), 0) from mes.report r join mes.job_order j on j.id = r.job_order
+        where j.last and r.at >= %(starts_at)s and r.at < %(ends_at)s
+        """,
+        {"starts_at": window.starts_at, "ends_at": window.ends_at},
+    )
+    return good
+
+
 @dataclass(frozen=True, slots=True)
 class EdgeLink:
     """What ingest last knew of an edge."""

@@ -7,7 +7,7 @@ export type Tree = { [key: string]: string | Tree }
 export type Part = 'terminal' | 'desk'
 
 const source = (name: string) => fileURLToPath(new URL(`../src/i18n/${name}`, import.meta.url))
-const SOURCES = ['en.json', 'zh-CN.json', 'zh-TW.override.json'].map(source)
+const SOURCES = ['en.json', 'zh-CN.json', 'zh-TW.words.json', 'zh-TW.override.json'].map(source)
 const PREFIX = 'virtual:texts/'
 
 /** Groups that only the pages for desks and walls show. */
@@ -49,14 +49,14 @@ function merge(base: Tree, over: Tree): Tree {
   return result
 }
 
-/** Traditional Chinese (Taiwan wording), from zh-CN.json by OpenCC, with hand-written overrides. */
+/** Traditional Chinese as Taiwan's plants say it: zh-CN.json by OpenCC, then their own words, then whole texts by hand. */
 export function deriveTraditional(): Tree {
   const opencc = createRequire(import.meta.url)('opencc-js') as {
     Converter(options: { from: string; to: string }): (text: string) => string
   }
   const opened = opencc.Converter({ from: 'cn', to: 'twp' })
-  // Taiwan writes accounts with the cloth radical.
-  const convert = (text: string) => opened(text).replaceAll('賬', '帳')
+  const words = JSON.parse(readFileSync(source('zh-TW.words.json'), 'utf8')) as [string, string][]
+  const convert = (text: string) => words.reduce((said, [from, to]) => said.replaceAll(from, to), opened(text))
   return merge(convertTree(read(source('zh-CN.json')), convert), read(source('zh-TW.override.json')))
 }
 

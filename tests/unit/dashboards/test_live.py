@@ -1,12 +1,14 @@
 """The live stream: what a change says, and that a slow browser hurts nobody."""
 
 import asyncio
+import dataclasses
 import json
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from dashboards import live
 from mes.kernel.outbox import StoredEvent
+from tests.unit.kernel.test_event_samples import catalogue
 
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 
@@ -39,6 +41,34 @@ def test_money_stays_with_those_who_may_see_it() -> None:
     assert data_of(live.encode(event))["body"] == {"work_order": "WO-000001"}
 
 
+def test_no_event_of_the_plant_says_more_than_what_it_is_about() -> None:
+    secret = {"price", "badge", "payload", "fields", "lines", "currency", "hours", "reason", "name"}
+    for name, kind in catalogue().items():
+        fields = dict.fromkeys((one.name for one in dataclasses.fields(kind)), "x")
+        body = data_of(live.encode(stored(name, fields)))["body"]
+        assert isinstance(body, dict)
+        assert not secret & set(body), name
+
+
+async def allowed() -> bool:
+    return True
+
+
+async def test_a_stream_ends_with_its_session() -> None:
+    hub = live.Hub()
+    answers = iter([True, False])
+
+    async def ask() -> bool:
+        return next(answers)
+
+    messages = live.stream(hub, ask, check_s=0)
+    hub_says = [await anext(messages)]
+    hub.publish(b"a")
+    hub.publish(b"b")
+    hub_says += [message async for message in messages]
+    assert hub_says == [live.BEAT, b"a"]
+
+
 async def test_every_stream_gets_every_message() -> None:
     hub = live.Hub()
     with hub.subscribed() as one, hub.subscribed() as other:
@@ -58,7 +88,7 @@ async def test_a_browser_that_cannot_follow_is_told_to_start_anew() -> None:
 
 async def test_a_closed_stream_is_forgotten() -> None:
     hub = live.Hub()
-    messages = live.stream(hub)
+    messages = live.stream(hub, allowed)
     assert await anext(messages) == live.BEAT
     hub.publish(b"a")
     assert await asyncio.wait_for(anext(messages), 30) == b"a"

@@ -1,6 +1,9 @@
 import { useI18n } from 'vue-i18n'
 import type { Coded, Refusal } from '@/api/types'
 
+/** Refusals whose reason is a code of ours, with the group of its words. */
+const REASONS: Record<string, string> = { JobOrderNotStartable: 'notStartable' }
+
 /** Sentences for codes that the server sends; a code without one is shown as it is. */
 export function useSay() {
   const { t, te, locale } = useI18n()
@@ -38,14 +41,20 @@ export function useSay() {
     return said
   }
 
+  function said(refusal: Refusal): Record<string, unknown> {
+    const params = refusal.params ?? {}
+    const group = REASONS[refusal.error]
+    return group ? { ...params, reason: word(group, String(params.reason)) } : params
+  }
+
   function refusalTitle(refusal: Refusal): string {
     const key = `errors.${refusal.error}.title`
-    return known(key) ? t(key, refusal.params ?? {}) : (refusal.message ?? refusal.error)
+    return known(key) ? t(key, said(refusal)) : (refusal.message ?? refusal.error)
   }
 
   function refusalRemedy(refusal: Refusal): string {
     const key = `errors.${refusal.error}.remedy`
-    return known(key) ? t(key, refusal.params ?? {}) : (refusal.remedy ?? '')
+    return known(key) ? t(key, said(refusal)) : (refusal.remedy ?? '')
   }
 
   return { word, coded, unitName, refusalTitle, refusalRemedy }

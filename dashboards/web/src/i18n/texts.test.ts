@@ -29,6 +29,8 @@ describe('the three languages', () => {
     const texts = JSON.stringify(deriveTraditional())
     expect(texts).toContain('資料庫')
     expect(texts).not.toMatch(/[终设报]/)
+    expect(texts).toContain('品質')
+    expect(texts).not.toMatch(/裝置|質量|計劃|釋出|機臺|賬|工位/)
   })
 
   it.each([

@@ -1,0 +1,36 @@
+"""Any number of the plant leads to its page, however it is written; nonsense leads nowhere."""
+
+import pytest
+
+from dashboards import service
+from dashboards.model import Lookup, NumberUnknown
+from mes.kernel.ids import LotNumber
+from tests.fixtures.floor import Floor
+
+
+async def look_up(floor: Floor, number: str) -> Lookup:
+    return await floor.do(lambda tx: service.lookup(tx, number, currency="CNY", with_costs=True))
+
+
+@pytest.mark.parametrize("written", ["Heat-7a", "HEAT-7A", "heat-7a"])
+async def test_a_lot_of_the_erp_is_found_by_its_own_letters(floor: Floor, written: str) -> None:
+    await floor.lot("CAST-40", "9", lot=LotNumber("Heat-7a"))
+    assert (await look_up(floor, written)).number == "Heat-7a"
+
+
+async def test_what_is_written_exactly_so_comes_first(floor: Floor) -> None:
+    await floor.lot("CAST-40", "9", lot=LotNumber("heat-7"))
+    await floor.lot("CAST-40", "9", lot=LotNumber("HEAT-7"))
+    assert (await look_up(floor, "heat-7")).number == "heat-7"
+    assert (await look_up(floor, "HEAT-7")).number == "HEAT-7"
+
+
+async def test_our_own_numbers_may_be_typed_small(floor: Floor) -> None:
+    order = await floor.order(quantity=2)
+    assert (await look_up(floor, order.lower())).number == order
+
+
+@pytest.mark.parametrize("number", ["", "LOT\x00", "a\nb", "nothing"])
+async def test_a_number_that_nothing_can_have_is_unknown(floor: Floor, number: str) -> None:
+    with pytest.raises(NumberUnknown):
+        await look_up(floor, number)
