@@ -149,7 +149,7 @@ class JobOrderNotStartable(PlantError):
     """This job cannot be started now."""
 
     http_status = 409
-    remedy = "See the reason; choose another job, or call the supervisor."
+    remedy = "Choose another job, or call the supervisor."
 
 
 class JobOrderNotRunning(PlantError):

@@ -28,8 +28,8 @@ from mes.supervisor import control, postgres, store
 FORMAT = 1
 MANIFEST = "manifest.json"
 OWNERS = ("mes", "planner", "erp", "historian")
-KEPT_RUNNING = frozenset({"postgres", "broker", "erp", "migrate"})
-"""What a restore leaves alone; everything else speaks to the database."""
+KEPT_RUNNING = frozenset({"postgres", "broker", "erp", "migrate", "edge", "plant"})
+"""What a restore leaves alone; everything else speaks to the database. Edges wait and send again."""
 QUIET_S = 30.0
 
 

@@ -1,16 +1,21 @@
 """The terminal over HTTP: one snapshot, idempotent commands, refusals that a page can show."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
+from fastapi.routing import APIRoute
 
 from mes.access.guard import Plant
 from mes.access.model import Role
 from mes.app import build_app, installed_routers
 from mes.kernel.clock import utc_now
+from mes.kernel.ids import EquipmentId
+from mes.performance import service as performance
+from mes.performance.model import CountKind, CountReading
 from mes.resources.service import person_card
 from tests.fixtures.floor import Floor
 from tests.fixtures.web import Web, demo_settings, key
@@ -192,6 +197,60 @@ async def test_a_scope_elsewhere_may_not_report_here(web: Web, floor: Floor) -> 
     client = await web.browser(Role.OPERATOR, scope="PACK")
     reply = await client.post(f"{API}/job-orders/{number}-10/start", json={}, headers=key())
     assert (reply.status_code, reply.json()["error"]) == (403, "NotPermitted")
+
+
+VALUES = {
+    "reason": "other",
+    "lot": "LOT-CAST-40-1",
+    "report": "00000000-0000-4000-8000-000000000001",
+    "person": "E-1001",
+    "badge": "EMP:E-1001",
+    "pin": "4711",
+    "accepted": True,
+}
+"""What the commands about equipment ask for."""
+
+
+def commands_about_equipment() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the address and a body of every command on a job, a unit or a terminal."""
+    for router in installed_routers():
+        for route in router.routes:
+            if (
+                isinstance(route, APIRoute)
+                and "POST" in route.methods
+                and ABOUT & set(route.param_convertors)
+            ):
+                body = route.dependant.body_params
+                wanted = body[0].field_info.annotation.model_fields if body else {}
+                yield route.path, {name: value for name, value in VALUES.items() if name in wanted}
+
+
+ABOUT = {"job_order", "equipment"}
+
+
+async def test_a_right_elsewhere_opens_no_command_about_equipment_here(web: Web, floor: Floor) -> None:
+    floor.now = utc_now()
+    number = await floor.order(1)
+    await floor.plan(number)
+    client = await web.browser(*Role, scope="PACK")
+    here = {"job_order": f"{number}-10", "equipment": "CNC-1"}
+    asked = {path.format(**here): body for path, body in commands_about_equipment()}
+    replies = {path: await client.post(path, json=body, headers=key()) for path, body in asked.items()}
+    assert len(replies) >= 9
+    assert {path: reply.status_code for path, reply in replies.items() if reply.status_code != 403} == {}
+
+
+async def test_a_doubtful_count_is_decided_where_the_right_holds(web: Web, floor: Floor) -> None:
+    reading = CountReading(
+        equipment=EquipmentId("CNC-1"), kind=CountKind.GOOD, delta=Decimal(9), at=utc_now(), doubtful=True
+    )
+    await floor.do(lambda tx: performance.record_count(tx, reading))
+    for scope, status in (("PACK", 403), ("MACH/MC", 200)):
+        client = await web.browser(Role.SUPERVISOR, scope=scope)
+        (count,) = (await client.get(f"{API}/counts/doubtful")).json()
+        path = f"{API}/counts/{count['id']}/decide"
+        reply = await client.post(path, json={"accepted": True}, headers=key())
+        assert reply.status_code == status, reply.text
 
 
 async def test_old_device_times_are_not_believed(at_cnc_1: Terminal, floor: Floor) -> None:
