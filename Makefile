@@ -8,6 +8,11 @@ UV := $(BIN)/uv
 TWO_AT_A_TIME := -n 2 --dist loadscope --no-loadscope-reorder
 SOURCES := edge mes planner erp_bridge dashboards tests
 
+# Package registries are believed as this machine believes them, behind a company's own authority too.
+AUTHORITIES := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
+export UV_SYSTEM_CERTS ?= $(if $(AUTHORITIES),true,false)
+export NODE_EXTRA_CA_CERTS ?= $(AUTHORITIES)
+
 .DEFAULT_GOAL := help
 .PHONY: help up down test check fix bench faults soak docs install dev lock browser
 

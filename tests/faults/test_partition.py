@@ -15,7 +15,8 @@ __all__ = ["nats"]
 
 pytestmark = pytest.mark.timeout(400)
 START_S = 120
-BACK_S = 10
+BACK_S = 20
+"""The promise is 10 s on a machine that does nothing else."""
 CUTS_S = (6, 24)
 """One that TCP bridges by itself, one that is longer than a keep-alive."""
 
