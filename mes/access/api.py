@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -81,10 +82,11 @@ class Me:
 
 @dataclass(frozen=True, slots=True)
 class SignedOn:
-    """The person who works at a terminal now."""
+    """The person who works at a terminal now, and the receipt to show with what they do."""
 
     terminal: str
     person: object
+    receipt: UUID
 
 
 @router.post("/sign-in/link", dependencies=[opened("the token in the body is the credential")])
@@ -158,7 +160,7 @@ async def sign_on(
     request: Request,
     terminal: str,
     body: BadgeAndPin,
-    caller: Annotated[Caller, require(Permission.TERMINAL_USE)],
+    caller: Annotated[Caller, require(Permission.TERMINAL_USE, placed=True)],
 ) -> SignedOn:
     """Let the person with this badge and PIN work at the terminal."""
     cause = Cause(actor=caller.actor, at=utc_now(), terminal=terminal)
@@ -173,7 +175,7 @@ async def sit_down(
     request: Request,
     terminal: str,
     body: DemoPerson,
-    caller: Annotated[Caller, require(Permission.TERMINAL_SIT_DOWN)],
+    caller: Annotated[Caller, require(Permission.TERMINAL_SIT_DOWN, placed=True)],
 ) -> SignedOn:
     """Work at the terminal as a demo person; demo plant on this machine only."""
     demo_only(request)
@@ -189,7 +191,7 @@ async def sit_down(
 async def sign_off(
     request: Request,
     terminal: str,
-    caller: Annotated[Caller, require(Permission.TERMINAL_USE)],
+    caller: Annotated[Caller, require(Permission.TERMINAL_USE, placed=True)],
     body: CommandBody | None = None,
 ) -> dict[str, str]:
     """Leave the terminal; once is enough, so it needs no Idempotency-Key."""
@@ -202,7 +204,9 @@ async def sign_off(
 
 @router.post("/terminals/{terminal}/in-use")
 async def in_use(
-    request: Request, terminal: str, caller: Annotated[Caller, require(Permission.TERMINAL_USE)]
+    request: Request,
+    terminal: str,
+    caller: Annotated[Caller, require(Permission.TERMINAL_USE, placed=True)],
 ) -> dict[str, str]:
     """Say that somebody looks at the terminal: the simulator keeps away for a minute."""
     now = utc_now()
@@ -215,7 +219,8 @@ async def in_use(
 async def _card(request: Request, taken: SignOn) -> SignedOn:
     plant = plant_of(request)
     async with plant.db.read() as tx:
-        return SignedOn(taken.terminal, await plant.person_card(tx, taken.person, taken.last_used_at))
+        card = await plant.person_card(tx, taken.person, taken.last_used_at)
+        return SignedOn(taken.terminal, card, taken.receipt)
 
 
 def _set_cookie(request: Request, response: Response, token: str) -> None:

@@ -14,6 +14,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from mes.access import service
 from mes.access.model import (
     DEVICE_TIME_WINDOW,
+    SEEING,
+    WHOLE_SITE,
     Caller,
     DemoOnly,
     IdempotencyKeyNotValid,
@@ -86,8 +88,9 @@ def cookie_name(request: Request) -> str:
 class Requirement:
     """The permission that a route needs."""
 
-    def __init__(self, permission: Permission) -> None:
+    def __init__(self, permission: Permission, *, placed: bool) -> None:
         self.permission = permission
+        self.placed = placed
 
     async def __call__(self, request: Request) -> Caller:
         """Return who calls.
@@ -99,6 +102,8 @@ class Requirement:
         caller = await authenticate(request)
         if self.permission not in caller.permissions:
             raise NotPermitted(permission=self.permission.value)
+        if not (self.placed or self.permission in SEEING):
+            caller.check(self.permission, WHOLE_SITE)
         return caller
 
 
@@ -112,9 +117,25 @@ class Opening:
         """Let everybody in."""
 
 
-def require(permission: Permission) -> Any:
-    """Return the dependency that gives the route its `Caller`, or refuses."""
-    return Depends(Requirement(permission))
+def require(permission: Permission, *, placed: bool = False) -> Any:
+    """Return the dependency that gives the route its `Caller`, or refuses.
+
+    Args:
+        placed: What the route changes has a place in the plant, and its handler checks the caller
+            there; else the permission must hold for the whole site, unless it only sees.
+    """
+    return Depends(Requirement(permission, placed=placed))
+
+
+async def check_at_terminal(tx: Tx, caller: Caller, permission: Permission) -> None:
+    """Refuse unless the caller may do this at the terminal it is done at, or at the whole site.
+
+    Raises:
+        NotPermitted: No grant covers the terminal.
+        TerminalUnknown: There is no such terminal.
+    """
+    scope = WHOLE_SITE if caller.terminal is None else await service.scope_of_terminal(tx, caller.terminal)
+    caller.check(permission, scope)
 
 
 def opened(reason: str) -> Any:
@@ -201,7 +222,7 @@ async def run_command(
     key = idempotency_key(request)
     now = utc_now()
     at = business_time(getattr(body, "device_time", None), now)
-    caller = await _as_person(plant.db, caller, at, by_device=at != now)
+    caller = await _as_person(plant.db, caller, at, by_device=at != now, receipt=_receipt(request))
     cause = Cause(actor=caller.actor, at=at, terminal=caller.terminal, key=key)
 
     async def carry_out(tx: Tx) -> Any:
@@ -242,11 +263,23 @@ def business_time(device_time: datetime | None, now: datetime) -> datetime:
     return device_time
 
 
-async def _as_person(db: Database, caller: Caller, at: datetime, *, by_device: bool) -> Caller:
+def _receipt(request: Request) -> UUID | None:
+    """Return the receipt of the sign-on that the act was done under; one that is none is nobody's."""
+    try:
+        return UUID(request.headers.get("x-sign-on", ""))
+    except ValueError:
+        return None
+
+
+async def _as_person(
+    db: Database, caller: Caller, at: datetime, *, by_device: bool, receipt: UUID | None
+) -> Caller:
     if caller.terminal is None or (caller.signed_on_at is not None and caller.signed_on_at <= at):
         return caller
     async with db.read() as tx:
-        person = await service.person_at(tx, caller.terminal, caller.session, at, by_device=by_device)
+        person = await service.person_at(
+            tx, caller, caller.terminal, at, by_device=by_device, receipt=receipt
+        )
     return replace(caller, person=person)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import PersonId
@@ -82,6 +83,19 @@ class Permission(StrEnum):
     AUDIT_VERIFY = "audit.verify"
 
 
+SEEING = frozenset(
+    {
+        Permission.PLANT_VIEW,
+        Permission.PLAN_VIEW,
+        Permission.COST_VIEW,
+        Permission.ERP_VIEW,
+        Permission.EDGE_VIEW,
+        Permission.STATUS_VIEW,
+        Permission.TROUBLE_VIEW,
+    }
+)
+"""Who may see something anywhere sees the whole site: an order does not end at a line."""
+
 _VIEW = frozenset(
     {
         Permission.PLANT_VIEW,
@@ -132,6 +146,10 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset(Permission),
 }
 """The one table of rights; anything not in it is refused."""
+
+
+WHOLE_SITE = ""
+"""The scope of what has no place in the plant: orders, plans, the ERP, settings, accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +247,6 @@ class Account:
     account: str
     language: str
     password_hash: str | None
-    failures: int
     locked_until: datetime | None
     disabled: bool
 
@@ -242,14 +259,6 @@ class Badge:
     badge: str
     pin_hash: str | None
     disabled: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempts:
-    """Wrong PINs in a row for one badge at one terminal."""
-
-    failures: int
-    locked_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,8 +275,14 @@ class Terminal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignOn:
-    """A person at a terminal, from signing on to signing off."""
+    """A person at a terminal, from signing on to signing off.
 
+    Args:
+        receipt: Known to the browser it was given to alone; acts that wait there show it, so that
+            they are still this person's after the browser had to sign in again.
+    """
+
+    receipt: UUID
     terminal: str
     person: PersonId
     account: str

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID, uuid4
 
 from mes.access import store
 from mes.access.events import (
@@ -23,7 +24,6 @@ from mes.access.model import (
     SESSION_LIFETIME,
     SESSION_TOUCH,
     SIGN_ON_LIFETIME,
-    Account,
     AccountLocked,
     AccountUnknown,
     BadgeRefused,
@@ -190,33 +190,29 @@ async def sign_in_by_link(tx: Tx, token: str) -> NewSession:
 
 
 async def sign_in(db: Database, cause: Cause, account: str, password: str) -> NewSession:
-    """Open a session for the right password; count the wrong ones.
+    """Open a session for the right password.
+
+    Each is counted before it is looked at, so that many at once are no more than one by one.
 
     Raises:
         SignInRefused: No such account, or another password.
         AccountLocked: Too many wrong passwords; `until` says how long.
     """
-    async with db.read() as tx:
+    async with db.transaction(cause) as tx:
+        until = tx.now + PASSWORD_LOCKOUT
+        number = await store.count_password(tx, account, PASSWORD_ATTEMPTS, until)
         found = await store.find_account(tx, account)
-    if found is not None and found.locked_until is not None and found.locked_until > cause.at:
-        raise AccountLocked(until=found.locked_until.isoformat())
+    if found is not None and number is None:
+        raise AccountLocked(until=(found.locked_until or until).isoformat())
     usable = found is not None and not found.disabled
     right = await secret_matches(found.password_hash if found else None, password)
     async with db.transaction(cause) as tx:
-        if found is not None and right and usable:
-            await store.save_failures(tx, account, 0, None)
+        if usable and right:
+            await store.forget_passwords(tx, account)
             return await _open_session(tx, account, by="password")
-        if found is not None:
-            await _count_failure(tx, found)
+        if number is not None:
+            await append(tx, SignInFailed(site=tx.site, account=account, failures=number))
     raise SignInRefused
-
-
-async def _count_failure(tx: Tx, account: Account) -> None:
-    failures = account.failures + 1
-    locked = failures >= PASSWORD_ATTEMPTS
-    until = tx.now + PASSWORD_LOCKOUT if locked else None
-    await store.save_failures(tx, account.account, 0 if locked else failures, until)
-    await append(tx, SignInFailed(site=tx.site, account=account.account, failures=failures))
 
 
 async def _open_session(tx: Tx, account: str, by: str) -> NewSession:
@@ -337,32 +333,28 @@ async def sign_on(
 ) -> SignOn:
     """Let the person with this badge and PIN work at a terminal; whoever was there leaves it.
 
+    Each PIN is counted before it is looked at, so that many at once are no more than one by one.
+
     Raises:
         TerminalUnknown: No such terminal.
         NotPermitted: The account has no right at that place.
         PinLocked: Five wrong PINs; `until` says how long it waits.
         BadgeRefused: Unknown badge or wrong PIN.
     """
-    async with db.read() as tx:
+    async with db.transaction(cause) as tx:
         await _check_place(tx, caller, terminal, Permission.TERMINAL_USE)
-        attempts = await store.find_attempts(tx, badge, terminal)
+        number = await store.count_pin(tx, badge, terminal, PIN_ATTEMPTS, tx.now + PIN_LOCKOUT)
+        if number is None:
+            until = await store.pin_locked_until(tx, badge, terminal)
+            raise PinLocked(until=(until or tx.now).isoformat())
         found = await store.find_badge(tx, badge)
-    if attempts is not None and attempts.locked_until and attempts.locked_until > cause.at:
-        raise PinLocked(until=attempts.locked_until.isoformat())
     right = await secret_matches(found.pin_hash if found else None, pin)
     async with db.transaction(cause) as tx:
         if found is not None and right:
             await store.forget_attempts(tx, badge)
             return await _take(tx, caller, terminal, found.person, by="badge")
-        await _count_wrong_pin(tx, badge, terminal)
+        await append(tx, PinRefused(site=tx.site, terminal=terminal, badge=badge, failures=number))
     raise BadgeRefused
-
-
-async def _count_wrong_pin(tx: Tx, badge: str, terminal: str) -> None:
-    failures = await store.count_wrong_pin(tx, badge, terminal)
-    if failures >= PIN_ATTEMPTS:
-        await store.lock_pin(tx, badge, terminal, tx.now + PIN_LOCKOUT)
-    await append(tx, PinRefused(site=tx.site, terminal=terminal, badge=badge, failures=failures))
 
 
 async def sit_down(tx: Tx, caller: Caller, terminal: str, person: PersonId) -> SignOn:
@@ -383,11 +375,20 @@ async def sit_down(tx: Tx, caller: Caller, terminal: str, person: PersonId) -> S
     return await _take(tx, caller, terminal, person, by="sit_down")
 
 
-async def _check_place(tx: Tx, caller: Caller, terminal: str, permission: Permission) -> None:
+async def scope_of_terminal(tx: Tx, terminal: str) -> str:
+    """Return the place of a terminal, below the site.
+
+    Raises:
+        TerminalUnknown: No such terminal.
+    """
     place = await store.find_terminal(tx, terminal)
     if place is None:
         raise TerminalUnknown(terminal=terminal)
-    caller.check(permission, place.scope)
+    return place.scope
+
+
+async def _check_place(tx: Tx, caller: Caller, terminal: str, permission: Permission) -> None:
+    caller.check(permission, await scope_of_terminal(tx, terminal))
 
 
 async def _take(tx: Tx, caller: Caller, terminal: str, person: PersonId, by: str) -> SignOn:
@@ -398,6 +399,7 @@ async def _take(tx: Tx, caller: Caller, terminal: str, person: PersonId, by: str
         return before
     await _leave(tx, terminal, reason="replaced")
     taken = SignOn(
+        receipt=uuid4(),
         terminal=terminal,
         person=person,
         account=caller.account,
@@ -446,18 +448,26 @@ async def _scope_of(tx: Tx, terminal: str) -> str:
     return "" if place is None else place.scope
 
 
-async def person_at(tx: Tx, terminal: str, session: str, at: datetime, *, by_device: bool) -> PersonId:
-    """Return who was signed on at a terminal by this session at the moment `at`.
+async def person_at(
+    tx: Tx, caller: Caller, terminal: str, at: datetime, *, by_device: bool, receipt: UUID | None = None
+) -> PersonId:
+    """Return who was signed on at a terminal in the caller's browser at the moment `at`.
 
     Args:
         by_device: Whether `at` was read from the device's clock, which may be a little off.
+        receipt: Of the sign-on under which the act was done; it outlives the browser's session.
 
     Raises:
         TerminalTakenOver: Another session has the terminal.
         NobodySignedOn: Nobody was.
     """
     slack = DEVICE_CLOCK_SLACK if by_device else timedelta()
-    then = await store.sign_on_at(tx, terminal, session, at, slack)
+    shown = None if receipt is None else await store.sign_on_of(tx, receipt)
+    if shown is not None and (shown.terminal, shown.account) == (terminal, caller.account):
+        over = min(shown.ended_at or shown.since + SIGN_ON_LIFETIME, shown.since + SIGN_ON_LIFETIME)
+        if shown.since - slack <= at <= over + slack:
+            return shown.person
+    then = await store.sign_on_at(tx, terminal, caller.session, at, slack=slack, lifetime=SIGN_ON_LIFETIME)
     if then is not None:
         return then.person
     if await store.open_sign_on(tx, terminal, at - SIGN_ON_LIFETIME) is not None:
@@ -481,6 +491,7 @@ class SignOnCard:
 
     Args:
         visitor: A real person used it within the last minute; the simulator keeps away.
+        receipt: To be shown with what is done under it; given where it is `mine`.
         idle_s: Seconds since the last use.
     """
 
@@ -488,6 +499,7 @@ class SignOnCard:
     simulated: bool
     visitor: bool
     mine: bool
+    receipt: UUID | None
     since: datetime
     idle_s: float
 
@@ -522,6 +534,7 @@ def _card(there: SignOn | None, caller: Caller, now: datetime) -> SignOnCard | N
         simulated=there.simulated,
         visitor=there.visitor(now),
         mine=there.session == caller.session,
+        receipt=there.receipt if there.session == caller.session else None,
         since=there.since,
         idle_s=max(0.0, (now - there.last_used_at).total_seconds()),
     )

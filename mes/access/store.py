@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from mes.access.model import Account, Attempts, Badge, Grant, OpenSession, Role, SignOn, Terminal
+from mes.access.model import Account, Badge, Grant, OpenSession, Role, SignOn, Terminal
 from mes.kernel.db import Tx
 from mes.kernel.ids import PersonId
 
@@ -32,7 +32,7 @@ async def find_account(tx: Tx, account: str) -> Account | None:
     return await tx.fetch_one(
         Account,
         """
-        select account, language, password_hash, failures, locked_until, disabled
+        select account, language, password_hash, locked_until, disabled
         from mes.account where account = %(account)s
         """,
         {"account": account},
@@ -44,7 +44,7 @@ async def all_accounts(tx: Tx) -> list[Account]:
     return await tx.fetch_all(
         Account,
         """
-        select account, language, password_hash, failures, locked_until, disabled
+        select account, language, password_hash, locked_until, disabled
         from mes.account order by account
         """,
     )
@@ -84,14 +84,30 @@ async def disable_account(tx: Tx, account: str) -> int:
     )
 
 
-async def save_failures(tx: Tx, account: str, failures: int, locked_until: datetime | None) -> None:
-    """Count wrong passwords; 0 after a right one."""
-    await tx.execute(
+async def count_password(tx: Tx, account: str, most: int, until: datetime) -> int | None:
+    """Count a password before it is looked at; the last of `most` in a row locks the account.
+
+    Returns how many there were in a row, or None where none may be looked at: the account is
+    locked, or there is none. A lock that passed begins the count anew.
+    """
+    number: int | None = await tx.value(
         """
-        update mes.account set failures = %(failures)s, locked_until = %(locked_until)s
-        where account = %(account)s
+        update mes.account
+        set failures = case when locked_until is null then failures + 1 else 1 end,
+            locked_until = case when locked_until is null and failures + 1 >= %(most)s then %(until)s end
+        where account = %(account)s and (locked_until is null or locked_until <= %(now)s)
+        returning failures
         """,
-        {"account": account, "failures": failures, "locked_until": locked_until},
+        {"account": account, "most": most, "until": until, "now": tx.now},
+    )
+    return number
+
+
+async def forget_passwords(tx: Tx, account: str) -> None:
+    """Begin counting anew after a right password."""
+    await tx.execute(
+        "update mes.account set failures = 0, locked_until = null where account = %(account)s",
+        {"account": account},
     )
 
 
@@ -299,43 +315,45 @@ async def find_badge(tx: Tx, badge: str) -> Badge | None:
     )
 
 
-async def find_attempts(tx: Tx, badge: str, terminal: str) -> Attempts | None:
-    """Return the wrong PINs in a row for a badge at a terminal."""
-    return await tx.fetch_one(
-        Attempts,
-        """
-        select failures, locked_until from mes.pin_attempt
-        where badge = %(badge)s and terminal = %(terminal)s
-        """,
-        {"badge": badge, "terminal": terminal},
-    )
+async def count_pin(tx: Tx, badge: str, terminal: str, most: int, until: datetime) -> int | None:
+    """Count a PIN before it is looked at; the last of `most` in a row locks the badge there.
 
-
-async def count_wrong_pin(tx: Tx, badge: str, terminal: str) -> int:
-    """Count one wrong PIN and return how many there are now; a passed lock begins anew."""
-    failures: int = await tx.value(
+    Returns how many there were in a row, or None while the badge is locked at this terminal. A
+    lock that passed begins the count anew.
+    """
+    number: int | None = await tx.value(
         """
         insert into mes.pin_attempt as p (badge, terminal, site, failures)
         values (%(badge)s, %(terminal)s, %(site)s, 1)
         on conflict (badge, terminal) do update
-        set failures = case when p.locked_until <= %(now)s then 1 else p.failures + 1 end,
-            locked_until = case when p.locked_until <= %(now)s then null else p.locked_until end
+        set failures = case when p.locked_until is null then p.failures + 1 else 1 end,
+            locked_until = case when p.locked_until is null and p.failures + 1 >= %(most)s
+                                then %(until)s::timestamptz end
+        where p.locked_until is null or p.locked_until <= %(now)s
         returning failures
         """,
-        {"badge": badge, "terminal": terminal, "site": tx.site, "now": tx.now},
+        {
+            "badge": badge,
+            "terminal": terminal,
+            "site": tx.site,
+            "most": most,
+            "until": until,
+            "now": tx.now,
+        },
     )
-    return failures
+    return number
 
 
-async def lock_pin(tx: Tx, badge: str, terminal: str, until: datetime) -> None:
-    """Refuse a badge at a terminal until then."""
-    await tx.execute(
+async def pin_locked_until(tx: Tx, badge: str, terminal: str) -> datetime | None:
+    """Return until when no PIN of this badge is looked at here."""
+    until: datetime | None = await tx.value(
         """
-        update mes.pin_attempt set locked_until = %(until)s
+        select locked_until from mes.pin_attempt
         where badge = %(badge)s and terminal = %(terminal)s
         """,
-        {"badge": badge, "terminal": terminal, "until": until},
+        {"badge": badge, "terminal": terminal},
     )
+    return until
 
 
 async def forget_attempts(tx: Tx, badge: str) -> None:
@@ -383,7 +401,7 @@ async def open_sign_on(tx: Tx, terminal: str, since: datetime) -> SignOn | None:
     return await tx.fetch_one(
         SignOn,
         """
-        select terminal, person, account, session, simulated, since, last_used_at, ended_at
+        select receipt, terminal, person, account, session, simulated, since, last_used_at, ended_at
         from mes.sign_on
         where terminal = %(terminal)s and ended_at is null and since > %(since)s
         """,
@@ -396,30 +414,46 @@ async def open_sign_ons(tx: Tx) -> list[SignOn]:
     return await tx.fetch_all(
         SignOn,
         """
-        select terminal, person, account, session, simulated, since, last_used_at, ended_at
+        select receipt, terminal, person, account, session, simulated, since, last_used_at, ended_at
         from mes.sign_on where ended_at is null order by terminal
         """,
     )
 
 
-async def sign_on_at(tx: Tx, terminal: str, session: str, at: datetime, slack: timedelta) -> SignOn | None:
+async def sign_on_at(
+    tx: Tx, terminal: str, session: str, at: datetime, *, slack: timedelta, lifetime: timedelta
+) -> SignOn | None:
     """Return who was signed on at a terminal by this session at the moment `at`.
 
     Args:
+        lifetime: A sign-on that began longer ago is over, though nobody signed off.
         slack: How far the device's clock may be off against ours.
     """
     return await tx.fetch_one(
         SignOn,
         """
-        select terminal, person, account, session, simulated, since, last_used_at, ended_at
+        select receipt, terminal, person, account, session, simulated, since, last_used_at, ended_at
         from mes.sign_on
         where terminal = %(terminal)s and session = %(session)s
           and since <= %(at)s::timestamptz + %(slack)s
+          and since > %(at)s::timestamptz - %(lifetime)s
           and coalesce(ended_at, 'infinity') >= %(at)s::timestamptz - %(slack)s
         order by (since <= %(at)s and coalesce(ended_at, 'infinity') >= %(at)s) desc, since desc
         limit 1
         """,
-        {"terminal": terminal, "session": session, "at": at, "slack": slack},
+        {"terminal": terminal, "session": session, "at": at, "slack": slack, "lifetime": lifetime},
+    )
+
+
+async def sign_on_of(tx: Tx, receipt: UUID) -> SignOn | None:
+    """Return the sign-on that this receipt was given for."""
+    return await tx.fetch_one(
+        SignOn,
+        """
+        select receipt, terminal, person, account, session, simulated, since, last_used_at, ended_at
+        from mes.sign_on where receipt = %(receipt)s
+        """,
+        {"receipt": receipt},
     )
 
 
@@ -428,11 +462,12 @@ async def insert_sign_on(tx: Tx, sign_on: SignOn) -> None:
     await tx.execute(
         """
         insert into mes.sign_on
-          (terminal, site, person, account, session, simulated, since, last_used_at)
-        values (%(terminal)s, %(site)s, %(person)s, %(account)s, %(session)s, %(simulated)s,
+          (receipt, terminal, site, person, account, session, simulated, since, last_used_at)
+        values (%(receipt)s, %(terminal)s, %(site)s, %(person)s, %(account)s, %(session)s, %(simulated)s,
                 %(since)s, %(since)s)
         """,
         {
+            "receipt": sign_on.receipt,
             "terminal": sign_on.terminal,
             "site": tx.site,
             "person": sign_on.person,

@@ -93,7 +93,19 @@ class _JobRef:
 
 
 async def lock_plannable(tx: Tx, jobs: list[str]) -> dict[str, EquipmentId]:
-    """Return the work centre of each job that has not begun; these jobs are locked."""
+    """Return the work centre of each job that has not begun; these jobs are locked.
+
+    Their orders are locked first, as everybody does who changes both: a person who reports
+    meanwhile waits for the plan, or the plan for the person.
+    """
+    await tx.execute(
+        """
+        select from mes.work_order
+        where id in (select work_order from mes.job_order where id = any(%(jobs)s))
+        order by id for no key update
+        """,
+        {"jobs": jobs},
+    )
     rows = await tx.fetch_all(
         _JobRef,
         """

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from mes.access.guard import CommandBody, ReadTx, require, run_command
+from mes.access.guard import CommandBody, ReadTx, check_at_terminal, require, run_command
 from mes.access.model import Caller, Permission
 from mes.execution import service, terminal
 from mes.execution.model import LotUse, QuantityReport
@@ -23,9 +23,9 @@ from mes.workorders import service as workorders
 router = APIRouter(prefix="/api/v1", tags=["execution"])
 
 Viewer = Annotated[Caller, require(Permission.PLANT_VIEW)]
-Reporter = Annotated[Caller, require(Permission.WORK_REPORT)]
-Corrector = Annotated[Caller, require(Permission.WORK_CORRECT)]
-Clerk = Annotated[Caller, require(Permission.PERSON_CLOCK)]
+Reporter = Annotated[Caller, require(Permission.WORK_REPORT, placed=True)]
+Corrector = Annotated[Caller, require(Permission.WORK_CORRECT, placed=True)]
+Clerk = Annotated[Caller, require(Permission.PERSON_CLOCK, placed=True)]
 
 Code = Annotated[str, Field(max_length=60)]
 Serials = Annotated[tuple[Code, ...], Field(max_length=1000)]
@@ -95,9 +95,17 @@ class Departure(CommandBody):
     reason: Code | None = None
 
 
-async def _allowed(tx: Tx, caller: Caller, job_order: str) -> JobOrderId:
+async def _allowed(
+    tx: Tx,
+    caller: Caller,
+    job_order: str,
+    unit: str | None = None,
+    permission: Permission = Permission.WORK_REPORT,
+) -> JobOrderId:
+    """Let a caller act on a job at the unit it is, or goes, to: `unit` if one is named."""
     job = await workorders.get_job(tx, job_order)
-    caller.check(Permission.WORK_REPORT, job.scope)
+    where = unit or job.equipment or caller.terminal
+    caller.check(permission, f"{job.scope}/{where}" if where else job.scope)
     return job.id
 
 
@@ -112,7 +120,8 @@ async def start(request: Request, job_order: str, body: AtUnit, caller: Reporter
     """Start a job."""
 
     async def act(tx: Tx) -> Done:
-        return await service.start(tx, await _allowed(tx, caller, job_order), body.equipment)
+        job = await _allowed(tx, caller, job_order, body.equipment or caller.terminal)
+        return await service.start(tx, job, body.equipment)
 
     return await run_command(request, caller, "execution.start", body, act)
 
@@ -132,7 +141,8 @@ async def resume(request: Request, job_order: str, body: AtUnit, caller: Reporte
     """Go on with a held job."""
 
     async def act(tx: Tx) -> Done:
-        return await service.resume(tx, await _allowed(tx, caller, job_order), body.equipment)
+        job = await _allowed(tx, caller, job_order, body.equipment or caller.terminal)
+        return await service.resume(tx, job, body.equipment)
 
     return await run_command(request, caller, "execution.resume", body, act)
 
@@ -187,9 +197,8 @@ async def reverse(request: Request, job_order: str, body: Reversal, caller: Corr
     """Undo a report or a use of material."""
 
     async def act(tx: Tx) -> Done:
-        job = await workorders.get_job(tx, job_order)
-        caller.check(Permission.WORK_CORRECT, job.scope)
-        return await service.reverse(tx, job.id, body.report, body.reason)
+        job = await _allowed(tx, caller, job_order, permission=Permission.WORK_CORRECT)
+        return await service.reverse(tx, job, body.report, body.reason)
 
     return await run_command(request, caller, "execution.reverse", body, act)
 
@@ -223,6 +232,7 @@ async def clock_out(request: Request, person: str, body: Departure, caller: Cler
     """Let a person go; the hours on the job at hand are booked."""
 
     async def act(tx: Tx) -> None:
+        await check_at_terminal(tx, caller, Permission.PERSON_CLOCK)
         await service.leave(tx, PersonId(person), body.reason)
 
     return await run_command(request, caller, "execution.leave", body, act)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from mes.access.guard import CommandBody, ReadTx, require, run_command
+from mes.access.guard import CommandBody, ReadTx, check_at_terminal, require, run_command
 from mes.access.model import Caller, Permission
 from mes.inventory import service
 from mes.inventory.model import ExpectedReceipt, Stock
@@ -16,7 +16,7 @@ from mes.kernel.db import Tx
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 Viewer = Annotated[Caller, require(Permission.PLANT_VIEW)]
-Holder = Annotated[Caller, require(Permission.LOT_HOLD)]
+Holder = Annotated[Caller, require(Permission.LOT_HOLD, placed=True)]
 Releaser = Annotated[Caller, require(Permission.LOT_RELEASE)]
 Scrapper = Annotated[Caller, require(Permission.LOT_SCRAP)]
 
@@ -44,6 +44,7 @@ async def hold(request: Request, lot: str, body: LotDecision, caller: Holder) ->
     """Forbid the use of a lot."""
 
     async def act(tx: Tx) -> None:
+        await check_at_terminal(tx, caller, Permission.LOT_HOLD)
         await service.hold_lot(tx, lot, body.reason)
 
     return await run_command(request, caller, "inventory.hold_lot", body, act)

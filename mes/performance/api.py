@@ -19,7 +19,7 @@ from mes.resources import service as resources
 router = APIRouter(prefix="/api/v1", tags=["performance"])
 
 VIEW = [require(Permission.PLANT_VIEW)]
-Decider = Annotated[Caller, require(Permission.COUNT_DECIDE)]
+Decider = Annotated[Caller, require(Permission.COUNT_DECIDE, placed=True)]
 
 
 class Decision(CommandBody):

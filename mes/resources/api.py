@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from mes.access.guard import CommandBody, ReadTx, require, run_command
+from mes.access.guard import CommandBody, ReadTx, check_at_terminal, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
@@ -16,7 +16,7 @@ from mes.resources.model import Equipment, Reason, Roster
 router = APIRouter(prefix="/api/v1", tags=["resources"])
 
 Viewer = Annotated[Caller, require(Permission.PLANT_VIEW)]
-Clerk = Annotated[Caller, require(Permission.PERSON_CLOCK)]
+Clerk = Annotated[Caller, require(Permission.PERSON_CLOCK, placed=True)]
 
 
 @router.get("/equipment")
@@ -42,6 +42,7 @@ async def clock_in(request: Request, person: str, body: CommandBody, caller: Cle
     """Note that a person came to work."""
 
     async def act(tx: Tx) -> None:
+        await check_at_terminal(tx, caller, Permission.PERSON_CLOCK)
         await service.clock_in(tx, PersonId(person))
 
     return await run_command(request, caller, "resources.clock_in", body, act)

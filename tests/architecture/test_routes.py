@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from mes.access.guard import Opening, Plant, Requirement
-from mes.access.model import ROLE_PERMISSIONS, Permission, Role
+from mes.access.model import ROLE_PERMISSIONS, SEEING, Permission, Role
 from mes.app import build_app, health, installed_routers
 from mes.kernel.db import Database
 from tests.fixtures.postgres import SITE, cause
@@ -123,6 +123,25 @@ async def test_a_right_at_another_site_opens_nothing_here(web: Web) -> None:
         for method, address, _ in guarded()
         if (await browser.request(method, address, json={})).status_code != 403
     ]
+    assert got_in == []
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_right_at_one_line_changes_nothing_that_is_the_whole_sites(web: Web, role: Role) -> None:
+    """Orders, plans, the ERP and settings have no place: a role at a line alone does not change them."""
+    browser = await web.browser(role, scope="MACH")
+    whole = [
+        (method, "/".join(PROBE if part.startswith("{") else part for part in route.path.split("/")))
+        for route, guard in routes()
+        if isinstance(guard, Requirement) and not guard.placed and guard.permission not in SEEING
+        for method in route.methods
+    ]
+    got_in = [
+        f"{method} {address}"
+        for method, address in whole
+        if (await browser.request(method, address, json={})).status_code != 403
+    ]
+    assert whole
     assert got_in == []
 
 

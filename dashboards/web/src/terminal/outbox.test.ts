@@ -85,6 +85,24 @@ describe('the outbox of a terminal', () => {
     expect(server.keys[0]).not.toBe(first.id)
   })
 
+  it('does the acts of somebody who was not at the terminal anew, as who is there now', async () => {
+    const sent: Entry[] = []
+    server.answers = (entry) => {
+      sent.push(entry)
+      return entry.receipt === 'old' ? { status: 409, error: 'TerminalTakenOver' } : { status: 200 }
+    }
+    const outbox = new Outbox(store, post)
+    const first = await outbox.add(act('WO-1'), 'CNC-1', 'E-1', 'old')
+    await outbox.add(act('WO-1', 'complete'), 'CNC-1', 'E-1', 'old')
+    await outbox.add(act('WO-2'), 'CNC-2', 'E-1', 'old')
+    await outbox.flush()
+    await outbox.retry(first.seq, 'E-1', 'new')
+    await outbox.flush()
+    expect(sent.slice(2).map((entry) => [entry.verb, entry.receipt])).toEqual([['report', 'new'], ['complete', 'new']])
+    expect(String(sent[2]?.body.device_time) > first.at).toBe(true)
+    expect((await outbox.entries()).map((entry) => entry.lane)).toEqual(['WO-2'])
+  })
+
   it('lets the rest go on when a refused act is dropped', async () => {
     server.answers = (entry) => (entry.verb === 'report' ? { status: 422, error: 'ScrapReasonUnknown' } : { status: 200 })
     const outbox = new Outbox(store, post)

@@ -28,11 +28,13 @@ export interface Entry extends Act {
   at: string
   terminal: string
   person: string | null
+  /** Of the sign-on it was done under; the server believes it even after a new sign-in. */
+  receipt: string | null
   state: 'waiting' | 'conflict'
   refusal: Refusal | null
 }
 
-interface Kept { unit: string; snapshot: TerminalSnapshot; mine: boolean; at: string }
+interface Kept { unit: string; snapshot: TerminalSnapshot; receipt: string | null; at: string }
 
 interface Store extends DBSchema {
   outbox: { key: number; value: Entry }
@@ -66,6 +68,7 @@ export async function postEntry(entry: Entry): ReturnType<Post> {
       'Content-Type': 'application/json',
       'Idempotency-Key': entry.id,
       'X-Terminal': entry.terminal,
+      ...(entry.receipt ? { 'X-Sign-On': entry.receipt } : {}),
     },
     body: JSON.stringify(entry.body),
     signal: AbortSignal.timeout(15_000),
@@ -79,6 +82,9 @@ export async function postEntry(entry: Entry): ReturnType<Post> {
 
 const TRY_AGAIN = new Set([408, 425, 429])
 
+/** The person was not at the terminal then, as the server saw it: done again is done now. */
+const NOT_THERE = new Set(['TerminalTakenOver', 'NobodySignedOn'])
+
 export class Outbox {
   private readonly store: Promise<IDBPDatabase<Store>>
   private readonly post: Post
@@ -90,7 +96,7 @@ export class Outbox {
   }
 
   /** Writes the act down; it is safe from here on. */
-  async add(act: Act, terminal: string, person: string | null): Promise<Entry> {
+  async add(act: Act, terminal: string, person: string | null, receipt: string | null = null): Promise<Entry> {
     const at = new Date().toISOString()
     const entry: Omit<Entry, 'seq'> = {
       ...act,
@@ -99,6 +105,7 @@ export class Outbox {
       at,
       terminal,
       person,
+      receipt,
       state: 'waiting',
       refusal: null,
     }
@@ -118,12 +125,22 @@ export class Outbox {
     return this.flushing
   }
 
-  /** Tries a refused act again, as a new command (the server keeps its answer to the old key). */
-  async retry(seq: number): Promise<void> {
+  /**
+   * Tries a refused act again, as a new command (the server keeps its answer to the old key). An act
+   * of somebody who was not at the terminal then is done anew by who is there now, with all that
+   * waits behind it.
+   */
+  async retry(seq: number, person: string | null = null, receipt: string | null = null): Promise<void> {
     const database = await this.store
     const entry = await database.get('outbox', seq)
     if (!entry) return
-    await database.put('outbox', { ...entry, id: newKey(), state: 'waiting', refusal: null })
+    const anew = receipt !== null && NOT_THERE.has(entry.refusal?.error ?? '')
+    for (const one of await this.entries()) {
+      const behind = one.lane === entry.lane && one.terminal === entry.terminal && one.seq > seq
+      if (one.seq !== seq && !(anew && behind)) continue
+      const now = anew ? { person, receipt, body: { ...one.body, device_time: new Date().toISOString() } } : {}
+      await database.put('outbox', { ...one, ...now, id: newKey(), state: 'waiting', refusal: null })
+    }
   }
 
   /** Takes a refused act out for good. */
@@ -131,8 +148,8 @@ export class Outbox {
     await (await this.store).delete('outbox', seq)
   }
 
-  async keepSnapshot(unit: string, snapshot: TerminalSnapshot, mine: boolean): Promise<void> {
-    await (await this.store).put('snapshots', { unit, snapshot, mine, at: new Date().toISOString() })
+  async keepSnapshot(unit: string, snapshot: TerminalSnapshot, receipt: string | null): Promise<void> {
+    await (await this.store).put('snapshots', { unit, snapshot, receipt, at: new Date().toISOString() })
   }
 
   async keptSnapshot(unit: string): Promise<Kept | undefined> {

@@ -35,7 +35,7 @@ function entry(verb: Verb, id: string, body: Record<string, unknown> = {}): Entr
   seq += 1
   return {
     seq, id: `key-${seq}`, verb, lane: id.replace(/-\d+$/, ''), path: '', body, title: {}, job: id, at: '', terminal: 'CNC-1',
-    person: 'E-1001', state: 'waiting', refusal: null,
+    person: 'E-1001', receipt: null, state: 'waiting', refusal: null,
   }
 }
 
@@ -75,6 +75,18 @@ describe('what the operator sees before the server has answered', () => {
   it('a completed job is gone, and nobody is there after signing off', () => {
     const seen = projectAll(running(), [entry('complete', 'WO-000001-10'), entry('sign-off', '')])
     expect([seen.job, seen.people]).toEqual([null, []])
+  })
+
+  it.each(['complete', 'hold'] as const)('after a %s the next job can start, and then the others wait for it', (verb) => {
+    const busy = { startable: false, not_startable: { code: 'EquipmentBusy', params: { job_order: 'WO-000001-10' } } }
+    const early = { startable: false, not_startable: { code: 'JobOrderNotStartable', params: { reason: 'nothing-before' } } }
+    const queue = [job('WO-000002-10', busy), job('WO-000003-10', busy), job('WO-000004-10', early)]
+    const first = { ...running(), queue }
+    const free = projectAll(first, [entry(verb, 'WO-000001-10')])
+    expect(free.queue.filter((one) => one.startable).map((one) => one.id)).toEqual(['WO-000002-10', 'WO-000003-10'])
+    const next = projectAll(first, [entry(verb, 'WO-000001-10'), entry('start', 'WO-000002-10'), entry('report', 'WO-000002-10', { good: '2' })])
+    expect([next.job?.id, next.job?.good]).toEqual(['WO-000002-10', '2'])
+    expect(next.queue.filter((one) => one.startable)).toEqual([])
   })
 })
 

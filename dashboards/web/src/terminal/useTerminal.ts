@@ -25,8 +25,9 @@ export function useTerminal(unit: string) {
   const snapshot = computed(() => (base.value ? projectAll(base.value, entries.value) : null))
   const waiting = computed(() => entries.value.filter((entry) => entry.state === 'waiting'))
   const conflicts = computed(() => entries.value.filter((entry) => entry.state === 'conflict'))
-  /** Whether the person at the terminal signed on in this browser. */
-  const mine = ref(false)
+  /** Given where the person at the terminal signed on in this browser; shown with every act. */
+  const receipt = ref<string | null>(null)
+  const mine = computed(() => receipt.value !== null)
   const there = computed<Person | null>(() => snapshot.value?.people[0] ?? null)
   const person = computed<Person | null>(() => (mine.value ? there.value : null))
   const other = computed<Person | null>(() => (mine.value ? null : there.value))
@@ -48,13 +49,13 @@ export function useTerminal(unit: string) {
       // Snapshot and waiting acts change together, or an act would be shown twice or not at all.
       const left = (await outbox.entries()).filter((entry) => entry.terminal === unit)
       entries.value = left
-      mine.value = cards.find((card) => card.terminal === unit)?.sign_on?.mine ?? false
+      receipt.value = cards.find((card) => card.terminal === unit)?.sign_on?.receipt ?? null
       base.value = fresh
       keptAt.value = null
       reachable.value = true
       refusal.value = null
       signedOut.value = false
-      await outbox.keepSnapshot(unit, fresh, mine.value)
+      await outbox.keepSnapshot(unit, fresh, receipt.value)
     } catch (error) {
       if (error instanceof Unreachable) reachable.value = false
       else if (error instanceof ServerRefusal) {
@@ -86,7 +87,7 @@ export function useTerminal(unit: string) {
     const kept = await outbox.keptSnapshot(unit)
     if (kept && !base.value) {
       base.value = kept.snapshot
-      mine.value = kept.mine
+      receipt.value = kept.receipt ?? null
       keptAt.value = kept.at
     }
     void navigator.storage?.persist?.()
@@ -95,7 +96,8 @@ export function useTerminal(unit: string) {
 
   async function act(verb: Verb, job: Job | null, path: string, body: Act['body'], title: Act['title']): Promise<void> {
     const lane = job?.work_order ?? `terminal:${unit}`
-    await outbox.add({ verb, lane, path, body, title, job: job?.id ?? null }, unit, person.value?.id ?? null)
+    const done: Act = { verb, lane, path, body, title, job: job?.id ?? null }
+    await outbox.add(done, unit, person.value?.id ?? null, receipt.value)
     await readOutbox()
     void sync()
   }
@@ -140,7 +142,7 @@ export function useTerminal(unit: string) {
   }
 
   async function retry(entry: Entry): Promise<void> {
-    await outbox.retry(entry.seq)
+    await outbox.retry(entry.seq, person.value?.id ?? null, receipt.value)
     await readOutbox()
     await sync()
   }

@@ -1,5 +1,7 @@
 """Accounts sign in by password or one-time link, and every other way is shut."""
 
+import asyncio
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -90,6 +92,17 @@ async def test_an_account_waits_after_ten_wrong_passwords(web: Web) -> None:
     right = await web.visitor().post("/api/v1/sign-in", json={"account": "petra", "password": PASSWORD})
     assert (right.status_code, right.json()["error"]) == (429, "AccountLocked")
     assert "until" in right.json()["params"]
+
+
+async def test_many_wrong_passwords_at_once_are_no_more_than_one_by_one(web: Web) -> None:
+    await make_planner(web.db)
+    visitor = web.visitor()
+    body = {"account": "petra", "password": "x"}
+    replies = await asyncio.gather(
+        *(visitor.post("/api/v1/sign-in", json=body) for _ in range(PASSWORD_ATTEMPTS + 4))
+    )
+    answers = Counter(reply.json()["error"] for reply in replies)
+    assert answers == {"SignInRefused": PASSWORD_ATTEMPTS, "AccountLocked": 4}
 
 
 async def test_short_passwords_are_refused() -> None:

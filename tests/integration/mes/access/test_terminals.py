@@ -1,5 +1,7 @@
 """Badge and PIN at a terminal: the right person is written into every booking."""
 
+import asyncio
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +32,7 @@ async def say_who(
     request: Request,
     thing: str,
     body: CommandBody,
-    caller: Annotated[Caller, require(Permission.WORK_REPORT)],
+    caller: Annotated[Caller, require(Permission.WORK_REPORT, placed=True)],
 ) -> JSONResponse:
     """Answer with the cause that a handler is given."""
 
@@ -76,6 +78,7 @@ async def test_badge_and_pin_sign_a_person_on(plant: Web) -> None:
     assert reply.json() == {
         "terminal": "CNC-1",
         "person": {"id": "E-1001", "name": "Name of E-1001", "skills": ["MACHINING"]},
+        "receipt": reply.json()["receipt"],
     }
     assert (await act(browser)).json()["actor"] == "person:E-1001"
 
@@ -159,6 +162,75 @@ async def test_a_report_made_offline_belongs_to_who_was_there_then(plant: Web) -
     assert reply["actor"] == "person:E-1001"
     assert reply["at"] == then.isoformat().replace("+00:00", "Z")
     assert (await act(browser)).json()["actor"] == "person:E-1002"
+
+
+async def backdated(plant: Web, hours: float) -> None:
+    async with plant.db.transaction(cause()) as tx:
+        await tx.execute(
+            "update mes.sign_on set since = since - make_interval(hours => %(hours)s::int)", {"hours": hours}
+        )
+
+
+async def test_a_sign_on_that_nobody_ended_is_over_after_its_lifetime(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    await sign_on(browser)
+    await backdated(plant, 72)
+    reply = await act(browser)
+    assert (reply.status_code, reply.json()["error"]) == (409, "NobodySignedOn")
+    yesterday = (utc_now() - timedelta(hours=24)).isoformat()
+    assert (await act(browser, device_time=yesterday)).json()["error"] == "NobodySignedOn"
+
+
+async def test_acts_that_waited_are_their_persons_after_the_browser_signed_in_again(plant: Web) -> None:
+    before = await plant.browser(Role.OPERATOR, account="line-1")
+    receipt = (await sign_on(before)).json()["receipt"]
+    await backdated(plant, 10)
+    then = (utc_now() - timedelta(hours=8)).isoformat()
+    after = await plant.browser(Role.OPERATOR, account="line-1")
+    await sign_on(after, "E-1002")
+    assert (await act(after, device_time=then)).json()["error"] == "TerminalTakenOver"
+    after.headers["X-Sign-On"] = receipt
+    assert (await act(after, device_time=then)).json()["actor"] == "person:E-1001"
+    stranger = await plant.browser(Role.OPERATOR, account="line-2")
+    stranger.headers["X-Sign-On"] = receipt
+    assert (await act(stranger, device_time=then)).json()["error"] == "TerminalTakenOver"
+
+
+async def test_a_receipt_is_given_to_the_browser_that_signed_on_and_listed_to_no_other(plant: Web) -> None:
+    mine, other = await plant.browser(Role.OPERATOR), await plant.browser(Role.OPERATOR)
+    receipt = (await sign_on(mine)).json()["receipt"]
+    seen = [
+        [
+            card["sign_on"]["receipt"]
+            for card in (await one.get("/api/v1/terminals")).json()
+            if card["sign_on"]
+        ]
+        for one in (mine, other)
+    ]
+    assert seen == [[receipt], [None]]
+
+
+async def test_what_was_done_while_another_had_the_terminal_is_done_again_now(plant: Web) -> None:
+    mine, other = await plant.browser(Role.OPERATOR), await plant.browser(Role.OPERATOR)
+    mine.headers["X-Sign-On"] = (await sign_on(mine)).json()["receipt"]
+    await backdated(plant, 2)
+    await sign_on(other, "E-1002")
+    async with plant.db.transaction(cause()) as tx:
+        await tx.execute("update mes.sign_on set since = since - interval '1 hour' where person = 'E-1002'")
+        await tx.execute(
+            "update mes.sign_on set ended_at = since + interval '1 hour' where person = 'E-1001'"
+        )
+    then = (utc_now() - timedelta(minutes=30)).isoformat()
+    assert (await act(mine, device_time=then)).json()["error"] == "TerminalTakenOver"
+    mine.headers["X-Sign-On"] = (await sign_on(mine)).json()["receipt"]
+    assert (await act(mine, device_time=utc_now().isoformat())).json()["actor"] == "person:E-1001"
+
+
+async def test_many_wrong_pins_at_once_are_no_more_than_one_by_one(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    replies = await asyncio.gather(*(sign_on(browser, pin=f"{pin:04d}") for pin in range(12)))
+    answers = Counter(reply.json()["error"] for reply in replies)
+    assert answers == {"BadgeRefused": PIN_ATTEMPTS, "PinLocked": 12 - PIN_ATTEMPTS}
 
 
 async def test_a_command_needs_a_key_that_is_a_uuid(plant: Web) -> None:

@@ -1,5 +1,6 @@
 """Plans: what they move, what they leave, and what the planner sees of the plant."""
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -18,11 +19,12 @@ from mes.execution import service as execution
 from mes.execution.model import LotUse, QuantityReport
 from mes.inventory import service as inventory
 from mes.inventory.model import ExpectedReceiptDraft
+from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, MaterialId, PersonId
 from mes.resources import service as resources
 from mes.workorders import service as workorders
 from mes.workorders.model import JobOrder, JobOrderStatus, WorkOrderDraft
-from tests.fixtures.floor import UNITS, Floor
+from tests.fixtures.floor import PEOPLE, UNITS, Floor
 
 
 def plan_of(floor: Floor, *jobs: tuple[str, str, float]) -> PublishedPlan:
@@ -127,6 +129,43 @@ async def test_a_promise_is_told_when_it_changes(floor: Floor) -> None:
         sold = await workorders.get_customer_order(tx, customer_order)
     assert given[1].previous == given[0].promised_at
     assert sold.promised_at == given[1].promised_at
+
+
+async def somebody_waits(floor: Floor) -> None:
+    while True:
+        async with floor.db.read() as tx:
+            if await tx.value("select exists (select from pg_locks where not granted)"):
+                return
+        await asyncio.sleep(0.02)
+
+
+async def test_a_plan_is_published_while_somebody_reports(floor: Floor) -> None:
+    number = await floor.order(3)
+    await floor.plan(number)
+    await floor.do(lambda tx: execution.start(tx, f"{number}-10", "CNC-1"), PEOPLE[10], "CNC-1")
+    async with floor.db.read() as tx:
+        customer_order = (await workorders.get_work_order(tx, number)).customer_order
+    assert customer_order is not None
+    placed = asyncio.Event()
+
+    async def publish(tx: Tx) -> None:
+        jobs = [(f"{number}-{operation}", unit, 1.0) for operation, unit in UNITS.items()]
+        await dispatching.apply_plan(tx, plan_of(floor, *jobs))
+        placed.set()
+        await somebody_waits(floor)
+        at = floor.now + timedelta(hours=9)
+        await dispatching.give_promise(tx, customer_order, number, at, "capacity")
+
+    async def report(tx: Tx) -> None:
+        counted = QuantityReport(job_order=JobOrderId(f"{number}-10"), good=Decimal(1))
+        await execution.report(tx, counted)
+
+    async def reported() -> None:
+        await placed.wait()
+        await floor.do(report, PEOPLE[10], "CNC-1")
+
+    await asyncio.gather(floor.do(publish), reported())
+    assert (await job(floor, f"{number}-10")).good == 1
 
 
 async def snapshot(floor: Floor) -> PlanningSnapshot:
