@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
@@ -41,6 +41,8 @@ AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 """What psycopg raises when the database is gone, busy or full: the same may succeed later."""
 NEWEST_S = 0.5
 """`last_value` is brought up to date this often; an upsert a tag and batch would cost half the COPY."""
+GRACE_S = 40
+"""A minute is rolled up so long after its end: longer than a statement of ingest may take."""
 DAYS_AHEAD = 7
 """Partitions are made this far ahead."""
 
@@ -255,15 +257,17 @@ class Kept:
         newest: Readings that `last_value` does not show yet, by tag.
         shown_at: When it was brought up to date (monotonic, seconds).
         dirty: Rollups of running minutes that are marked out of date.
+        running: The minute that ran then, since 1970 UTC.
     """
 
     newest: dict[int, Newest] = field(default_factory=dict)
     shown_at: float = 0.0
     dirty: set[int] = field(default_factory=set)
+    running: int = 0
 
     def copy(self) -> Kept:
         """Return another one for the next transaction, that may fail."""
-        return Kept(dict(self.newest), self.shown_at, self.dirty)
+        return Kept(dict(self.newest), self.shown_at, self.dirty, self.running)
 
     def remember(self, readings: Mapping[int, Newest]) -> None:
         """Keep the newer reading of each tag."""
@@ -289,7 +293,12 @@ class Historian(Store):
         self._next = Kept()
 
     async def learn(self, edge: str, birth: Birth) -> Aliases:
-        """Give each tag of `birth` its number in this database."""
+        """Give each tag of `birth` its number in this database.
+
+        Raises:
+            StoreAway: The database does not answer.
+            BatchRefused: The database refuses a name.
+        """
         names = Aliases({definition.alias: definition for definition in birth.definitions})
         try:
             async with self._turn:
@@ -299,6 +308,8 @@ class Historian(Store):
                         names.tag_ids[definition.alias] = await self._tag_id(connection, edge, definition)
         except AWAY as error:
             raise StoreAway(str(error)) from error
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise BatchRefused(str(error)) from error
         names.doubles = {
             alias: tag_id
             for alias, tag_id in names.tag_ids.items()
@@ -371,13 +382,17 @@ class Historian(Store):
     async def _touch(self, connection: psycopg.AsyncConnection, touched: set[int]) -> None:
         """Mark rollups as out of date; a minute that still runs is marked once only.
 
-        It is not rolled up before it has ended, so its mark is still there.
+        It is not rolled up before it has ended and a transaction that began in it is over, so its
+        mark is still there. The mark of another is taken again, so that no roll up can go by.
         """
         running = int(time.time()) // 60
-        fresh = sorted(touched - self._kept.dirty)
+        if running != self._kept.running:
+            marked = {bucket for bucket in self._kept.dirty if split_bucket(bucket)[1] >= running}
+            self._next.dirty, self._next.running = marked, running
+        fresh = sorted(touched - self._next.dirty)
         if fresh:
             await connection.execute(DIRTY, tuple(map(list, zip(*map(split_bucket, fresh), strict=True))))
-            both = touched | self._kept.dirty
+            both = touched | self._next.dirty
             self._next.dirty = {bucket for bucket in both if split_bucket(bucket)[1] >= running}
 
     async def _show_newest(self, connection: psycopg.AsyncConnection) -> None:
@@ -410,7 +425,11 @@ class Historian(Store):
         """Keep what cannot be stored elsewhere; the same thing twice is kept once."""
         try:
             async with self._turn:
-                await _quarantine(await self.connection(), item)
+                connection = await self.connection()
+                try:
+                    await _quarantine(connection, item)
+                except psycopg.DataError:
+                    await _quarantine(connection, replace(item, reason="unreadable", detail={}))
         except AWAY as error:
             raise StoreAway(str(error)) from error
 
@@ -421,7 +440,9 @@ class Historian(Store):
             async with self._turn:
                 connection = await self.connection()
                 for minutes, query in ((1, ROLL_UP_MINUTES), (60, ROLL_UP_HOURS)):
-                    found = await connection.execute(query, {"limit": limit, "minutes": minutes})
+                    found = await connection.execute(
+                        query, {"limit": limit, "minutes": minutes, "grace": GRACE_S}
+                    )
                     done += found.rowcount
         except AWAY as error:
             raise StoreAway(str(error)) from error
@@ -446,14 +467,15 @@ ROLL_UP_MINUTES: LiteralString = """
 with claimed as (
     delete from historian.rollup_dirty d using (
         select minutes, tag_id, bucket from historian.rollup_dirty
-        where minutes = %(minutes)s and bucket < date_trunc('minute', now())
+        where minutes = %(minutes)s
+          and bucket < date_trunc('minute', now() - make_interval(secs => %(grace)s))
         order by bucket, tag_id limit %(limit)s for update skip locked
     ) due where (d.minutes, d.tag_id, d.bucket) = (due.minutes, due.tag_id, due.bucket)
     returning d.tag_id, d.bucket
 ), hours as (
     insert into historian.rollup_dirty (minutes, tag_id, bucket)
     select distinct 60, tag_id, date_trunc('hour', bucket, 'UTC') from claimed
-    on conflict do nothing
+    on conflict (minutes, tag_id, bucket) do update set minutes = excluded.minutes
 )
 insert into historian.rollup_1m (tag_id, bucket, n, n_good, sum, min, max, first, last, twa)
 select c.tag_id, c.bucket, r.n, r.n_good, r.sum, r.min, r.max, r.first, r.last, r.twa
@@ -572,7 +594,7 @@ where excluded.time >= l.time
 DIRTY: LiteralString = """
 insert into historian.rollup_dirty (minutes, tag_id, bucket)
 select 1, tag, to_timestamp(minute * 60.0) from unnest(%s::int[], %s::bigint[]) u(tag, minute)
-on conflict do nothing
+on conflict (minutes, tag_id, bucket) do update set minutes = excluded.minutes
 """
 
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from edge.historian import NEWEST_S, BatchRefused, CursorMoved, EventStore, Historian, Store, StoreAway
 from edge.rows import Aliases, Quarantined, Take
 from edge.stream import Inlet, Verdict
@@ -33,6 +35,7 @@ from mes.kernel.messages import (
     Replay,
     Watermark,
     decode,
+    read_note,
 )
 from mes.kernel.topics import RETAINED, BadTopic, Down, Stream, Up, down, every_up, parse_up
 
@@ -216,8 +219,12 @@ class Worker:
         first, last = _span(message)
         verdict = inlet.judge(first, last)
         if verdict is Verdict.ACCEPT:
-            await self._set_malformed_aside(edge, message)
-            return Take(edge, self.stream, message, before, names)
+            take = Take(edge, self.stream, message, before, names)
+            try:
+                await self._set_malformed_aside(edge, message)
+            except BadMessage as error:
+                return await self._set_aside(take, error.reason)
+            return take
         figures = self._ingest.figures(edge).counts
         if verdict is Verdict.DUPLICATE:
             figures["duplicates"] += 1
@@ -232,9 +239,9 @@ class Worker:
             return
         for idx, metric in enumerate(message.metrics):
             if metric.name == Note.MALFORMED.value:
-                body = json.loads(metric.string_value)
+                body = read_note(metric).body
                 reason = str(body.get("reason", "malformed"))
-                payload = str(body.get("payload", "")).encode()
+                payload = str(body.get("payload", "")).encode("utf-8", "backslashreplace")
                 await self._quarantine(
                     Quarantined(edge, "events", reason, payload, message.epoch, message.seq, idx, body)
                 )
@@ -260,7 +267,12 @@ class Worker:
                     await self._quarantine(item)
                     return
         if isinstance(self.store, Historian):
-            known[birth.number] = await self._insist(self.store.learn, edge, birth)
+            try:
+                known[birth.number] = await self._insist(self.store.learn, edge, birth)
+            except BatchRefused as error:
+                reason = {"why": str(error)}
+                item = Quarantined(edge, self.stream.value, "refused", payload, birth.epoch, detail=reason)
+                await self._quarantine(item)
         else:
             known[birth.number] = Aliases({found.alias: found for found in birth.definitions})
 
@@ -299,8 +311,8 @@ class Worker:
                 if isinstance(take.message, Batch):
                     self._ingest.figures(take.edge).counts[samples] += len(take.message.metrics)
 
-    async def _store_refused(self, take: Take, reason: str) -> None:
-        """Keep a batch that cannot be stored, and go on after it."""
+    async def _set_aside(self, take: Take, reason: str) -> Take:
+        """Keep a batch that cannot be stored; return what stands for it in the stream."""
         message = take.message
         body = {"reason": "quarantined", "detail": reason}
         if isinstance(message, Batch):
@@ -317,7 +329,11 @@ class Worker:
             )
             await self._quarantine(item)
         gap = Gap(message.epoch, take.before + 1, take.seq, body)
-        replaced = [Take(take.edge, take.stream, gap, take.before)]
+        return Take(take.edge, take.stream, gap, take.before)
+
+    async def _store_refused(self, take: Take, reason: str) -> None:
+        """Keep a batch that cannot be stored, and go on after it."""
+        replaced = [await self._set_aside(take, reason)]
         try:
             stored = await self._insist(self.store.commit, replaced)
         except CursorMoved:
@@ -488,10 +504,18 @@ class Ingest:
             for edge, version, body in configs:
                 if self._told.get(edge) == version:
                     continue
-                message = Config(version=version, tags=body.get("tags", []))
-                if self.tell(edge, Down.CONFIG, message.encode()):
+                if self._send_config(edge, version, body):
                     self._told[edge] = version
             await asyncio.sleep(CONFIG_S)
+
+    def _send_config(self, edge: str, version: int, body: Any) -> bool:
+        """Send one configuration; one that nobody can read is told once and never sent."""
+        try:
+            message = Config.model_validate({"tags": [], **body, "version": version})
+            return self.tell(edge, Down.CONFIG, message.encode())
+        except (ValidationError, BadTopic, TypeError) as error:
+            log.error("config.unusable", edge=edge, version=version, reason=str(error))
+            return True
 
     async def _show_newest(self) -> None:
         """Let the newest values be seen soon, also when nothing follows them."""

@@ -137,7 +137,7 @@ class Known:
         except InvalidOperation:
             return None
         base = step.counters.get(name, self._counters.get(name))
-        if raw == base or raw < 0 or not raw.is_finite():
+        if not raw.is_finite() or raw == base or raw < 0:
             return None
         found = count(base, raw, item.tag.counter)
         step.counters[name] = raw

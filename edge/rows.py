@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from mes.kernel.messages import (
     Note,
     NoteSample,
     Sample,
+    Value,
     read_properties,
     read_samples,
     read_value,
@@ -221,11 +223,11 @@ def _read_event(inbox: Inbox, take: Take, idx: int, sample: Sample) -> None:
     properties = sample.properties or {}
     value: Any = sample.value
     if definition.kind is Kind.TOTAL:
-        inbox.tally.check(key, Decimal(str(value)), at)
+        inbox.tally.check(key, _count(value), at)
         return
     if definition.kind is Kind.COUNT:
         doubtful = properties.get("doubtful") is True
-        inbox.tally.add(key, Decimal(str(value)))
+        inbox.tally.add(key, _count(value))
         value = {"delta": str(value), "raw": str(properties.get("raw", "")), "doubtful": doubtful}
     elif definition.kind is Kind.SCAN:
         inbox.tally.add(key, Decimal(1))
@@ -236,6 +238,12 @@ def _read_event(inbox: Inbox, take: Take, idx: int, sample: Sample) -> None:
     inbox.rows.append(
         (*_place(take, idx), key.equipment, key.metric, kind, json.dumps(value), at, sample.quality)
     )
+
+
+def _count(value: Value) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise BadMessage("bad_count")
+    return Decimal(str(value))
 
 
 def _read_note(inbox: Inbox, take: Take, idx: int, sample: NoteSample) -> None:

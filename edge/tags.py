@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -94,19 +95,36 @@ class Tag(BaseModel):
         A value of the wrong type is bad data, not an error of the machine's connection.
         """
         if raw is None or self.datatype == "string":
-            return None if raw is None else str(raw)
+            return None if raw is None else storable(str(raw))
         if isinstance(raw, str):
             return None
+        try:
+            number = float(raw) * self.scale + self.offset if self.scaled else raw
+            if self.datatype == "double":
+                number = float(number)
+                return number if isfinite(number) else None
+            return self._whole(number)
+        except (OverflowError, ValueError):
+            return None
+
+    def _whole(self, number: float) -> Value:
+        """Return what is counted, or none for what no 64 bits hold; no number is a ValueError."""
         if self.datatype == "bool":
-            return bool(raw)
-        if self.datatype == "double":
-            return raw * self.scale + self.offset if self.scaled else float(raw)
-        return self.numbers.get(int(raw)) if self.numbers is not None else int(raw)
+            return bool(number) if isfinite(number) else None
+        whole = int(number)
+        if self.numbers is not None:
+            return self.numbers.get(whole)
+        return whole if -(2**63) <= whole < 2**63 else None
 
     @property
     def scaled(self) -> bool:
         """Whether a value is more than passed on."""
         return self.scale != 1.0 or self.offset != 0.0
+
+
+def storable(text: str) -> str:
+    """Return `text` without what neither a message nor a database can hold; it shows as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 _DATATYPES: Mapping[str, DataType] = {

@@ -23,6 +23,8 @@ from mes.kernel.messages import BAD, Kind, Value
 
 MAX_PAYLOAD = 256 * 1024
 WATCH_S = 0.1
+LATEST_MS = 253_402_300_800_000
+"""A source time is before the year 10000."""
 SHOWN = 200
 """Characters of a value that browsing shows."""
 _STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_-]*)|\[(\d+)\]|\['([^']+)'\]")
@@ -96,7 +98,7 @@ class Mapping:
             if isinstance(value, list | dict):
                 value = json.dumps(value, separators=(",", ":"))
             at = now_ms if self._time is None else read_time(pick(entry, self._time))
-            number = -1 if self._number is None else int(pick(entry, self._number))
+            number = -1 if self._number is None else _within(int(pick(entry, self._number)), 2**63)
             yield value, at, number
 
     def _entries(self, document: Any) -> list[Any]:
@@ -118,13 +120,19 @@ def read_time(value: object) -> int:
     if isinstance(value, bool):
         raise ValueError("no time")
     if isinstance(value, int | float):
-        return int(value)
+        return _within(value, LATEST_MS)
     if isinstance(value, str):
         at = datetime.fromisoformat(value)
         if at.tzinfo is None:
             raise ValueError("a time without its offset")
-        return int(at.astimezone(UTC).timestamp() * 1000)
+        return _within(at.astimezone(UTC).timestamp() * 1000, LATEST_MS)
     raise ValueError("no time")
+
+
+def _within(value: float, limit: int) -> int:
+    if not 0 <= value < limit:
+        raise ValueError("out of range")
+    return int(value)
 
 
 class MqttDriver:
@@ -203,7 +211,7 @@ class MqttDriver:
             return
         try:
             document = json.loads(message.payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             self._malformed(message, "not_json")
             return
         self._latest[message.topic] = document
@@ -216,11 +224,12 @@ class MqttDriver:
             found = list(mapping.read(document, now_ms))
         except NotThere:
             return
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             self._malformed(message, f"bad_entry {tag.name}")
             return
         for value, at, number in found:
-            if not _fits(tag, value):
+            unusable = value is not None and tag.convert(value) is None and tag.numbers is None
+            if unusable or not _fits(tag, value):
                 self._malformed(message, f"wrong_type {tag.name}")
                 if tag.kind is Kind.ANALOG:
                     self._sink.reading(tag, None, at, BAD)

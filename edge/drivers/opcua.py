@@ -52,6 +52,7 @@ EACH_CHANGE = 0.0
 """Sampling interval by which a server reports each change (OPC UA part 4, 5.12.1.2)."""
 HISTORY_KINDS = frozenset({Kind.STATE, Kind.SCAN, Kind.FAULT})
 """Kinds of which each single value counts."""
+EARLIEST_YEAR = 1971
 OVERFLOW = 0x0480
 """InfoType DataValue with the overflow bit (OPC UA part 4, 7.39.1)."""
 SECURITY = {
@@ -371,10 +372,11 @@ def _source_time(item: tuple[Tag, Value, int, int]) -> int:
 
 
 def _time_ms(found: ua.DataValue) -> int:
-    at = found.SourceTimestamp or found.ServerTimestamp or datetime.now(UTC)
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return round(at.timestamp() * 1000)
+    """Return the source's time; one before 1970 is none."""
+    for at in (found.SourceTimestamp, found.ServerTimestamp):
+        if at is not None and at.year >= EARLIEST_YEAR:
+            return round((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    return round(datetime.now(UTC).timestamp() * 1000)
 
 
 def _read(found: ua.DataValue) -> tuple[Value, int]:

@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from pydantic import AfterValidator
 
 from mes.access.guard import CommandBody, ReadTx, require, run_command
 from mes.access.model import Caller, Permission
 from mes.intake import service
-from mes.intake.model import EdgeConfig, Quarantined
+from mes.intake.model import EdgeConfig, Quarantined, edge_name, usable
 from mes.kernel.db import Tx
 
 router = APIRouter(prefix="/api/v1", tags=["intake"])
@@ -16,11 +17,13 @@ router = APIRouter(prefix="/api/v1", tags=["intake"])
 VIEW = [require(Permission.EDGE_VIEW)]
 Engineer = Annotated[Caller, require(Permission.EDGE_CONFIGURE)]
 
+EdgeName = Annotated[str, AfterValidator(edge_name)]
+
 
 class NewConfig(CommandBody):
     """Tags and bindings for an edge."""
 
-    config: dict[str, Any]
+    config: Annotated[dict[str, Any], AfterValidator(usable)]
 
 
 @router.get("/edge/quarantine", dependencies=VIEW)
@@ -46,7 +49,9 @@ async def edge_config(tx: ReadTx, edge: str) -> EdgeConfig:
 
 
 @router.post("/edge/{edge}/config")
-async def put_edge_config(request: Request, caller: Engineer, edge: str, body: NewConfig) -> JSONResponse:
+async def put_edge_config(
+    request: Request, caller: Engineer, edge: EdgeName, body: NewConfig
+) -> JSONResponse:
     """Give an edge a configuration; it applies it without a restart and acknowledges it."""
 
     async def handle(tx: Tx) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Rows of the edge inbox, and why one of them may be refused."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,8 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId
+from mes.kernel.messages import Kind
+from mes.kernel.topics import EDGE_NAME
 from mes.performance.model import Source
 
 GOOD_QUALITY: Final = 64
@@ -130,6 +133,48 @@ class GapValue(_Value):
     from_seq: int | None = None
     to_seq: int | None = None
     equipment: tuple[EquipmentId, ...] = ()
+
+
+class TagRow(BaseModel):
+    """What each tag of a configuration has; the edge itself knows what else there may be."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}/[A-Za-z0-9._-]{1,64}$")]
+    kind: Kind
+    endpoint: Annotated[str, Field(min_length=1)]
+    address: Annotated[str, Field(min_length=1)]
+
+
+class TagList(BaseModel):
+    """A configuration that an edge can read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tags: tuple[TagRow, ...]
+
+
+def usable(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration that an edge can read.
+
+    Raises:
+        ValueError: It has another shape, or a value that no database holds.
+    """
+    TagList.model_validate(config)
+    if "\\u0000" in json.dumps(config):
+        raise ValueError("a text with a null character")
+    return config
+
+
+def edge_name(name: str) -> str:
+    """Return the name of an edge.
+
+    Raises:
+        ValueError: No edge is called so.
+    """
+    if not EDGE_NAME.fullmatch(name):
+        raise ValueError("lower case letters, digits and hyphens")
+    return name
 
 
 class ReadingNotUnderstood(PlantError):

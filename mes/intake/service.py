@@ -120,6 +120,7 @@ async def put_edge_config(tx: Tx, edge: str, config: dict[str, Any]) -> int:
     Returns:
         The number of the configuration that holds now.
     """
+    await store.lock_configs(tx, edge)
     newest = await store.newest_config(tx, edge)
     if newest is not None and newest.config == config:
         return newest.version

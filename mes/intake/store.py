@@ -167,6 +167,13 @@ async def newest_config(tx: Tx, edge: str) -> EdgeConfig | None:
     )
 
 
+async def lock_configs(tx: Tx, edge: str) -> None:
+    """Let one transaction at a time number a configuration of this edge."""
+    await tx.execute(
+        "select pg_advisory_xact_lock(hashtextextended('edge_config/' || %(edge)s, 0))", {"edge": edge}
+    )
+
+
 async def insert_config(tx: Tx, edge: str, version: int, config: dict[str, Any]) -> None:
     """Add a configuration under its number."""
     await tx.execute(

@@ -253,7 +253,7 @@ def read_samples(batch: Batch) -> Iterator[Sample | NoteSample]:
                 properties or None,
             )
         else:
-            yield _note(metric)
+            yield read_note(metric)
 
 
 def read_value(metric: Payload.Metric) -> Value:
@@ -312,7 +312,12 @@ def _gap(epoch: UUID, seq: int, text: str) -> Gap:
     return Gap(epoch, first, seq, body)
 
 
-def _note(metric: Payload.Metric) -> NoteSample:
+def read_note(metric: Payload.Metric) -> NoteSample:
+    """Return what the edge says of itself.
+
+    Raises:
+        BadMessage: `unknown_note` or `bad_note`.
+    """
     if metric.name not in [note.value for note in Note]:
         raise BadMessage("unknown_note")
     return NoteSample(Note(metric.name), _json_object(metric.string_value, "bad_note"), metric.timestamp)

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from edge.historian import CursorMoved, Historian
+from edge.historian import DIRTY, CursorMoved, Historian
 from edge.rows import Aliases, Quarantined, Take
 from mes.kernel.messages import (
     BAD,
@@ -193,6 +193,49 @@ async def test_minutes_and_hours_follow_also_late_data(line: Line, historian_url
     assert rows(historian_url, minute)[0][:5] == (4, 3, 150.0, 10.0, 100.0)
     assert rows(historian_url, "select n, max from historian.rollup_1h") == [(4, 100.0)]
     assert await line.historian.roll_up() == 0
+
+
+async def test_a_minute_rolled_up_before_its_last_batch_is_rolled_up_again(
+    line: Line, historian_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last samples of a minute come when it has ended, and its first ones are rolled up by then."""
+    running = NOW / 1000 + 30
+    monkeypatch.setattr(time, "time", lambda: running)
+    await line.historian.commit([line.take(Sample(1, 10.0, NOW))])
+    await line.historian.commit([line.take(Sample(1, 20.0, NOW + 1))])
+    await line.historian.roll_up()
+    assert rows(historian_url, "select n from historian.rollup_1m") == [(2,)]
+    running += 60
+    await line.historian.commit([line.take(Sample(1, 30.0, NOW + 59_999))])
+    await line.historian.roll_up()
+    assert rows(historian_url, "select n from historian.rollup_1m") == [(3,)]
+
+
+async def test_a_roll_up_waits_for_a_batch_that_is_being_stored(database_url: str) -> None:
+    """A mark that is there already is taken again by a late batch, and not claimed meanwhile."""
+    historian = Historian(database_url, "test", "SUZ")
+    line = Line(historian)
+    await historian.maintain()
+    await line.learn()
+    await historian.commit([line.take(Sample(1, 10.0, NOW))])
+    with psycopg.connect(database_url) as late:
+        late.execute(DIRTY, ([line.names.tag_ids[1]], [NOW // MINUTE]))
+        assert await historian.roll_up() == 0
+    await historian.roll_up()
+    assert rows(database_url, "select n from historian.rollup_1m") == [(1,)]
+    await historian.close()
+
+
+async def test_a_minute_that_may_still_get_samples_is_not_rolled_up(line: Line, historian_url: str) -> None:
+    now = time.time_ns() // 1_000_000
+    await line.historian.commit([line.take(Sample(1, 10.0, now))])
+    assert await line.historian.roll_up() == 0
+
+
+async def test_what_no_text_can_hold_is_quarantined_all_the_same(line: Line, historian_url: str) -> None:
+    item = Quarantined("edge-1", "events", "bad\0", b"\0{", line.epoch, 3, 1, {"payload": "\0"})
+    await line.historian.quarantine(item)
+    assert rows(historian_url, "select reason, payload from historian.quarantine") == [("unreadable", b"\0{")]
 
 
 async def test_the_newest_value_is_found_again_after_an_end_without_a_word(
