@@ -25,6 +25,10 @@ export default defineConfig({
     cssTarget: 'chrome123',
     modulePreload: { polyfill: false },
     rollupOptions: {
+      output: {
+        chunkFileNames: ({ facadeModuleId: id }) =>
+          id?.includes('virtual:texts/') ? `assets/words-${id.split('/').slice(1).join('-')}-[hash].js` : 'assets/[name]-[hash].js',
+      },
       input: {
         terminal: here('./terminal.html'),
         planner: here('./planner.html'),

@@ -19,7 +19,7 @@ from mes.access.guard import Plant
 from mes.access.model import Grant, Role
 from mes.app import build_app, installed_routers
 from mes.kernel.clock import utc_now
-from mes.kernel.settings import Http, Settings
+from mes.kernel.settings import Erp, Http, Settings
 from mes.resources.service import person_card
 from tests.fixtures.floor import Floor
 from tests.fixtures.postgres import SITE
@@ -35,6 +35,12 @@ FLAGS = [
     "--disable-sync",
 ]
 
+expect.set_options(timeout=30_000)
+
+
+ERP_PAGES = "http://erp.invalid/#lineside"
+
+# A page on a busy machine takes its time; what never comes still fails.
 expect.set_options(timeout=30_000)
 
 
@@ -107,7 +113,13 @@ async def site(floor: Floor, tmp_path: Path, built_pages: Path) -> AsyncIterator
     bound = free_socket()
     url = f"http://127.0.0.1:{bound.getsockname()[1]}"
     settings = Settings.model_validate(
-        {"home": tmp_path, "profile": "demo", "site": SITE, "http": Http(url=url).model_dump()}
+        {
+            "home": tmp_path,
+            "profile": "demo",
+            "site": SITE,
+            "http": Http(url=url).model_dump(),
+            "erp": Erp(web_url=ERP_PAGES).model_dump(),
+        }
     )
     app = build_app(Plant(floor.db, settings, person_card), installed_routers())
     server = Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1))

@@ -169,6 +169,7 @@ async def sign_in(browser: Browser, link: str) -> Any:
     await page.goto(link)
     await page.wait_for_url(lambda url: "/sign-in" not in url)
     state = await context.storage_state()
+    state["origins"] = []
     await context.close()
     return state
 

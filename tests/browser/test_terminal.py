@@ -154,8 +154,33 @@ async def test_a_scan_into_a_focused_field_leaves_nothing_there(site: Site) -> N
 async def test_a_double_tap_counts_once(site: Site) -> None:
     page, number = await started(site)
     await page.get_by_role("button", name="1 good").dblclick()
+    await eventually(lambda: reports(site, number), 1)
+    await expect(page.locator("[data-waiting]")).to_have_count(0)
     await expect_nothing(1.0)
     assert await reports(site, number) == 1
+
+
+async def test_without_a_network_the_terminal_says_who_can_go_on(site: Site) -> None:
+    page = await site.page("/terminal/CNC-1", Role.OPERATOR)
+    await expect(page.get_by_role("heading", name="Scan your badge")).to_be_visible()
+    await page.context.set_offline(True)
+    await expect(page.get_by_text("nobody can sign on now")).to_be_visible()
+    await page.context.set_offline(False)
+    await expect(page.get_by_text("nobody can sign on now")).to_have_count(0)
+
+
+async def test_a_refused_report_is_dropped_by_the_second_tap_only(site: Site) -> None:
+    page, number = await started(site)
+    await page.context.set_offline(True)
+    await page.get_by_role("button", name="1 good").click()
+    await expect(page.locator("[data-waiting]")).to_contain_text("1")
+    await site.floor.do(lambda tx: execution.hold(tx, number, "other"), OPERATOR, "CNC-1")
+    await page.context.set_offline(False)
+    card = page.get_by_role("alert").filter(has_text="This job is not running")
+    await card.get_by_role("button", name="Drop it").click()
+    await card.get_by_role("button", name="Really drop?").click()
+    await expect(card).to_have_count(0)
+    assert await reports(site, number) == 0
 
 
 async def waits_for_shell(page: Page) -> None:
@@ -207,6 +232,31 @@ async def test_five_minutes_without_a_network_lose_and_double_nothing(site: Site
     await expect_nothing(1.0)
     assert await reports(site, f"{order}-10") == 3
     assert (await job(site, f"{order}-10")).good == 3
+
+
+async def test_one_job_after_the_other_without_a_network(site: Site) -> None:
+    page, first = await started(site)
+    second = await site.floor.order(quantity=2)
+    await site.floor.plan(second)
+    waiting = page.locator("[data-waiting]")
+    await expect(page.get_by_text(f"{second}-10")).to_be_visible()
+    await page.context.set_offline(True)
+    await page.get_by_role("button", name="Report", exact=True).click()
+    await page.get_by_role("dialog").get_by_role("button", name="8", exact=True).click()
+    await page.get_by_role("dialog").get_by_role("button", name="Book it").click()
+    await expect(waiting).to_contain_text("1")
+    await page.get_by_role("button", name="Complete").click()
+    await expect(waiting).to_contain_text("2")
+    await page.get_by_role("toolbar").get_by_role("button", name="Start").click()
+    await expect(page.get_by_role("article", name=f"{second}-10")).to_be_visible()
+    await scan(page, "LOT:LOT-CAST-40-1")
+    await expect(waiting).to_contain_text("4")
+    await page.get_by_role("button", name="1 good").click()
+    await expect(waiting).to_contain_text("5")
+    await page.context.set_offline(False)
+    await eventually(lambda: reports(site, f"{second}-10"), 1)
+    assert await status(site, first) == "Completed"
+    assert await status(site, f"{second}-10") == "Running"
 
 
 async def scan_and_use(page: Page, site: Site, order: str) -> None:

@@ -31,17 +31,27 @@ function consumed(job: Job, lot: string, quantity: string | undefined): Job {
   return { ...job, components }
 }
 
+/** The unit is free: what waited for it alone can start. */
+function freed(queue: Job[]): Job[] {
+  return queue.map((job) => (job.not_startable?.code === 'EquipmentBusy' ? { ...job, startable: true, not_startable: null } : job))
+}
+
+function taken(queue: Job[], by: string): Job[] {
+  const not_startable = { code: 'EquipmentBusy', params: { job_order: by } }
+  return queue.map((job) => (job.startable ? { ...job, startable: false, not_startable } : job))
+}
+
 function started(snapshot: TerminalSnapshot, id: string | null): TerminalSnapshot {
   const next = snapshot.queue.find((job) => job.id === id)
   if (!next) return editJob(snapshot, id, (job) => ({ ...job, status: 'Running' }))
-  const queue = snapshot.queue.filter((job) => job.id !== id)
-  return { ...snapshot, job: { ...next, status: 'Running' }, queue }
+  const queue = taken(snapshot.queue.filter((job) => job.id !== id), next.id)
+  return { ...snapshot, job: { ...next, status: 'Running', startable: false }, queue }
 }
 
 function held(snapshot: TerminalSnapshot, id: string | null): TerminalSnapshot {
   const { job, queue } = snapshot
   if (job?.id !== id || !job) return snapshot
-  return { ...snapshot, job: null, queue: [{ ...job, status: 'Held', startable: false }, ...queue] }
+  return { ...snapshot, job: null, queue: [{ ...job, status: 'Held', startable: false }, ...freed(queue)] }
 }
 
 function text(value: unknown): string {
@@ -59,7 +69,7 @@ export function project(snapshot: TerminalSnapshot, entry: Entry): TerminalSnaps
     case 'hold':
       return held(snapshot, job)
     case 'complete':
-      return snapshot.job?.id === job ? { ...snapshot, job: null } : snapshot
+      return snapshot.job?.id === job ? { ...snapshot, job: null, queue: freed(snapshot.queue) } : snapshot
     case 'report':
       return editJob(snapshot, job, (one) => reported(one, text(body.good), text(body.scrap)))
     case 'consume': {
