@@ -19,12 +19,14 @@ from mes.access.model import (
     Caller,
     DemoOnly,
     IdempotencyKeyNotValid,
+    NobodySignedOn,
     NotPermitted,
     NotSignedIn,
     Permission,
+    TerminalTakenOver,
 )
 from mes.kernel.clock import utc_now
-from mes.kernel.commands import IdempotencyKeyMissing, Reply, execute
+from mes.kernel.commands import IdempotencyKeyMissing, Reply, answered, execute
 from mes.kernel.db import Cause, Database, Tx
 from mes.kernel.ids import PersonId
 from mes.kernel.log import get_logger
@@ -222,7 +224,16 @@ async def run_command(
     key = idempotency_key(request)
     now = utc_now()
     at = business_time(getattr(body, "device_time", None), now)
-    caller = await _as_person(plant.db, caller, at, by_device=at != now, receipt=_receipt(request))
+    sent = {"path": request.url.path, "body": body.model_dump(mode="json")}
+    try:
+        caller = await _as_person(plant.db, caller, at, by_device=at != now, receipt=_receipt(request))
+    except (NobodySignedOn, TerminalTakenOver):
+        # The person may have left between a command and the second asking for its lost answer.
+        async with plant.db.read() as tx:
+            done = await answered(tx, key, kind, sent)
+        if done is None:
+            raise
+        return _response(done)
     cause = Cause(actor=caller.actor, at=at, terminal=caller.terminal, key=key)
 
     async def carry_out(tx: Tx) -> Any:
@@ -230,7 +241,6 @@ async def run_command(
             await service.use_terminal(tx, caller.terminal, caller.session, now)
         return to_json(await handler(tx))
 
-    sent = {"path": request.url.path, "body": body.model_dump(mode="json")}
     return _response(await execute(plant.db, cause, kind, sent, carry_out))
 
 

@@ -74,15 +74,37 @@ async def execute(db: Database, cause: Cause, kind: str, body: Mapping[str, Any]
     async with db.transaction(cause) as tx:
         stored = await _claim(tx, kind, digest)
         if stored is not None:
-            if (stored.kind, stored.body_hash) != (kind, digest):
-                raise IdempotencyKeyReused(key=cause.key)
-            return Reply(stored.status or 200, stored.reply, replayed=True)
+            return _again(cause.key, stored, kind, digest)
         reply = await _carry_out(tx, handler)
         await tx.execute(
             "update mes.command set status = %(status)s, reply = %(reply)s where key = %(key)s",
             {"status": reply.status, "reply": Jsonb(reply.body), "key": cause.key},
         )
         return reply
+
+
+async def answered(tx: Tx, key: str, kind: str, body: Mapping[str, Any]) -> Reply | None:
+    """Return the reply that a command got under this key, or None where it is new.
+
+    Raises:
+        IdempotencyKeyReused: The key belongs to another command.
+    """
+    stored = await _stored(tx, key)
+    return None if stored is None else _again(key, stored, kind, _digest(kind, body))
+
+
+def _again(key: str, stored: _Stored, kind: str, digest: str) -> Reply:
+    if (stored.kind, stored.body_hash) != (kind, digest):
+        raise IdempotencyKeyReused(key=key)
+    return Reply(stored.status or 200, stored.reply, replayed=True)
+
+
+async def _stored(tx: Tx, key: str | None) -> _Stored | None:
+    return await tx.fetch_one(
+        _Stored,
+        "select kind, body_hash, status, reply from mes.command where key = %(key)s",
+        {"key": key},
+    )
 
 
 async def _claim(tx: Tx, kind: str, digest: str) -> _Stored | None:
@@ -102,13 +124,7 @@ async def _claim(tx: Tx, kind: str, digest: str) -> _Stored | None:
             "at": tx.cause.at,
         },
     )
-    if claimed:
-        return None
-    return await tx.fetch_one(
-        _Stored,
-        "select kind, body_hash, status, reply from mes.command where key = %(key)s",
-        {"key": tx.cause.key},
-    )
+    return None if claimed else await _stored(tx, tx.cause.key)
 
 
 async def _carry_out(tx: Tx, handler: Handler) -> Reply:

@@ -251,6 +251,18 @@ async def test_a_retry_gets_the_same_answer(plant: Web) -> None:
     assert again.headers["idempotent-replayed"] == "true"
 
 
+async def test_a_lost_answer_is_given_again_though_the_person_has_left(plant: Web) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    await sign_on(browser)
+    headers = {"X-Terminal": "CNC-1", **key()}
+    first = await browser.post("/api/v1/echo/1", json={}, headers=headers)
+    await browser.post("/api/v1/terminals/CNC-1/sign-off")
+    again = await browser.post("/api/v1/echo/1", json={}, headers=headers)
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (await act(browser)).json()["error"] == "NobodySignedOn"
+
+
 async def test_one_key_serves_one_address(plant: Web) -> None:
     browser = await plant.browser(Role.OPERATOR)
     headers = key()
