@@ -50,6 +50,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Run in the background.")] = False,
     browser: Annotated[bool, typer.Option(help="Open the sign-in link where there is a display.")] = True,
     profile: Annotated[str | None, typer.Option(help="demo (default) or production.")] = None,
+    link: Annotated[bool, typer.Option(hidden=True)] = True,
 ) -> None:
     """Start the whole plant: database, broker, ERP, machines and all services."""
     from mes.supervisor import up as program
@@ -60,8 +61,8 @@ def up(
         load()
         if detach:
             arguments = [*(["--fresh"] if fresh else []), *([f"--profile={profile}"] if profile else [])]
-            raise typer.Exit(program.detach([*arguments, "--no-browser"], say))
-        asyncio.run(program.up(program.Options(fresh, browser, profile), say))
+            raise typer.Exit(program.detach([*arguments, "--no-browser", "--no-link"], say))
+        asyncio.run(program.up(program.Options(fresh, browser, profile, link), say))
     except program.AlreadyRunning as running:
         say(str(running))
         _show_address()

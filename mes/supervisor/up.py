@@ -50,6 +50,8 @@ class Options:
     fresh: bool = False
     browser: bool = True
     profile: str | None = None
+    link: bool = True
+    """Say the sign-in link: nobody reads it in the background, and a log would keep it."""
 
 
 def take_lock(paths: Paths) -> IO[str]:
@@ -102,7 +104,8 @@ async def _run(paths: Paths, wishes: Settings, options: Options, say: Callable[[
     if wishes.http.fd is None:
         if wishes.http.port not in {0, port}:
             say(f"Port {wishes.http.port} is taken; the pages are on {port}.")
-        say(f"Sign in (once): {link}")
+        if options.link:
+            say(f"Sign in (once): {link}")
         if options.browser:
             open_browser(link)
     write_endpoints(paths.endpoints, settings)
