@@ -60,6 +60,25 @@ describe('the outbox of a terminal', () => {
     expect(new Set(tried).size).toBe(1)
   })
 
+  it('an act that the server cannot digest holds its own order alone, and is asked again as the same one', async () => {
+    let broken = true
+    const tried: string[] = []
+    server.answers = (entry) => {
+      if (entry.lane === 'WO-1') tried.push(entry.id)
+      return entry.lane === 'WO-1' && broken ? { status: 500, error: 'InternalFault' } : { status: 200 }
+    }
+    const outbox = new Outbox(store, post)
+    const stuck = await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
+    const other = await outbox.add(act('WO-2'), 'CNC-1', 'E-1')
+    expect((await outbox.flush()).stopped).toBe('empty')
+    expect(server.keys).toEqual([other.id])
+    broken = false
+    await outbox.retry(stuck.seq)
+    await outbox.flush()
+    expect(tried).toEqual([stuck.id, stuck.id])
+    expect(await outbox.entries()).toEqual([])
+  })
+
   it('holds later acts of the same order behind a refused one, and lets others pass', async () => {
     server.answers = (entry) => (entry.lane === 'WO-1' ? { status: 409, error: 'JobOrderNotRunning' } : { status: 200 })
     const outbox = new Outbox(store, post)

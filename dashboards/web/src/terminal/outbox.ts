@@ -73,14 +73,18 @@ export async function postEntry(entry: Entry): ReturnType<Post> {
     body: JSON.stringify(entry.body),
     signal: AbortSignal.timeout(15_000),
   })
-  if (response.ok || response.status >= 500) return { status: response.status, refusal: null }
+  if (response.ok || NO_ANSWER.has(response.status)) return { status: response.status, refusal: null }
   const body: unknown = await response.json().catch(() => null)
   const known = typeof body === 'object' && body !== null && 'error' in body
-  const refusal = known ? (body as Refusal) : { error: 'Refused', params: { status: response.status } }
+  const refusal = known ? (body as Refusal) : { error: response.status >= 500 ? FAILED : 'Refused', params: { status: response.status } }
   return { status: response.status, refusal }
 }
 
-const TRY_AGAIN = new Set([408, 425, 429])
+/** Nobody looked at the act: a gateway spoke for the server, or it has no time or no database now. */
+const NO_ANSWER = new Set([408, 425, 429, 502, 503, 504])
+
+/** The server failed at this act alone: asked again it must know that it is the same one. */
+const FAILED = 'InternalFault'
 
 /** The person was not at the terminal then, as the server saw it: done again is done now. */
 const NOT_THERE = new Set(['TerminalTakenOver', 'NobodySignedOn'])
@@ -139,7 +143,8 @@ export class Outbox {
       const behind = one.lane === entry.lane && one.terminal === entry.terminal && one.seq > seq
       if (one.seq !== seq && !(anew && behind)) continue
       const now = anew ? { person, receipt, body: { ...one.body, device_time: new Date().toISOString() } } : {}
-      await database.put('outbox', { ...one, ...now, id: newKey(), state: 'waiting', refusal: null })
+      const id = one.refusal?.error === FAILED && !anew ? one.id : newKey()
+      await database.put('outbox', { ...one, ...now, id, state: 'waiting', refusal: null })
     }
   }
 
@@ -187,7 +192,7 @@ export class Outbox {
       return 'network'
     }
     if (answer.status === 401) return 'signed-out'
-    if (answer.status >= 500 || TRY_AGAIN.has(answer.status)) return 'network'
+    if (NO_ANSWER.has(answer.status)) return 'network'
     const database = await this.store
     if (answer.refusal === null) {
       await database.delete('outbox', entry.seq)
