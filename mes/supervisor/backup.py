@@ -129,8 +129,10 @@ def _load(dump: Path, url: str) -> None:
 
 
 def _migrate(settings: Settings) -> None:
+    from mes.kernel import log
     from mes.migrate import migrate
 
+    log.configure("restore", settings.log)
     migrate(settings.database_url, settings.historian_url)
 
 
