@@ -3,7 +3,7 @@
 from tests.fixtures.plant import RunningPlant
 
 
-async def test_no_log_of_a_plant_in_the_background_lets_its_reader_sign_in(
+async def test_no_log_of_a_plant_lets_its_reader_sign_in(
     running_plant: RunningPlant,
 ) -> None:
     logs = sorted((running_plant.home / "logs").glob("*.log"))

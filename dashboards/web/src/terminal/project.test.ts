@@ -115,9 +115,11 @@ describe('a scan leads to', () => {
     expect(at('LOT:LOT-CAST-40-0002', running())).toMatchObject({ code: 'LotExpired' })
   })
 
-  it('the lot and quantity of a supplier label', () => {
-    const label = '[)>\u001e06\u001dPCAST-40\u001dQ2\u001d1TLOT-CAST-40-0001\u001e\u0004'
-    expect(at(label, running())).toMatchObject({ to: 'consume', lot: 'LOT-CAST-40-0001', quantity: '2' })
+  it('the lot of a supplier label, and never the count of the whole box', () => {
+    const label = '[)>\u001e06\u001dPCAST-40\u001dQ500\u001d1TLOT-CAST-40-0001\u001e\u0004'
+    const route = at(label, running())
+    expect(route).toMatchObject({ to: 'consume', lot: 'LOT-CAST-40-0001' })
+    expect(route).not.toHaveProperty('quantity')
   })
 
   it('a badge at any time, and nothing else before somebody is signed on', () => {

@@ -7,7 +7,7 @@ export type Route =
   | { to: 'badge'; badge: string }
   | { to: 'start'; job: Job }
   | { to: 'resume'; job: Job }
-  | { to: 'consume'; job: Job; lot: string; quantity?: string }
+  | { to: 'consume'; job: Job; lot: string }
   | { to: 'serial'; job: Job; serial: string }
   | { to: 'command'; command: Command }
   | { to: 'known'; job: Job }
@@ -27,14 +27,15 @@ function toJob(snapshot: TerminalSnapshot, number: string): Route {
   return next.status === 'Held' || next.status === 'Suspended' ? { to: 'resume', job: next } : { to: 'start', job: next }
 }
 
-function toLot(snapshot: TerminalSnapshot, lot: string, quantity: string | undefined, now: number): Route {
+/** The count on a label is what the box held, not what the job takes: the server takes what the job needs. */
+function toLot(snapshot: TerminalSnapshot, lot: string, now: number): Route {
   const { job } = snapshot
   if (!job) return refused('NoJobHere', { lot })
   const known = job.components.flatMap((component) => component.lots).find((one) => one.lot === lot)
   if (known?.expires_at && Date.parse(known.expires_at) < now) {
     return refused('LotExpired', { lot, expired_at: known.expires_at, expires_at: known.expires_at })
   }
-  return quantity ? { to: 'consume', job, lot, quantity } : { to: 'consume', job, lot }
+  return { to: 'consume', job, lot }
 }
 
 function toSerial(snapshot: TerminalSnapshot, serial: string): Route {
@@ -52,7 +53,7 @@ export function routeScan(scan: Scan, snapshot: TerminalSnapshot, now: number): 
   if (snapshot.people.length === 0) return refused('NobodySignedOn', { terminal: snapshot.terminal })
   if (fields.job_order) return toJob(snapshot, fields.job_order)
   if (fields.work_order) return toJob(snapshot, fields.work_order)
-  if (fields.lot) return toLot(snapshot, fields.lot, scan.form === 'own' ? undefined : fields.quantity, now)
+  if (fields.lot) return toLot(snapshot, fields.lot, now)
   if (fields.serial) return toSerial(snapshot, fields.serial)
   return refused('NothingToDoWithScan')
 }
