@@ -21,6 +21,7 @@ from erp_bridge.adapter import (
     Rejected,
     Retry,
     SnapshotKind,
+    StockLine,
     Stream,
 )
 from erp_bridge.documents import (
@@ -38,6 +39,10 @@ from erp_bridge.documents import (
     PromiseChanged,
     SegmentResponse,
 )
+from erp_bridge.postings import Books, Head, opening
+from mes.costing.model import Account
+from mes.costing.standard import value
+from mes.kernel.quantity import Money
 
 
 class Bench(Protocol):
@@ -58,6 +63,10 @@ class Bench(Protocol):
 
     async def promise(self, customer_order: str) -> str:
         """Return what the ERP's people read as the promise."""
+        ...
+
+    async def copy_material(self, like: str, code: str, price: Decimal) -> None:
+        """Make a material like another, with a lot `LOT-<code>-0001` and a cost price of its own."""
         ...
 
     async def close_year(self, year: int) -> None:
@@ -155,16 +164,26 @@ class ErpSuite:
         page = await bench.adapter.pull(Stream.ORDERS, "")
         return [record for record in page.records if isinstance(record, OperationsRequest)]
 
+    async def prices(self, bench: Bench) -> dict[str, Decimal]:
+        records = (await bench.adapter.pull(Stream.MATERIALS, "")).records
+        return {one.id: one.standard_price for one in records if isinstance(one, MaterialDefinition)}
+
     async def lines(self, bench: Bench, refs: Sequence[str]) -> list[LedgerLine]:
-        found: dict[int, LedgerLine] = {}
-        cursor = None
-        reached = ""
-        while cursor != reached:
-            cursor = reached
-            snapshot = await bench.adapter.snapshot(SnapshotKind.LEDGER, cursor)
+        snapshot = await bench.adapter.snapshot(SnapshotKind.LEDGER)
+        found = {line.id: line for line in snapshot.ledger}
+        while snapshot.more:
+            snapshot = await bench.adapter.snapshot(SnapshotKind.LEDGER, snapshot.cursor)
             found |= {line.id: line for line in snapshot.ledger}
-            reached = snapshot.cursor
         return [line for line in found.values() if line.ref in refs]
+
+    async def stock(self, bench: Bench) -> list[StockLine]:
+        found: dict[int, StockLine] = {}
+        snapshot = await bench.adapter.snapshot(SnapshotKind.STOCK)
+        found |= {line.id: line for line in snapshot.stock}
+        while snapshot.more:
+            snapshot = await bench.adapter.snapshot(SnapshotKind.STOCK, snapshot.cursor)
+            found |= {line.id: line for line in snapshot.stock}
+        return list(found.values())
 
     async def amounts(self, bench: Bench, refs: Sequence[str]) -> dict[str, Decimal]:
         sums: dict[str, Decimal] = {}
@@ -343,16 +362,13 @@ class ErpSuite:
         await order.apply(order.made(*numbers))
         refs = await order.apply(order.made(*numbers, use=MaterialUse.UNPRODUCED))
         posting = (await bench.adapter.capabilities()).posts[Movement.COMPLETION_REVERSAL]
-        assert await self.amounts(bench, refs) == {
-            posting.debit: Decimal("653.33"),
-            posting.credit: Decimal("-653.33"),
-        }
+        worth = (await self.prices(bench))["PUMP-40"]
+        assert await self.amounts(bench, refs) == {posting.debit: worth, posting.credit: -worth}
 
     async def test_erp_19_shows_its_movements_of_stock(self, bench: Bench) -> None:
         order = await self.order(bench)
         refs = await order.apply(order.use("CAST-40", "2"), order.use("GREASE", "0.05"))
-        snapshot = await bench.adapter.snapshot(SnapshotKind.STOCK)
-        mine = {line.material: line for line in snapshot.stock if line.ref in refs}
+        mine = {line.material: line for line in await self.stock(bench) if line.ref in refs}
         assert mine["CAST-40"].quantity == -2
         assert mine["GREASE"].quantity == Decimal("-0.05")
         assert mine["CAST-40"].work_order == order.number
@@ -366,6 +382,53 @@ class ErpSuite:
         now = [period for period in periods if period.start <= datetime.now(UTC).date() <= period.end]
         assert [period.open for period in days] == [False]
         assert [period.open for period in now] == [True]
+
+    async def test_erp_21_rounds_half_a_cent_as_the_plant_does(self, bench: Bench) -> None:
+        order, price = await self.order(bench), Money(Decimal("0.125"), "CNY")
+        await bench.copy_material("BOX", "HALF-BOX", price.amount)
+        await bench.copy_material("PUMP-40", "HALF-PUMP", price.amount)
+        issued = {count: await order.apply(order.use("HALF-BOX", str(count))) for count in (1, 3, 5, 7)}
+        pieces = await order.apply(replace(order.made(*serials(3)), material="HALF-PUMP"))
+        for count, refs in issued.items():
+            assert (await self.amounts(bench, refs))["wip"] == value(Decimal(count), price)
+        assert (await self.amounts(bench, pieces))["finished_goods"] == value(Decimal(3), price, parts=3)
+
+    async def test_erp_22_opens_the_books_with_one_entry(self, bench: Bench) -> None:
+        amounts = [Decimal(10 + number) for number in range(len(Account))]
+        balances = {account.value: amount for account, amount in zip(Account, amounts, strict=True)}
+        balances["raw_material"] -= sum(amounts)
+        now = datetime.now(UTC)
+        books = Books(
+            sheet=await bench.adapter.capabilities(),
+            periods=await bench.adapter.periods(),
+            today=now.date(),
+            zone=lambda at: at,
+            page="http://127.0.0.1:8080/o",
+        )
+        document = opening(list(balances.items()), "CNY", Head(uuid4(), now, books))
+        assert document is not None
+        (outcome,) = await bench.adapter.apply([document])
+        assert isinstance(outcome, Applied), outcome
+        assert await self.amounts(bench, outcome.ref) == balances
+        assert list(await bench.adapter.probe([document], {})) == [Found(outcome.ref)]
+
+    async def test_erp_23_takes_corrections_until_the_order_is_closed(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        numbers = serials(2)
+        made, used = order.made(*numbers), order.use("CAST-40", "2")
+        before = await order.apply(used, made)
+        undone = await order.apply(
+            order.made(*numbers, use=MaterialUse.UNPRODUCED), order.use("CAST-40", use=MaterialUse.RETURNED)
+        )
+        again = order.made(*numbers)
+        refs = await order.apply(again, order.use("CAST-40"))
+        known = {again.lane: {*before, *undone}}
+        assert list(await bench.adapter.probe([again], known)) == [Found(tuple(refs[: len(refs) - 1]))]
+        await order.apply(OperationsRequestClosed(**order.head()))
+        assert await bench.production_state(order.request.erp_ref) == "done"
+        moved = [line for line in await self.stock(bench) if line.ref in {*before, *undone, *refs}]
+        assert sum(line.quantity for line in moved if line.material == "PUMP-40") == 2
+        assert sum(line.quantity for line in moved if line.material == "CAST-40") == -2
 
     async def test_erp_99_waits_while_it_is_away(self, bench: Bench) -> None:
         order = await self.order(bench)

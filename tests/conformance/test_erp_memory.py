@@ -93,8 +93,9 @@ class MemoryBench:
     async def promise(self, customer_order: str) -> str:
         return self.books.promises[customer_order]
 
-    async def set_price(self, material: str, price: Decimal) -> None:
-        self.books.prices[material] = price
+    async def copy_material(self, like: str, code: str, price: Decimal) -> None:
+        self.books.prices[code] = price
+        self.books.lots.add((code, f"LOT-{code}-0001"))
 
     async def close_year(self, year: int) -> None:
         self.books.periods = [

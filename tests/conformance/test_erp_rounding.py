@@ -3,33 +3,21 @@
 import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from erp_bridge import embedded_erp
 from mes.kernel.quantity import round_money
 from tests.fixtures.tryton import Tryton
 
 pytestmark = pytest.mark.timeout(300)
 
 ASK = """
-import sys
-from decimal import Decimal
-from trytond import config
-config.update_etc(sys.argv[1])
-from trytond.pool import Pool
-from trytond.transaction import Transaction
-Pool.start()
-pool = Pool(sys.argv[2])
-pool.init()
-with Transaction().start(sys.argv[2], 0, readonly=True):
-    (currency,) = pool.get("currency.currency").search([("code", "=", "CNY")])
-    print("ready", flush=True)
-    for line in sys.stdin:
-        print(currency.round(Decimal(line)), flush=True)
+(currency,) = pool.get("currency.currency").search([("code", "=", "CNY")])
+print("ready", flush=True)
+for line in sys.stdin:
+    print(currency.round(Decimal(line)), flush=True)
 """
 
 half_cents = st.integers(-10_000_000, 10_000_000).map(lambda cents: Decimal(2 * cents + 1) / 200)
@@ -56,9 +44,7 @@ class Currency:
 @pytest.fixture(scope="module")
 def currency(tryton: Tryton) -> Iterator[Currency]:
     """The company's currency, in a process of the ERP's own environment."""
-    config: Path = tryton.folder / "trytond.conf"
-    argv = [str(tryton.python), "-W", "ignore", "-c", ASK, str(config), embedded_erp.DATABASE]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with tryton.run_inside(ASK) as process:
         found = Currency(process)
         assert found.answer() == "ready"
         yield found

@@ -1,6 +1,8 @@
 """The suite on a real Tryton."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
 
 import pytest
 import pytest_asyncio
@@ -11,6 +13,23 @@ from tests.conformance.erp_suite import Bench, ErpSuite
 from tests.fixtures.tryton import Tryton, place_order
 
 pytestmark = pytest.mark.timeout(300)
+
+
+COPY = """
+like, code, price = sys.argv[3:]
+(product,) = pool.get("product.product").search([("code", "=", like)])
+(template,) = product.template.copy([product.template], {"code": code, "name": code})
+template.account_category = product.template.account_category
+template.cost_price_method = product.template.cost_price_method
+template.save()
+(made,) = template.products
+made.cost_price = Decimal(price)
+made.save()
+pool.get("stock.lot").create([{"number": f"LOT-{code}-0001", "product": made.id}])
+transaction.commit()
+print("made", made.code)
+"""
+"""What only the one may do who sets the products' accounts."""
 
 
 class TrytonBench:
@@ -37,7 +56,17 @@ class TrytonBench:
         (row,) = await self.rpc.search_read("sale.sale", domain, ["comment", "lines"])
         (line,) = await self.rpc.read("model.sale.line.read", row["lines"], ["shipping_date"])
         assert str(line["shipping_date"]) in row["comment"]
+        made = [("origin.sale.number", "=", customer_order, "sale.line")]
+        (production,) = await self.rpc.search_read("production", made, ["planned_date"])
+        assert production["planned_date"] == line["shipping_date"]
         return str(row["comment"])
+
+    async def copy_material(self, like: str, code: str, price: Decimal) -> None:
+        with self.server.run_inside(COPY, like, code, str(price)) as process:
+            answer, _ = await asyncio.to_thread(process.communicate)
+        assert answer.split() == ["made", code]
+        await self.adapter.close()
+        self.adapter = TrytonAdapter(self.server.connection())
 
     async def close_year(self, year: int) -> None:
         domain = [("fiscalyear.name", "=", str(year))]
