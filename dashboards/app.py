@@ -25,6 +25,7 @@ _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.live = live.Hub()
+    app.state.before_stop.append(app.state.live.close)
     following = asyncio.create_task(live.tail(app.state.plant.db, app.state.live), name="live-tail")
     try:
         yield

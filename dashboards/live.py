@@ -26,6 +26,8 @@ GATHER_S: Final = 0.05
 RETRY_S: Final = 0.5
 
 BEAT: Final = b"event: beat\ndata: {}\n\n"
+_END: Final = b""
+"""What ends a stream: the server stops."""
 RESET: Final = b"event: reset\ndata: {}\n\n"
 
 _SUBJECTS: Final = {
@@ -77,6 +79,13 @@ class Hub:
                 queue.put_nowait(RESET)
             queue.put_nowait(message)
 
+    def close(self) -> None:
+        """End every open stream, so that a server that stops waits for none."""
+        for queue in self._queues:
+            while not queue.empty():
+                queue.get_nowait()
+            queue.put_nowait(_END)
+
     @contextmanager
     def subscribed(self) -> Iterator[asyncio.Queue[bytes]]:
         """Give the queue of a new stream."""
@@ -105,6 +114,8 @@ async def stream(
                 message = await asyncio.wait_for(queue.get(), BEAT_S)
             except TimeoutError:
                 message = BEAT
+            if message == _END:
+                return
             yield message
 
 

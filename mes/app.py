@@ -92,11 +92,13 @@ def build_app(plant: Plant, routers: Iterable[APIRouter]) -> FastAPI:
     """Return the application over `plant` with these routers.
 
     Args:
-        routers: Usually `installed_routers()`; each carries its own prefix.
+        routers: Usually `installed_routers()`; each carries its own prefix. What one keeps open it
+            ends by a function in `app.state.before_stop`.
     """
     app = _bare(routers)
     app.state.plant = plant
     app.state.metrics = Metrics()
+    app.state.before_stop = []
     app.add_exception_handler(PlantError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http_error)

@@ -11,6 +11,7 @@ from mes.kernel.settings import Settings
 
 if TYPE_CHECKING:
     import uvicorn
+    from fastapi import FastAPI
 
     from mes.kernel.db import Database
 
@@ -31,7 +32,7 @@ async def main(settings: Settings) -> None:
     ) as db:
         await _register_services(db, settings)
         app = build_app(Plant(db, settings, person_card), installed_routers())
-        await _run(_server(app, settings), settings)
+        await _run(app, _server(app, settings), settings)
 
 
 async def ready(settings: Settings) -> bool:
@@ -69,12 +70,14 @@ def _server(app: object, settings: Settings) -> "uvicorn.Server":
     return Server(config)
 
 
-async def _run(server: "uvicorn.Server", settings: Settings) -> None:
+async def _run(app: "FastAPI", server: "uvicorn.Server", settings: Settings) -> None:
     sockets = None if settings.http.fd is None else [socket.socket(fileno=settings.http.fd)]
     serving = asyncio.create_task(server.serve(sockets=sockets))
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
+        for end in app.state.before_stop:
+            end()
         server.should_exit = True
         await serving
         raise

@@ -69,6 +69,14 @@ async def test_a_stream_ends_with_its_session() -> None:
     assert hub_says == [live.BEAT, b"a"]
 
 
+async def test_a_server_that_stops_waits_for_no_stream() -> None:
+    hub = live.Hub()
+    messages = live.stream(hub, allowed)
+    assert await anext(messages) == live.BEAT
+    hub.close()
+    assert [message async for message in messages] == []
+
+
 async def test_every_stream_gets_every_message() -> None:
     hub = live.Hub()
     with hub.subscribed() as one, hub.subscribed() as other:

@@ -1,5 +1,5 @@
 import { computed, onScopeDispose, ref, shallowRef } from 'vue'
-import { answer, client, ServerRefusal, Unreachable } from '@/api/client'
+import { answer, client, newKey, ServerRefusal, Unreachable } from '@/api/client'
 import { isOnline, onChange, onReconnect } from '@/api/live'
 import type { Job, Person, Recent, Refusal, TerminalCard, TerminalSnapshot } from '@/api/types'
 import { Outbox, type Act, type Entry, type Verb } from './outbox'
@@ -110,12 +110,12 @@ export function useTerminal(unit: string) {
       act('complete', job, jobPath(job, 'complete'), short ? { short: true, reason: short } : {}, { job: job.id }),
     consume: (job: Job, lot: string, quantity?: string) =>
       act('consume', job, jobPath(job, 'consume'), quantity ? { lot, quantity } : { lot }, { job: job.id, lot }),
-    report: (job: Job, good: string, scrap: string, reason: string | null, serials: string[]) =>
+    report: (job: Job, good: string, scrap: string, reason: string | null, serials: string[], scrapSerials: string[]) =>
       act(
         'report',
         job,
         jobPath(job, 'report'),
-        { good, scrap, ...(reason ? { reason } : {}), ...(serials.length ? { serials } : {}) },
+        { good, scrap, ...(reason ? { reason } : {}), ...(serials.length ? { serials } : {}), ...(scrapSerials.length ? { scrap_serials: scrapSerials } : {}) },
         { job: job.id, good, scrap, reason },
       ),
     reverse: (job: Job, report: Recent, reason: string) =>
@@ -147,6 +147,20 @@ export function useTerminal(unit: string) {
     await sync()
   }
 
+  /** Clocks in who did a refused act, and does it again; returns why it could not. */
+  async function clockIn(entry: Entry): Promise<Refusal | null> {
+    const who = entry.person ?? person.value?.id ?? ''
+    const header = { 'Idempotency-Key': newKey(), 'X-Terminal': unit, ...(receipt.value ? { 'X-Sign-On': receipt.value } : {}) }
+    const options = { params: { path: { person: who } }, headers: header, body: { device_time: entry.at } }
+    try {
+      await answer(client.POST('/api/v1/people/{person}/clock-in', options as never), { stay: true })
+    } catch (error) {
+      return error instanceof ServerRefusal ? error.refusal : { error: 'NoNetwork' }
+    }
+    await retry(entry)
+    return null
+  }
+
   async function drop(entry: Entry): Promise<void> {
     await outbox.drop(entry.seq)
     await readOutbox()
@@ -174,7 +188,7 @@ export function useTerminal(unit: string) {
   })
   return {
     snapshot, base, person, other, online, waiting, conflicts, refusal, signedOut, keptAt, acts,
-    start, sync, signOn, sitDown, retry, drop,
+    start, sync, signOn, sitDown, retry, clockIn, drop,
   }
 }
 
