@@ -20,20 +20,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import quantiles
 from threading import Event, Thread
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import psutil
 import psycopg
 
-from edge.agent import Agent
+from edge.disk import Disk
 from edge.driver import BrowseNode, Sink
+from edge.epochs import Epochs, OpenEpoch
 from edge.historian import COPY_SAMPLES
 from edge.rows import COPY_HEADER, COPY_TRAILER, ROW
 from edge.services import GARBAGE
+from edge.spool import StoredBatch
 from edge.tags import EdgeConfig, Endpoint, Tag
 from mes.kernel.log import configure
-from mes.kernel.messages import Watermark
 from mes.kernel.settings import Log
 from tests.benchmarks.figure import Figure
 from tests.fixtures.edge import EDGE, RunningBroker, make_ingest
@@ -50,6 +51,7 @@ COPY_ROWS = 5_000
 COPY_EVERY_S = 0.25
 LIMIT_RATIO = 1.67
 LIMIT_P99_S = 1.0
+BATCH_S = 0.1
 
 
 class LoadDriver:
@@ -82,29 +84,27 @@ class LoadDriver:
         return []
 
 
-class MeasuredAgent(Agent):
+class MeasuredEpochs(Epochs):
     """Notes how late the watermark passes each batch of telemetry."""
 
-    def __init__(self, config: EdgeConfig) -> None:
-        super().__init__(config)
-        self.written: dict[tuple[int, int], float] = {}
-        self.late: list[float] = []
+    late: ClassVar[list[float]] = []
 
-    def _stored(self, batch: Any) -> None:
-        super()._stored(batch)
+    def __init__(self, disk: Disk) -> None:
+        super().__init__(disk)
+        self.written: dict[tuple[int, int], float] = {}
+
+    def stored(self, batch: StoredBatch) -> None:
+        super().stored(batch)
         if batch.samples >= TAGS:
             self.written[batch.epoch_id, batch.seq] = batch.at_ms / 1000
 
-    def _take_watermark(self, watermark: Watermark) -> None:
+    def committed(self, entry: OpenEpoch, seq: int) -> None:
         now = time.time()
-        for epoch, seq in watermark.telemetry.items():
-            entry = self._by_uuid.get(epoch)
-            if entry is not None:
-                for number in range(entry.outlet.acknowledged + 1, seq + 1):
-                    at = self.written.pop((entry.id, number), None)
-                    if at is not None:
-                        self.late.append(now - at + self.config.batch_s)
-        super()._take_watermark(watermark)
+        for number in range(entry.outlet.acknowledged + 1, seq + 1):
+            at = self.written.pop((entry.id, number), None)
+            if at is not None:
+                self.late.append(now - at + BATCH_S)
+        super().committed(entry, seq)
 
 
 def tag_rows() -> list[dict[str, Any]]:
@@ -125,18 +125,18 @@ async def run_edge(broker: str, folder: str) -> None:
         return drivers[-1]
 
     edge.agent.driver_class = lambda _name: make  # type: ignore[assignment,return-value]
+    edge.agent.Epochs = MeasuredEpochs  # type: ignore[misc]
     endpoints = (Endpoint(name="load", driver="load", url="load://"),)
-    config = EdgeConfig(id=EDGE, broker=broker, spool=Path(folder), endpoints=endpoints, batch_s=0.1)
-    agent = MeasuredAgent(config)
-    task = asyncio.create_task(agent.run())
+    config = EdgeConfig(id=EDGE, broker=broker, spool=Path(folder), endpoints=endpoints, batch_s=BATCH_S)
+    task = asyncio.create_task(edge.agent.Agent(config).run())
     while not (drivers and drivers[0].made):
         await asyncio.sleep(0.05)
     await asyncio.sleep(WARM_S)
-    agent.late.clear()
+    MeasuredEpochs.late.clear()
     first, cpu, started = drivers[0].made, time.process_time(), time.monotonic()
     await asyncio.sleep(SECONDS)
     took = time.monotonic() - started
-    made, used, late = drivers[0].made - first, time.process_time() - cpu, list(agent.late)
+    made, used, late = drivers[0].made - first, time.process_time() - cpu, list(MeasuredEpochs.late)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task

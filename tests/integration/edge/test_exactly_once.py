@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from edge.agent import OUTAGE_BATCHES, Agent
+from edge.agent import Agent
+from edge.uplink import OUTAGE_BATCHES
 from tests.fixtures.edge import (
     TOPIC,
     Press,
@@ -229,7 +230,7 @@ async def test_noise_on_the_stream_stops_nobody(
     agent = Agent(edge_config(nats, tmp_path))
     async with running(make_ingest(nats, database_url)), running(agent), device(nats) as bus:
         await until(lambda: agent.links["devices"].up, told="configuration and driver")
-        agent._bus.publish_soon("lineside/v1/edge-test-1/events", b"\xff\xff no batch")
+        agent.bus.publish_soon("lineside/v1/edge-test-1/events", b"\xff\xff no batch")
         press = Press("")
         work(press, 2)
         await bus.publish(TOPIC, press.report())

@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from edge.historian import DIRTY, CursorMoved, Historian
+from edge.historian import CursorMoved, Historian
+from edge.historian.rollups import DIRTY
 from edge.rows import Aliases, Quarantined, Take
 from mes.kernel.messages import (
     BAD,

@@ -69,28 +69,28 @@ async def test_events_wait_in_memory_while_the_disk_is_full(tmp_path: Path) -> N
     endpoint = Endpoint(name="cell", driver="opcua", url="opc.tcp://127.0.0.1:1", security="None")
     config = EdgeConfig(id="edge-1", broker="mqtt://127.0.0.1:1", spool=tmp_path, endpoints=(endpoint,))
     agent = Agent(config)
-    agent._spool = Spool(tmp_path)
-    await agent._load()
+    await agent.load()
     tag = {"name": "A/n", "kind": "count", "endpoint": "cell", "address": "ns=1;s=n", "datatype": "int"}
     scan = {"name": "A/s", "kind": "scan", "endpoint": "cell", "address": "ns=1;s=s", "datatype": "string"}
-    await agent._use(Config(version=1, tags=[tag, scan]), fresh=False)
-    agent.reading(agent.tags["A/n"], 5, 1_000)
-    await agent._store()
-    _fill(agent._spool)
-    agent.reading(agent.tags["A/n"], 8, 2_000)
-    agent.reading(agent.tags["A/s"], "L" * 100_000, 2_000)
+    await agent.downlink.use(Config(version=1, tags=[tag, scan]), fresh=False)
+    sink, tags = agent.collector, agent.collector.tags
+    sink.reading(tags["A/n"], 5, 1_000)
+    await agent.writer.write()
+    _fill(agent.disk.spool)
+    sink.reading(tags["A/n"], 8, 2_000)
+    sink.reading(tags["A/s"], "L" * 100_000, 2_000)
     with pytest.raises(SpoolFull):
-        await agent._store()
-    agent.reading(agent.tags["A/n"], 9, 3_000)
-    agent._spool._db.execute("pragma max_page_count = 100000")
-    await agent._store()
+        await agent.writer.write()
+    sink.reading(tags["A/n"], 9, 3_000)
+    agent.disk.spool._db.execute("pragma max_page_count = 100000")
+    await agent.writer.write()
     assert _deltas(agent) == [0, 3, 1]
-    await agent._last_words()
+    await agent.close()
 
 
 def _deltas(agent: Agent) -> list[object]:
-    entry = agent._current(Stream.EVENTS)
-    found = [decode(payload) for _, payload in agent._spool.read(entry.id, 1, 99)]
+    entry = agent.epochs.current(Stream.EVENTS)
+    found = [decode(payload) for _, payload in agent.disk.spool.read(entry.id, 1, 99)]
     samples = [sample for one in found if isinstance(one, Batch) for sample in read_samples(one)]
     alias = entry.aliases["A/n"]
     return [sample.value for sample in samples if isinstance(sample, Sample) and sample.alias == alias]
