@@ -74,13 +74,13 @@ async def test_a_killed_planner_takes_its_solver_along_and_its_successor_solves_
     for _ in range(3):
         await floor.order(quantity=3)
     async with planner(db.url, tmp_path, seconds=60) as first:
-        solver = await asyncio.wait_for(solver_of(first), 60)
+        solver = await asyncio.wait_for(solver_of(first), 120)
         first.kill()
         await asyncio.wait_for(ended(solver), 60)
     async with db.read() as tx:
         assert await service.plan_in_force(tx) is None
     async with planner(db.url, tmp_path, seconds=0.1):
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(150):
             while True:
                 async with db.read() as tx:
                     plan = await service.plan_in_force(tx)
