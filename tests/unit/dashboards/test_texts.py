@@ -12,6 +12,7 @@ import pytest
 
 from dashboards.build import WEB
 from mes.kernel.errors import PlantError
+from mes.performance.iso22400 import NoValue
 
 TEXTS = WEB / "src/i18n"
 PACKAGES = ("mes", "planner", "erp_bridge", "edge", "dashboards")
@@ -55,6 +56,11 @@ def _defines(package: str, name: str) -> bool:
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_every_refusal_has_its_words(language: str) -> None:
     assert refusals() - set(texts(language)["errors"]) == set()
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_every_figure_without_a_value_says_why(language: str) -> None:
+    assert {reason.value for reason in NoValue} - set(texts(language)["kpiReason"]) == set()
 
 
 def test_both_written_languages_say_the_same_things() -> None:
