@@ -1,4 +1,4 @@
-"""The tutorial `docs/tutorials/first-hour.md`, run step by step on a whole plant.
+"""The tutorial `docs/tutorials/first-hour.md`, run step by step on a whole plant, and what that plant wrote down.
 
 Its console blocks are run; hidden comments say what a reader does and sees:
 
@@ -129,3 +129,9 @@ async def test_the_first_hour_is_as_the_page_says(running_plant: RunningPlant) -
     for step in STEP.finditer(PAGE.read_text(encoding="utf-8")):
         await reader.follow(step)
     await browser.aclose()
+
+
+def test_no_log_of_a_plant_lets_its_reader_sign_in(running_plant: RunningPlant) -> None:
+    logs = sorted((running_plant.home / "logs").glob("*.log"))
+    assert logs
+    assert [log.name for log in logs if "token=" in log.read_text(encoding="utf-8")] == []
