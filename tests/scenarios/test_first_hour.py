@@ -1,4 +1,4 @@
-"""The tutorial `docs/tutorials/first-hour.md`, run step by step on a whole plant, and what that plant wrote down.
+"""The tutorial `docs/tutorials/first-hour.md`, run step by step on a whole plant, and what it wrote down.
 
 Its console blocks are run; hidden comments say what a reader does and sees:
 
