@@ -116,8 +116,8 @@ class Clerk:
         """Sign off."""
         await self._client.aclose()
 
-    async def enter(self, wish: Wish) -> int:
-        """Enter and confirm a customer order; return its id in the ERP.
+    async def enter(self, wish: Wish) -> str:
+        """Enter and confirm a customer order; return its number in the ERP.
 
         An order that is there already, because an answer got lost, is only carried on with.
 
@@ -133,10 +133,15 @@ class Clerk:
         ids = [row["id"] for row in found] or await self._draft(wish, context)
         for step in STEPS_OF_A_SALE.get(state, ()):
             await self._call(f"sale.sale.{step}", ids, context)
+        (sale,) = await self._call("sale.sale.read", ids, ["number"], context)
         logger.info(
-            "sales.order_entered", sale=ids[0], item=wish.item, quantity=wish.quantity, rush=wish.rush
+            "sales.order_entered",
+            sale=sale["number"],
+            item=wish.item,
+            quantity=wish.quantity,
+            rush=wish.rush,
         )
-        return ids[0]
+        return str(sale["number"])
 
     async def _draft(self, wish: Wish, context: dict[str, Any]) -> list[int]:
         (party,) = await self._call(
@@ -375,9 +380,9 @@ class Business:
             await asyncio.sleep(self._rng.uniform(0.7, 1.3) * every_s)
 
     async def rush(self, key: str) -> str:
-        """Enter a rush order, once for a key; return its id in the ERP."""
+        """Enter a rush order, once for a key; return its number in the ERP."""
         wish = replace(wish_for(self._rng, RUSH_PUMPS, rush=True), reference=f"PO-{key}")
-        return str(await patiently(partial(self._clerk.enter, wish)))
+        return await patiently(partial(self._clerk.enter, wish))
 
     async def supply(self) -> None:
         """Buy, wait for the truck, receive; for ever."""
