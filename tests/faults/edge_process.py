@@ -9,11 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from edge.agent import Agent
-from mes.kernel.bus import Bus
+from mes.kernel.bus import Bus, BusDown
 from tests.fixtures.edge import (
     TOPIC,
     Press,
@@ -59,11 +59,19 @@ def edge(
 
 
 async def report(press: Press, bus: Bus) -> None:
-    """Let the press make a piece, change its state, and tell."""
+    """Let the press make a piece, change its state, and tell until its broker has it."""
     press.good += 1
     press.change()
-    await bus.publish(TOPIC, press.report())
+    await tell(press, bus)
     await asyncio.sleep(REPORT_S)
+
+
+async def tell(press: Press, bus: Bus) -> None:
+    """Let the press say how it stands."""
+    while True:
+        await bus.connected.wait()
+        with suppress(BusDown):
+            return await bus.publish(TOPIC, press.report())
 
 
 @asynccontextmanager
@@ -99,7 +107,7 @@ async def settled(url: str, press: Press, bus: Bus) -> None:
     try:
         async with asyncio.timeout(SETTLE_S):
             while not agree(url, press):
-                await bus.publish(TOPIC, press.report())
+                await tell(press, bus)
                 await asyncio.sleep(0.3)
     except TimeoutError:
         counts = (counted(url), press.good - first_seen(url))

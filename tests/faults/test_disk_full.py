@@ -81,11 +81,11 @@ async def test_a_database_on_a_full_disk_gets_all_of_it_later(
     async with running(make_ingest(nats, url)), running(agent), device(nats) as bus:
         async with working(press, bus):
             await heard_again(url, START_S)
-            made.fill()
+            await asyncio.to_thread(made.fill)
             await asyncio.sleep(FULL_S)
             made.make_room()
             if not cluster.alive:
-                cluster.start()
+                await asyncio.to_thread(cluster.start)
             await heard_again(url, BACK_S)
         await settled(url, press, bus)
         await telemetry_agrees(url, press)

@@ -1,5 +1,6 @@
 """The power goes while the plant works: what was acknowledged is on the disk, and nothing is there twice."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,8 +53,8 @@ async def test_an_edge_without_power_has_all_that_it_told(
                         await report(press, bus)
                     made.cut_power()
                     process.kill()
-                made.unplug()
-                made.plug_in()
+                await asyncio.to_thread(made.unplug)
+                await asyncio.to_thread(made.plug_in)
             with edge(nats, made.folder):
                 await settled(database_url, press, bus)
 
@@ -74,6 +75,15 @@ def database() -> Iterator[tuple[Cluster, Disk, str]]:
         cluster.kill()
 
 
+def cut(cluster: Cluster, made: Disk) -> None:
+    """Take the database's power, and give it back."""
+    made.cut_power()
+    cluster.kill()
+    made.unplug()
+    made.plug_in()
+    cluster.start()
+
+
 async def test_a_database_without_power_has_all_that_the_edge_was_told(
     nats: RunningBroker, database: tuple[Cluster, Disk, str], tmp_path: Path, rounds: int
 ) -> None:
@@ -85,11 +95,7 @@ async def test_a_database_without_power_has_all_that_the_edge_was_told(
             for _ in range(rounds):
                 await heard_again(url, START_S)
                 before = states(url)
-                made.cut_power()
-                cluster.kill()
-                made.unplug()
-                made.plug_in()
-                cluster.start()
+                await asyncio.to_thread(cut, cluster, made)
                 assert states(url)[: len(before)] == before
                 await heard_again(url, BACK_S)
         await settled(url, press, bus)
