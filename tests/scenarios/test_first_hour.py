@@ -131,6 +131,7 @@ async def test_the_first_hour_is_as_the_page_says(running_plant: RunningPlant) -
     await browser.aclose()
 
 
+@pytest.mark.timeout(1800)
 def test_no_log_of_a_plant_lets_its_reader_sign_in(running_plant: RunningPlant) -> None:
     logs = sorted((running_plant.home / "logs").glob("*.log"))
     assert logs
