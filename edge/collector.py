@@ -66,6 +66,8 @@ class Collector:
 
     def reading(self, tag: Tag, value: Value, time_ms: int, quality: int = GOOD, *, number: int = -1) -> None:
         """Take one reading of a driver."""
+        if quality == GOOD:
+            self.refusals.pop(tag.name, None)
         converted = tag.convert(value)
         if converted is None and quality == GOOD:
             quality = BAD

@@ -242,11 +242,31 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeFault:
+    """Something that an edge cannot read, or that was read and became no fact.
+
+    Args:
+        code: `tag_refused`: the machine does not know the tag; `endpoint_down`: the machine does
+            not answer; `quarantined`: readings wait for a person.
+        subject: The tag, the endpoint, or how many readings.
+        reason: In the words of the machine or of the refusal.
+        since: None where the edge does not say.
+    """
+
+    edge: str
+    code: str
+    subject: str
+    reason: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """What the board shows.
 
     Args:
         finished: Good pieces that left their last operation in the running shift.
+        faults: What the edges cannot read, worth a look of the plant engineer.
     """
 
     at: datetime
@@ -254,6 +274,7 @@ class Board:
     equipment: tuple[BoardUnit, ...]
     finished: Decimal
     links: tuple[Link, ...]
+    faults: tuple[EdgeFault, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

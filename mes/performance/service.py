@@ -285,6 +285,7 @@ async def board(tx: Tx, at: datetime) -> Board:
         equipment=tuple(tiles_of),
         finished=await store.finished(tx, window),
         links=await links(tx),
+        faults=tuple(await store.edge_faults(tx)),
     )
 
 

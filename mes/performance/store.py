@@ -15,6 +15,7 @@ from mes.performance.model import (
     CountKind,
     CountReading,
     DoubtfulCount,
+    EdgeFault,
     IntervalEvidence,
     PlannedTime,
     RunningJob,
@@ -573,6 +574,27 @@ async def edge_links(tx: Tx) -> list[EdgeLink]:
         select edge, extract(epoch from clock_timestamp() - at)::float8 as heard_s,
                ingest_lag_s, spool_depth
         from mes.edge_link order by edge
+        """,
+    )
+
+
+async def edge_faults(tx: Tx) -> list[EdgeFault]:
+    """Return what the edges say they cannot read, and what waits in quarantine, by edge."""
+    return await tx.fetch_all(
+        EdgeFault,
+        """
+        select l.edge, 'endpoint_down' as code, e.key as subject,
+               coalesce(e.value ->> 'reason', '') as reason,
+               to_timestamp((e.value ->> 'since')::float8 / 1000) as since
+        from mes.edge_link l, jsonb_each(coalesce(l.detail -> 'endpoints', '{}')) e
+        where e.value -> 'up' = 'false'
+        union all
+        select l.edge, 'tag_refused', r.key, r.value, null
+        from mes.edge_link l, jsonb_each_text(coalesce(l.detail -> 'refused', '{}')) r
+        union all
+        select edge, 'quarantined', count(*)::text, min(error), min(received_at)
+        from mes.edge_inbox where done_at is null and error is not null group by edge
+        order by 1, 2, 3
         """,
     )
 

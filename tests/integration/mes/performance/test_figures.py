@@ -1,5 +1,6 @@
 """Figures come from intervals, counts, calendar and standard times, and show where from."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -168,6 +169,28 @@ async def test_the_board_shows_every_unit_of_the_running_shift(db: Database) -> 
     assert tiles["CNC-1"].kpi.oee == Decimal("0.375000")
     assert (tiles["CNC-2"].kpi.oee, tiles["CNC-2"].kpi.reason) == (None, NoValue.NOTHING_KNOWN)
     assert [link.name for link in board.links] == ["edge", "ingest", "outbox", "erp", "planner"]
+
+
+async def test_the_board_says_what_an_edge_cannot_read(db: Database) -> None:
+    await define_plant(db)
+    health = {
+        "endpoints": {
+            "machining": {"up": True, "since": 0, "reason": ""},
+            "assembly": {"up": False, "since": 1_767_225_600_000, "reason": "timeout"},
+        },
+        "refused": {"CNC-1.state": "BadNodeIdUnknown"},
+    }
+    async with db.transaction(cause()) as tx:
+        await tx.execute(
+            "insert into mes.edge_link (edge, at, detail) values ('edge-1', now(), %(health)s::jsonb)",
+            {"health": json.dumps(health)},
+        )
+        board = await performance.board(tx, clock("8:00"))
+    told = [(fault.code, fault.subject, fault.reason) for fault in board.faults]
+    assert told == [
+        ("endpoint_down", "assembly", "timeout"),
+        ("tag_refused", "CNC-1.state", "BadNodeIdUnknown"),
+    ]
 
 
 async def test_states_told_late_keep_intervals_contiguous(db: Database) -> None:
