@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.faults.power import command
+
+MOST = 16
+"""Networks of one process that may lie about at the same time."""
+_COUNT = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class Network:
 @contextmanager
 def network() -> Iterator[Network]:
     """Make a namespace, reached by two addresses."""
-    number = os.getpid() % 16_000
+    # The kernel takes an interface away some time after its namespace: no name comes twice.
+    number = (os.getpid() * MOST + next(_COUNT) % MOST) % 12_500
     name, near, far = f"ls{number}", f"lsn{number}", f"lsf{number}"
     prefix = f"10.{200 + number // 250 % 50}.{number % 250}"
     command("ip", "netns", "add", name)
