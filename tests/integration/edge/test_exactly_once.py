@@ -23,13 +23,8 @@ from tests.fixtures.edge import (
     running,
     states,
     until,
+    work,
 )
-
-
-def work(press: Press, pieces: int) -> None:
-    for _ in range(pieces):
-        press.good += 1
-        press.change()
 
 
 async def test_what_a_device_reports_arrives_once(

@@ -27,13 +27,8 @@ from tests.fixtures.edge import (
     running,
     states,
     until,
+    work,
 )
-
-
-def work(press: Press, pieces: int) -> None:
-    for _ in range(pieces):
-        press.good += 1
-        press.change()
 
 
 async def test_a_number_that_is_none_stops_no_edge(
