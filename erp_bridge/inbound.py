@@ -80,6 +80,8 @@ class Inbound:
                 async with self.db.transaction(self._cause(utc_now())) as tx:
                     await store.move_cursor(tx, f"pull/{stream}", page.cursor)
             more = page.more and page.cursor != cursor
+            if page.more and not more:
+                logger.error("erp.reading_stands", stream=stream, cursor=cursor)
         return taken
 
     async def take_refused(self) -> int:

@@ -44,6 +44,7 @@ from erp_bridge.adapter import (
     Stream,
     Unknown,
 )
+from erp_bridge.adapters.tryton_changes import OVERLAP, Changes
 from erp_bridge.adapters.tryton_rpc import Busy, Refused, Rpc
 from erp_bridge.documents import (
     BillLine,
@@ -121,8 +122,6 @@ SHEET = Capabilities(
 from storage debits the category's OUT account, into storage credits its IN account."""
 
 INTO_ORDER = {MaterialUse.CONSUMED, MaterialUse.UNPRODUCED, MaterialUse.UNSCRAPPED}
-OVERLAP = timedelta(seconds=120)
-"""Records committed late are read again; readers do not care for what they know."""
 PAGE = 2000
 """Most lines of a snapshot."""
 LEDGER_OVERLAP = 100
@@ -261,6 +260,9 @@ class TrytonAdapter:
     def __init__(self, connection: Connection) -> None:
         self._rpc = Rpc(connection)
         self._names = Names(self._rpc)
+        self._orders = Changes(self._rpc, "production")
+        self._receipts = Changes(self._rpc, "stock.move")
+        self._moves = Changes(self._rpc, "stock.move")
         self._zone = ZoneInfo(connection.site_tz)
         self._currency = connection.currency
         self._pullers: dict[Stream, Callable[[str, int], Awaitable[Page]]] = {
@@ -762,14 +764,12 @@ class TrytonAdapter:
             ("from_location.type", "in", ["supplier", "lost_found"]),
             ("to_location.type", "=", "storage"),
             ("production_input", "=", None),
-            *_since(cursor),
         ]
         fields = ["product.code", "lot.number", "lot.shelf_life_expiration_date", "quantity",
                   "unit.symbol", "unit_price", "effective_date", "origin.purchase.number",
-                  "origin.purchase.party.name", "write_date"]  # fmt: skip
-        order = [("write_date", "ASC"), ("id", "ASC")]
-        rows = await self._rpc.search_read("stock.move", domain, fields, order, limit)
-        return Page(tuple(self._lot(row) for row in rows), _reached(cursor, rows), more=len(rows) == limit)
+                  "origin.purchase.party.name"]  # fmt: skip
+        rows, reached, more = await self._receipts.read(domain, fields, cursor, limit)
+        return Page(tuple(self._lot(row) for row in rows), reached, more=more)
 
     def _lot(self, row: Row) -> MaterialLot:
         purchase = (row.get("origin.") or {}).get("purchase.") or {}
@@ -827,14 +827,12 @@ class TrytonAdapter:
         )
 
     async def _pull_orders(self, cursor: str, limit: int) -> Page:
-        domain: list[Any] = [("state", "in", ["request", "waiting", "cancelled"]), *_since(cursor)]
-        fields = ["product.code", "quantity", "unit.symbol", "state", "planned_date", "write_date",
-                  "create_date", "origin.sale.number", "origin.sale.party.code",
-                  "origin.sale.party.name", "origin.sale.shipping_date", "origin.sale.description",
-                  "origin.sale.create_date"]  # fmt: skip
-        rows = await self._rpc.search_read("production", domain, fields, [("id", "ASC")], limit)
-        records = tuple(self._order(row) for row in rows if row["product."])
-        return Page(records, _reached(cursor, rows), more=len(rows) == limit)
+        domain: list[Any] = [("state", "in", ["request", "waiting", "cancelled"])]
+        fields = ["product.code", "quantity", "unit.symbol", "state", "planned_date", "origin.sale.number",
+                  "origin.sale.party.code", "origin.sale.party.name", "origin.sale.shipping_date",
+                  "origin.sale.description", "origin.sale.create_date"]  # fmt: skip
+        rows, reached, more = await self._orders.read(domain, fields, cursor, limit)
+        return Page(tuple(self._order(row) for row in rows if row["product."]), reached, more=more)
 
     def _order(self, row: Row) -> OperationsRequest:
         sale = (row.get("origin.") or {}).get("sale.") or {}
@@ -906,14 +904,11 @@ class TrytonAdapter:
             ("state", "in", ["done", "cancelled"]),
             ["OR", ("production_input", "!=", None), ("production_output", "!=", None),
              ("to_location.type", "=", "lost_found")],
-            *_since(cursor),
         ]  # fmt: skip
         fields = ["product.code", "lot.number", "quantity", "state", "from_location.type",
-                  "production_input.reference", "production_output.reference", "write_date"]  # fmt: skip
-        order = [("write_date", "ASC"), ("id", "ASC")]
-        rows = await self._rpc.search_read("stock.move", domain, fields, order, PAGE)
-        lines = tuple(_stock_line(row) for row in rows)
-        return Snapshot(cursor=_reached(cursor, rows), stock=lines, more=len(rows) == PAGE)
+                  "production_input.reference", "production_output.reference"]  # fmt: skip
+        rows, reached, more = await self._moves.read(domain, fields, cursor, PAGE)
+        return Snapshot(cursor=reached, stock=tuple(_stock_line(row) for row in rows), more=more)
 
 
 class _half_done:  # noqa: N801 - reads as a statement

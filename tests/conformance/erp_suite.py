@@ -65,6 +65,10 @@ class Bench(Protocol):
         """Return what the ERP's people read as the promise."""
         ...
 
+    async def touch(self, erp_refs: Sequence[str]) -> None:
+        """Change all these productions at the same moment."""
+        ...
+
     async def copy_material(self, like: str, code: str, price: Decimal) -> None:
         """Make a material like another, with a lot `LOT-<code>-0001` and a cost price of its own."""
         ...
@@ -429,6 +433,28 @@ class ErpSuite:
         moved = [line for line in await self.stock(bench) if line.ref in {*before, *undone, *refs}]
         assert sum(line.quantity for line in moved if line.material == "PUMP-40") == 2
         assert sum(line.quantity for line in moved if line.material == "CAST-40") == -2
+
+    async def test_erp_24_gives_more_than_a_page_of_the_same_second(self, bench: Bench) -> None:
+        sales = {await bench.demand("PUMP-40", 1) for _ in range(5)}
+        wanted = {one.erp_ref for one in await self.requests(bench) if one.customer_order in sales}
+        before = await self.end(bench)
+        await bench.touch(sorted(wanted))
+        for cursor in ("", before):
+            seen: list[str] = []
+            page = await bench.adapter.pull(Stream.ORDERS, cursor, 2)
+            while True:
+                seen += [one.erp_ref for one in page.records if isinstance(one, OperationsRequest)]
+                if not page.more:
+                    break
+                page = await bench.adapter.pull(Stream.ORDERS, page.cursor, 2)
+            assert wanted <= set(seen)
+
+    async def end(self, bench: Bench) -> str:
+        """Return the cursor behind everything."""
+        page = await bench.adapter.pull(Stream.ORDERS, "")
+        while page.more:
+            page = await bench.adapter.pull(Stream.ORDERS, page.cursor)
+        return page.cursor
 
     async def test_erp_99_waits_while_it_is_away(self, bench: Bench) -> None:
         order = await self.order(bench)
