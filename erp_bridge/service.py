@@ -26,6 +26,10 @@ class ErpStatus:
         outbox_lag_s: Age of the oldest document that waits.
         quantity_difference: None before the first comparison.
         value_difference: None before the first comparison.
+        events_compared: Events that both books were compared on, in the newest comparison.
+        events_waiting: Events still on their way: no difference yet.
+        events_late: Those of them that wait for more than a minute.
+        value_waiting: By how much the books differ until those have arrived.
     """
 
     name: str
@@ -43,6 +47,10 @@ class ErpStatus:
     refused_records: int
     quantity_difference: Decimal | None
     value_difference: Decimal | None
+    events_compared: int
+    events_waiting: int
+    events_late: int
+    value_waiting: Decimal | None
     compared_at: str | None
     currency: str
     web_url: str
@@ -106,6 +114,10 @@ async def status(tx: Tx, adapter: str, web_url: str, currency: str) -> ErpStatus
         refused_records=len(await store.refusals(tx)),
         quantity_difference=_decimal(outcome.get("quantity_difference")),
         value_difference=_decimal(outcome.get("value_difference")),
+        events_compared=outcome.get("judged", 0),
+        events_waiting=outcome.get("waiting", 0),
+        events_late=outcome.get("late", 0),
+        value_waiting=_decimal(outcome.get("value_waiting")),
         compared_at=outcome.get("at"),
         currency=currency,
         web_url=web_url,

@@ -13,7 +13,7 @@ from erp_bridge import embedded_erp, store
 from erp_bridge.adapter import ErpAdapter, ErpLoginRefused, ErpUnavailable, Stream
 from erp_bridge.inbound import Inbound
 from erp_bridge.outbound import Outbound
-from erp_bridge.reconcile import compare, refresh
+from erp_bridge.reconcile import GRACE_S, compare, refresh
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, DatabaseBusy, DatabaseUnavailable
 from mes.kernel.outbox import event_wakeups, to_json
@@ -83,11 +83,22 @@ class Bridge:
             while await self._outbound.collect():
                 pass
             await self._outbound.open_books()
+            await self._look_first()
             while await self._outbound.deliver():
                 pass
         finally:
             self._calm.set()
         await self._note_link(up=self._outbound.reachable)
+
+    async def _look_first(self) -> None:
+        """See how the ERP's ledger stood before anything of ours came into it."""
+        async with self._db.read() as tx:
+            if await store.cursor(tx, store.LEDGER_BEGIN):
+                return
+        try:
+            await refresh(self._db, self._adapter)
+        except (ErpUnavailable, ErpLoginRefused) as error:
+            logger.info("bridge.ledger_not_seen", reason=str(error))
 
     async def _patience(self) -> float:
         async with self._db.read() as tx:
@@ -138,6 +149,7 @@ class Bridge:
         await refresh(self._db, self._adapter)
         async with self._db.transaction(self._cause()) as tx:
             outcome = await compare(tx, self._settings.currency)
+            await store.agree(tx, GRACE_S)
             await store.put_comparison(tx, self._settings.erp.adapter, to_json(outcome))
 
     async def _watch(self) -> None:
