@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 from psycopg.types.json import Jsonb
 
-from erp_bridge.adapter import LedgerLine, StockLine
+from erp_bridge.adapter import ErpRecordNotKept, LedgerLine, StockLine
 from erp_bridge.documents import Document, to_json
 from mes.kernel.db import Tx
 from mes.kernel.outbox import COLUMNS as EVENT_COLUMNS
@@ -422,11 +424,40 @@ class RefusedBody:
 
 
 async def refused_bodies(tx: Tx) -> list[RefusedBody]:
-    """Return the records that the plant could not take, oldest first."""
+    """Return the records that were understood and that the plant could not take, oldest first."""
     return await tx.fetch_all(
         RefusedBody,
-        "select stream, key, hash, body from erp.inbox where code is not null order by received_at limit 200",
+        "select stream, key, hash, body from erp.inbox where code is not null and body <> '{}'"
+        " order by received_at limit 200",
     )
+
+
+async def odd_keys(tx: Tx, stream: str) -> set[str]:
+    """Return the records of a stream that were not understood."""
+    rows = await tx.fetch_all(
+        HashRow,
+        "select key, hash from erp.inbox where stream = %(stream)s and code is not null and body = '{}'",
+        {"stream": stream},
+    )
+    return {row.key for row in rows}
+
+
+async def forget(tx: Tx, stream: str, keys: Collection[str]) -> None:
+    """Strike records off: they are mended or gone."""
+    await tx.execute(
+        "delete from erp.inbox where stream = %(stream)s and key = any(%(keys)s)",
+        {"stream": stream, "keys": list(keys)},
+    )
+
+
+@asynccontextmanager
+async def guarded(tx: Tx) -> AsyncIterator[None]:
+    """Undo what is inside when it fails; a refusal by the database's own rules is `ErpRecordNotKept`."""
+    try:
+        async with tx.savepoint():
+            yield
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise ErpRecordNotKept(reason=str(error).splitlines()[0]) from error
 
 
 # The link

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -27,6 +28,7 @@ CALM_S = 10.0
 """Reading waits so long at most for the deliveries to pause: an ERP has one writer, or one core."""
 IDLE_S = 5.0
 RETRY_S = 2.0
+RETRY = timedelta(seconds=RETRY_S)
 COMPARE_S = 10.0
 HEALTH_S = 15.0
 PERIODS_S = 60.0
@@ -109,23 +111,31 @@ class Bridge:
         due = dict.fromkeys(POLLS, utc_now())
         refused_due = utc_now()
         while True:
-            try:
-                for stream in Stream:
-                    if due[stream] <= utc_now():
-                        if stream is not Stream.ORDERS:
-                            await self._until_calm()
-                        if not self._inbound.periods:
-                            await self._learn_periods()
-                        await self._inbound.pull(stream)
-                        due[stream] = utc_now() + POLLS[stream]
-                if refused_due <= utc_now():
-                    await self._inbound.take_refused()
-                    refused_due = utc_now() + timedelta(seconds=REFUSED_S)
-            except (ErpUnavailable, ErpLoginRefused, DatabaseUnavailable, DatabaseBusy) as error:
-                logger.info("bridge.pull_waits", reason=error.code)
-                await asyncio.sleep(RETRY_S)
+            for stream in Stream:
+                if due[stream] <= utc_now():
+                    done = await self._tried(partial(self._follow, stream), stream=stream)
+                    due[stream] = utc_now() + (POLLS[stream] if done else RETRY)
+            if refused_due <= utc_now():
+                await self._tried(self._inbound.take_refused, stream="refused")
+                refused_due = utc_now() + timedelta(seconds=REFUSED_S)
             wait = (min(due.values()) - utc_now()).total_seconds()
             await asyncio.sleep(max(wait, 0.1))
+
+    async def _follow(self, stream: Stream) -> None:
+        if stream is not Stream.ORDERS:
+            await self._until_calm()
+        if not self._inbound.periods:
+            await self._learn_periods()
+        await self._inbound.follow(stream)
+
+    async def _tried(self, work: Callable[[], Awaitable[object]], **what: str) -> bool:
+        """Do it; say whether that went without waiting for the ERP or the database."""
+        try:
+            await work()
+        except (ErpUnavailable, ErpLoginRefused, DatabaseUnavailable, DatabaseBusy) as error:
+            logger.info("bridge.waits", reason=error.message, **what)
+            return False
+        return True
 
     async def _until_calm(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -138,10 +148,7 @@ class Bridge:
 
     async def _repeat(self, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            try:
-                await work()
-            except (ErpUnavailable, ErpLoginRefused, DatabaseUnavailable, DatabaseBusy) as error:
-                logger.debug("bridge.waits", reason=error.code)
+            await self._tried(work)
             await asyncio.sleep(every_s)
 
     async def _compare(self) -> None:

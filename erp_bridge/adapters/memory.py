@@ -19,12 +19,14 @@ from erp_bridge.adapter import (
     Applied,
     Capabilities,
     Connection,
+    ErpReadRefused,
     ErpUnavailable,
     Found,
     Health,
     LedgerLine,
     Movement,
     NameMapping,
+    OddRecord,
     Outcome,
     Page,
     Period,
@@ -130,6 +132,10 @@ class Books:
     lots: set[tuple[str, str]] = field(default_factory=set)
     periods: list[Period] = field(default_factory=list)
     records: dict[Stream, list[Incoming]] = field(default_factory=dict)
+    odd: dict[Stream, tuple[OddRecord, ...]] = field(default_factory=dict)
+    """Records that make no sense."""
+    barred: set[Stream] = field(default_factory=set)
+    """Streams that the bridge may not see."""
     states: dict[str, str] = field(default_factory=dict)
     """Production -> state."""
     orders: dict[str, str] = field(default_factory=dict)
@@ -180,10 +186,14 @@ class MemoryAdapter:
     async def pull(self, stream: Stream, cursor: str, limit: int = 200) -> Page:
         """Return the records after the cursor, which is their count."""
         await self._reach()
+        if stream in self.books.barred:
+            raise ErpReadRefused(detail=f"no right to read {stream}")
         start = int(cursor or 0)
         records = self.books.records.get(stream, [])
         found = records[max(start - 2, 0) : start + limit]
-        return Page(tuple(found), str(min(start + limit, len(records))), more=start + limit < len(records))
+        reached = min(start + limit, len(records))
+        odd = self.books.odd.get(stream, ())
+        return Page(tuple(found), str(reached), more=reached < len(records), odd=odd, whole=True)
 
     async def apply(self, documents: Sequence[Document]) -> Sequence[Outcome]:
         """Book documents, unless a fault comes first; afterwards the answer may be lost."""

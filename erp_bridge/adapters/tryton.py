@@ -29,6 +29,7 @@ from erp_bridge.adapter import (
     LedgerLine,
     Movement,
     NameMapping,
+    OddRecord,
     Outcome,
     OutcomeUnknown,
     Page,
@@ -43,6 +44,7 @@ from erp_bridge.adapter import (
     StockLine,
     Stream,
     Unknown,
+    understand,
 )
 from erp_bridge.adapters.tryton_changes import OVERLAP, Changes
 from erp_bridge.adapters.tryton_rpc import Busy, Refused, Rpc
@@ -51,7 +53,6 @@ from erp_bridge.documents import (
     CostPosting,
     Document,
     ExpectedReceipt,
-    Incoming,
     MaterialActual,
     MaterialDefinition,
     MaterialLot,
@@ -458,8 +459,9 @@ class TrytonAdapter:
             fields = ["production", "operation.name"]
             domain: list[Any] = [("production", "in", unknown)]
             for row in await self._rpc.search_read("production.work", domain, fields):
-                number = int(row["operation."]["name"].split(" ", 1)[0])
-                self._names.works[row["production"], number] = row["id"]
+                number = row["operation."]["name"].split(" ", 1)[0]
+                if number.isdecimal():
+                    self._names.works[row["production"], int(number)] = row["id"]
         for key in keys:
             if key not in self._names.works:
                 raise Missing(Remark.OPERATION_MISSING, str(key[1]))
@@ -682,11 +684,11 @@ class TrytonAdapter:
         domain: list[Any] = [("type", "=", "goods"), ("code", "!=", None)]
         rows = await self._rpc.search_read("product.product", domain, fields, [("id", "ASC")])
         by_id = {row["id"]: row for row in rows}
-        records: list[Incoming] = [self._material(row) for row in rows]
-        made = [row for row in rows if row["producible"] and row["boms"]]
-        if made:
-            records += await self._masters(made, by_id)
-        return Page(tuple(records), cursor)
+        materials, odd = understand(rows, lambda row: str(row["code"]), self._material)
+        masters, unclear = await self._masters(
+            [row for row in rows if row["producible"] and row["boms"]], by_id
+        )
+        return Page((*materials, *masters), cursor, odd=(*odd, *unclear), whole=True)
 
     def _material(self, row: Row) -> MaterialDefinition:
         return MaterialDefinition(
@@ -699,7 +701,11 @@ class TrytonAdapter:
             erp_ref=f"product.product,{row['id']}",
         )
 
-    async def _masters(self, made: list[Row], by_id: dict[int, Row]) -> list[OperationsDefinition]:
+    async def _masters(
+        self, made: list[Row], by_id: dict[int, Row]
+    ) -> tuple[list[OperationsDefinition], list[OddRecord]]:
+        if not made:
+            return [], []
         links = [row["boms"][0] for row in made]
         fields = ["product", "bom", "routing"]
         rows = await self._rpc.read("model.product.product-production.bom.read", links, fields)
@@ -716,21 +722,21 @@ class TrytonAdapter:
             ["routing", "operation.name", "operation.work_center_category.name"],
             [("sequence", "ASC")],
         )
-        return [
-            _definition(row, boms[row["id"]], inputs, steps, by_id)
-            for row in made
-            if boms[row["id"]]["routing"]
-        ]
+        routed = [row for row in made if row["id"] not in boms or boms[row["id"]]["routing"]]
+        return understand(
+            routed,
+            lambda row: _master_id(row["code"]),
+            lambda row: _definition(row, boms[row["id"]], inputs, steps, by_id),
+        )
 
     async def _pull_rates(self, cursor: str, limit: int) -> Page:  # noqa: ARG002
         domain: list[Any] = [("cost_method", "=", "hour"), ("category", "!=", None)]
         rows = await self._rpc.search_read("production.work.center", domain, ["category.name", "cost_price"])
-        rates = {("machine", row["category."]["name"]): row["cost_price"] for row in rows}
+        machines, odd = understand(rows, lambda row: f"center,{row['id']}", _machine_rate)
         domain = [("producible", "=", True)]
-        for row in await self._rpc.search_read("product.product", domain, ["attributes"]):
-            standard = row["attributes"] or {}
-            if "labour_class" in standard:
-                rates["labour", standard["labour_class"]] = standard["labour_rate"]
+        rows = await self._rpc.search_read("product.product", domain, ["attributes"])
+        classed = [row for row in rows if "labour_class" in (row["attributes"] or {})]
+        labour, unclear = understand(classed, lambda row: f"product.product,{row['id']}", _labour_rate)
         records = tuple(
             Rate(
                 kind="labour" if kind == "labour" else "machine",
@@ -738,24 +744,26 @@ class TrytonAdapter:
                 per_hour=rate,
                 currency=self._currency,
             )
-            for (kind, code), rate in sorted(rates.items())
+            for (kind, code), rate in sorted(dict([*machines, *labour]).items())
         )
-        return Page(records, cursor)
+        return Page(records, cursor, odd=(*odd, *unclear), whole=True)
 
     async def _pull_people(self, cursor: str, limit: int) -> Page:  # noqa: ARG002
         fields = ["party.code", "party.name", "end_date"]
         rows = await self._rpc.search_read("company.employee", [], fields, [("id", "ASC")])
-        today = datetime.now(self._zone).date()
-        records = tuple(
-            Person(
-                id=row["party."]["code"],
-                name=row["party."]["name"],
-                active=row["end_date"] is None or row["end_date"] >= today,
-                erp_ref=f"company.employee,{row['id']}",
-            )
-            for row in rows
+        records, odd = understand(rows, lambda row: f"company.employee,{row['id']}", self._person)
+        return Page(tuple(records), cursor, odd=tuple(odd), whole=True)
+
+    def _person(self, row: Row) -> Person:
+        if not row["party."]["code"]:
+            msg = f"employee {row['party.']['name']} has no code"
+            raise LookupError(msg)
+        return Person(
+            id=row["party."]["code"],
+            name=row["party."]["name"],
+            active=row["end_date"] is None or row["end_date"] >= datetime.now(self._zone).date(),
+            erp_ref=f"company.employee,{row['id']}",
         )
-        return Page(records, cursor)
 
     async def _pull_lots(self, cursor: str, limit: int) -> Page:
         domain: list[Any] = [
@@ -769,7 +777,8 @@ class TrytonAdapter:
                   "unit.symbol", "unit_price", "effective_date", "origin.purchase.number",
                   "origin.purchase.party.name"]  # fmt: skip
         rows, reached, more = await self._receipts.read(domain, fields, cursor, limit)
-        return Page(tuple(self._lot(row) for row in rows), reached, more=more)
+        records, odd = understand(rows, _move_ref, self._lot)
+        return Page(tuple(records), reached, more, tuple(odd))
 
     def _lot(self, row: Row) -> MaterialLot:
         purchase = (row.get("origin.") or {}).get("purchase.") or {}
@@ -798,8 +807,8 @@ class TrytonAdapter:
                   "purchase.number", "purchase.party.name", "write_date", "create_date"]  # fmt: skip
         rows = await self._rpc.search_read("stock.move", domain, fields, [("id", "ASC")])
         receipts: dict[tuple[str, str], ExpectedReceipt] = {}
-        for row in rows:
-            expected = self._expected(row)
+        coming, odd = understand(rows, _move_ref, self._expected)
+        for expected in coming:
             key = (expected.purchase, expected.material)
             before = receipts.get(key)
             quantity = expected.quantity + (before.quantity if before else Decimal(0))
@@ -812,7 +821,7 @@ class TrytonAdapter:
                 expected_at=at,
                 supplier=expected.supplier,
             )
-        return Page(tuple(receipts.values()), _reached(cursor, rows))
+        return Page(tuple(receipts.values()), _reached(cursor, rows), odd=tuple(odd), whole=True)
 
     def _expected(self, row: Row) -> ExpectedReceipt:
         coming = row["state"] in {"draft", "assigned"}
@@ -832,7 +841,9 @@ class TrytonAdapter:
                   "origin.sale.party.code", "origin.sale.party.name", "origin.sale.shipping_date",
                   "origin.sale.description", "origin.sale.create_date"]  # fmt: skip
         rows, reached, more = await self._orders.read(domain, fields, cursor, limit)
-        return Page(tuple(self._order(row) for row in rows if row["product."]), reached, more=more)
+        wanted = [row for row in rows if row["product."]]
+        records, odd = understand(wanted, lambda row: f"production,{row['id']}", self._order)
+        return Page(tuple(records), reached, more, tuple(odd))
 
     def _order(self, row: Row) -> OperationsRequest:
         sale = (row.get("origin.") or {}).get("sale.") or {}
@@ -1036,27 +1047,67 @@ def _definition(
     routing = [step for step in steps if step["routing"] == bom["routing"]]
     operations = [_operation(step, standard) for step in routing]
     first = min((one.operation for one in operations), default=0)
-    bill = tuple(
-        BillLine(
-            operation=int((by_id[line["product"]]["attributes"] or {}).get("operation", first)),
-            material=by_id[line["product"]]["code"],
-            quantity=_decimal(line["quantity"]),
-            uom=_unit(line["unit."]["symbol"]),
-        )
-        for line in inputs
-        if line["bom"] == bom["bom"]
-    )
+    bill: dict[tuple[int, str], BillLine] = {}
+    for line in inputs:
+        if line["bom"] == bom["bom"]:
+            one = _bill_line(line, by_id, first)
+            before = bill.get((one.operation, one.material))
+            if before is not None and before.uom != one.uom:
+                msg = f"component {one.material} is there in two units"
+                raise ValueError(msg)
+            total = one.quantity + (before.quantity if before else 0)
+            bill[one.operation, one.material] = replace(one, quantity=total)
     return OperationsDefinition(
-        id=f"WM-{row['code']}",
+        id=_master_id(row["code"]),
         material=row["code"],
         operations=tuple(operations),
-        bill=bill,
+        bill=tuple(bill.values()),
         erp_ref=f"production.bom,{bom['bom']}",
     )
 
 
+def _bill_line(line: Row, by_id: dict[int, Row], first: int) -> BillLine:
+    if line["product"] not in by_id:
+        msg = f"component product.product,{line['product']} has no code, or is no goods"
+        raise LookupError(msg)
+    component = by_id[line["product"]]
+    return BillLine(
+        operation=int((component["attributes"] or {}).get("operation", first)),
+        material=component["code"],
+        quantity=_decimal(line["quantity"]),
+        uom=_unit(line["unit."]["symbol"]),
+    )
+
+
+def _master_id(code: str) -> str:
+    return f"WM-{code}"
+
+
+def _move_ref(row: Row) -> str:
+    return f"stock.move,{row['id']}"
+
+
+def _machine_rate(row: Row) -> tuple[tuple[str, str], Decimal]:
+    return ("machine", row["category."]["name"]), _money(row["cost_price"], "cost price")
+
+
+def _labour_rate(row: Row) -> tuple[tuple[str, str], Decimal]:
+    standard = row["attributes"]
+    return ("labour", standard["labour_class"]), _money(standard.get("labour_rate"), "attribute labour_rate")
+
+
+def _money(sent: Decimal | None, what: str) -> Decimal:
+    if sent is None:
+        msg = f"no {what}"
+        raise LookupError(msg)
+    return sent
+
+
 def _operation(step: Row, standard: Row) -> OperationDefinition:
     number, _, name = step["operation."]["name"].partition(" ")
+    if not number.isdecimal():
+        msg = f"operation {step['operation.']['name']!r} does not begin with its number"
+        raise ValueError(msg)
     operation = int(number)
     return OperationDefinition(
         operation=operation,
@@ -1076,7 +1127,7 @@ def _stock_line(row: Row) -> StockLine:
         id=row["id"],
         ref=f"stock.move,{row['id']}",
         work_order=owner.get("reference") or "",
-        material=row["product."]["code"],
+        material=row["product."]["code"] or f"product.product,{row['product.']['id']}",
         lot=(row.get("lot.") or {}).get("number") or "",
         quantity=-quantity if leaving else quantity,
     )
