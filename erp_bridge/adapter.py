@@ -197,7 +197,12 @@ class Absent:
     """The ERP does not know it."""
 
 
-Outcome = Applied | Rejected | Retry | Unknown
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Not tried: one before it in its lane was not booked."""
+
+
+Outcome = Applied | Rejected | Retry | Unknown | Held
 Probe = Found | Absent
 
 
@@ -370,6 +375,7 @@ class ErpAdapter(Protocol):
     async def apply(self, documents: Sequence[Document]) -> Sequence[Outcome]:
         """Book documents of one noun, in their order, and say of each what became of it.
 
+        Behind one that is not booked, nothing of its lane is; other lanes go on.
         An ERP that does not answer is an outcome too (`Retry` or `Unknown`), not an error.
         """
         ...

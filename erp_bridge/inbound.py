@@ -34,6 +34,7 @@ from erp_bridge.documents import (
     Person,
     Rate,
 )
+from erp_bridge.postings import BY_THE_ERP
 from mes.definitions import service as definitions
 from mes.definitions.model import (
     MaterialDraft,
@@ -58,9 +59,6 @@ logger = structlog.get_logger()
 
 WHOLE_STREAM = "*"
 """Key of the refusal that stands for a stream as a whole."""
-CANCELLED = "erp_cancelled"
-"""Reason of an order that the ERP took back."""
-
 _INCOMING: TypeAdapter[Incoming] = TypeAdapter(Incoming)
 
 
@@ -352,9 +350,9 @@ async def _(record: ExpectedReceipt, tx: Tx) -> None:
 @hand_over.register
 async def _(record: OperationsRequest, tx: Tx) -> None:
     if record.cancelled:
-        number = await store.work_order_of(tx, record.erp_ref)
-        if number is not None:
-            await workorders.cancel_work_order(tx, number, CANCELLED)
+        order = await workorders.order_of_ref(tx, record.erp_ref)
+        if order is not None:
+            await workorders.cancel_work_order(tx, order.id, BY_THE_ERP)
         return
     if record.customer_order is not None:
         await workorders.put_customer_order(

@@ -7,7 +7,7 @@ answer the bridge knows that the outcome is unknown and asks the ERP before it r
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ from erp_bridge.adapter import (
     ErpLoginRefused,
     ErpUnavailable,
     Found,
+    Held,
     Outcome,
     OutcomeUnknown,
     Period,
@@ -140,7 +141,8 @@ class Outbound:
             outcomes |= await self._probe(doubtful)
         stale = _superseded(batch)
         outcomes |= {row.id: Applied(()) for row, _ in stale}
-        fresh = [pair for pair in batch if pair[0].id not in outcomes]
+        fresh = _unhindered(batch, outcomes)
+        outcomes = {row.id: Held() for row, _ in batch} | outcomes
         if fresh:
             async with self.db.transaction(self._cause()) as tx:
                 await store.mark_sending(tx, [row.id for row, _ in fresh])
@@ -181,6 +183,8 @@ class Outbound:
                         await store.mark_retry(tx, row.id, wait, code, detail)
                     case Unknown(detail, code):
                         await store.mark_unknown(tx, row.id, DOWN_RETRY_S, code, detail)
+                    case Held():
+                        await store.mark_held(tx, row.id)
             if applied:
                 await store.mark_applied(tx, applied)
         down = any(isinstance(outcome, Retry | Unknown) for outcome in outcomes.values())
@@ -218,6 +222,20 @@ def _next_batch(rows: Sequence[DocumentRow], sheet: Capabilities) -> list[Docume
         elif not {row.noun, rows[0].noun} <= sheet.any_order:
             barred.add(row.lane)
     return batch[: sheet.batch]
+
+
+def _unhindered(batch: list[Pair], outcomes: Mapping[int, Outcome]) -> list[Pair]:
+    """Return what is to be sent: nothing behind one of its lane whose fate is open."""
+    stopped: set[str] = set()
+    fresh: list[Pair] = []
+    for pair in batch:
+        row = pair[0]
+        if row.id in outcomes:
+            if not isinstance(outcomes[row.id], Applied):
+                stopped.add(row.lane)
+        elif row.lane not in stopped:
+            fresh.append(pair)
+    return fresh
 
 
 def _superseded(batch: list[Pair]) -> list[Pair]:

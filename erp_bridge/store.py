@@ -164,6 +164,13 @@ async def mark_unknown(tx: Tx, row: int, after_s: float, code: str, detail: str)
     )
 
 
+async def mark_held(tx: Tx, row: int) -> None:
+    """Put it back into its lane: it was not tried."""
+    await tx.execute(
+        "update erp.document set state = 'pending' where id = %(id)s and state = 'sending'", {"id": row}
+    )
+
+
 async def mark_dead(tx: Tx, row: int, code: str, detail: str) -> None:
     """Put it on the repair desk."""
     await tx.execute(
@@ -910,16 +917,6 @@ async def event_at(tx: Tx, xid: str, event: str) -> StoredEvent | None:
         f"select {EVENT_COLUMNS} from mes.event where xid = %(xid)s::xid8 and id = %(event)s",
         {"xid": xid, "event": int(event)},
     )
-
-
-async def work_order_of(tx: Tx, erp_ref: str) -> str | None:
-    """Return the work order that was made of a production of the ERP."""
-    found = await tx.value(
-        "select work_order from erp.document where noun = 'OperationsRequestAccepted'"
-        " and body ->> 'erp_ref' = %(erp_ref)s limit 1",
-        {"erp_ref": erp_ref},
-    )
-    return None if found is None else str(found)
 
 
 async def wake(tx: Tx) -> None:

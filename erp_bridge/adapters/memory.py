@@ -23,6 +23,7 @@ from erp_bridge.adapter import (
     ErpUnavailable,
     Found,
     Health,
+    Held,
     LedgerLine,
     Movement,
     NameMapping,
@@ -48,6 +49,7 @@ from erp_bridge.documents import (
     MaterialActual,
     MaterialUse,
     OperationsRequestAccepted,
+    OperationsRequestCancelled,
     OperationsRequestClosed,
     OperationsRequestReleased,
     PostingLine,
@@ -204,10 +206,11 @@ class MemoryAdapter:
             return [Retry(str(error), 0.0)] * len(documents)
         if faults.dice.random() < faults.before:
             return [Retry("fault before commit", 0.0)] * len(documents)
-        outcomes = [self._book(document) for document in documents]
+        outcomes = self._book_all(documents)
         if faults.dice.random() < faults.after:
             return [
-                outcome if isinstance(outcome, Rejected) else Unknown("answer lost") for outcome in outcomes
+                outcome if isinstance(outcome, Rejected | Held) else Unknown("answer lost")
+                for outcome in outcomes
             ]
         return outcomes
 
@@ -263,6 +266,16 @@ class MemoryAdapter:
         if self.books.faults.away:
             raise ErpUnavailable(detail="switched off")
 
+    def _book_all(self, documents: Sequence[Document]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        stopped: set[str] = set()
+        for document in documents:
+            outcome = Held() if document.lane in stopped else self._book(document)
+            if not isinstance(outcome, Applied):
+                stopped.add(document.lane)
+            outcomes.append(outcome)
+        return outcomes
+
     def _book(self, document: Document) -> Outcome:
         try:
             return Applied(self._booked(document))
@@ -280,6 +293,8 @@ class MemoryAdapter:
                 return (self._move_on(document, "running"),)
             case OperationsRequestClosed():
                 return (self._move_on(document, "done"),)
+            case OperationsRequestCancelled():
+                return (self._move_on(document, "cancelled"),)
             case PromiseChanged():
                 books.promises[document.customer_order] = document.promised_at.isoformat()
                 return (document.customer_order,)
@@ -300,7 +315,9 @@ class MemoryAdapter:
 
     def _move_on(self, document: Document, state: str) -> str:
         production = self._production(document)
-        if self.books.states[production] != "done":
+        if self.books.states[production] == "done" and state == "cancelled":
+            raise Refusal(Remark.REFUSED, f"{production} is done")
+        if self.books.states[production] not in {"done", "cancelled"}:
             self.books.states[production] = state
         return production
 

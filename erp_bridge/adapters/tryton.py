@@ -22,10 +22,13 @@ from erp_bridge.adapter import (
     Applied,
     Capabilities,
     Connection,
+    ErpCurrencyDiffers,
     ErpLoginRefused,
+    ErpReadRefused,
     ErpUnavailable,
     Found,
     Health,
+    Held,
     LedgerLine,
     Movement,
     NameMapping,
@@ -61,6 +64,7 @@ from erp_bridge.documents import (
     OperationsDefinition,
     OperationsRequest,
     OperationsRequestAccepted,
+    OperationsRequestCancelled,
     OperationsRequestClosed,
     OperationsRequestReleased,
     Person,
@@ -164,8 +168,9 @@ class Missing(Exception):
 class Names:
     """Ids of the ERP's records by their names, read once and again after a while."""
 
-    def __init__(self, rpc: Rpc) -> None:
+    def __init__(self, rpc: Rpc, currency: str) -> None:
         self._rpc = rpc
+        self._code = currency
         self._read_at = -CACHE_S
         self.products: dict[str, Product] = {}
         self.places: dict[str, int] = {}
@@ -181,10 +186,19 @@ class Names:
         self.works: dict[tuple[int, int], int] = {}
 
     async def fresh(self) -> None:
-        """Read masters again when they are old."""
+        """Read masters again when they are old.
+
+        Raises:
+            ErpCurrencyDiffers: The company keeps its books in another currency than the plant.
+            ErpReadRefused: Something is not there that every booking needs.
+        """
         if monotonic() - self._read_at < CACHE_S:
             return
         read = self._rpc.search_read
+        company = _first(await read("company.company", [], ["currency", "currency.code"], limit=1), "company")
+        if company["currency."]["code"] != self._code:
+            raise ErpCurrencyDiffers(erp=company["currency."]["code"], plant=self._code)
+        self.company, self.currency = company["id"], company["currency"]
         rows = await read("product.product", [], ["code", "default_uom", "cost_price"])
         self.products = {
             row["code"]: Product(row["id"], row["default_uom"], row["cost_price"] or Decimal(0))
@@ -198,11 +212,9 @@ class Names:
         rows = await read("account.account", [("code", "in", codes)], ["code"])
         self.accounts = {self.account_names[row["code"]]: row["id"] for row in rows}
         rows = await read("account.journal", [("code", "=", "MISC")], ["code"])
-        self.journal = rows[0]["id"]
-        rows = await read("company.company", [], ["currency"], limit=1)
-        self.company, self.currency = rows[0]["id"], rows[0]["currency"]
+        self.journal = _first(rows, "journal MISC")["id"]
         rows = await read("production.work.center", [("parent", "=", None)], ["name"], limit=1)
-        self.root_center = rows[0]["id"]
+        self.root_center = _first(rows, "work center without a parent")["id"]
         fields = ["start_date", "end_date", "state"]
         self.periods = await read("account.period", [], fields, [("start_date", "ASC")])
         self._read_at = monotonic()
@@ -260,7 +272,7 @@ class TrytonAdapter:
 
     def __init__(self, connection: Connection) -> None:
         self._rpc = Rpc(connection)
-        self._names = Names(self._rpc)
+        self._names = Names(self._rpc, connection.currency)
         self._orders = Changes(self._rpc, "production")
         self._receipts = Changes(self._rpc, "stock.move")
         self._moves = Changes(self._rpc, "stock.move")
@@ -293,15 +305,19 @@ class TrytonAdapter:
         begun = monotonic()
         try:
             await self._rpc.read("model.res.user.get_preferences", True)  # noqa: FBT003
+            latency = round((monotonic() - begun) * 1000, 1)
+            await self._names.fresh()
         except (ErpUnavailable, ErpLoginRefused, Refused) as error:
             return Health(reachable=False, detail=str(error))
-        latency = round((monotonic() - begun) * 1000, 1)
         return Health(reachable=True, version="8.0", latency_ms=latency)
 
     async def periods(self) -> Sequence[Period]:
         """Return the accounting periods."""
         fields = ["start_date", "end_date", "state"]
-        rows = await self._rpc.search_read("account.period", [], fields, [("start_date", "ASC")])
+        try:
+            rows = await self._rpc.search_read("account.period", [], fields, [("start_date", "ASC")])
+        except Refused as refused:
+            raise ErpReadRefused(detail=str(refused)) from refused
         self._names.periods = rows
         return [Period(row["start_date"], row["end_date"], open=row["state"] == "open") for row in rows]
 
@@ -315,15 +331,26 @@ class TrytonAdapter:
             if len(documents) == 1:
                 self._names.stale()
                 return [_rejection(refused)]
-            return [(await self.apply([document]))[0] for document in documents]
+            return await self._apply_each(documents)
         except (Busy, ErpUnavailable, ErpLoginRefused, OutcomeUnknown) as error:
             return [_unanswered(error)] * len(documents)
+
+    async def _apply_each(self, documents: Sequence[Document]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        stopped: set[str] = set()
+        for document in documents:
+            outcome = Held() if document.lane in stopped else (await self.apply([document]))[0]
+            if not isinstance(outcome, Applied):
+                stopped.add(document.lane)
+            outcomes.append(outcome)
+        return outcomes
 
     def _handler(self, document: Document) -> Callable[[Sequence[Any]], Awaitable[Sequence[Outcome]]]:
         handlers: dict[type[Any], Callable[[Sequence[Any]], Awaitable[Sequence[Outcome]]]] = {
             OperationsRequestAccepted: self._accept,
             OperationsRequestReleased: self._release,
             OperationsRequestClosed: self._close_production,
+            OperationsRequestCancelled: self._cancel_production,
             MaterialActual: self._move,
             SegmentResponse: self._cycle,
             CostPosting: self._post,
@@ -357,15 +384,20 @@ class TrytonAdapter:
     async def _find(self, document: Document, taken: Collection[str]) -> tuple[str, ...]:
         try:
             await self._names.fresh()
-            match document:
-                case MaterialActual():
-                    return await self._find_moves(document, taken)
-                case CostPosting():
-                    return await self._find_entry(document)
-                case SegmentResponse():
-                    return await self._find_cycle(document, taken)
+            return await self._look_for(document, taken)
         except (Missing, Refused):
             return ()
+        except (Busy, OutcomeUnknown) as error:
+            raise ErpUnavailable(detail=str(error)) from error
+
+    async def _look_for(self, document: Document, taken: Collection[str]) -> tuple[str, ...]:
+        match document:
+            case MaterialActual():
+                return await self._find_moves(document, taken)
+            case CostPosting():
+                return await self._find_entry(document)
+            case SegmentResponse():
+                return await self._find_cycle(document, taken)
         return ()
 
     # Orders
@@ -441,6 +473,27 @@ class TrytonAdapter:
             await self._rpc.write("model.production.do", running)
         return [Applied((f"production,{production}",)) for production in ids]
 
+    async def _cancel_production(self, documents: Sequence[OperationsRequestCancelled]) -> Sequence[Outcome]:
+        ids = await self._production_ids(documents)
+        rows = await self._rpc.read("model.production.read", ids, ["state"])
+        done = {row["id"] for row in rows if row["state"] == "done"}
+        to_cancel = [row["id"] for row in rows if row["state"] not in {"done", "cancelled"}]
+        requested = [row["id"] for row in rows if row["state"] == "request"]
+        running = [row["id"] for row in rows if row["state"] == "running"]
+        if requested:  # a cancelled one must name a work centre
+            center = {"work_center": self._names.root_center}
+            await self._rpc.write("model.production.write", requested, center)
+        if running:  # a running one cannot be cancelled
+            await self._rpc.write("model.production.wait", running)
+        if to_cancel:
+            await self._rpc.write("model.production.cancel", to_cancel)
+        return [
+            Rejected(Remark.REFUSED, f"production,{production} is done")
+            if production in done
+            else Applied((f"production,{production}",))
+            for production in ids
+        ]
+
     # Operations
 
     async def _cycle(self, documents: Sequence[SegmentResponse]) -> Sequence[Outcome]:
@@ -470,19 +523,29 @@ class TrytonAdapter:
     async def _cycles(self, works: Sequence[tuple[int, Decimal]]) -> list[int]:
         values = [{"work": work, "duration": _duration(hours), "state": "running"} for work, hours in works]
         created: list[int] = await self._rpc.write("model.production.work.cycle.create", values)
-        async with _half_done():
-            await self._rpc.write("model.production.work.cycle.do", created)
+        await self._finish_cycles(created)
         return created
+
+    async def _finish_cycles(self, cycles: list[int]) -> None:
+        """Do cycles; those that Tryton refuses to do are taken back."""
+        try:
+            async with _half_done():
+                await self._rpc.write("model.production.work.cycle.do", cycles)
+        except Refused:
+            async with _half_done():
+                await self._rpc.write("model.production.work.cycle.delete", cycles)
+            raise
 
     async def _find_cycle(self, document: SegmentResponse, taken: Collection[str]) -> tuple[str, ...]:
         (work,) = await self._works([document])
-        domain: list[Any] = [("work", "=", work), ("duration", "=", _duration(document.hours))]
+        domain: list[Any] = [("work", "=", work), ("duration", "=", _duration(document.hours)),
+                             ("state", "in", ["running", "done"])]  # fmt: skip
         rows = await self._rpc.search_read("production.work.cycle", domain, ["state"], [("id", "ASC")])
         for row in rows:
             ref = f"production.work.cycle,{row['id']}"
             if ref not in taken:
                 if row["state"] == "running":
-                    await self._rpc.write("model.production.work.cycle.do", [row["id"]])
+                    await self._finish_cycles([row["id"]])
                 return (ref,)
         return ()
 
@@ -607,14 +670,18 @@ class TrytonAdapter:
             for document in documents
         ]
         created: list[int] = await self._rpc.write("model.account.move.create", values)
+        await self._finish_entries(created)
+        return [Applied((f"account.move,{move}",)) for move in created]
+
+    async def _finish_entries(self, moves: list[int]) -> None:
+        """Post entries; those that Tryton refuses to post are taken back."""
         try:
             async with _half_done():
-                await self._rpc.write("model.account.move.post", created)
+                await self._rpc.write("model.account.move.post", moves)
         except Refused:
             async with _half_done():
-                await self._rpc.write("model.account.move.delete", created)
+                await self._rpc.write("model.account.move.delete", moves)
             raise
-        return [Applied((f"account.move,{move}",)) for move in created]
 
     def _line(self, document: CostPosting, line: PostingLine) -> Row:
         if line.account not in self._names.accounts:
@@ -633,7 +700,7 @@ class TrytonAdapter:
         if not rows:
             return ()
         if rows[0]["move."]["state"] == "draft":
-            await self._rpc.write("model.account.move.post", [rows[0]["move"]])
+            await self._finish_entries([rows[0]["move"]])
         return (f"account.move,{rows[0]['move']}",)
 
     # Promises
@@ -675,9 +742,10 @@ class TrytonAdapter:
     async def pull(self, stream: Stream, cursor: str, limit: int = 200) -> Page:
         """Return what changed in `stream`."""
         try:
+            await self._names.fresh()
             return await self._pullers[stream](cursor, limit)
         except Refused as refused:
-            raise ErpUnavailable(detail=str(refused)) from refused
+            raise ErpReadRefused(detail=str(refused)) from refused
 
     async def _pull_materials(self, cursor: str, limit: int) -> Page:  # noqa: ARG002 - small, whole
         fields = ["code", "name", "default_uom.symbol", "cost_price", "producible", "attributes", "boms"]
@@ -883,10 +951,11 @@ class TrytonAdapter:
 
     async def snapshot(self, kind: SnapshotKind, cursor: str = "") -> Snapshot:
         """Return new lines of the ledger, or changed movements of stock."""
-        await self._names.fresh()
-        if kind is SnapshotKind.LEDGER:
-            return await self._ledger(cursor)
-        return await self._stock(cursor)
+        try:
+            await self._names.fresh()
+            return await (self._ledger(cursor) if kind is SnapshotKind.LEDGER else self._stock(cursor))
+        except Refused as refused:
+            raise ErpReadRefused(detail=str(refused)) from refused
 
     async def _ledger(self, cursor: str) -> Snapshot:
         after = max(int(cursor or 0) - LEDGER_OVERLAP, 0)
@@ -941,6 +1010,8 @@ def _unanswered(error: Exception) -> Outcome:
             return Unknown(str(error))
         case Busy():
             return Retry(str(error), code=Remark.BUSY)
+        case ErpCurrencyDiffers():
+            return Retry(str(error), DOWN_RETRY_S, Remark.CURRENCY_DIFFERS)
         case ErpLoginRefused():
             return Retry(str(error), DOWN_RETRY_S, Remark.LOGIN_REFUSED)
     return Retry(str(error), DOWN_RETRY_S)
@@ -953,6 +1024,12 @@ def _rejection(refused: Exception) -> Rejected:
     lower = words.lower()
     code = next((code for part, code in REASONS if part in lower), Remark.REFUSED)
     return Rejected(code, words)
+
+
+def _first(rows: list[Row], what: str) -> Row:
+    if not rows:
+        raise ErpReadRefused(detail=f"there is no {what}")
+    return rows[0]
 
 
 def _link(resource: str, name: str, url: str) -> Row:

@@ -30,6 +30,7 @@ from mes.kernel.db import Cause, Database
 from mes.kernel.ids import MaterialId
 from mes.kernel.settings import Settings
 from mes.resources import service as resources
+from mes.workorders import service as workorders
 from tests.conformance.test_erp_memory import demo_books
 from tests.fixtures.postgres import cause
 
@@ -95,11 +96,33 @@ async def test_an_order_that_the_erp_takes_back_is_cancelled(db: Database) -> No
     put(books, Stream.ORDERS, request(cancelled=True, erp_ref="production,77"), request())
     await reader.pull(Stream.ORDERS)
     assert await events(db, "WorkOrderReceived") == 1
-    worker = Outbound(db, reader.adapter, Settings(), "w", tuple(books.periods))
-    await worker.collect()
     put(books, Stream.ORDERS, request(cancelled=True))
     await reader.pull(Stream.ORDERS)
     assert await events(db, "WorkOrderCancelled") == 1
+
+
+async def test_an_order_that_the_plant_gives_up_is_cancelled_in_the_erp(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    reader = await inbound(db, books)
+    await reader.pull(Stream.MATERIALS)
+    put(books, Stream.ORDERS, request(1), request(2))
+    await reader.pull(Stream.ORDERS)
+    async with db.transaction(cause()) as tx:
+        order = await workorders.order_of_ref(tx, "production,1")
+        assert order is not None
+        await workorders.cancel_work_order(tx, order.id, "customer")
+    put(books, Stream.ORDERS, request(2, cancelled=True))
+    await reader.pull(Stream.ORDERS)
+    worker = Outbound(db, reader.adapter, Settings(), "w", tuple(books.periods))
+    await worker.deliver()
+    assert books.states["production,1"] == "cancelled"
+    async with db.read() as tx:
+        told = await service.documents(tx, None, None, 100)
+    assert [one.work_order for one in told if one.noun == "OperationsRequestCancelled"] == [order.id]
+    put(books, Stream.ORDERS, request(1, cancelled=True))
+    await reader.pull(Stream.ORDERS)
+    assert await events(db, "WorkOrderCancelled") == 2
 
 
 async def test_an_order_for_an_unknown_product_waits_until_the_product_comes(db: Database) -> None:

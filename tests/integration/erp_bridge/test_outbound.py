@@ -218,6 +218,39 @@ async def test_a_refused_document_stops_its_own_lane_only_and_goes_out_after_the
     assert len(books.booked) == 3
 
 
+async def test_nothing_overtakes_one_whose_answer_was_lost(db: Database) -> None:
+    books = demo_books()
+    await work_order(db, "WO-1")
+    await work_order(db, "WO-2")
+    await run_dry(db, outbound(db, MemoryAdapter(books)))
+    await consume(db, "WO-1")
+    with pytest.raises(Killed):
+        await outbound(db, Frail(books, random.Random(1), 2.0)).deliver()
+    await consume(db, "WO-1", "SEAL")
+    await consume(db, "WO-2", "BOX")
+    async with db.transaction(cause()) as tx:
+        await tx.execute("update erp.lane set lease_until = now() - interval '1 s'")
+    await outbound(db, MemoryAdapter(books), "next life").deliver()
+    async with db.read() as tx:
+        states = [one.state for one in await service.documents(tx, "WO-1", None, 2)]
+    assert states == ["pending", "sending"]
+    assert [one.document.work_order for one in books.booked] == ["WO-2"]
+
+
+async def test_what_stood_behind_a_refused_one_waits_as_if_never_sent(db: Database) -> None:
+    books = demo_books()
+    worker = outbound(db, MemoryAdapter(books))
+    await work_order(db, "WO-1")
+    await run_dry(db, worker)
+    await consume(db, "WO-1", lot="LOT-UNKNOWN")
+    await consume(db, "WO-1", "SEAL")
+    await worker.deliver()
+    async with db.read() as tx:
+        states = [one.state for one in await service.documents(tx, "WO-1", None, 2)]
+    assert states == ["pending", "dead"]
+    assert not books.booked
+
+
 async def test_what_is_independent_of_each_other_goes_out_together(db: Database) -> None:
     books = demo_books()
     await work_order(db, "WO-1")
