@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -131,6 +131,17 @@ def _decimal(plain: str | None) -> Decimal | None:
 async def documents(tx: Tx, work_order: str | None, state: str | None, limit: int) -> list[DocumentRow]:
     """Return documents, newest first."""
     return await store.documents(tx, work_order, state, limit)
+
+
+def without_money(row: DocumentRow) -> DocumentRow:
+    """Return a document for somebody who may not see costs: an entry without its lines."""
+    return replace(row, body={name: value for name, value in row.body.items() if name != "lines"})
+
+
+def compared_without_money(outcome: dict[str, Any]) -> dict[str, Any]:
+    """Return a comparison for somebody who may not see costs: no account, no amount of an event."""
+    cases = [case for case in outcome["cases"] if case["kind"] != "value"]
+    return {**outcome, "accounts": [], "cases": cases}
 
 
 async def lanes(tx: Tx, limit: int) -> list[LaneRow]:
