@@ -21,8 +21,8 @@ from mes.kernel.outbox import StoredEvent
 
 OPENING = "opening"
 """Subject of the entry that brings the history into the books: no event of the plant."""
-LEASE_S = 30
-"""A lane whose worker died is taken over after so many seconds."""
+LEASE_S = 90
+"""A lane whose worker died elsewhere is taken over after so many seconds: no call to an ERP lasts longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ async def claim(tx: Tx, worker: str, limit: int) -> list[DocumentRow]:
     """Lease lanes that have something to do now and return the documents at their heads.
 
     Of each lane the leading documents come, in order, up to `limit` in all. A dead document
-    blocks its lane.
+    blocks its lane. What the worker leased before stays its own, under the epoch that `leases` tells.
     """
     return await tx.fetch_all(
         DocumentRow,
@@ -113,7 +113,8 @@ async def claim(tx: Tx, worker: str, limit: int) -> list[DocumentRow]:
               and (lane.lease_until is null or lane.lease_until < now() or lane.worker = %(worker)s)
             limit %(limit)s for update of lane skip locked
         ), leased as (
-            update erp.lane set worker = %(worker)s, epoch = epoch + 1,
+            update erp.lane set worker = %(worker)s,
+                                epoch = epoch + (worker is distinct from %(worker)s)::int,
                                 lease_until = now() + make_interval(secs => {LEASE_S})
             where lane in (select lane from free) returning lane
         ), queue as (
@@ -125,6 +126,47 @@ async def claim(tx: Tx, worker: str, limit: int) -> list[DocumentRow]:
         select {COLUMNS} from queue where clear order by id limit %(limit)s
         """,
         {"worker": worker, "limit": limit},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lane that a worker holds."""
+
+    lane: str
+    epoch: int
+
+
+async def leases(tx: Tx, worker: str, lanes: Collection[str]) -> dict[str, int]:
+    """Return the epochs of the lanes that the worker holds, and keep others from taking them meanwhile."""
+    rows = await tx.fetch_all(
+        Lease,
+        "select lane, epoch from erp.lane where worker = %(worker)s and lane = any(%(lanes)s)"
+        " order by lane for update",
+        {"worker": worker, "lanes": list(lanes)},
+    )
+    return {row.lane: row.epoch for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker that holds lanes."""
+
+    worker: str
+
+
+async def workers(tx: Tx) -> list[str]:
+    """Return the workers that hold lanes."""
+    rows = await tx.fetch_all(
+        WorkerRow, "select distinct worker from erp.lane where worker is not null order by worker"
+    )
+    return [row.worker for row in rows]
+
+
+async def bury(tx: Tx, worker: str) -> None:
+    """Give back what a dead worker held."""
+    await tx.execute(
+        "update erp.lane set worker = null, lease_until = null where worker = %(worker)s", {"worker": worker}
     )
 
 

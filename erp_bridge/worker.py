@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 
+import psutil
 import structlog
 
 from erp_bridge import embedded_erp, store
@@ -45,6 +47,25 @@ REFUSED_S = 30.0
 """How often records that the plant refused are offered again."""
 
 
+def worker_name(pid: int) -> str:
+    """Return a name that no other process of any machine has, as long as this one lives."""
+    return f"bridge@{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.2f}"
+
+
+def is_dead(worker: str) -> bool:
+    """Say whether a worker was a process of this machine that is over; nobody knows of other machines."""
+    host, _, process = worker.removeprefix("bridge@").partition(":")
+    pid = process.partition(":")[0]
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False
+    try:
+        if psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE:
+            return True
+        return worker_name(int(pid)) != worker
+    except psutil.NoSuchProcess:
+        return True
+
+
 class Bridge:
     """All loops of one bridge process."""
 
@@ -70,6 +91,7 @@ class Bridge:
     async def _deliver(self) -> None:
         while True:
             try:
+                await self._bury_the_dead()
                 async with event_wakeups(self._db) as wakeup:
                     while True:
                         await self._turn()
@@ -78,6 +100,14 @@ class Bridge:
             except (DatabaseUnavailable, DatabaseBusy) as error:
                 logger.info("bridge.database_away", reason=error.code)
                 await asyncio.sleep(RETRY_S)
+
+    async def _bury_the_dead(self) -> None:
+        """Take over at once what a killed bridge of this machine had leased."""
+        async with self._db.transaction(self._cause()) as tx:
+            for worker in await store.workers(tx):
+                if is_dead(worker):
+                    logger.info("bridge.takes_over", worker=worker)
+                    await store.bury(tx, worker)
 
     async def _turn(self) -> None:
         self._calm.clear()
