@@ -142,7 +142,7 @@ async def leases(tx: Tx, worker: str, lanes: Collection[str]) -> dict[str, int]:
     rows = await tx.fetch_all(
         Lease,
         "select lane, epoch from erp.lane where worker = %(worker)s and lane = any(%(lanes)s)"
-        " order by lane for update",
+        " order by lane for no key update",
         {"worker": worker, "lanes": list(lanes)},
     )
     return {row.lane: row.epoch for row in rows}

@@ -289,6 +289,7 @@ async def test_a_stream_that_the_erp_does_not_show_holds_up_no_other(db: Databas
     books.barred = {Stream.RATES, Stream.LOTS}
     put(books, Stream.ORDERS, request())
     bridge = Bridge(db, MemoryAdapter(books), Settings(), "w")
+    bridge._calm.set()
     loop = asyncio.create_task(bridge._pull())
     try:
         while await events(db, "WorkOrderReceived") == 0:
