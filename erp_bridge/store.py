@@ -750,16 +750,23 @@ async def quantity_differences(tx: Tx, grace_s: float) -> list[Difference]:
     )
 
 
+ANSWER_OPEN = """
+    coalesce((select min(sent_at) from erp.document where state = 'sending'), 'infinity')
+"""
+"""What the ERP shows since then may be of a document whose answer is still to come."""
+
+
 async def unexplained_stock(tx: Tx, grace_s: float) -> list[Difference]:
     """Return movements of the ERP on our orders that no document of ours made."""
     return await tx.fetch_all(
         Difference,
-        """
+        f"""
         select 'quantity' as kind, m.work_order, m.material as what, 0::numeric as mine,
                m.quantity as theirs, m.ref as subject
         from erp.mirror_stock m
         where m.work_order <> '' and m.quantity <> 0
           and m.seen_at < clock_timestamp() - make_interval(secs => %(grace)s)
+          and m.seen_at < {ANSWER_OPEN}
           and not exists (select from erp.document d where d.erp_ref @> array[m.ref])
         order by m.id limit 500
         """,
@@ -774,12 +781,13 @@ async def unexplained_values(tx: Tx, grace_s: float) -> list[Difference]:
     """
     return await tx.fetch_all(
         Difference,
-        """
+        f"""
         with stranger as (
             select distinct w.ref from erp.mirror_ledger w
             where w.account = %(own)s and w.amount <> 0
               and w.id > coalesce((select value::bigint from erp.cursor where name = %(begin)s), -1)
               and w.seen_at < clock_timestamp() - make_interval(secs => %(grace)s)
+              and w.seen_at < {ANSWER_OPEN}
               and not exists (select from erp.document d where d.erp_ref @> array[w.ref])
         )
         select 'value' as kind, '' as work_order, m.account as what, 0::numeric as mine,

@@ -8,7 +8,7 @@ import pytest
 
 from erp_bridge import service, store
 from erp_bridge.adapter import LedgerLine, SnapshotKind
-from erp_bridge.adapters.memory import Books, MemoryAdapter
+from erp_bridge.adapters.memory import Books, Faults, MemoryAdapter
 from erp_bridge.outbound import Outbound
 from erp_bridge.reconcile import Reconciliation, compare, refresh
 from mes.costing.events import BookedLine, CostBooked
@@ -186,6 +186,19 @@ async def test_an_entry_on_our_account_that_no_document_made_differs(link: Link)
     assert outcome.value_difference == 2 * 777
     assert {case.subject for case in outcome.cases} == {"booked,900"}
     assert (await link.look()).value_difference == 2 * 777
+
+
+async def test_what_was_booked_and_not_answered_waits_until_it_is_known(link: Link) -> None:
+    await link.book()
+    await consume(link.db, "WO-1")
+    link.books.faults = Faults(after=1.0)
+    await link.worker.deliver()
+    outcome = await link.look()
+    assert (outcome.cases, outcome.waiting) == ((), 2)
+    link.books.faults = Faults()
+    await run_dry(link.db, link.worker)
+    outcome = await link.look()
+    assert (outcome.cases, outcome.waiting) == ((), 1)
 
 
 async def test_what_the_erp_ships_and_what_was_there_before_is_its_own(db: Database) -> None:
