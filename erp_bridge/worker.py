@@ -18,7 +18,8 @@ from erp_bridge.inbound import Inbound
 from erp_bridge.outbound import Outbound
 from erp_bridge.reconcile import GRACE_S, compare, refresh
 from mes.kernel.clock import utc_now
-from mes.kernel.db import Cause, Database, DatabaseBusy, DatabaseUnavailable
+from mes.kernel.db import Cause, Database
+from mes.kernel.errors import PlantError
 from mes.kernel.outbox import event_wakeups, to_json
 from mes.kernel.settings import Settings
 
@@ -77,6 +78,7 @@ class Bridge:
         self._inbound = Inbound(db, adapter, settings.site_tz)
         self._up = True
         self._calm = asyncio.Event()
+        self._waits: dict[str, str] = {}
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -90,16 +92,17 @@ class Bridge:
 
     async def _deliver(self) -> None:
         while True:
-            try:
-                await self._bury_the_dead()
-                async with event_wakeups(self._db) as wakeup:
-                    while True:
-                        await self._turn()
-                        await wakeup.wait(await self._patience())
-                        await asyncio.sleep(GATHER_S)
-            except (DatabaseUnavailable, DatabaseBusy) as error:
-                logger.info("bridge.database_away", reason=error.code)
-                await asyncio.sleep(RETRY_S)
+            await self._tried("deliver", self._deliver_on)
+            await asyncio.sleep(RETRY_S)
+
+    async def _deliver_on(self) -> None:
+        await self._bury_the_dead()
+        async with event_wakeups(self._db) as wakeup:
+            while True:
+                await self._turn()
+                self._waits.pop("deliver", None)
+                await wakeup.wait(await self._patience())
+                await asyncio.sleep(GATHER_S)
 
     async def _bury_the_dead(self) -> None:
         """Take over at once what a killed bridge of this machine had leased."""
@@ -143,10 +146,10 @@ class Bridge:
         while True:
             for stream in Stream:
                 if due[stream] <= utc_now():
-                    done = await self._tried(partial(self._follow, stream), stream=stream)
+                    done = await self._tried(stream, partial(self._follow, stream))
                     due[stream] = utc_now() + (POLLS[stream] if done else RETRY)
             if refused_due <= utc_now():
-                await self._tried(self._inbound.take_refused, stream="refused")
+                await self._tried("refused", self._inbound.take_refused)
                 refused_due = utc_now() + timedelta(seconds=REFUSED_S)
             wait = (min(due.values()) - utc_now()).total_seconds()
             await asyncio.sleep(max(wait, 0.1))
@@ -158,13 +161,17 @@ class Bridge:
             await self._learn_periods()
         await self._inbound.follow(stream)
 
-    async def _tried(self, work: Callable[[], Awaitable[object]], **what: str) -> bool:
-        """Do it; say whether that went without waiting for the ERP or the database."""
+    async def _tried(self, name: str, work: Callable[[], Awaitable[object]]) -> bool:
+        """Do it; what refuses it ends no other loop, and is said once. Return whether it was done."""
         try:
             await work()
-        except (ErpUnavailable, ErpLoginRefused, DatabaseUnavailable, DatabaseBusy) as error:
-            logger.info("bridge.waits", reason=error.message, **what)
+        except PlantError as error:
+            if self._waits.get(name) != error.message:
+                logger.warning("bridge.waits", what=name, reason=error.message)
+            self._waits[name] = error.message
             return False
+        if self._waits.pop(name, None) is not None:
+            logger.info("bridge.goes_on", what=name)
         return True
 
     async def _until_calm(self) -> None:
@@ -178,7 +185,7 @@ class Bridge:
 
     async def _repeat(self, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await self._tried(work)
+            await self._tried(work.__name__, work)
             await asyncio.sleep(every_s)
 
     async def _compare(self) -> None:

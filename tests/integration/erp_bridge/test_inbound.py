@@ -306,3 +306,23 @@ async def test_a_stream_that_the_erp_does_not_show_holds_up_no_other(db: Databas
     finally:
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
+
+
+async def test_a_loop_that_is_refused_is_tried_again_and_ends_no_other(db: Database) -> None:
+    bridge = Bridge(db, MemoryAdapter(demo_books()), Settings(), "w")
+    async with db.transaction(cause()) as tx:
+        await tx.execute(
+            "insert into mes.event (event_id, type, schema_version, site, scope, aggregate, payload, actor,"
+            " at) values (gen_random_uuid(), 'WorkOrderClosed', 99, 'SUZ', '', 'x', '{}', 'x', now())"
+        )
+    loops = asyncio.gather(bridge._deliver(), bridge._repeat(1.0, bridge._watch))
+    try:
+        linked = None
+        while linked is None or "deliver" not in bridge._waits:
+            assert not loops.done()
+            await asyncio.sleep(0.05)
+            async with db.read() as tx:
+                linked = await store.link(tx, Settings().erp.adapter)
+    finally:
+        loops.cancel()
+        await asyncio.gather(loops, return_exceptions=True)
