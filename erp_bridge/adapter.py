@@ -7,12 +7,12 @@ cases of `tests/conformance/erp_suite.py` say what it must keep.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from erp_bridge.documents import Document, Incoming
 from mes.kernel.errors import PlantError
@@ -79,12 +79,50 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class OddRecord:
+    """A record of the ERP that the adapter does not understand: kept for a person, nothing else stops.
+
+    Args:
+        key: As the plant keeps the record when it is understood one day, if that is known.
+        detail: What is odd about it.
+    """
+
+    key: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """Records of one stream after a cursor; `more` when there are others behind them."""
+    """Records of one stream after a cursor; `more` when there are others behind them.
+
+    Args:
+        odd: Records that are there and make no sense.
+        whole: These are all records of the stream: what was odd and is not here any more is mended.
+    """
 
     records: tuple[Incoming, ...]
     cursor: str
     more: bool = False
+    odd: tuple[OddRecord, ...] = ()
+    whole: bool = False
+
+
+Row = TypeVar("Row")
+Understood = TypeVar("Understood")
+
+
+def understand(
+    rows: Iterable[Row], key: Callable[[Row], str], read: Callable[[Row], Understood]
+) -> tuple[list[Understood], list[OddRecord]]:
+    """Read each row of a foreign system; one that cannot be read spoils no other."""
+    records: list[Understood] = []
+    odd: list[OddRecord] = []
+    for row in rows:
+        try:
+            records.append(read(row))
+        except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+            odd.append(OddRecord(key(row), f"{type(error).__name__}: {error}"))
+    return records, odd
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +137,7 @@ class Remark(StrEnum):
 
     UNAVAILABLE = "ErpUnavailable"
     LOGIN_REFUSED = "ErpLoginRefused"
+    CURRENCY_DIFFERS = "ErpCurrencyDiffers"
     BUSY = "ErpBusy"
     ANSWER_LOST = "ErpAnswerLost"
     MATERIAL_MISSING = "ErpMaterialMissing"
@@ -158,7 +197,12 @@ class Absent:
     """The ERP does not know it."""
 
 
-Outcome = Applied | Rejected | Retry | Unknown
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Not tried: one before it in its lane was not booked."""
+
+
+Outcome = Applied | Rejected | Retry | Unknown | Held
 Probe = Found | Absent
 
 
@@ -168,6 +212,32 @@ class ErpUnavailable(PlantError):
     http_status = 503
     retryable = True
     remedy = "Nothing is lost: what waits for the ERP is sent by itself as soon as it answers."
+
+
+class ErpCurrencyDiffers(ErpUnavailable):
+    """The books of the ERP are kept in another currency than the plant's."""
+
+    remedy = "Set the plant's currency to that of the company in the ERP, and start again."
+
+
+class ErpReadRefused(ErpUnavailable):
+    """The ERP refuses to show something to the bridge."""
+
+    remedy = "Give the bridge's account the right in the ERP; it is tried again by itself."
+
+
+class ErpRecordNotUnderstood(PlantError):
+    """The ERP sent a record that cannot be read."""
+
+    http_status = 422
+    remedy = "Correct the record in the ERP; it is read again by itself. The rest of the plant goes on."
+
+
+class ErpRecordNotKept(PlantError):
+    """The database refuses a record of the ERP."""
+
+    http_status = 422
+    remedy = "See the reason and correct the record in the ERP; it is read again by itself."
 
 
 class ErpLoginRefused(PlantError):
@@ -268,7 +338,11 @@ class NameMapping:
 
 
 class ErpAdapter(Protocol):
-    """One ERP. Methods raise `ErpUnavailable` and `ErpLoginRefused` only."""
+    """One ERP. Methods raise `ErpUnavailable` (and its kinds) and `ErpLoginRefused` only.
+
+    Books in another currency than the plant's are as good as none: every method that reads or
+    books amounts raises, or answers, `ErpCurrencyDiffers`.
+    """
 
     name: ClassVar[str]
 
@@ -301,6 +375,7 @@ class ErpAdapter(Protocol):
     async def apply(self, documents: Sequence[Document]) -> Sequence[Outcome]:
         """Book documents of one noun, in their order, and say of each what became of it.
 
+        Behind one that is not booked, nothing of its lane is; other lanes go on.
         An ERP that does not answer is an outcome too (`Retry` or `Unknown`), not an error.
         """
         ...

@@ -15,6 +15,7 @@ from erp_bridge.store import DocumentRow, LaneRow, Refusal
 from mes.access.guard import CommandBody, ReadTx, demo_only, plant_of, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel import secrets
+from mes.kernel.db import Tx
 from mes.kernel.settings import Settings
 
 router = APIRouter(prefix="/api/v1/erp", tags=["erp"])
@@ -70,14 +71,18 @@ async def visitor(request: Request, caller: Viewer) -> Visitor:  # noqa: ARG001
 
 @router.get("/documents")
 async def documents(
-    caller: Viewer,  # noqa: ARG001
+    caller: Viewer,
     tx: ReadTx,
     work_order: str | None = None,
     state: str | None = None,
     limit: Limit = 200,
 ) -> list[DocumentRow]:
-    """Return documents to the ERP, newest first."""
-    return await service.documents(tx, work_order, state, limit)
+    """Return documents to the ERP, newest first; amounts only to those who may see costs."""
+    return [_shown(row, caller) for row in await service.documents(tx, work_order, state, limit)]
+
+
+def _shown(row: DocumentRow, caller: Caller) -> DocumentRow:
+    return row if Permission.COST_VIEW in caller.permissions else service.without_money(row)
 
 
 @router.get("/lanes")
@@ -95,12 +100,15 @@ async def refusals(caller: Viewer, tx: ReadTx) -> list[Refusal]:  # noqa: ARG001
 @router.get("/reconciliation")
 async def reconciliation(
     request: Request,
-    caller: Viewer,  # noqa: ARG001
+    caller: Viewer,
     tx: ReadTx,
 ) -> dict[str, Any]:
-    """Return the newest comparison of the plant's books with the ERP's."""
+    """Return the newest comparison of both books; amounts only to those who may see costs."""
     settings = plant_of(request).settings
-    return await service.reconciliation(tx, settings.erp.adapter) or {"at": None, "cases": []}
+    outcome = await service.reconciliation(tx, settings.erp.adapter) or {"at": None, "cases": []}
+    if Permission.COST_VIEW in caller.permissions:
+        return outcome
+    return service.compared_without_money(outcome)
 
 
 @router.post("/documents/{document}/retry")
@@ -111,7 +119,11 @@ async def retry(
     caller: Annotated[Caller, require(Permission.ERP_REPAIR)],
 ) -> JSONResponse:
     """Send a dead document again."""
-    return await run_command(request, caller, "erp.retry", body, lambda tx: service.retry(tx, document))
+
+    async def again(tx: Tx) -> DocumentRow:
+        return _shown(await service.retry(tx, document), caller)
+
+    return await run_command(request, caller, "erp.retry", body, again)
 
 
 @router.post("/documents/{document}/skip")
@@ -122,6 +134,8 @@ async def skip(
     caller: Annotated[Caller, require(Permission.ERP_REPAIR)],
 ) -> JSONResponse:
     """Leave a dead document out for good."""
-    return await run_command(
-        request, caller, "erp.skip", body, lambda tx: service.skip(tx, document, body.reason)
-    )
+
+    async def leave_out(tx: Tx) -> DocumentRow:
+        return _shown(await service.skip(tx, document, body.reason), caller)
+
+    return await run_command(request, caller, "erp.skip", body, leave_out)

@@ -13,18 +13,17 @@ if TYPE_CHECKING:
 
 async def main(settings: Settings) -> None:
     """Work until cancelled."""
-    import socket
+    import os
 
     from erp_bridge.service import make_adapter
-    from erp_bridge.worker import Bridge
+    from erp_bridge.worker import Bridge, worker_name
     from mes.kernel.db import Database
 
     adapter = make_adapter(settings)
     async with await Database.open(
         settings.database_url, name="bridge", site=settings.site, max_size=6
     ) as db:
-        worker = f"bridge@{socket.gethostname()}"  # after a kill the next one has its leases at once
-        bridge: Bridge = Bridge(db, adapter, settings, worker)
+        bridge: Bridge = Bridge(db, adapter, settings, worker_name(os.getpid()))
         try:
             await bridge.run()
         finally:

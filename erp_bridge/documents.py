@@ -82,6 +82,13 @@ class OperationsRequestClosed(Outgoing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperationsRequestCancelled(Outgoing):
+    """The plant does not make the order: nobody had begun it."""
+
+    noun: Literal["OperationsRequestCancelled"] = "OperationsRequestCancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MaterialActual(Outgoing):
     """A quantity of material moved; with `serials` one movement for each piece."""
 
@@ -136,6 +143,7 @@ Document = Annotated[
     OperationsRequestAccepted
     | OperationsRequestReleased
     | OperationsRequestClosed
+    | OperationsRequestCancelled
     | MaterialActual
     | SegmentResponse
     | CostPosting

@@ -5,17 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, time
 from functools import singledispatch
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from erp_bridge import store
-from erp_bridge.adapter import ErpAdapter, Period, Stream
+from erp_bridge.adapter import (
+    ErpAdapter,
+    ErpReadRefused,
+    ErpRecordNotUnderstood,
+    OddRecord,
+    Page,
+    Period,
+    Stream,
+)
 from erp_bridge.documents import (
     ExpectedReceipt,
     Incoming,
@@ -26,6 +34,7 @@ from erp_bridge.documents import (
     Person,
     Rate,
 )
+from erp_bridge.postings import BY_THE_ERP
 from mes.definitions import service as definitions
 from mes.definitions.model import (
     MaterialDraft,
@@ -48,9 +57,8 @@ from mes.workorders.model import CustomerOrderDraft, WorkOrderDraft
 
 logger = structlog.get_logger()
 
-CANCELLED = "erp_cancelled"
-"""Reason of an order that the ERP took back."""
-
+WHOLE_STREAM = "*"
+"""Key of the refusal that stands for a stream as a whole."""
 _INCOMING: TypeAdapter[Incoming] = TypeAdapter(Incoming)
 
 
@@ -62,6 +70,8 @@ class Inbound:
     adapter: ErpAdapter
     site_tz: str
     periods: tuple[Period, ...] = ()
+    barred: set[Stream] = field(default_factory=lambda: set(Stream))
+    """Streams that the ERP may have refused to show."""
 
     async def pull(self, stream: Stream) -> int:
         """Take what changed in one stream; return how many records were new.
@@ -76,11 +86,55 @@ class Inbound:
                 cursor = await store.cursor(tx, f"pull/{stream}")
             page = await self.adapter.pull(stream, cursor)
             taken += await self._take_new(stream, page.records)
+            await self._keep_odd(stream, page)
             if page.cursor != cursor:
                 async with self.db.transaction(self._cause(utc_now())) as tx:
                     await store.move_cursor(tx, f"pull/{stream}", page.cursor)
             more = page.more and page.cursor != cursor
+            if page.more and not more:
+                logger.error("erp.reading_stands", stream=stream, cursor=cursor)
         return taken
+
+    async def follow(self, stream: Stream) -> int:
+        """Pull one stream; that the ERP does not show it at all is kept for the repair desk too.
+
+        Raises:
+            ErpUnavailable: As `pull`.
+        """
+        try:
+            taken = await self.pull(stream)
+        except ErpReadRefused as refused:
+            await self._note_odd(stream, [OddRecord(WHOLE_STREAM, refused.message)], refused.code)
+            self.barred.add(stream)
+            raise
+        if stream in self.barred:
+            async with self.db.transaction(self._cause(utc_now())) as tx:
+                await store.forget(tx, stream, [WHOLE_STREAM])
+            self.barred.discard(stream)
+        return taken
+
+    async def _keep_odd(self, stream: Stream, page: Page) -> None:
+        """Keep what could not be read; strike off what can be read again."""
+        await self._note_odd(stream, page.odd, ErpRecordNotUnderstood.__name__)
+        if page.whole:
+            async with self.db.read() as tx:
+                mended = await store.odd_keys(tx, stream) - {one.key for one in page.odd} - {WHOLE_STREAM}
+            if mended:
+                async with self.db.transaction(self._cause(utc_now())) as tx:
+                    await store.forget(tx, stream, mended)
+
+    async def _note_odd(self, stream: Stream, odd: Sequence[OddRecord], code: str) -> None:
+        versions = {one.key: hashlib.sha256(f"{code} {one.detail}".encode()).hexdigest() for one in odd}
+        async with self.db.read() as tx:
+            known = await store.hashes(tx, stream, versions.keys())
+        for one in odd:
+            if known.get(one.key) != versions[one.key]:
+                logger.warning("erp.record_odd", stream=stream, key=one.key, code=code, detail=one.detail)
+                async with self.db.transaction(self._cause(utc_now())) as tx:
+                    await store.keep(
+                        tx, stream, one.key,
+                        version=versions[one.key], body={}, code=code, detail=one.detail,
+                    )  # fmt: skip
 
     async def take_refused(self) -> int:
         """Try again what the plant could not take: what it missed may have come since."""
@@ -88,7 +142,10 @@ class Inbound:
             waiting = await store.refused_bodies(tx)
         accepted = 0
         for row in waiting:
-            record = _INCOMING.validate_python(row.body)
+            try:
+                record = _INCOMING.validate_python(row.body)
+            except ValidationError:  # of another version, or with a hole: the ERP has to send it again
+                continue
             accepted += await self._take(Stream(row.stream), record, row.hash, first=True)
         return accepted
 
@@ -109,13 +166,18 @@ class Inbound:
         code = detail = None
         async with self.db.transaction(self._cause(self._since(record, first=first))) as tx:
             try:
-                async with tx.savepoint():
+                async with store.guarded(tx):
                     await hand_over(record, tx)
             except PlantError as refused:
                 if refused.retryable:
                     raise
                 code, detail = refused.code, refused.message
                 logger.warning("erp.record_refused", stream=stream, key=_key(record), code=code)
+            except (LookupError, ValueError, TypeError, ArithmeticError) as error:
+                code, detail = ErpRecordNotUnderstood.__name__, f"{type(error).__name__}: {error}"
+                logger.warning(
+                    "erp.record_refused", stream=stream, key=_key(record), code=code, detail=detail
+                )
             await store.keep(
                 tx, stream, _key(record), version=version, body=_body(record), code=code, detail=detail
             )
@@ -136,6 +198,15 @@ class Inbound:
 
 
 def _key(record: Incoming) -> str:
+    return _storable(_name(record))
+
+
+def _storable(text: str) -> str:
+    """Return text that the database can keep, whatever the ERP sent."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _name(record: Incoming) -> str:
     match record:
         case MaterialDefinition() | OperationsDefinition() | Person():
             return record.id
@@ -151,11 +222,11 @@ def _key(record: Incoming) -> str:
 
 def _body(record: Incoming) -> dict[str, Any]:
     plain: dict[str, Any] = _INCOMING.dump_python(record, mode="json")
-    return plain
+    return {name: _storable(value) if isinstance(value, str) else value for name, value in plain.items()}
 
 
 def _version(record: Incoming) -> str:
-    names = sorted(field.name for field in fields(record))
+    names = sorted(one.name for one in fields(record))
     text = json.dumps([type(record).__name__, names, _body(record)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -279,9 +350,9 @@ async def _(record: ExpectedReceipt, tx: Tx) -> None:
 @hand_over.register
 async def _(record: OperationsRequest, tx: Tx) -> None:
     if record.cancelled:
-        number = await store.work_order_of(tx, record.erp_ref)
-        if number is not None:
-            await workorders.cancel_work_order(tx, number, CANCELLED)
+        order = await workorders.order_of_ref(tx, record.erp_ref)
+        if order is not None:
+            await workorders.cancel_work_order(tx, order.id, BY_THE_ERP)
         return
     if record.customer_order is not None:
         await workorders.put_customer_order(

@@ -7,8 +7,8 @@ answer the bridge knows that the outcome is unknown and asks the ERP before it r
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from erp_bridge.adapter import (
     ErpLoginRefused,
     ErpUnavailable,
     Found,
+    Held,
     Outcome,
     OutcomeUnknown,
     Period,
@@ -66,6 +67,8 @@ class Outbound:
     worker: str
     periods: Sequence[Period] = ()
     reachable: bool = True
+    _epochs: dict[str, int] = field(default_factory=dict)
+    """Of the lanes that are leased: what was leased under an older one belongs to somebody else now."""
 
     async def collect(self) -> int:
         """Turn the next events into documents; return how many events were read."""
@@ -128,7 +131,9 @@ class Outbound:
             pass
         async with self.db.transaction(self._cause()) as tx:
             rows = await store.claim(tx, self.worker, CLAIM)
-        leased |= {row.lane for row in rows}
+            lanes = {row.lane for row in rows}
+            self._epochs = await store.leases(tx, self.worker, lanes)
+        leased |= lanes
         sheet = await self.adapter.capabilities()
         due = [row for row in rows if row.lane not in stopped]
         return [(row, parse(row.body)) for row in _next_batch(due, sheet)]
@@ -140,14 +145,23 @@ class Outbound:
             outcomes |= await self._probe(doubtful)
         stale = _superseded(batch)
         outcomes |= {row.id: Applied(()) for row, _ in stale}
-        fresh = [pair for pair in batch if pair[0].id not in outcomes]
+        fresh = _unhindered(batch, outcomes)
+        outcomes = {row.id: Held() for row, _ in batch} | outcomes
         if fresh:
             async with self.db.transaction(self._cause()) as tx:
+                mine = await self._still_mine(tx, fresh)
+                fresh = [pair for pair in fresh if pair[0].lane in mine]
                 await store.mark_sending(tx, [row.id for row, _ in fresh])
+        if fresh:
             results = await self.adapter.apply([document for _, document in fresh])
             outcomes |= {row.id: result for (row, _), result in zip(fresh, results, strict=True)}
         await self._note(batch, outcomes)
         return [outcomes[row.id] for row, _ in batch]
+
+    async def _still_mine(self, tx: Tx, pairs: Sequence[Pair]) -> set[str]:
+        """Return the lanes that nobody took over meanwhile; nobody does until `tx` ends."""
+        held = await store.leases(tx, self.worker, {row.lane for row, _ in pairs})
+        return {lane for lane, epoch in held.items() if self._epochs.get(lane) == epoch}
 
     async def _probe(self, pairs: list[Pair]) -> dict[int, Outcome]:
         """Ask the ERP about documents whose answer was lost."""
@@ -169,7 +183,11 @@ class Outbound:
         """Write every outcome into the ledger, in one transaction."""
         applied: dict[int, Sequence[str]] = {}
         async with self.db.transaction(self._cause()) as tx:
+            mine = await self._still_mine(tx, batch)
             for row, _ in batch:
+                if row.lane not in mine:
+                    logger.warning("erp.lease_lost", document=row.key, lane=row.lane)
+                    continue
                 match outcomes[row.id]:
                     case Applied(ref):
                         applied[row.id] = ref
@@ -181,6 +199,8 @@ class Outbound:
                         await store.mark_retry(tx, row.id, wait, code, detail)
                     case Unknown(detail, code):
                         await store.mark_unknown(tx, row.id, DOWN_RETRY_S, code, detail)
+                    case Held():
+                        await store.mark_held(tx, row.id)
             if applied:
                 await store.mark_applied(tx, applied)
         down = any(isinstance(outcome, Retry | Unknown) for outcome in outcomes.values())
@@ -218,6 +238,20 @@ def _next_batch(rows: Sequence[DocumentRow], sheet: Capabilities) -> list[Docume
         elif not {row.noun, rows[0].noun} <= sheet.any_order:
             barred.add(row.lane)
     return batch[: sheet.batch]
+
+
+def _unhindered(batch: list[Pair], outcomes: Mapping[int, Outcome]) -> list[Pair]:
+    """Return what is to be sent: nothing behind one of its lane whose fate is open."""
+    stopped: set[str] = set()
+    fresh: list[Pair] = []
+    for pair in batch:
+        row = pair[0]
+        if row.id in outcomes:
+            if not isinstance(outcomes[row.id], Applied):
+                stopped.add(row.lane)
+        elif row.lane not in stopped:
+            fresh.append(pair)
+    return fresh
 
 
 def _superseded(batch: list[Pair]) -> list[Pair]:

@@ -20,6 +20,7 @@ from erp_bridge.documents import (
     MaterialActual,
     MaterialUse,
     OperationsRequestAccepted,
+    OperationsRequestCancelled,
     OperationsRequestClosed,
     OperationsRequestReleased,
     PostingLine,
@@ -39,8 +40,10 @@ from mes.execution.events import (
 from mes.inventory.events import LotScrapped
 from mes.kernel.outbox import Event, StoredEvent
 from mes.kernel.quantity import round_money
-from mes.workorders.events import WorkOrderClosed, WorkOrderReceived, WorkOrderReleased
+from mes.workorders.events import WorkOrderCancelled, WorkOrderClosed, WorkOrderReceived, WorkOrderReleased
 
+BY_THE_ERP = "erp_cancelled"
+"""Reason of an order that the ERP took back: it knows."""
 STOCK_ACCOUNTS = ("raw_material", "finished_goods")
 
 
@@ -129,6 +132,13 @@ def _released(event: WorkOrderReleased, head: Head) -> list[Document]:
 def _closed(event: WorkOrderClosed, head: Head) -> list[Document]:
     fields = head.fields(order_lane(event.work_order))
     return [OperationsRequestClosed(**fields, work_order=event.work_order)]
+
+
+def _cancelled(event: WorkOrderCancelled, head: Head) -> list[Document]:
+    if event.reason == BY_THE_ERP:
+        return []
+    fields = head.fields(order_lane(event.work_order))
+    return [OperationsRequestCancelled(**fields, work_order=event.work_order)]
 
 
 def _consumed(event: MaterialConsumed | MaterialReturned, head: Head) -> list[Document]:
@@ -291,6 +301,7 @@ _TABLE: dict[type[Event], Posting] = {
     WorkOrderReceived: _received,
     WorkOrderReleased: _released,
     WorkOrderClosed: _closed,
+    WorkOrderCancelled: _cancelled,
     MaterialConsumed: _consumed,
     MaterialReturned: _consumed,
     GoodReported: _good,

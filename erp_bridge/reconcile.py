@@ -1,7 +1,8 @@
 """Compare both books: event by event what the plant moved and valued with what the ERP has.
 
-The ERP's lines are mirrored as they come; an event is judged when all its documents are booked
-and the mirror has had time to see them, so that work in flight is no difference.
+The ERP's lines are mirrored as they come. The plant's side are its cost entries themselves, whether or
+not a document was made of them. An event is judged as soon as nothing of it is under way and the
+mirror has had time to see it: what is late waits, what is lost differs, and goes on differing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from mes.kernel.db import Cause, Database, Tx
 GRACE_S = 10.0
 """The mirror is read after a document was booked; this covers the ERP's own delays."""
 OVERDUE_S = 60.0
-"""An event whose documents are not all booked after so long is a difference."""
+"""An event that waits for longer than this is late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +32,17 @@ class Reconciliation:
         quantity_difference: Sum of absolute differences, each in its material's own unit.
         value_difference: Sum of absolute differences, in `currency`.
         judged: Events compared.
+        waiting: Events with something still on its way; they are not compared yet.
+        late: Those of them that wait for more than a minute.
+        value_waiting: By how much the books differ until those have arrived, in `currency`.
     """
 
     at: datetime
     currency: str
     judged: int
+    waiting: int
+    late: int
+    value_waiting: Decimal
     quantity_difference: Decimal
     value_difference: Decimal
     cases: tuple[Difference, ...]
@@ -63,24 +70,32 @@ async def _read_on(db: Database, adapter: ErpAdapter, kind: SnapshotKind) -> boo
         await store.mirror_ledger(tx, snapshot.ledger)
         await store.mirror_stock(tx, snapshot.stock)
         await store.move_cursor(tx, name, snapshot.cursor)
+        if kind is SnapshotKind.LEDGER and not snapshot.more:
+            await store.begin_ledger(tx)
     return snapshot.more and snapshot.cursor != cursor
 
 
 async def compare(
     tx: Tx, currency: str, grace_s: float = GRACE_S, overdue_s: float = OVERDUE_S
 ) -> Reconciliation:
-    """Compare what is settled."""
-    values = await store.value_differences(tx, grace_s, overdue_s)
-    quantities = await store.quantity_differences(tx, grace_s, overdue_s)
-    strangers = await store.unexplained(tx, grace_s)
+    """Compare what is not on its way any more."""
+    values = [*await store.value_differences(tx, grace_s), *await store.unexplained_values(tx, grace_s)]
+    quantities = [
+        *await store.quantity_differences(tx, grace_s),
+        *await store.unexplained_stock(tx, grace_s),
+    ]
+    progress = await store.progress(tx, grace_s, overdue_s)
     return Reconciliation(
         at=utc_now(),
         currency=currency,
-        judged=await store.judged(tx, grace_s, overdue_s),
-        quantity_difference=_total([*quantities, *strangers]),
+        judged=progress.judged,
+        waiting=progress.waiting,
+        late=progress.late,
+        value_waiting=progress.value,
+        quantity_difference=_total(quantities),
         value_difference=_total(values),
-        cases=(*values, *quantities, *strangers),
-        accounts=tuple(await store.account_totals(tx, grace_s, overdue_s)),
+        cases=(*values, *quantities),
+        accounts=tuple(await store.account_totals(tx, grace_s)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -26,6 +26,10 @@ class ErpStatus:
         outbox_lag_s: Age of the oldest document that waits.
         quantity_difference: None before the first comparison.
         value_difference: None before the first comparison.
+        events_compared: Events that both books were compared on, in the newest comparison.
+        events_waiting: Events still on their way: no difference yet.
+        events_late: Those of them that wait for more than a minute.
+        value_waiting: By how much the books differ until those have arrived.
     """
 
     name: str
@@ -43,6 +47,10 @@ class ErpStatus:
     refused_records: int
     quantity_difference: Decimal | None
     value_difference: Decimal | None
+    events_compared: int
+    events_waiting: int
+    events_late: int
+    value_waiting: Decimal | None
     compared_at: str | None
     currency: str
     web_url: str
@@ -106,6 +114,10 @@ async def status(tx: Tx, adapter: str, web_url: str, currency: str) -> ErpStatus
         refused_records=len(await store.refusals(tx)),
         quantity_difference=_decimal(outcome.get("quantity_difference")),
         value_difference=_decimal(outcome.get("value_difference")),
+        events_compared=outcome.get("judged", 0),
+        events_waiting=outcome.get("waiting", 0),
+        events_late=outcome.get("late", 0),
+        value_waiting=_decimal(outcome.get("value_waiting")),
         compared_at=outcome.get("at"),
         currency=currency,
         web_url=web_url,
@@ -119,6 +131,17 @@ def _decimal(plain: str | None) -> Decimal | None:
 async def documents(tx: Tx, work_order: str | None, state: str | None, limit: int) -> list[DocumentRow]:
     """Return documents, newest first."""
     return await store.documents(tx, work_order, state, limit)
+
+
+def without_money(row: DocumentRow) -> DocumentRow:
+    """Return a document for somebody who may not see costs: an entry without its lines."""
+    return replace(row, body={name: value for name, value in row.body.items() if name != "lines"})
+
+
+def compared_without_money(outcome: dict[str, Any]) -> dict[str, Any]:
+    """Return a comparison for somebody who may not see costs: no account, no amount of an event."""
+    cases = [case for case in outcome["cases"] if case["kind"] != "value"]
+    return {**outcome, "accounts": [], "cases": cases}
 
 
 async def lanes(tx: Tx, limit: int) -> list[LaneRow]:

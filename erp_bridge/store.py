@@ -3,22 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 from psycopg.types.json import Jsonb
 
-from erp_bridge.adapter import LedgerLine, StockLine
+from erp_bridge.adapter import ErpRecordNotKept, LedgerLine, StockLine
 from erp_bridge.documents import Document, to_json
 from mes.kernel.db import Tx
 from mes.kernel.outbox import COLUMNS as EVENT_COLUMNS
 from mes.kernel.outbox import StoredEvent
 
-LEASE_S = 30
-"""A lane whose worker died is taken over after so many seconds."""
+OPENING = "opening"
+"""Subject of the entry that brings the history into the books: no event of the plant."""
+LEASE_S = 90
+"""A lane whose worker died elsewhere is taken over after so many seconds: no call to an ERP lasts longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +87,19 @@ async def add(tx: Tx, document: Document, cause: StoredEvent) -> None:
             "recorded_at": cause.recorded_at,
         },
     )
+    if document.subject != OPENING:
+        await tx.execute(
+            "insert into erp.subject (subject, site) values (%(subject)s, %(site)s) on conflict (subject)"
+            " do update set agreed_at = null, reopened = subject.reopened + 1",
+            {"subject": document.subject, "site": cause.site},
+        )
 
 
 async def claim(tx: Tx, worker: str, limit: int) -> list[DocumentRow]:
     """Lease lanes that have something to do now and return the documents at their heads.
 
     Of each lane the leading documents come, in order, up to `limit` in all. A dead document
-    blocks its lane.
+    blocks its lane. What the worker leased before stays its own, under the epoch that `leases` tells.
     """
     return await tx.fetch_all(
         DocumentRow,
@@ -103,7 +113,8 @@ async def claim(tx: Tx, worker: str, limit: int) -> list[DocumentRow]:
               and (lane.lease_until is null or lane.lease_until < now() or lane.worker = %(worker)s)
             limit %(limit)s for update of lane skip locked
         ), leased as (
-            update erp.lane set worker = %(worker)s, epoch = epoch + 1,
+            update erp.lane set worker = %(worker)s,
+                                epoch = epoch + (worker is distinct from %(worker)s)::int,
                                 lease_until = now() + make_interval(secs => {LEASE_S})
             where lane in (select lane from free) returning lane
         ), queue as (
@@ -115,6 +126,47 @@ async def claim(tx: Tx, worker: str, limit: int) -> list[DocumentRow]:
         select {COLUMNS} from queue where clear order by id limit %(limit)s
         """,
         {"worker": worker, "limit": limit},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lane that a worker holds."""
+
+    lane: str
+    epoch: int
+
+
+async def leases(tx: Tx, worker: str, lanes: Collection[str]) -> dict[str, int]:
+    """Return the epochs of the lanes that the worker holds, and keep others from taking them meanwhile."""
+    rows = await tx.fetch_all(
+        Lease,
+        "select lane, epoch from erp.lane where worker = %(worker)s and lane = any(%(lanes)s)"
+        " order by lane for no key update",
+        {"worker": worker, "lanes": list(lanes)},
+    )
+    return {row.lane: row.epoch for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker that holds lanes."""
+
+    worker: str
+
+
+async def workers(tx: Tx) -> list[str]:
+    """Return the workers that hold lanes."""
+    rows = await tx.fetch_all(
+        WorkerRow, "select distinct worker from erp.lane where worker is not null order by worker"
+    )
+    return [row.worker for row in rows]
+
+
+async def bury(tx: Tx, worker: str) -> None:
+    """Give back what a dead worker held."""
+    await tx.execute(
+        "update erp.lane set worker = null, lease_until = null where worker = %(worker)s", {"worker": worker}
     )
 
 
@@ -151,6 +203,13 @@ async def mark_unknown(tx: Tx, row: int, after_s: float, code: str, detail: str)
         "update erp.document set code = %(code)s, detail = %(detail)s,"
         " next_at = now() + make_interval(secs => %(after)s) where id = %(id)s and state = 'sending'",
         {"id": row, "after": after_s, "code": code, "detail": detail},
+    )
+
+
+async def mark_held(tx: Tx, row: int) -> None:
+    """Put it back into its lane: it was not tried."""
+    await tx.execute(
+        "update erp.document set state = 'pending' where id = %(id)s and state = 'sending'", {"id": row}
     )
 
 
@@ -414,11 +473,40 @@ class RefusedBody:
 
 
 async def refused_bodies(tx: Tx) -> list[RefusedBody]:
-    """Return the records that the plant could not take, oldest first."""
+    """Return the records that were understood and that the plant could not take, oldest first."""
     return await tx.fetch_all(
         RefusedBody,
-        "select stream, key, hash, body from erp.inbox where code is not null order by received_at limit 200",
+        "select stream, key, hash, body from erp.inbox where code is not null and body <> '{}'"
+        " order by received_at limit 200",
     )
+
+
+async def odd_keys(tx: Tx, stream: str) -> set[str]:
+    """Return the records of a stream that were not understood."""
+    rows = await tx.fetch_all(
+        HashRow,
+        "select key, hash from erp.inbox where stream = %(stream)s and code is not null and body = '{}'",
+        {"stream": stream},
+    )
+    return {row.key for row in rows}
+
+
+async def forget(tx: Tx, stream: str, keys: Collection[str]) -> None:
+    """Strike records off: they are mended or gone."""
+    await tx.execute(
+        "delete from erp.inbox where stream = %(stream)s and key = any(%(keys)s)",
+        {"stream": stream, "keys": list(keys)},
+    )
+
+
+@asynccontextmanager
+async def guarded(tx: Tx) -> AsyncIterator[None]:
+    """Undo what is inside when it fails; a refusal by the database's own rules is `ErpRecordNotKept`."""
+    try:
+        async with tx.savepoint():
+            yield
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise ErpRecordNotKept(reason=str(error).splitlines()[0]) from error
 
 
 # The link
@@ -468,48 +556,70 @@ async def link(tx: Tx, erp: str) -> LinkRow | None:
 # The mirror of the ERP's books
 
 
+REOPEN = """
+    update erp.subject s set agreed_at = null, reopened = s.reopened + 1
+    from changed join erp.document d on d.erp_ref @> array[changed.ref] where s.subject = d.subject
+"""
+"""What changed in the ERP is compared again."""
+
+
 async def mirror_ledger(tx: Tx, lines: Sequence[LedgerLine]) -> None:
     """Keep lines of the ERP's ledger."""
-    await tx.execute_many(
-        """
-        insert into erp.mirror_ledger (id, site, account, amount, ref)
-        values (%(id)s, %(site)s, %(account)s, %(amount)s, %(ref)s)
-        on conflict (id) do update set account = excluded.account, amount = excluded.amount,
-            ref = excluded.ref
-        where (mirror_ledger.account, mirror_ledger.amount, mirror_ledger.ref)
-              is distinct from (excluded.account, excluded.amount, excluded.ref)
+    each = {line.id: line for line in lines}.values()
+    await tx.execute(
+        f"""
+        with changed as (
+            insert into erp.mirror_ledger (id, site, account, amount, ref)
+            select id, %(site)s, account, amount, ref
+            from unnest(%(id)s::bigint[], %(account)s::text[], %(amount)s::numeric[], %(ref)s::text[])
+                 as line (id, account, amount, ref)
+            on conflict (id) do update set account = excluded.account, amount = excluded.amount,
+                ref = excluded.ref
+            where (mirror_ledger.account, mirror_ledger.amount, mirror_ledger.ref)
+                  is distinct from (excluded.account, excluded.amount, excluded.ref)
+            returning ref
+        )
+        {REOPEN}
         """,
-        [
-            {"id": x.id, "site": tx.site, "account": x.account, "amount": x.amount, "ref": x.ref}
-            for x in lines
-        ],
+        {
+            "site": tx.site,
+            "id": [line.id for line in each],
+            "account": [line.account for line in each],
+            "amount": [line.amount for line in each],
+            "ref": [line.ref for line in each],
+        },
     )
 
 
 async def mirror_stock(tx: Tx, lines: Sequence[StockLine]) -> None:
     """Keep movements of the ERP's stock."""
-    await tx.execute_many(
-        """
-        insert into erp.mirror_stock (id, site, ref, work_order, material, lot, quantity)
-        values (%(id)s, %(site)s, %(ref)s, %(work_order)s, %(material)s, %(lot)s, %(quantity)s)
-        on conflict (id) do update set work_order = excluded.work_order,
-            material = excluded.material, lot = excluded.lot, quantity = excluded.quantity
-        where (mirror_stock.work_order, mirror_stock.material, mirror_stock.lot, mirror_stock.quantity)
-              is distinct from
-              (excluded.work_order, excluded.material, excluded.lot, excluded.quantity)
+    each = {line.id: line for line in lines}.values()
+    await tx.execute(
+        f"""
+        with changed as (
+            insert into erp.mirror_stock (id, site, ref, work_order, material, lot, quantity)
+            select id, %(site)s, ref, work_order, material, lot, quantity
+            from unnest(%(id)s::bigint[], %(ref)s::text[], %(work_order)s::text[], %(material)s::text[],
+                        %(lot)s::text[], %(quantity)s::numeric[])
+                 as line (id, ref, work_order, material, lot, quantity)
+            on conflict (id) do update set work_order = excluded.work_order,
+                material = excluded.material, lot = excluded.lot, quantity = excluded.quantity
+            where (mirror_stock.work_order, mirror_stock.material, mirror_stock.lot, mirror_stock.quantity)
+                  is distinct from
+                  (excluded.work_order, excluded.material, excluded.lot, excluded.quantity)
+            returning ref
+        )
+        {REOPEN}
         """,
-        [
-            {
-                "id": x.id,
-                "site": tx.site,
-                "ref": x.ref,
-                "work_order": x.work_order,
-                "material": x.material,
-                "lot": x.lot,
-                "quantity": x.quantity,
-            }
-            for x in lines
-        ],
+        {
+            "site": tx.site,
+            "id": [line.id for line in each],
+            "ref": [line.ref for line in each],
+            "work_order": [line.work_order for line in each],
+            "material": [line.material for line in each],
+            "lot": [line.lot for line in each],
+            "quantity": [line.quantity for line in each],
+        },
     )
 
 
@@ -533,105 +643,130 @@ class Difference:
     subject: str
 
 
-JUDGED = """
-    judged as (
-        select subject from erp.document
-        where recorded_at > now() - interval '2 days' and subject <> 'opening'
-        group by subject
-        having (bool_and(state in ('applied', 'skipped'))
-                and coalesce(max(applied_at), max(created_at))
-                    < clock_timestamp() - make_interval(secs => %(grace)s))
-            or (not bool_and(state in ('applied', 'skipped'))
-                and min(recorded_at) < clock_timestamp() - make_interval(secs => %(overdue)s))
-    ), mine as (
-        select e.cause_event::text as subject, coalesce(e.work_order, '') as work_order, l.account,
-               sum(l.debit - l.credit) as amount
-        from mes.cost_entry e join mes.cost_line l using (entry)
-        where not e.simulated and e.kind <> 'receipt'
-          and e.cause_event::text in (select subject from judged)
-        group by 1, 2, 3
-    ), theirs as (
-        select d.subject, coalesce(d.work_order, '') as work_order, m.account, sum(m.amount) as amount
-        from judged join erp.document d using (subject) cross join unnest(d.erp_ref) as r(ref)
-        join erp.mirror_ledger m on m.ref = r.ref
-        where d.noun in ('MaterialActual', 'CostPosting')
-          and not exists (select from mes.cost_entry e
-                          where e.cause_event::text = d.subject and e.kind = 'receipt')
-        group by 1, 2, 3
+ENTRIES = "compare/entries"
+"""Cursor: the cost entries up to this number are all in `erp.subject`."""
+LEDGER_BEGIN = "compare/ledger"
+"""Cursor: the ERP's lines up to this one were there before the bridge came."""
+PLANTS_OWN = "wip"
+"""The account on which nobody but the plant posts."""
+
+OPEN = f"""
+    open as (
+        select subject, reopened from erp.subject where agreed_at is null
+        union all
+        select e.cause_event::text, 0 from mes.cost_entry e
+        where e.number > coalesce((select value::bigint from erp.cursor where name = '{ENTRIES}'), 0)
+          and not e.simulated and e.kind <> 'receipt'
+          and not exists (select from erp.subject s
+                          where s.subject = e.cause_event::text and (s.costed or s.agreed_at is null))
+    ), state as (
+        select open.subject, open.reopened, e.entry, coalesce(e.kind = 'receipt', false) as receipt,
+               coalesce(e.work_order, d.work_order, '') as work_order,
+               coalesce(d.under_way, false) as moves,
+               least(d.since, e.booked_at) as since,
+               greatest(d.done_at, e.booked_at) < clock_timestamp() - make_interval(secs => %(grace)s)
+                   as seen,
+               case when e.entry is not null then exists (
+                   select from mes.event v left join mes.consumer_cursor c on c.consumer = 'bridge'
+                   where v.aggregate = e.entry::text and v.type = 'CostBooked'
+                     and coalesce((v.xid, v.id) > (c.xid, c.id), true)
+               ) else exists (
+                   select from erp.document o join mes.event v using (event_id)
+                   left join mes.consumer_cursor c on c.consumer = 'costing'
+                   where o.subject = open.subject
+                     and (coalesce((v.xid, v.id) > (c.xid, c.id), true)
+                          or exists (select from mes.cost_waiting w where w.event_id = o.event_id))
+               ) end as costs
+        from open
+        left join mes.cost_entry e on e.cause_event = open.subject::uuid
+        left join lateral (
+            select bool_or(state in ('pending', 'sending', 'retry')) and not bool_or(state = 'dead')
+                       as under_way,
+                   max(coalesce(applied_at, created_at)) as done_at, min(recorded_at) as since,
+                   max(work_order) as work_order
+            from erp.document where subject = open.subject having count(*) > 0
+        ) d on true
+    ), values_of as (
+        select subject, account, sum(mine) as mine, sum(theirs) as theirs from (
+            select state.subject, l.account, l.debit - l.credit as mine, 0::numeric as theirs
+            from state join mes.cost_line l using (entry) where not state.receipt
+            union all
+            select state.subject, m.account, 0, m.amount
+            from state join erp.document d using (subject) cross join unnest(d.erp_ref) as r (ref)
+            join erp.mirror_ledger m on m.ref = r.ref
+            where not state.receipt and d.noun in ('MaterialActual', 'CostPosting')
+        ) both_books group by subject, account
+    ), quantities_of as (
+        select subject, material, sum(mine) as mine, sum(theirs) as theirs from (
+            select state.subject, d.body ->> 'material' as material,
+                   (d.body ->> 'quantity')::numeric
+                   * case when d.body ->> 'use' in ('Returned', 'Produced', 'Scrapped') then 1 else -1 end
+                       as mine, 0::numeric as theirs
+            from state join erp.document d using (subject) where d.noun = 'MaterialActual'
+            union all
+            select state.subject, m.material, 0, m.quantity
+            from state join erp.document d using (subject) cross join unnest(d.erp_ref) as r (ref)
+            join erp.mirror_stock m on m.ref = r.ref where d.noun = 'MaterialActual'
+        ) both_stocks group by subject, material
     )
+"""
+"""Events on which the books have not agreed yet.
+
+`moves`: documents of it are on their way; a dead one is not. `costs`: its cost entry, or the document
+of that entry, is still to be made by a process that has not come so far. `seen`: the mirror had time.
 """
 
 
-async def value_differences(tx: Tx, grace_s: float, overdue_s: float) -> list[Difference]:
+async def value_differences(tx: Tx, grace_s: float) -> list[Difference]:
     """Compare, event by event, the plant's cost entries with the ERP's ledger lines.
 
-    An event counts once the ERP has all its documents and the mirror had `grace_s` seconds to
-    see them, or when it is overdue by `overdue_s`.
+    What is still on its way is not compared; what was lost stays a difference for ever.
     """
     return await tx.fetch_all(
         Difference,
         f"""
-        with {JUDGED}
-        , compared as (
-            select coalesce(mine.work_order, theirs.work_order) as work_order, account as what,
-                   coalesce(mine.amount, 0) as mine, coalesce(theirs.amount, 0) as theirs,
-                   subject, mine.subject is not null as costed
-            from mine full join theirs using (subject, account)
-        )
-        select 'value' as kind, c.work_order, c.what, c.mine, c.theirs, c.subject from compared c
-        where c.mine <> c.theirs
-          and not exists (
-              select from mes.cost_entry e where e.cause_event::text = c.subject
-              and e.booked_at > clock_timestamp() - make_interval(secs => %(grace)s))
-          and (c.costed or exists (
-              select from erp.document d where d.subject = c.subject
-              and d.recorded_at < clock_timestamp() - make_interval(secs => %(overdue)s)))
-        order by subject, what limit 500
+        with {OPEN}
+        select 'value' as kind, state.work_order, v.account as what, v.mine, v.theirs, v.subject
+        from state join values_of v using (subject)
+        where v.mine <> v.theirs and state.seen and not state.moves and not state.costs
+        order by v.subject, v.account limit 500
         """,
-        {"grace": grace_s, "overdue": overdue_s},
+        {"grace": grace_s},
     )
 
 
-async def quantity_differences(tx: Tx, grace_s: float, overdue_s: float) -> list[Difference]:
+async def quantity_differences(tx: Tx, grace_s: float) -> list[Difference]:
     """Compare, event by event, what the plant moved with the ERP's movements of stock."""
     return await tx.fetch_all(
         Difference,
         f"""
-        with {JUDGED}, moved as (
-            select d.subject, coalesce(d.work_order, '') as work_order, d.body ->> 'material' as material,
-                   sum((d.body ->> 'quantity')::numeric
-                       * case when d.body ->> 'use' in ('Returned', 'Produced', 'Scrapped') then 1
-                              else -1 end) as quantity
-            from erp.document d
-            where d.noun = 'MaterialActual' and d.subject in (select subject from judged)
-            group by 1, 2, 3
-        ), booked as (
-            select d.subject, m.material, sum(m.quantity) as quantity
-            from erp.document d cross join unnest(d.erp_ref) as r(ref)
-            join erp.mirror_stock m on m.ref = r.ref
-            where d.noun = 'MaterialActual' and d.subject in (select subject from judged)
-            group by 1, 2
-        )
-        select 'quantity' as kind, moved.work_order, material as what,
-               coalesce(moved.quantity, 0) as mine, coalesce(booked.quantity, 0) as theirs, subject
-        from moved left join booked using (subject, material)
-        where coalesce(moved.quantity, 0) <> coalesce(booked.quantity, 0)
-        order by subject limit 500
+        with {OPEN}
+        select 'quantity' as kind, state.work_order, q.material as what, q.mine, q.theirs, q.subject
+        from state join quantities_of q using (subject)
+        where q.mine <> q.theirs and state.seen and not state.moves
+        order by q.subject limit 500
         """,
-        {"grace": grace_s, "overdue": overdue_s},
+        {"grace": grace_s},
     )
 
 
-async def unexplained(tx: Tx, grace_s: float) -> list[Difference]:
+ANSWER_OPEN = """
+    coalesce((select min(sent_at) from erp.document where state = 'sending'), 'infinity')
+"""
+"""What the ERP shows since then may be of a document whose answer is still to come."""
+
+
+async def unexplained_stock(tx: Tx, grace_s: float) -> list[Difference]:
     """Return movements of the ERP on our orders that no document of ours made."""
     return await tx.fetch_all(
         Difference,
-        """
+        f"""
         select 'quantity' as kind, m.work_order, m.material as what, 0::numeric as mine,
                m.quantity as theirs, m.ref as subject
         from erp.mirror_stock m
         where m.work_order <> '' and m.quantity <> 0
-          and m.seen_at < now() - make_interval(secs => %(grace)s)
+          and m.seen_at < clock_timestamp() - make_interval(secs => %(grace)s)
+          and m.seen_at < {ANSWER_OPEN}
           and not exists (select from erp.document d where d.erp_ref @> array[m.ref])
         order by m.id limit 500
         """,
@@ -639,10 +774,112 @@ async def unexplained(tx: Tx, grace_s: float) -> list[Difference]:
     )
 
 
-async def judged(tx: Tx, grace_s: float, overdue_s: float) -> int:
-    """Return how many events are compared."""
-    return int(
-        await tx.value(f"with {JUDGED} select count(*) from judged", {"grace": grace_s, "overdue": overdue_s})
+async def unexplained_values(tx: Tx, grace_s: float) -> list[Difference]:
+    """Return entries of the ERP on work in process that no document of ours made: all their lines.
+
+    Receipts and shipments are the ERP's own business; work in process is the plant's alone.
+    """
+    return await tx.fetch_all(
+        Difference,
+        f"""
+        with stranger as (
+            select distinct w.ref from erp.mirror_ledger w
+            where w.account = %(own)s and w.amount <> 0
+              and w.id > coalesce((select value::bigint from erp.cursor where name = %(begin)s), -1)
+              and w.seen_at < clock_timestamp() - make_interval(secs => %(grace)s)
+              and w.seen_at < {ANSWER_OPEN}
+              and not exists (select from erp.document d where d.erp_ref @> array[w.ref])
+        )
+        select 'value' as kind, '' as work_order, m.account as what, 0::numeric as mine,
+               sum(m.amount) as theirs, m.ref as subject
+        from stranger join erp.mirror_ledger m using (ref)
+        group by m.ref, m.account having sum(m.amount) <> 0 order by m.ref, m.account limit 500
+        """,
+        {"own": PLANTS_OWN, "begin": LEDGER_BEGIN, "grace": grace_s},
+    )
+
+
+async def begin_ledger(tx: Tx) -> None:
+    """Note, the first time, where the ERP's ledger ended before the bridge came."""
+    await tx.execute(
+        "insert into erp.cursor (name, site, value)"
+        " select %(name)s, %(site)s, coalesce(max(id), 0)::text from erp.mirror_ledger"
+        " on conflict (name) do nothing",
+        {"name": LEDGER_BEGIN, "site": tx.site},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the comparison is.
+
+    Args:
+        judged: Events compared, those agreed on before included.
+        waiting: Events that are still on their way.
+        late: Those of them that wait for longer than they should.
+        value: What the books differ by on account of the waiting ones.
+    """
+
+    judged: int
+    waiting: int
+    late: int
+    value: Decimal
+
+
+async def progress(tx: Tx, grace_s: float, overdue_s: float) -> Progress:
+    """Return how many events are compared and how many wait."""
+    row = await tx.fetch_one(
+        Progress,
+        f"""
+        with {OPEN}, judged as (
+            select *, seen and not moves and not costs as compared from state
+        )
+        select (select count(*) from erp.subject where agreed_at is not null)
+               - (select count(*) from open join erp.subject s using (subject) where s.agreed_at is not null)
+               + count(*) filter (where compared) as judged,
+               count(*) filter (where not compared) as waiting,
+               count(*) filter (where not compared
+                   and since < clock_timestamp() - make_interval(secs => %(overdue)s)) as late,
+               coalesce((select sum(abs(v.mine - v.theirs)) from values_of v
+                         join judged j using (subject) where not j.compared), 0) as value
+        from judged
+        """,
+        {"grace": grace_s, "overdue": overdue_s},
+    )
+    assert row is not None  # noqa: S101 - an aggregate always has a row
+    return row
+
+
+async def agree(tx: Tx, grace_s: float) -> int:
+    """Note what both books agree on; return how many events that were."""
+    await tx.execute(
+        """
+        insert into erp.subject (subject, site, costed)
+        select cause_event::text, site, true from mes.cost_entry
+        where number > coalesce((select value::bigint from erp.cursor where name = %(entries)s), 0)
+          and not simulated and kind <> 'receipt'
+        on conflict (subject) do update set costed = true, agreed_at = null, reopened = subject.reopened + 1
+        where not subject.costed
+        """,
+        {"entries": ENTRIES},
+    )
+    reached = await tx.value(
+        "select max(number) from mes.cost_entry where booked_at < now() - interval '10 minutes'"
+        " and number > coalesce((select value::bigint from erp.cursor where name = %(entries)s), 0)",
+        {"entries": ENTRIES},
+    )
+    if reached is not None:
+        await move_cursor(tx, ENTRIES, str(reached))
+    return await tx.execute(
+        f"""
+        with {OPEN}
+        update erp.subject s set agreed_at = now() from state
+        where s.subject = state.subject and s.reopened = state.reopened and s.agreed_at is null
+          and state.seen and not state.moves and not state.costs
+          and not exists (select from values_of v where v.subject = s.subject and v.mine <> v.theirs)
+          and not exists (select from quantities_of q where q.subject = s.subject and q.mine <> q.theirs)
+        """,
+        {"grace": grace_s},
     )
 
 
@@ -655,19 +892,26 @@ class AccountRow:
     theirs: Decimal
 
 
-async def account_totals(tx: Tx, grace_s: float, overdue_s: float) -> list[AccountRow]:
-    """Return both books' sums by account."""
+async def account_totals(tx: Tx, grace_s: float) -> list[AccountRow]:
+    """Return both books' sums by account: of the last two days' events, and of all that are compared."""
     return await tx.fetch_all(
         AccountRow,
         f"""
-        with {JUDGED}, both_books as (
-            select account, amount as mine, 0::numeric as theirs from mine
-            union all select account, 0, amount from theirs
+        with {OPEN}, agreed as (
+            select subject from erp.subject
+            where agreed_at is not null and costed and since > now() - interval '2 days'
+        ), both_books as (
+            select v.account, v.mine, v.theirs from values_of v join state using (subject)
+            where state.seen and not state.moves and not state.costs
+            union all
+            select l.account, l.debit - l.credit, l.debit - l.credit
+            from agreed join mes.cost_entry e on e.cause_event = agreed.subject::uuid
+            join mes.cost_line l using (entry)
         )
         select account, sum(mine) as mine, sum(theirs) as theirs from both_books
         group by account order by account
         """,
-        {"grace": grace_s, "overdue": overdue_s},
+        {"grace": grace_s},
     )
 
 
@@ -723,16 +967,6 @@ async def event_at(tx: Tx, xid: str, event: str) -> StoredEvent | None:
         f"select {EVENT_COLUMNS} from mes.event where xid = %(xid)s::xid8 and id = %(event)s",
         {"xid": xid, "event": int(event)},
     )
-
-
-async def work_order_of(tx: Tx, erp_ref: str) -> str | None:
-    """Return the work order that was made of a production of the ERP."""
-    found = await tx.value(
-        "select work_order from erp.document where noun = 'OperationsRequestAccepted'"
-        " and body ->> 'erp_ref' = %(erp_ref)s limit 1",
-        {"erp_ref": erp_ref},
-    )
-    return None if found is None else str(found)
 
 
 async def wake(tx: Tx) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
+import psutil
 import structlog
 
 from erp_bridge import embedded_erp, store
 from erp_bridge.adapter import ErpAdapter, ErpLoginRefused, ErpUnavailable, Stream
 from erp_bridge.inbound import Inbound
 from erp_bridge.outbound import Outbound
-from erp_bridge.reconcile import compare, refresh
+from erp_bridge.reconcile import GRACE_S, compare, refresh
 from mes.kernel.clock import utc_now
-from mes.kernel.db import Cause, Database, DatabaseBusy, DatabaseUnavailable
+from mes.kernel.db import Cause, Database
+from mes.kernel.errors import PlantError
 from mes.kernel.outbox import event_wakeups, to_json
 from mes.kernel.settings import Settings
 
@@ -27,6 +31,7 @@ CALM_S = 10.0
 """Reading waits so long at most for the deliveries to pause: an ERP has one writer, or one core."""
 IDLE_S = 5.0
 RETRY_S = 2.0
+RETRY = timedelta(seconds=RETRY_S)
 COMPARE_S = 10.0
 HEALTH_S = 15.0
 PERIODS_S = 60.0
@@ -43,6 +48,25 @@ REFUSED_S = 30.0
 """How often records that the plant refused are offered again."""
 
 
+def worker_name(pid: int) -> str:
+    """Return a name that no other process of any machine has, as long as this one lives."""
+    return f"bridge@{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.2f}"
+
+
+def is_dead(worker: str) -> bool:
+    """Say whether a worker was a process of this machine that is over; nobody knows of other machines."""
+    host, _, process = worker.removeprefix("bridge@").partition(":")
+    pid = process.partition(":")[0]
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False
+    try:
+        if psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE:
+            return True
+        return worker_name(int(pid)) != worker
+    except psutil.NoSuchProcess:
+        return True
+
+
 class Bridge:
     """All loops of one bridge process."""
 
@@ -54,6 +78,7 @@ class Bridge:
         self._inbound = Inbound(db, adapter, settings.site_tz)
         self._up = True
         self._calm = asyncio.Event()
+        self._waits: dict[str, str] = {}
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -67,15 +92,25 @@ class Bridge:
 
     async def _deliver(self) -> None:
         while True:
-            try:
-                async with event_wakeups(self._db) as wakeup:
-                    while True:
-                        await self._turn()
-                        await wakeup.wait(await self._patience())
-                        await asyncio.sleep(GATHER_S)
-            except (DatabaseUnavailable, DatabaseBusy) as error:
-                logger.info("bridge.database_away", reason=error.code)
-                await asyncio.sleep(RETRY_S)
+            await self._tried("deliver", self._deliver_on)
+            await asyncio.sleep(RETRY_S)
+
+    async def _deliver_on(self) -> None:
+        await self._bury_the_dead()
+        async with event_wakeups(self._db) as wakeup:
+            while True:
+                await self._turn()
+                self._waits.pop("deliver", None)
+                await wakeup.wait(await self._patience())
+                await asyncio.sleep(GATHER_S)
+
+    async def _bury_the_dead(self) -> None:
+        """Take over at once what a killed bridge of this machine had leased."""
+        async with self._db.transaction(self._cause()) as tx:
+            for worker in await store.workers(tx):
+                if is_dead(worker):
+                    logger.info("bridge.takes_over", worker=worker)
+                    await store.bury(tx, worker)
 
     async def _turn(self) -> None:
         self._calm.clear()
@@ -83,11 +118,22 @@ class Bridge:
             while await self._outbound.collect():
                 pass
             await self._outbound.open_books()
+            await self._look_first()
             while await self._outbound.deliver():
                 pass
         finally:
             self._calm.set()
         await self._note_link(up=self._outbound.reachable)
+
+    async def _look_first(self) -> None:
+        """See how the ERP's ledger stood before anything of ours came into it."""
+        async with self._db.read() as tx:
+            if await store.cursor(tx, store.LEDGER_BEGIN):
+                return
+        try:
+            await refresh(self._db, self._adapter)
+        except (ErpUnavailable, ErpLoginRefused) as error:
+            logger.info("bridge.ledger_not_seen", reason=str(error))
 
     async def _patience(self) -> float:
         async with self._db.read() as tx:
@@ -98,23 +144,35 @@ class Bridge:
         due = dict.fromkeys(POLLS, utc_now())
         refused_due = utc_now()
         while True:
-            try:
-                for stream in Stream:
-                    if due[stream] <= utc_now():
-                        if stream is not Stream.ORDERS:
-                            await self._until_calm()
-                        if not self._inbound.periods:
-                            await self._learn_periods()
-                        await self._inbound.pull(stream)
-                        due[stream] = utc_now() + POLLS[stream]
-                if refused_due <= utc_now():
-                    await self._inbound.take_refused()
-                    refused_due = utc_now() + timedelta(seconds=REFUSED_S)
-            except (ErpUnavailable, ErpLoginRefused, DatabaseUnavailable, DatabaseBusy) as error:
-                logger.info("bridge.pull_waits", reason=error.code)
-                await asyncio.sleep(RETRY_S)
+            for stream in Stream:
+                if due[stream] <= utc_now():
+                    done = await self._tried(stream, partial(self._follow, stream))
+                    due[stream] = utc_now() + (POLLS[stream] if done else RETRY)
+            if refused_due <= utc_now():
+                await self._tried("refused", self._inbound.take_refused)
+                refused_due = utc_now() + timedelta(seconds=REFUSED_S)
             wait = (min(due.values()) - utc_now()).total_seconds()
             await asyncio.sleep(max(wait, 0.1))
+
+    async def _follow(self, stream: Stream) -> None:
+        if stream is not Stream.ORDERS:
+            await self._until_calm()
+        if not self._inbound.periods:
+            await self._learn_periods()
+        await self._inbound.follow(stream)
+
+    async def _tried(self, name: str, work: Callable[[], Awaitable[object]]) -> bool:
+        """Do it; what refuses it ends no other loop, and is said once. Return whether it was done."""
+        try:
+            await work()
+        except PlantError as error:
+            if self._waits.get(name) != error.message:
+                logger.warning("bridge.waits", what=name, reason=error.message)
+            self._waits[name] = error.message
+            return False
+        if self._waits.pop(name, None) is not None:
+            logger.info("bridge.goes_on", what=name)
+        return True
 
     async def _until_calm(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -127,10 +185,7 @@ class Bridge:
 
     async def _repeat(self, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            try:
-                await work()
-            except (ErpUnavailable, ErpLoginRefused, DatabaseUnavailable, DatabaseBusy) as error:
-                logger.debug("bridge.waits", reason=error.code)
+            await self._tried(work.__name__, work)
             await asyncio.sleep(every_s)
 
     async def _compare(self) -> None:
@@ -138,6 +193,7 @@ class Bridge:
         await refresh(self._db, self._adapter)
         async with self._db.transaction(self._cause()) as tx:
             outcome = await compare(tx, self._settings.currency)
+            await store.agree(tx, GRACE_S)
             await store.put_comparison(tx, self._settings.erp.adapter, to_json(outcome))
 
     async def _watch(self) -> None:

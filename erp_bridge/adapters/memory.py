@@ -19,12 +19,15 @@ from erp_bridge.adapter import (
     Applied,
     Capabilities,
     Connection,
+    ErpReadRefused,
     ErpUnavailable,
     Found,
     Health,
+    Held,
     LedgerLine,
     Movement,
     NameMapping,
+    OddRecord,
     Outcome,
     Page,
     Period,
@@ -46,6 +49,7 @@ from erp_bridge.documents import (
     MaterialActual,
     MaterialUse,
     OperationsRequestAccepted,
+    OperationsRequestCancelled,
     OperationsRequestClosed,
     OperationsRequestReleased,
     PostingLine,
@@ -130,6 +134,10 @@ class Books:
     lots: set[tuple[str, str]] = field(default_factory=set)
     periods: list[Period] = field(default_factory=list)
     records: dict[Stream, list[Incoming]] = field(default_factory=dict)
+    odd: dict[Stream, tuple[OddRecord, ...]] = field(default_factory=dict)
+    """Records that make no sense."""
+    barred: set[Stream] = field(default_factory=set)
+    """Streams that the bridge may not see."""
     states: dict[str, str] = field(default_factory=dict)
     """Production -> state."""
     orders: dict[str, str] = field(default_factory=dict)
@@ -180,10 +188,14 @@ class MemoryAdapter:
     async def pull(self, stream: Stream, cursor: str, limit: int = 200) -> Page:
         """Return the records after the cursor, which is their count."""
         await self._reach()
+        if stream in self.books.barred:
+            raise ErpReadRefused(detail=f"no right to read {stream}")
         start = int(cursor or 0)
         records = self.books.records.get(stream, [])
         found = records[max(start - 2, 0) : start + limit]
-        return Page(tuple(found), str(min(start + limit, len(records))), more=start + limit < len(records))
+        reached = min(start + limit, len(records))
+        odd = self.books.odd.get(stream, ())
+        return Page(tuple(found), str(reached), more=reached < len(records), odd=odd, whole=True)
 
     async def apply(self, documents: Sequence[Document]) -> Sequence[Outcome]:
         """Book documents, unless a fault comes first; afterwards the answer may be lost."""
@@ -194,10 +206,11 @@ class MemoryAdapter:
             return [Retry(str(error), 0.0)] * len(documents)
         if faults.dice.random() < faults.before:
             return [Retry("fault before commit", 0.0)] * len(documents)
-        outcomes = [self._book(document) for document in documents]
+        outcomes = self._book_all(documents)
         if faults.dice.random() < faults.after:
             return [
-                outcome if isinstance(outcome, Rejected) else Unknown("answer lost") for outcome in outcomes
+                outcome if isinstance(outcome, Rejected | Held) else Unknown("answer lost")
+                for outcome in outcomes
             ]
         return outcomes
 
@@ -253,6 +266,16 @@ class MemoryAdapter:
         if self.books.faults.away:
             raise ErpUnavailable(detail="switched off")
 
+    def _book_all(self, documents: Sequence[Document]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        stopped: set[str] = set()
+        for document in documents:
+            outcome = Held() if document.lane in stopped else self._book(document)
+            if not isinstance(outcome, Applied):
+                stopped.add(document.lane)
+            outcomes.append(outcome)
+        return outcomes
+
     def _book(self, document: Document) -> Outcome:
         try:
             return Applied(self._booked(document))
@@ -270,6 +293,8 @@ class MemoryAdapter:
                 return (self._move_on(document, "running"),)
             case OperationsRequestClosed():
                 return (self._move_on(document, "done"),)
+            case OperationsRequestCancelled():
+                return (self._move_on(document, "cancelled"),)
             case PromiseChanged():
                 books.promises[document.customer_order] = document.promised_at.isoformat()
                 return (document.customer_order,)
@@ -290,7 +315,9 @@ class MemoryAdapter:
 
     def _move_on(self, document: Document, state: str) -> str:
         production = self._production(document)
-        if self.books.states[production] != "done":
+        if self.books.states[production] == "done" and state == "cancelled":
+            raise Refusal(Remark.REFUSED, f"{production} is done")
+        if self.books.states[production] not in {"done", "cancelled"}:
             self.books.states[production] = state
         return production
 

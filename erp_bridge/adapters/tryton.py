@@ -22,13 +22,17 @@ from erp_bridge.adapter import (
     Applied,
     Capabilities,
     Connection,
+    ErpCurrencyDiffers,
     ErpLoginRefused,
+    ErpReadRefused,
     ErpUnavailable,
     Found,
     Health,
+    Held,
     LedgerLine,
     Movement,
     NameMapping,
+    OddRecord,
     Outcome,
     OutcomeUnknown,
     Page,
@@ -43,14 +47,15 @@ from erp_bridge.adapter import (
     StockLine,
     Stream,
     Unknown,
+    understand,
 )
+from erp_bridge.adapters.tryton_changes import OVERLAP, Changes
 from erp_bridge.adapters.tryton_rpc import Busy, Refused, Rpc
 from erp_bridge.documents import (
     BillLine,
     CostPosting,
     Document,
     ExpectedReceipt,
-    Incoming,
     MaterialActual,
     MaterialDefinition,
     MaterialLot,
@@ -59,6 +64,7 @@ from erp_bridge.documents import (
     OperationsDefinition,
     OperationsRequest,
     OperationsRequestAccepted,
+    OperationsRequestCancelled,
     OperationsRequestClosed,
     OperationsRequestReleased,
     Person,
@@ -121,8 +127,6 @@ SHEET = Capabilities(
 from storage debits the category's OUT account, into storage credits its IN account."""
 
 INTO_ORDER = {MaterialUse.CONSUMED, MaterialUse.UNPRODUCED, MaterialUse.UNSCRAPPED}
-OVERLAP = timedelta(seconds=120)
-"""Records committed late are read again; readers do not care for what they know."""
 PAGE = 2000
 """Most lines of a snapshot."""
 LEDGER_OVERLAP = 100
@@ -164,8 +168,9 @@ class Missing(Exception):
 class Names:
     """Ids of the ERP's records by their names, read once and again after a while."""
 
-    def __init__(self, rpc: Rpc) -> None:
+    def __init__(self, rpc: Rpc, currency: str) -> None:
         self._rpc = rpc
+        self._code = currency
         self._read_at = -CACHE_S
         self.products: dict[str, Product] = {}
         self.places: dict[str, int] = {}
@@ -181,10 +186,19 @@ class Names:
         self.works: dict[tuple[int, int], int] = {}
 
     async def fresh(self) -> None:
-        """Read masters again when they are old."""
+        """Read masters again when they are old.
+
+        Raises:
+            ErpCurrencyDiffers: The company keeps its books in another currency than the plant.
+            ErpReadRefused: Something is not there that every booking needs.
+        """
         if monotonic() - self._read_at < CACHE_S:
             return
         read = self._rpc.search_read
+        company = _first(await read("company.company", [], ["currency", "currency.code"], limit=1), "company")
+        if company["currency."]["code"] != self._code:
+            raise ErpCurrencyDiffers(erp=company["currency."]["code"], plant=self._code)
+        self.company, self.currency = company["id"], company["currency"]
         rows = await read("product.product", [], ["code", "default_uom", "cost_price"])
         self.products = {
             row["code"]: Product(row["id"], row["default_uom"], row["cost_price"] or Decimal(0))
@@ -198,11 +212,9 @@ class Names:
         rows = await read("account.account", [("code", "in", codes)], ["code"])
         self.accounts = {self.account_names[row["code"]]: row["id"] for row in rows}
         rows = await read("account.journal", [("code", "=", "MISC")], ["code"])
-        self.journal = rows[0]["id"]
-        rows = await read("company.company", [], ["currency"], limit=1)
-        self.company, self.currency = rows[0]["id"], rows[0]["currency"]
+        self.journal = _first(rows, "journal MISC")["id"]
         rows = await read("production.work.center", [("parent", "=", None)], ["name"], limit=1)
-        self.root_center = rows[0]["id"]
+        self.root_center = _first(rows, "work center without a parent")["id"]
         fields = ["start_date", "end_date", "state"]
         self.periods = await read("account.period", [], fields, [("start_date", "ASC")])
         self._read_at = monotonic()
@@ -260,7 +272,10 @@ class TrytonAdapter:
 
     def __init__(self, connection: Connection) -> None:
         self._rpc = Rpc(connection)
-        self._names = Names(self._rpc)
+        self._names = Names(self._rpc, connection.currency)
+        self._orders = Changes(self._rpc, "production")
+        self._receipts = Changes(self._rpc, "stock.move")
+        self._moves = Changes(self._rpc, "stock.move")
         self._zone = ZoneInfo(connection.site_tz)
         self._currency = connection.currency
         self._pullers: dict[Stream, Callable[[str, int], Awaitable[Page]]] = {
@@ -290,15 +305,19 @@ class TrytonAdapter:
         begun = monotonic()
         try:
             await self._rpc.read("model.res.user.get_preferences", True)  # noqa: FBT003
+            latency = round((monotonic() - begun) * 1000, 1)
+            await self._names.fresh()
         except (ErpUnavailable, ErpLoginRefused, Refused) as error:
             return Health(reachable=False, detail=str(error))
-        latency = round((monotonic() - begun) * 1000, 1)
         return Health(reachable=True, version="8.0", latency_ms=latency)
 
     async def periods(self) -> Sequence[Period]:
         """Return the accounting periods."""
         fields = ["start_date", "end_date", "state"]
-        rows = await self._rpc.search_read("account.period", [], fields, [("start_date", "ASC")])
+        try:
+            rows = await self._rpc.search_read("account.period", [], fields, [("start_date", "ASC")])
+        except Refused as refused:
+            raise ErpReadRefused(detail=str(refused)) from refused
         self._names.periods = rows
         return [Period(row["start_date"], row["end_date"], open=row["state"] == "open") for row in rows]
 
@@ -312,15 +331,26 @@ class TrytonAdapter:
             if len(documents) == 1:
                 self._names.stale()
                 return [_rejection(refused)]
-            return [(await self.apply([document]))[0] for document in documents]
+            return await self._apply_each(documents)
         except (Busy, ErpUnavailable, ErpLoginRefused, OutcomeUnknown) as error:
             return [_unanswered(error)] * len(documents)
+
+    async def _apply_each(self, documents: Sequence[Document]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        stopped: set[str] = set()
+        for document in documents:
+            outcome = Held() if document.lane in stopped else (await self.apply([document]))[0]
+            if not isinstance(outcome, Applied):
+                stopped.add(document.lane)
+            outcomes.append(outcome)
+        return outcomes
 
     def _handler(self, document: Document) -> Callable[[Sequence[Any]], Awaitable[Sequence[Outcome]]]:
         handlers: dict[type[Any], Callable[[Sequence[Any]], Awaitable[Sequence[Outcome]]]] = {
             OperationsRequestAccepted: self._accept,
             OperationsRequestReleased: self._release,
             OperationsRequestClosed: self._close_production,
+            OperationsRequestCancelled: self._cancel_production,
             MaterialActual: self._move,
             SegmentResponse: self._cycle,
             CostPosting: self._post,
@@ -354,15 +384,20 @@ class TrytonAdapter:
     async def _find(self, document: Document, taken: Collection[str]) -> tuple[str, ...]:
         try:
             await self._names.fresh()
-            match document:
-                case MaterialActual():
-                    return await self._find_moves(document, taken)
-                case CostPosting():
-                    return await self._find_entry(document)
-                case SegmentResponse():
-                    return await self._find_cycle(document, taken)
+            return await self._look_for(document, taken)
         except (Missing, Refused):
             return ()
+        except (Busy, OutcomeUnknown) as error:
+            raise ErpUnavailable(detail=str(error)) from error
+
+    async def _look_for(self, document: Document, taken: Collection[str]) -> tuple[str, ...]:
+        match document:
+            case MaterialActual():
+                return await self._find_moves(document, taken)
+            case CostPosting():
+                return await self._find_entry(document)
+            case SegmentResponse():
+                return await self._find_cycle(document, taken)
         return ()
 
     # Orders
@@ -438,6 +473,27 @@ class TrytonAdapter:
             await self._rpc.write("model.production.do", running)
         return [Applied((f"production,{production}",)) for production in ids]
 
+    async def _cancel_production(self, documents: Sequence[OperationsRequestCancelled]) -> Sequence[Outcome]:
+        ids = await self._production_ids(documents)
+        rows = await self._rpc.read("model.production.read", ids, ["state"])
+        done = {row["id"] for row in rows if row["state"] == "done"}
+        to_cancel = [row["id"] for row in rows if row["state"] not in {"done", "cancelled"}]
+        requested = [row["id"] for row in rows if row["state"] == "request"]
+        running = [row["id"] for row in rows if row["state"] == "running"]
+        if requested:  # a cancelled one must name a work centre
+            center = {"work_center": self._names.root_center}
+            await self._rpc.write("model.production.write", requested, center)
+        if running:  # a running one cannot be cancelled
+            await self._rpc.write("model.production.wait", running)
+        if to_cancel:
+            await self._rpc.write("model.production.cancel", to_cancel)
+        return [
+            Rejected(Remark.REFUSED, f"production,{production} is done")
+            if production in done
+            else Applied((f"production,{production}",))
+            for production in ids
+        ]
+
     # Operations
 
     async def _cycle(self, documents: Sequence[SegmentResponse]) -> Sequence[Outcome]:
@@ -456,8 +512,9 @@ class TrytonAdapter:
             fields = ["production", "operation.name"]
             domain: list[Any] = [("production", "in", unknown)]
             for row in await self._rpc.search_read("production.work", domain, fields):
-                number = int(row["operation."]["name"].split(" ", 1)[0])
-                self._names.works[row["production"], number] = row["id"]
+                number = row["operation."]["name"].split(" ", 1)[0]
+                if number.isdecimal():
+                    self._names.works[row["production"], int(number)] = row["id"]
         for key in keys:
             if key not in self._names.works:
                 raise Missing(Remark.OPERATION_MISSING, str(key[1]))
@@ -466,19 +523,29 @@ class TrytonAdapter:
     async def _cycles(self, works: Sequence[tuple[int, Decimal]]) -> list[int]:
         values = [{"work": work, "duration": _duration(hours), "state": "running"} for work, hours in works]
         created: list[int] = await self._rpc.write("model.production.work.cycle.create", values)
-        async with _half_done():
-            await self._rpc.write("model.production.work.cycle.do", created)
+        await self._finish_cycles(created)
         return created
+
+    async def _finish_cycles(self, cycles: list[int]) -> None:
+        """Do cycles; those that Tryton refuses to do are taken back."""
+        try:
+            async with _half_done():
+                await self._rpc.write("model.production.work.cycle.do", cycles)
+        except Refused:
+            async with _half_done():
+                await self._rpc.write("model.production.work.cycle.delete", cycles)
+            raise
 
     async def _find_cycle(self, document: SegmentResponse, taken: Collection[str]) -> tuple[str, ...]:
         (work,) = await self._works([document])
-        domain: list[Any] = [("work", "=", work), ("duration", "=", _duration(document.hours))]
+        domain: list[Any] = [("work", "=", work), ("duration", "=", _duration(document.hours)),
+                             ("state", "in", ["running", "done"])]  # fmt: skip
         rows = await self._rpc.search_read("production.work.cycle", domain, ["state"], [("id", "ASC")])
         for row in rows:
             ref = f"production.work.cycle,{row['id']}"
             if ref not in taken:
                 if row["state"] == "running":
-                    await self._rpc.write("model.production.work.cycle.do", [row["id"]])
+                    await self._finish_cycles([row["id"]])
                 return (ref,)
         return ()
 
@@ -603,14 +670,18 @@ class TrytonAdapter:
             for document in documents
         ]
         created: list[int] = await self._rpc.write("model.account.move.create", values)
+        await self._finish_entries(created)
+        return [Applied((f"account.move,{move}",)) for move in created]
+
+    async def _finish_entries(self, moves: list[int]) -> None:
+        """Post entries; those that Tryton refuses to post are taken back."""
         try:
             async with _half_done():
-                await self._rpc.write("model.account.move.post", created)
+                await self._rpc.write("model.account.move.post", moves)
         except Refused:
             async with _half_done():
-                await self._rpc.write("model.account.move.delete", created)
+                await self._rpc.write("model.account.move.delete", moves)
             raise
-        return [Applied((f"account.move,{move}",)) for move in created]
 
     def _line(self, document: CostPosting, line: PostingLine) -> Row:
         if line.account not in self._names.accounts:
@@ -629,7 +700,7 @@ class TrytonAdapter:
         if not rows:
             return ()
         if rows[0]["move."]["state"] == "draft":
-            await self._rpc.write("model.account.move.post", [rows[0]["move"]])
+            await self._finish_entries([rows[0]["move"]])
         return (f"account.move,{rows[0]['move']}",)
 
     # Promises
@@ -671,20 +742,21 @@ class TrytonAdapter:
     async def pull(self, stream: Stream, cursor: str, limit: int = 200) -> Page:
         """Return what changed in `stream`."""
         try:
+            await self._names.fresh()
             return await self._pullers[stream](cursor, limit)
         except Refused as refused:
-            raise ErpUnavailable(detail=str(refused)) from refused
+            raise ErpReadRefused(detail=str(refused)) from refused
 
     async def _pull_materials(self, cursor: str, limit: int) -> Page:  # noqa: ARG002 - small, whole
         fields = ["code", "name", "default_uom.symbol", "cost_price", "producible", "attributes", "boms"]
         domain: list[Any] = [("type", "=", "goods"), ("code", "!=", None)]
         rows = await self._rpc.search_read("product.product", domain, fields, [("id", "ASC")])
         by_id = {row["id"]: row for row in rows}
-        records: list[Incoming] = [self._material(row) for row in rows]
-        made = [row for row in rows if row["producible"] and row["boms"]]
-        if made:
-            records += await self._masters(made, by_id)
-        return Page(tuple(records), cursor)
+        materials, odd = understand(rows, lambda row: str(row["code"]), self._material)
+        masters, unclear = await self._masters(
+            [row for row in rows if row["producible"] and row["boms"]], by_id
+        )
+        return Page((*materials, *masters), cursor, odd=(*odd, *unclear), whole=True)
 
     def _material(self, row: Row) -> MaterialDefinition:
         return MaterialDefinition(
@@ -697,7 +769,11 @@ class TrytonAdapter:
             erp_ref=f"product.product,{row['id']}",
         )
 
-    async def _masters(self, made: list[Row], by_id: dict[int, Row]) -> list[OperationsDefinition]:
+    async def _masters(
+        self, made: list[Row], by_id: dict[int, Row]
+    ) -> tuple[list[OperationsDefinition], list[OddRecord]]:
+        if not made:
+            return [], []
         links = [row["boms"][0] for row in made]
         fields = ["product", "bom", "routing"]
         rows = await self._rpc.read("model.product.product-production.bom.read", links, fields)
@@ -714,21 +790,21 @@ class TrytonAdapter:
             ["routing", "operation.name", "operation.work_center_category.name"],
             [("sequence", "ASC")],
         )
-        return [
-            _definition(row, boms[row["id"]], inputs, steps, by_id)
-            for row in made
-            if boms[row["id"]]["routing"]
-        ]
+        routed = [row for row in made if row["id"] not in boms or boms[row["id"]]["routing"]]
+        return understand(
+            routed,
+            lambda row: _master_id(row["code"]),
+            lambda row: _definition(row, boms[row["id"]], inputs, steps, by_id),
+        )
 
     async def _pull_rates(self, cursor: str, limit: int) -> Page:  # noqa: ARG002
         domain: list[Any] = [("cost_method", "=", "hour"), ("category", "!=", None)]
         rows = await self._rpc.search_read("production.work.center", domain, ["category.name", "cost_price"])
-        rates = {("machine", row["category."]["name"]): row["cost_price"] for row in rows}
+        machines, odd = understand(rows, lambda row: f"center,{row['id']}", _machine_rate)
         domain = [("producible", "=", True)]
-        for row in await self._rpc.search_read("product.product", domain, ["attributes"]):
-            standard = row["attributes"] or {}
-            if "labour_class" in standard:
-                rates["labour", standard["labour_class"]] = standard["labour_rate"]
+        rows = await self._rpc.search_read("product.product", domain, ["attributes"])
+        classed = [row for row in rows if "labour_class" in (row["attributes"] or {})]
+        labour, unclear = understand(classed, lambda row: f"product.product,{row['id']}", _labour_rate)
         records = tuple(
             Rate(
                 kind="labour" if kind == "labour" else "machine",
@@ -736,24 +812,26 @@ class TrytonAdapter:
                 per_hour=rate,
                 currency=self._currency,
             )
-            for (kind, code), rate in sorted(rates.items())
+            for (kind, code), rate in sorted(dict([*machines, *labour]).items())
         )
-        return Page(records, cursor)
+        return Page(records, cursor, odd=(*odd, *unclear), whole=True)
 
     async def _pull_people(self, cursor: str, limit: int) -> Page:  # noqa: ARG002
         fields = ["party.code", "party.name", "end_date"]
         rows = await self._rpc.search_read("company.employee", [], fields, [("id", "ASC")])
-        today = datetime.now(self._zone).date()
-        records = tuple(
-            Person(
-                id=row["party."]["code"],
-                name=row["party."]["name"],
-                active=row["end_date"] is None or row["end_date"] >= today,
-                erp_ref=f"company.employee,{row['id']}",
-            )
-            for row in rows
+        records, odd = understand(rows, lambda row: f"company.employee,{row['id']}", self._person)
+        return Page(tuple(records), cursor, odd=tuple(odd), whole=True)
+
+    def _person(self, row: Row) -> Person:
+        if not row["party."]["code"]:
+            msg = f"employee {row['party.']['name']} has no code"
+            raise LookupError(msg)
+        return Person(
+            id=row["party."]["code"],
+            name=row["party."]["name"],
+            active=row["end_date"] is None or row["end_date"] >= datetime.now(self._zone).date(),
+            erp_ref=f"company.employee,{row['id']}",
         )
-        return Page(records, cursor)
 
     async def _pull_lots(self, cursor: str, limit: int) -> Page:
         domain: list[Any] = [
@@ -762,14 +840,13 @@ class TrytonAdapter:
             ("from_location.type", "in", ["supplier", "lost_found"]),
             ("to_location.type", "=", "storage"),
             ("production_input", "=", None),
-            *_since(cursor),
         ]
         fields = ["product.code", "lot.number", "lot.shelf_life_expiration_date", "quantity",
                   "unit.symbol", "unit_price", "effective_date", "origin.purchase.number",
-                  "origin.purchase.party.name", "write_date"]  # fmt: skip
-        order = [("write_date", "ASC"), ("id", "ASC")]
-        rows = await self._rpc.search_read("stock.move", domain, fields, order, limit)
-        return Page(tuple(self._lot(row) for row in rows), _reached(cursor, rows), more=len(rows) == limit)
+                  "origin.purchase.party.name"]  # fmt: skip
+        rows, reached, more = await self._receipts.read(domain, fields, cursor, limit)
+        records, odd = understand(rows, _move_ref, self._lot)
+        return Page(tuple(records), reached, more, tuple(odd))
 
     def _lot(self, row: Row) -> MaterialLot:
         purchase = (row.get("origin.") or {}).get("purchase.") or {}
@@ -798,8 +875,8 @@ class TrytonAdapter:
                   "purchase.number", "purchase.party.name", "write_date", "create_date"]  # fmt: skip
         rows = await self._rpc.search_read("stock.move", domain, fields, [("id", "ASC")])
         receipts: dict[tuple[str, str], ExpectedReceipt] = {}
-        for row in rows:
-            expected = self._expected(row)
+        coming, odd = understand(rows, _move_ref, self._expected)
+        for expected in coming:
             key = (expected.purchase, expected.material)
             before = receipts.get(key)
             quantity = expected.quantity + (before.quantity if before else Decimal(0))
@@ -812,7 +889,7 @@ class TrytonAdapter:
                 expected_at=at,
                 supplier=expected.supplier,
             )
-        return Page(tuple(receipts.values()), _reached(cursor, rows))
+        return Page(tuple(receipts.values()), _reached(cursor, rows), odd=tuple(odd), whole=True)
 
     def _expected(self, row: Row) -> ExpectedReceipt:
         coming = row["state"] in {"draft", "assigned"}
@@ -827,14 +904,14 @@ class TrytonAdapter:
         )
 
     async def _pull_orders(self, cursor: str, limit: int) -> Page:
-        domain: list[Any] = [("state", "in", ["request", "waiting", "cancelled"]), *_since(cursor)]
-        fields = ["product.code", "quantity", "unit.symbol", "state", "planned_date", "write_date",
-                  "create_date", "origin.sale.number", "origin.sale.party.code",
-                  "origin.sale.party.name", "origin.sale.shipping_date", "origin.sale.description",
-                  "origin.sale.create_date"]  # fmt: skip
-        rows = await self._rpc.search_read("production", domain, fields, [("id", "ASC")], limit)
-        records = tuple(self._order(row) for row in rows if row["product."])
-        return Page(records, _reached(cursor, rows), more=len(rows) == limit)
+        domain: list[Any] = [("state", "in", ["request", "waiting", "cancelled"])]
+        fields = ["product.code", "quantity", "unit.symbol", "state", "planned_date", "origin.sale.number",
+                  "origin.sale.party.code", "origin.sale.party.name", "origin.sale.shipping_date",
+                  "origin.sale.description", "origin.sale.create_date"]  # fmt: skip
+        rows, reached, more = await self._orders.read(domain, fields, cursor, limit)
+        wanted = [row for row in rows if row["product."]]
+        records, odd = understand(wanted, lambda row: f"production,{row['id']}", self._order)
+        return Page(tuple(records), reached, more, tuple(odd))
 
     def _order(self, row: Row) -> OperationsRequest:
         sale = (row.get("origin.") or {}).get("sale.") or {}
@@ -874,10 +951,11 @@ class TrytonAdapter:
 
     async def snapshot(self, kind: SnapshotKind, cursor: str = "") -> Snapshot:
         """Return new lines of the ledger, or changed movements of stock."""
-        await self._names.fresh()
-        if kind is SnapshotKind.LEDGER:
-            return await self._ledger(cursor)
-        return await self._stock(cursor)
+        try:
+            await self._names.fresh()
+            return await (self._ledger(cursor) if kind is SnapshotKind.LEDGER else self._stock(cursor))
+        except Refused as refused:
+            raise ErpReadRefused(detail=str(refused)) from refused
 
     async def _ledger(self, cursor: str) -> Snapshot:
         after = max(int(cursor or 0) - LEDGER_OVERLAP, 0)
@@ -906,14 +984,11 @@ class TrytonAdapter:
             ("state", "in", ["done", "cancelled"]),
             ["OR", ("production_input", "!=", None), ("production_output", "!=", None),
              ("to_location.type", "=", "lost_found")],
-            *_since(cursor),
         ]  # fmt: skip
         fields = ["product.code", "lot.number", "quantity", "state", "from_location.type",
-                  "production_input.reference", "production_output.reference", "write_date"]  # fmt: skip
-        order = [("write_date", "ASC"), ("id", "ASC")]
-        rows = await self._rpc.search_read("stock.move", domain, fields, order, PAGE)
-        lines = tuple(_stock_line(row) for row in rows)
-        return Snapshot(cursor=_reached(cursor, rows), stock=lines, more=len(rows) == PAGE)
+                  "production_input.reference", "production_output.reference"]  # fmt: skip
+        rows, reached, more = await self._moves.read(domain, fields, cursor, PAGE)
+        return Snapshot(cursor=reached, stock=tuple(_stock_line(row) for row in rows), more=more)
 
 
 class _half_done:  # noqa: N801 - reads as a statement
@@ -935,6 +1010,8 @@ def _unanswered(error: Exception) -> Outcome:
             return Unknown(str(error))
         case Busy():
             return Retry(str(error), code=Remark.BUSY)
+        case ErpCurrencyDiffers():
+            return Retry(str(error), DOWN_RETRY_S, Remark.CURRENCY_DIFFERS)
         case ErpLoginRefused():
             return Retry(str(error), DOWN_RETRY_S, Remark.LOGIN_REFUSED)
     return Retry(str(error), DOWN_RETRY_S)
@@ -947,6 +1024,12 @@ def _rejection(refused: Exception) -> Rejected:
     lower = words.lower()
     code = next((code for part, code in REASONS if part in lower), Remark.REFUSED)
     return Rejected(code, words)
+
+
+def _first(rows: list[Row], what: str) -> Row:
+    if not rows:
+        raise ErpReadRefused(detail=f"there is no {what}")
+    return rows[0]
 
 
 def _link(resource: str, name: str, url: str) -> Row:
@@ -1041,27 +1124,67 @@ def _definition(
     routing = [step for step in steps if step["routing"] == bom["routing"]]
     operations = [_operation(step, standard) for step in routing]
     first = min((one.operation for one in operations), default=0)
-    bill = tuple(
-        BillLine(
-            operation=int((by_id[line["product"]]["attributes"] or {}).get("operation", first)),
-            material=by_id[line["product"]]["code"],
-            quantity=_decimal(line["quantity"]),
-            uom=_unit(line["unit."]["symbol"]),
-        )
-        for line in inputs
-        if line["bom"] == bom["bom"]
-    )
+    bill: dict[tuple[int, str], BillLine] = {}
+    for line in inputs:
+        if line["bom"] == bom["bom"]:
+            one = _bill_line(line, by_id, first)
+            before = bill.get((one.operation, one.material))
+            if before is not None and before.uom != one.uom:
+                msg = f"component {one.material} is there in two units"
+                raise ValueError(msg)
+            total = one.quantity + (before.quantity if before else 0)
+            bill[one.operation, one.material] = replace(one, quantity=total)
     return OperationsDefinition(
-        id=f"WM-{row['code']}",
+        id=_master_id(row["code"]),
         material=row["code"],
         operations=tuple(operations),
-        bill=bill,
+        bill=tuple(bill.values()),
         erp_ref=f"production.bom,{bom['bom']}",
     )
 
 
+def _bill_line(line: Row, by_id: dict[int, Row], first: int) -> BillLine:
+    if line["product"] not in by_id:
+        msg = f"component product.product,{line['product']} has no code, or is no goods"
+        raise LookupError(msg)
+    component = by_id[line["product"]]
+    return BillLine(
+        operation=int((component["attributes"] or {}).get("operation", first)),
+        material=component["code"],
+        quantity=_decimal(line["quantity"]),
+        uom=_unit(line["unit."]["symbol"]),
+    )
+
+
+def _master_id(code: str) -> str:
+    return f"WM-{code}"
+
+
+def _move_ref(row: Row) -> str:
+    return f"stock.move,{row['id']}"
+
+
+def _machine_rate(row: Row) -> tuple[tuple[str, str], Decimal]:
+    return ("machine", row["category."]["name"]), _money(row["cost_price"], "cost price")
+
+
+def _labour_rate(row: Row) -> tuple[tuple[str, str], Decimal]:
+    standard = row["attributes"]
+    return ("labour", standard["labour_class"]), _money(standard.get("labour_rate"), "attribute labour_rate")
+
+
+def _money(sent: Decimal | None, what: str) -> Decimal:
+    if sent is None:
+        msg = f"no {what}"
+        raise LookupError(msg)
+    return sent
+
+
 def _operation(step: Row, standard: Row) -> OperationDefinition:
     number, _, name = step["operation."]["name"].partition(" ")
+    if not number.isdecimal():
+        msg = f"operation {step['operation.']['name']!r} does not begin with its number"
+        raise ValueError(msg)
     operation = int(number)
     return OperationDefinition(
         operation=operation,
@@ -1081,7 +1204,7 @@ def _stock_line(row: Row) -> StockLine:
         id=row["id"],
         ref=f"stock.move,{row['id']}",
         work_order=owner.get("reference") or "",
-        material=row["product."]["code"],
+        material=row["product."]["code"] or f"product.product,{row['product.']['id']}",
         lot=(row.get("lot.") or {}).get("number") or "",
         quantity=-quantity if leaving else quantity,
     )

@@ -39,12 +39,12 @@ class Rpc:
         """Call a method that changes nothing.
 
         Raises:
-            ErpUnavailable: No answer.
+            ErpUnavailable: No answer, or none that makes sense, or not now.
             Refused: Tryton's own refusal.
         """
         try:
             return await self._call(method, arguments)
-        except OutcomeUnknown as error:
+        except (OutcomeUnknown, Busy) as error:
             raise ErpUnavailable(detail=str(error)) from error
 
     async def write(self, method: str, *arguments: object) -> Any:
@@ -91,7 +91,10 @@ class Rpc:
         reply = await self._post("common.db.login", [user, {"password": self._connection.password}, "en"])
         if reply.status_code in {httpx2.codes.UNAUTHORIZED, httpx2.codes.TOO_MANY_REQUESTS}:
             raise ErpLoginRefused(user=user)
-        uid, token, *_ = _result(reply)
+        session = _result(reply)
+        if not session:
+            raise ErpLoginRefused(user=user)
+        uid, token, *_ = session
         session = base64.b64encode(f"{user}:{uid}:{token}".encode()).decode()
         self._http.headers["Authorization"] = f"Session {session}"
         preferences = await self._post("model.res.user.get_preferences", [True, {}])
@@ -113,10 +116,13 @@ def _result(reply: httpx2.Response) -> Any:
         raise ErpUnavailable(detail=f"HTTP {reply.status_code}")
     if reply.status_code != httpx2.codes.OK:
         raise OutcomeUnknown(detail=f"HTTP {reply.status_code}")
-    body = reply.json(object_hook=_decode)
-    if body.get("error") is None:
-        return body["result"]
-    kind, *rest = body["error"]
+    try:
+        body = reply.json(object_hook=_decode)
+        if body.get("error") is None:
+            return body["result"]
+        kind, *rest = body["error"]
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        raise OutcomeUnknown(detail=f"no answer of Tryton: {reply.text[:80]!r}") from error
     words = rest[0] if rest else ""
     if kind == "ConcurrencyException" or "database is locked" in str(kind):
         raise Busy(str(kind))

@@ -63,7 +63,7 @@ async def put_work_master(tx: Tx, draft: WorkMasterDraft) -> int:
 
     Raises:
         WorkMasterNotValid: No operation, a number twice, an unknown work centre, a component
-            of an operation that is not there or in another unit than the material's.
+            twice, of an operation that is not there, or in another unit than the material's.
         MaterialUnknown: The product or a component is not known.
     """
     await _check(tx, draft)
@@ -90,7 +90,10 @@ async def _check(tx: Tx, draft: WorkMasterDraft) -> None:
     for operation in draft.operations:
         if operation.work_center not in centers:
             raise WorkMasterNotValid(work_master=draft.id, place=f"work centre {operation.work_center}")
+    places = [(one.operation, one.material) for one in draft.components]
     for component in draft.components:
+        if places.count((component.operation, component.material)) > 1:
+            raise WorkMasterNotValid(work_master=draft.id, place=f"component {component.material} twice")
         material = await get_material(tx, component.material)
         fits = component.operation in numbers and component.uom == material.uom
         if not fits or component.quantity <= 0:

@@ -386,6 +386,11 @@ async def get_work_order(tx: Tx, number: str) -> WorkOrder:
     return found(await store.find_order(tx, number), WorkOrderUnknown, work_order=number)
 
 
+async def order_of_ref(tx: Tx, erp_ref: str) -> WorkOrder | None:
+    """Return the work order that was made of a production of the ERP, locked; None for none."""
+    return await store.lock_order_by_ref(tx, erp_ref)
+
+
 async def lock_work_order(tx: Tx, number: str) -> WorkOrder:
     """Return a work order that nobody else changes until the transaction ends.
 

@@ -11,11 +11,14 @@ from decimal import Decimal
 from typing import Any, Protocol
 from uuid import uuid4
 
+import pytest
+
 from erp_bridge.adapter import (
     Absent,
     Applied,
     ErpAdapter,
     Found,
+    Held,
     LedgerLine,
     Movement,
     Rejected,
@@ -33,6 +36,7 @@ from erp_bridge.documents import (
     OperationsDefinition,
     OperationsRequest,
     OperationsRequestAccepted,
+    OperationsRequestCancelled,
     OperationsRequestClosed,
     OperationsRequestReleased,
     PostingLine,
@@ -63,6 +67,10 @@ class Bench(Protocol):
 
     async def promise(self, customer_order: str) -> str:
         """Return what the ERP's people read as the promise."""
+        ...
+
+    async def touch(self, erp_refs: Sequence[str]) -> None:
+        """Change all these productions at the same moment."""
         ...
 
     async def copy_material(self, like: str, code: str, price: Decimal) -> None:
@@ -310,7 +318,8 @@ class ErpSuite:
     async def test_erp_13_books_the_good_ones_of_a_batch_with_a_bad_one(self, bench: Bench) -> None:
         order = await self.order(bench)
         wrong = replace(order.use("CAST-40"), lot="LOT-CAST-40-9999")
-        outcomes = await bench.adapter.apply([order.use("SEAL"), wrong, order.use("BOX")])
+        other = replace(order.use("BOX"), lane="WO:another")
+        outcomes = await bench.adapter.apply([order.use("SEAL"), wrong, other])
         assert [type(outcome) for outcome in outcomes] == [Applied, Rejected, Applied]
         refs = [ref for outcome in outcomes if isinstance(outcome, Applied) for ref in outcome.ref]
         assert (await self.amounts(bench, refs))["wip"] == Decimal("37.00")
@@ -429,6 +438,52 @@ class ErpSuite:
         moved = [line for line in await self.stock(bench) if line.ref in {*before, *undone, *refs}]
         assert sum(line.quantity for line in moved if line.material == "PUMP-40") == 2
         assert sum(line.quantity for line in moved if line.material == "CAST-40") == -2
+
+    async def test_erp_24_gives_more_than_a_page_of_the_same_second(self, bench: Bench) -> None:
+        sales = {await bench.demand("PUMP-40", 1) for _ in range(5)}
+        wanted = {one.erp_ref for one in await self.requests(bench) if one.customer_order in sales}
+        before = await self.end(bench)
+        await bench.touch(sorted(wanted))
+        for cursor in ("", before):
+            seen: list[str] = []
+            page = await bench.adapter.pull(Stream.ORDERS, cursor, 2)
+            while True:
+                seen += [one.erp_ref for one in page.records if isinstance(one, OperationsRequest)]
+                if not page.more:
+                    break
+                page = await bench.adapter.pull(Stream.ORDERS, page.cursor, 2)
+            assert wanted <= set(seen)
+
+    async def end(self, bench: Bench) -> str:
+        """Return the cursor behind everything."""
+        page = await bench.adapter.pull(Stream.ORDERS, "")
+        while page.more:
+            page = await bench.adapter.pull(Stream.ORDERS, page.cursor)
+        return page.cursor
+
+    async def test_erp_25_books_nothing_behind_a_refused_one_of_its_lane(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        wrong = replace(order.use("CAST-40"), lot="LOT-CAST-40-9999")
+        behind = replace(order.use("CAST-40"), use=MaterialUse.RETURNED)
+        outcomes = await bench.adapter.apply([order.use("SEAL"), wrong, behind])
+        assert [type(outcome) for outcome in outcomes] == [Applied, Rejected, Held]
+        moved = [line.material for line in await self.stock(bench) if line.work_order == order.number]
+        assert moved == ["SEAL"]
+
+    @pytest.mark.parametrize("released", [True, False])
+    async def test_erp_26_takes_back_an_order_that_the_plant_does_not_make(
+        self, bench: Bench, released: bool
+    ) -> None:
+        sale = await bench.demand("PUMP-40", 1)
+        (request,) = [one for one in await self.requests(bench) if one.customer_order == sale]
+        order = Order(bench, request)
+        url = f"http://127.0.0.1:8080/o/{order.number}"
+        await order.apply(OperationsRequestAccepted(**order.head(), erp_ref=request.erp_ref, url=url))
+        if released:
+            await order.apply(OperationsRequestReleased(**order.head()))
+        for _ in range(2):
+            await order.apply(OperationsRequestCancelled(**order.head()))
+            assert await bench.production_state(request.erp_ref) == "cancelled"
 
     async def test_erp_99_waits_while_it_is_away(self, bench: Bench) -> None:
         order = await self.order(bench)

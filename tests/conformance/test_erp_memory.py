@@ -1,5 +1,6 @@
 """The suite on the ERP in memory."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -92,6 +93,10 @@ class MemoryBench:
 
     async def promise(self, customer_order: str) -> str:
         return self.books.promises[customer_order]
+
+    async def touch(self, erp_refs: Sequence[str]) -> None:
+        orders = self.books.records[Stream.ORDERS]
+        orders += [one for one in orders if isinstance(one, OperationsRequest) and one.erp_ref in erp_refs]
 
     async def copy_material(self, like: str, code: str, price: Decimal) -> None:
         self.books.prices[code] = price

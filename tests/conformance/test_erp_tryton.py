@@ -1,7 +1,8 @@
 """The suite on a real Tryton."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -60,6 +61,10 @@ class TrytonBench:
         (production,) = await self.rpc.search_read("production", made, ["planned_date"])
         assert production["planned_date"] == line["shipping_date"]
         return str(row["comment"])
+
+    async def touch(self, erp_refs: Sequence[str]) -> None:
+        ids = [int(ref.split(",")[1]) for ref in erp_refs]
+        await self.adapter._rpc.write("model.production.write", ids, {"planned_date": date(2026, 12, 24)})
 
     async def copy_material(self, like: str, code: str, price: Decimal) -> None:
         with self.server.run_inside(COPY, like, code, str(price)) as process:

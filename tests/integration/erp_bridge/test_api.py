@@ -12,7 +12,7 @@ from mes.kernel.db import Database
 from tests.conformance.test_erp_memory import demo_books
 from tests.fixtures.postgres import cause
 from tests.fixtures.web import Web, key
-from tests.integration.erp_bridge.test_outbound import consume, outbound, work_order
+from tests.integration.erp_bridge.test_outbound import consume, labour, outbound, work_order
 
 
 @pytest.fixture
@@ -51,6 +51,34 @@ async def test_an_operator_looks_but_does_not_repair(web: Web, db: Database) -> 
     browser = await web.browser(Role.OPERATOR)
     reply = await browser.post("/api/v1/erp/documents/1/retry", json={}, headers=key())
     assert reply.status_code == 403
+
+
+async def test_amounts_are_for_those_who_may_see_costs(web: Web, db: Database) -> None:
+    worker = outbound(db, MemoryAdapter(demo_books()))
+    await work_order(db, "WO-1")
+    await labour(db, "WO-1", "98.70")
+    await worker.collect()
+    await refuse_one(db)
+    await found_different(db)
+    for role, sees in ((Role.FINANCE, True), (Role.OPERATOR, False), (Role.ENGINEER, False)):
+        browser = await web.browser(role)
+        documents = await browser.get("/api/v1/erp/documents")
+        assert {"CostPosting", "MaterialActual"} <= {one["noun"] for one in documents.json()}
+        compared = await browser.get("/api/v1/erp/reconciliation")
+        assert {case["kind"] for case in compared.json()["cases"]} >= {"quantity"}
+        assert ("98.70" in documents.text, "98.70" in compared.text) == (sees, sees)
+
+
+async def found_different(db: Database) -> None:
+    case = {"work_order": "WO-1", "what": "x", "mine": "98.70", "theirs": "0", "subject": "s"}
+    outcome = {
+        "at": "2026-11-22T00:00:00Z",
+        "cases": [{"kind": "value", **case}, {"kind": "quantity", **case, "mine": "1"}],
+        "accounts": [{"account": "wip", "mine": "98.70", "theirs": "0"}],
+    }
+    async with db.transaction(cause()) as tx:
+        await store.put_link(tx, "tryton", "Tryton", reachable=True, detail="", ms=1.0)
+        await store.put_comparison(tx, "tryton", outcome)
 
 
 async def test_skipping_needs_a_reason(web: Web, db: Database) -> None:

@@ -1,23 +1,28 @@
 """What the ERP owns comes into the plant once, and what the plant cannot take is kept and tried again."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from erp_bridge import service, store
-from erp_bridge.adapter import Stream
+from erp_bridge.adapter import OddRecord, Stream
 from erp_bridge.adapters.memory import Books, MemoryAdapter
 from erp_bridge.documents import (
     ExpectedReceipt,
     Incoming,
     MaterialDefinition,
     MaterialLot,
+    OperationsDefinition,
     OperationsRequest,
     Person,
     Rate,
 )
 from erp_bridge.inbound import Inbound
 from erp_bridge.outbound import Outbound
+from erp_bridge.worker import Bridge
 from mes.definitions import service as definitions
 from mes.inventory import service as inventory
 from mes.kernel.clock import utc_now
@@ -25,6 +30,7 @@ from mes.kernel.db import Cause, Database
 from mes.kernel.ids import MaterialId
 from mes.kernel.settings import Settings
 from mes.resources import service as resources
+from mes.workorders import service as workorders
 from tests.conformance.test_erp_memory import demo_books
 from tests.fixtures.postgres import cause
 
@@ -90,11 +96,33 @@ async def test_an_order_that_the_erp_takes_back_is_cancelled(db: Database) -> No
     put(books, Stream.ORDERS, request(cancelled=True, erp_ref="production,77"), request())
     await reader.pull(Stream.ORDERS)
     assert await events(db, "WorkOrderReceived") == 1
-    worker = Outbound(db, reader.adapter, Settings(), "w", tuple(books.periods))
-    await worker.collect()
     put(books, Stream.ORDERS, request(cancelled=True))
     await reader.pull(Stream.ORDERS)
     assert await events(db, "WorkOrderCancelled") == 1
+
+
+async def test_an_order_that_the_plant_gives_up_is_cancelled_in_the_erp(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    reader = await inbound(db, books)
+    await reader.pull(Stream.MATERIALS)
+    put(books, Stream.ORDERS, request(1), request(2))
+    await reader.pull(Stream.ORDERS)
+    async with db.transaction(cause()) as tx:
+        order = await workorders.order_of_ref(tx, "production,1")
+        assert order is not None
+        await workorders.cancel_work_order(tx, order.id, "customer")
+    put(books, Stream.ORDERS, request(2, cancelled=True))
+    await reader.pull(Stream.ORDERS)
+    worker = Outbound(db, reader.adapter, Settings(), "w", tuple(books.periods))
+    await worker.deliver()
+    assert books.states["production,1"] == "cancelled"
+    async with db.read() as tx:
+        told = await service.documents(tx, None, None, 100)
+    assert [one.work_order for one in told if one.noun == "OperationsRequestCancelled"] == [order.id]
+    put(books, Stream.ORDERS, request(1, cancelled=True))
+    await reader.pull(Stream.ORDERS)
+    assert await events(db, "WorkOrderCancelled") == 2
 
 
 async def test_an_order_for_an_unknown_product_waits_until_the_product_comes(db: Database) -> None:
@@ -191,3 +219,110 @@ async def test_the_opening_entry_waits_for_the_costs_of_the_history(db: Database
         "finished_goods": Decimal(60),
         "raw_material": Decimal(-60),
     }
+
+
+async def test_a_record_that_makes_no_sense_is_kept_and_the_others_come(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    books.odd[Stream.MATERIALS] = (OddRecord("WM-ODD", "operation 'Drilling' has no number"),)
+    reader = await inbound(db, books)
+    assert await reader.pull(Stream.MATERIALS) > 0
+    assert await reader.pull(Stream.MATERIALS) == await reader.take_refused() == 0
+    async with db.read() as tx:
+        (refused,) = await service.refusals(tx)
+    assert (refused.key, refused.code) == ("WM-ODD", "ErpRecordNotUnderstood")
+    assert refused.detail == "operation 'Drilling' has no number"
+    books.odd.clear()
+    await reader.pull(Stream.MATERIALS)
+    async with db.read() as tx:
+        assert await service.refusals(tx) == []
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "code"),
+    [
+        ({"quantity": Decimal("1e200000")}, "ErpRecordNotUnderstood"),
+        ({"customer": None}, "ErpRecordNotKept"),
+    ],
+)
+async def test_what_the_database_cannot_keep_spoils_no_other_order(
+    db: Database, spoilt: dict[str, object], code: str
+) -> None:
+    await plant(db)
+    books = demo_books()
+    reader = await inbound(db, books)
+    await reader.pull(Stream.MATERIALS)
+    put(books, Stream.ORDERS, request(1, **spoilt), request(2))
+    assert await reader.pull(Stream.ORDERS) == 1
+    await reader.take_refused()
+    async with db.read() as tx:
+        (refused,) = await service.refusals(tx)
+    assert (refused.key, refused.code) == ("production,1", code)
+
+
+async def test_an_order_with_a_sign_that_cannot_be_stored_is_taken_without_it(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    reader = await inbound(db, books)
+    await reader.pull(Stream.MATERIALS)
+    put(books, Stream.ORDERS, request(1, customer_name="Water\0works"), request(2))
+    assert await reader.pull(Stream.ORDERS) + await reader.take_refused() == 2
+    assert await events(db, "WorkOrderReceived") == 2
+
+
+async def test_a_bill_with_a_component_twice_is_refused_and_the_rest_goes_on(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    master = next(one for one in books.records[Stream.MATERIALS] if isinstance(one, OperationsDefinition))
+    books.records[Stream.MATERIALS] = [one for one in books.records[Stream.MATERIALS] if one is not master]
+    put(books, Stream.MATERIALS, replace(master, bill=(*master.bill, master.bill[0])))
+    reader = await inbound(db, books)
+    await reader.pull(Stream.MATERIALS)
+    async with db.read() as tx:
+        (refused,) = await service.refusals(tx)
+    assert refused.code == "WorkMasterNotValid"
+
+
+async def test_a_stream_that_the_erp_does_not_show_holds_up_no_other(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    books.barred = {Stream.RATES, Stream.LOTS}
+    put(books, Stream.ORDERS, request())
+    bridge = Bridge(db, MemoryAdapter(books), Settings(), "w")
+    bridge._calm.set()
+    loop = asyncio.create_task(bridge._pull())
+    try:
+        while await events(db, "WorkOrderReceived") == 0:
+            assert not loop.done()
+            await asyncio.sleep(0.05)
+        async with db.read() as tx:
+            refused = await service.refusals(tx)
+        assert {one.stream for one in refused if one.code == "ErpReadRefused"} == {"rates", "lots"}
+        books.barred.clear()
+        while refused:
+            await asyncio.sleep(0.2)
+            async with db.read() as tx:
+                refused = await service.refusals(tx)
+    finally:
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+
+
+async def test_a_loop_that_is_refused_is_tried_again_and_ends_no_other(db: Database) -> None:
+    bridge = Bridge(db, MemoryAdapter(demo_books()), Settings(), "w")
+    async with db.transaction(cause()) as tx:
+        await tx.execute(
+            "insert into mes.event (event_id, type, schema_version, site, scope, aggregate, payload, actor,"
+            " at) values (gen_random_uuid(), 'WorkOrderClosed', 99, 'SUZ', '', 'x', '{}', 'x', now())"
+        )
+    loops = asyncio.gather(bridge._deliver(), bridge._repeat(1.0, bridge._watch))
+    try:
+        linked = None
+        while linked is None or "deliver" not in bridge._waits:
+            assert not loops.done()
+            await asyncio.sleep(0.05)
+            async with db.read() as tx:
+                linked = await store.link(tx, Settings().erp.adapter)
+    finally:
+        loops.cancel()
+        await asyncio.gather(loops, return_exceptions=True)

@@ -1,7 +1,11 @@
 """Delivery against an ERP that fails: everything arrives, and everything arrives once."""
 
+import os
 import random
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -15,6 +19,7 @@ from erp_bridge.adapters.memory import Books, Faults, MemoryAdapter
 from erp_bridge.documents import Document, MaterialActual
 from erp_bridge.outbound import Outbound, backoff
 from erp_bridge.reconcile import compare, refresh
+from erp_bridge.worker import Bridge, worker_name
 from mes.costing.events import BookedLine, CostBooked
 from mes.execution.events import GoodReported, MaterialConsumed
 from mes.kernel.db import Database
@@ -216,6 +221,88 @@ async def test_a_refused_document_stops_its_own_lane_only_and_goes_out_after_the
         await service.retry(tx, dead.id)
     await run_dry(db, worker)
     assert len(books.booked) == 3
+
+
+async def test_nothing_overtakes_one_whose_answer_was_lost(db: Database) -> None:
+    books = demo_books()
+    await work_order(db, "WO-1")
+    await work_order(db, "WO-2")
+    await run_dry(db, outbound(db, MemoryAdapter(books)))
+    await consume(db, "WO-1")
+    with pytest.raises(Killed):
+        await outbound(db, Frail(books, random.Random(1), 2.0)).deliver()
+    await consume(db, "WO-1", "SEAL")
+    await consume(db, "WO-2", "BOX")
+    async with db.transaction(cause()) as tx:
+        await tx.execute("update erp.lane set lease_until = now() - interval '1 s'")
+    await outbound(db, MemoryAdapter(books), "next life").deliver()
+    async with db.read() as tx:
+        states = [one.state for one in await service.documents(tx, "WO-1", None, 2)]
+    assert states == ["pending", "sending"]
+    assert [one.document.work_order for one in books.booked] == ["WO-2"]
+
+
+async def test_what_stood_behind_a_refused_one_waits_as_if_never_sent(db: Database) -> None:
+    books = demo_books()
+    worker = outbound(db, MemoryAdapter(books))
+    await work_order(db, "WO-1")
+    await run_dry(db, worker)
+    await consume(db, "WO-1", lot="LOT-UNKNOWN")
+    await consume(db, "WO-1", "SEAL")
+    await worker.deliver()
+    async with db.read() as tx:
+        states = [one.state for one in await service.documents(tx, "WO-1", None, 2)]
+    assert states == ["pending", "dead"]
+    assert not books.booked
+
+
+async def test_two_bridges_never_hold_the_same_lane(db: Database) -> None:
+    await work_order(db, "WO-1")
+    here, there = (outbound(db, MemoryAdapter(demo_books()), worker) for worker in ("a", "b"))
+    await here.collect()
+    async with db.transaction(cause()) as tx:
+        assert len(await store.claim(tx, here.worker, 10)) == 2
+        assert await store.claim(tx, there.worker, 10) == []
+        assert len(await store.claim(tx, here.worker, 10)) == 2
+
+
+async def test_what_a_bridge_learns_after_its_lease_was_taken_over_is_not_written(db: Database) -> None:
+    books = demo_books()
+    await work_order(db, "WO-1")
+    await run_dry(db, outbound(db, MemoryAdapter(books)))
+    await consume(db, "WO-1", lot="LOT-UNKNOWN")
+
+    class Slow(MemoryAdapter):
+        """Answers only after another bridge has taken the lane over."""
+
+        async def apply(self, documents: Sequence[Document]) -> Sequence[Outcome]:
+            outcomes = await super().apply(documents)
+            async with db.transaction(cause()) as tx:
+                await tx.execute("update erp.lane set lease_until = now() - interval '1 s'")
+                assert len(await store.claim(tx, "other", 10)) == 1
+            return outcomes
+
+    assert await outbound(db, Slow(books), "slow").deliver() == 0
+    async with db.read() as tx:
+        (document, *_) = await service.documents(tx, "WO-1", None, 1)
+        assert await store.workers(tx) == ["other"]
+    assert document.state == "sending"
+
+
+async def test_what_a_killed_bridge_of_this_machine_held_is_free_at_once(db: Database) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    killed, alive, away = worker_name(process.pid), worker_name(os.getpid()), "bridge@elsewhere:1:1.00"
+    process.kill()
+    process.communicate()
+    for number, worker in enumerate((killed, alive, away)):
+        await work_order(db, f"WO-{number}")
+        first = outbound(db, MemoryAdapter(demo_books()), worker)
+        await first.collect()
+        async with db.transaction(cause()) as tx:
+            await store.claim(tx, worker, 10)
+    await Bridge(db, MemoryAdapter(demo_books()), Settings(), "new")._bury_the_dead()
+    async with db.read() as tx:
+        assert await store.workers(tx) == sorted([alive, away])
 
 
 async def test_what_is_independent_of_each_other_goes_out_together(db: Database) -> None:
