@@ -311,8 +311,7 @@ async def board(tx: Tx, at: datetime) -> Board:
 
 async def shift_figures(tx: Tx, at: datetime) -> dict[EquipmentId, Kpi]:
     """Return the figures of every unit in the running shift so far."""
-    window = _shift_so_far(await running_shift(tx, at), at)
-    found = await unit_elements(tx, window)
+    found = await unit_elements(tx, await shift_so_far(tx, at))
     return {unit: kpi_of(elements) for unit, elements in found.items()}
 
 
@@ -445,6 +444,11 @@ def named_elements(found: UnitElements) -> Mapping[str, Decimal]:
         "GQ": elements.gq,
         "SQ": elements.sq,
     }
+
+
+async def shift_so_far(tx: Tx, at: datetime) -> Window:
+    """Return the running shift up to `at`; the last eight hours where no shift runs."""
+    return _shift_so_far(await running_shift(tx, at), at)
 
 
 def _shift_so_far(shift: ShiftName | None, at: datetime) -> Window:
