@@ -6,9 +6,10 @@ Any number may run; the one that holds an advisory lock works, the others wait f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
+from mes.kernel.log import get_logger
 from mes.kernel.plugins import Service
 from mes.kernel.settings import Settings
 
@@ -30,7 +31,13 @@ TIMERS_S = 10.0
 WAITING_S = 60.0
 TIDY_S = 600.0
 
+FAILED_S = 5.0
+"""A loop that failed waits so long before it begins anew."""
+
 Step = Callable[["Tx"], Awaitable[int]]
+Loop = Callable[[], Coroutine[Any, Any, None]]
+
+log = get_logger(__name__)
 
 
 async def main(settings: Settings) -> None:
@@ -56,17 +63,30 @@ async def _until_active(leader: Database) -> None:
 
 
 async def _while_active(leader: Database, db: Database) -> None:
-    """Run every loop until the lock is lost with its session."""
-    loops = [asyncio.ensure_future(loop) for loop in _loops(db)]
+    """Run every loop until the lock is lost with its session.
+
+    A loop that fails begins anew after a while, and the others go on: states and counts do not wait
+    for one odd entry.
+    """
     watch = asyncio.ensure_future(_until_inactive(leader))
+    running = {asyncio.ensure_future(loop()): loop for loop in _loops(db)}
     try:
-        done, _ = await asyncio.wait([watch, *loops], return_when=asyncio.FIRST_COMPLETED)
-        for ended in done:
-            ended.result()
+        while not watch.done():
+            done, _ = await asyncio.wait([watch, *running], return_when=asyncio.FIRST_COMPLETED)
+            for ended in done - {watch}:
+                log.error("floor.loop_failed", exc_info=ended.exception())
+                loop = running.pop(ended)
+                running[asyncio.ensure_future(_after(FAILED_S, loop))] = loop
+        watch.result()
     finally:
-        for task in (watch, *loops):
+        for task in (watch, *running):
             task.cancel()
-        await asyncio.gather(watch, *loops, return_exceptions=True)
+        await asyncio.gather(watch, *running, return_exceptions=True)
+
+
+async def _after(pause_s: float, loop: Loop) -> None:
+    await asyncio.sleep(pause_s)
+    await loop()
 
 
 async def _until_inactive(leader: Database) -> None:
@@ -99,7 +119,7 @@ async def _active(leader: Database) -> bool:
         return False
 
 
-def _loops(db: Database) -> list[Awaitable[None]]:
+def _loops(db: Database) -> list[Loop]:
     from mes.costing import service as costing
     from mes.dispatching import service as dispatching
     from mes.intake import service as intake
@@ -113,13 +133,15 @@ def _loops(db: Database) -> list[Awaitable[None]]:
     async def seal(tx: Tx) -> int:
         return await _seal(tx)
 
+    timers = (intake.retry_known, absorb, dispatching.dispatch_due, workorders.close_due)
     return [
-        _on_notice(db, intake.CHANNEL, READING_GATHER_S, (absorb,)),
-        _on_notice(db, outbox.CHANNEL, EVENT_GATHER_S, (performance.follow_events, costing.book_events)),
-        _every(db, SEAL_S, (seal,)),
-        _every(db, TIMERS_S, (intake.retry_known, absorb, dispatching.dispatch_due, workorders.close_due)),
-        _every(db, WAITING_S, (costing.book_waiting,)),
-        _every(db, TIDY_S, (intake.forget,)),
+        lambda: _on_notice(db, intake.CHANNEL, READING_GATHER_S, absorb),
+        lambda: _on_notice(db, outbox.CHANNEL, EVENT_GATHER_S, performance.follow_events),
+        lambda: _on_notice(db, outbox.CHANNEL, EVENT_GATHER_S, costing.book_events),
+        lambda: _every(db, SEAL_S, (seal,)),
+        lambda: _every(db, TIMERS_S, timers),
+        lambda: _every(db, WAITING_S, (costing.book_waiting,)),
+        lambda: _every(db, TIDY_S, (intake.forget,)),
     ]
 
 
@@ -130,13 +152,13 @@ async def _seal(tx: Tx) -> int:
     return 0 if block is None else block.events
 
 
-async def _on_notice(db: Database, channel: str, gather_s: float, steps: tuple[Step, ...]) -> None:
-    """Run the steps whenever something was committed, and now and then without."""
+async def _on_notice(db: Database, channel: str, gather_s: float, step: Step) -> None:
+    """Run the step whenever something was committed, and now and then without."""
     from mes.kernel.db import wakeups
 
     async with wakeups(db, channel) as wakeup:
         while True:
-            await _patiently(lambda: _work_off(db, steps))
+            await _patiently(lambda: _work_off(db, (step,)))
             await _patiently(lambda: wakeup.wait(QUIET_S))
             await asyncio.sleep(gather_s)
 

@@ -46,6 +46,7 @@ async def book_waiting(tx: Tx) -> int:
     for event in await store.events(tx, [one.event_id for one in found]):
         if await _book_or_wait(standards, event):
             await store.stop_waiting(tx, event.event_id)
+            log.info("cost.booked_late", event_id=str(event.event_id), type=event.type)
             booked += 1
     return booked
 
@@ -88,15 +89,17 @@ async def cost_standard(tx: Tx, work_order: str) -> CostStandard:
 
 async def _book_or_wait(standards: Standards, stored: StoredEvent) -> bool:
     try:
-        entry = await posting.entry_of(standards, stored)
+        async with standards.tx.savepoint():
+            entry = await posting.entry_of(standards, stored)
+            if entry is not None:
+                await _book(standards, await _settled(standards, entry))
     except PlantError as refusal:
         if refusal.retryable:
             raise
-        log.warning("cost.waits", event_id=str(stored.event_id), type=stored.type, reason=str(refusal))
-        await store.wait_for_price(standards.tx, stored.event_id, f"{refusal.code}: {refusal.message}")
+        error = f"{refusal.code}: {refusal.message}"
+        if await store.wait_for_price(standards.tx, stored.event_id, error):
+            log.warning("cost.waits", event_id=str(stored.event_id), type=stored.type, reason=error)
         return False
-    if entry is not None:
-        await _book(standards, await _settled(standards, entry))
     return True
 
 

@@ -295,16 +295,18 @@ async def spent(tx: Tx, work_order: str) -> list[SpentRow]:
     )
 
 
-async def wait_for_price(tx: Tx, event: UUID, error: str) -> None:
-    """Set an event aside that cannot be costed yet."""
-    await tx.execute(
+async def wait_for_price(tx: Tx, event: UUID, error: str) -> bool:
+    """Set an event aside that cannot be costed yet; return whether it is the first time."""
+    attempts: int = await tx.value(
         """
         insert into mes.cost_waiting as w (event_id, site, error) values (%(event)s, %(site)s, %(error)s)
         on conflict (event_id) do update
         set error = excluded.error, attempts = w.attempts + 1, tried_at = clock_timestamp()
+        returning attempts
         """,
         {"event": event, "site": tx.site, "error": error},
     )
+    return attempts == 1
 
 
 async def stop_waiting(tx: Tx, event: UUID) -> None:

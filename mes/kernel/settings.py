@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit, urlunsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -206,7 +206,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        ZoneInfo(self.site_tz)
+        if self.site_tz not in available_timezones():
+            raise ValueError(
+                f"site_tz: there is no time zone {self.site_tz!r}; take one such as Asia/Shanghai"
+            )
         if not self.historian_url:
             object.__setattr__(self, "historian_url", self.database_url)
         return self

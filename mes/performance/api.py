@@ -1,6 +1,5 @@
 """Routes of the board, of a unit's figures and of doubtful counts."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -44,7 +43,7 @@ async def kpi(
     """Return a unit's figures with elements and evidence; the running shift so far by default."""
     now = utc_now()
     end = min(ends_at or now, now)
-    start = starts_at or await _shift_start(tx, end)
+    start = starts_at or (await service.shift_so_far(tx, end)).starts_at
     return await service.report(tx, EquipmentId(equipment), Window(starts_at=start, ends_at=end))
 
 
@@ -65,8 +64,3 @@ async def decide(request: Request, caller: Decider, count: int, decision: Decisi
         return decided
 
     return await run_command(request, caller, "performance.decide_count", decision, handle)
-
-
-async def _shift_start(tx: Tx, at: datetime) -> datetime:
-    shift = await service.running_shift(tx, at)
-    return at.replace(hour=0, minute=0, second=0, microsecond=0) if shift is None else shift.starts_at

@@ -17,6 +17,7 @@ from mes.performance.iso22400 import Figure
 from mes.performance.model import (
     DOWN,
     PACKML,
+    TIME_KINDS,
     UNDEFINED,
     Board,
     BoardUnit,
@@ -35,6 +36,7 @@ from mes.performance.model import (
     StateInterval,
     StateReading,
     StateUnknown,
+    TimeKind,
     UnitElements,
     Window,
     WindowNotValid,
@@ -213,18 +215,36 @@ async def explain_stop(
     *,
     person: str | None = None,
 ) -> None:
-    """Give a stop its reason; the interval that covers `at` when none is named.
+    """Give a stop of a unit its reason; the one that covers `at` when none is named.
+
+    The reason of a stop that lasts is shown wherever the unit's state is, and told to the planner.
 
     Raises:
-        IntervalUnknown: No such stop.
+        IntervalUnknown: The unit did not stand then, or in that interval.
     """
-    if interval is None:
-        covering = await store.interval_at(tx, equipment, at)
-        if covering is None:
-            raise IntervalUnknown(equipment=equipment)
-        interval = covering.id
-    if not await store.explain_interval(tx, interval, reason, person):
+    stop = await (store.interval_at(tx, equipment, at) if interval is None else store.interval(tx, interval))
+    if stop is None or stop.equipment != equipment or TIME_KINDS.get(stop.state) is TimeKind.PRODUCTION:
         raise IntervalUnknown(equipment=equipment, interval=interval)
+    await store.explain_interval(tx, stop.id, reason, person)
+    if stop.ended_at is None:
+        await _tell_reason(tx, stop, reason)
+
+
+async def _tell_reason(tx: Tx, stop: StateInterval, reason: str) -> None:
+    unit = await resources.get_equipment(tx, stop.equipment)
+    await resources.set_equipment_state(tx, unit.id, stop.state, stop.started_at, reason)
+    await outbox.append(
+        tx,
+        EquipmentStateChanged(
+            site=tx.site,
+            scope=unit.scope,
+            equipment=unit.id,
+            state=stop.state,
+            previous=stop.state,
+            at=stop.started_at,
+            reason=reason,
+        ),
+    )
 
 
 async def doubtful_counts(tx: Tx) -> list[DoubtfulCount]:
@@ -291,8 +311,7 @@ async def board(tx: Tx, at: datetime) -> Board:
 
 async def shift_figures(tx: Tx, at: datetime) -> dict[EquipmentId, Kpi]:
     """Return the figures of every unit in the running shift so far."""
-    window = _shift_so_far(await running_shift(tx, at), at)
-    found = await unit_elements(tx, window)
+    found = await unit_elements(tx, await shift_so_far(tx, at))
     return {unit: kpi_of(elements) for unit, elements in found.items()}
 
 
@@ -425,6 +444,11 @@ def named_elements(found: UnitElements) -> Mapping[str, Decimal]:
         "GQ": elements.gq,
         "SQ": elements.sq,
     }
+
+
+async def shift_so_far(tx: Tx, at: datetime) -> Window:
+    """Return the running shift up to `at`; the last eight hours where no shift runs."""
+    return _shift_so_far(await running_shift(tx, at), at)
 
 
 def _shift_so_far(shift: ShiftName | None, at: datetime) -> Window:

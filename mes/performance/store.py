@@ -51,6 +51,18 @@ async def interval_at(tx: Tx, equipment: EquipmentId, at: datetime) -> StateInte
     )
 
 
+async def interval(tx: Tx, interval: UUID) -> StateInterval | None:
+    """Return one interval."""
+    return await tx.fetch_one(
+        StateInterval,
+        """
+        select id, equipment, state, reason, started_at, ended_at from mes.equipment_state
+        where id = %(id)s
+        """,
+        {"id": interval},
+    )
+
+
 async def first_start(tx: Tx, equipment: EquipmentId) -> datetime | None:
     """Return when the unit's first interval begins."""
     start: datetime | None = await tx.value(
@@ -107,13 +119,12 @@ async def replace_state(tx: Tx, interval: UUID, reading: StateReading) -> None:
     )
 
 
-async def explain_interval(tx: Tx, interval: UUID, reason: str, person: str | None) -> bool:
-    """Give an interval its reason; return whether there is such an interval."""
-    changed = await tx.execute(
+async def explain_interval(tx: Tx, interval: UUID, reason: str, person: str | None) -> None:
+    """Give an interval its reason."""
+    await tx.execute(
         "update mes.equipment_state set reason = %(reason)s, person = %(person)s where id = %(id)s",
         {"id": interval, "reason": reason, "person": person},
     )
-    return changed > 0
 
 
 async def fault_of(tx: Tx, equipment: EquipmentId) -> str | None:
@@ -277,14 +288,25 @@ with unit as (
     where s.equipment = any(%(units)s::text[])
       and s.started_at < %(ends_at)s and coalesce(s.ended_at, 'infinity') > %(starts_at)s
     group by s.equipment, k.kind
+), run as (
+    select a.equipment, a.started_at,
+           coalesce(lead(a.started_at) over (partition by a.job_order order by a.started_at),
+                    case when j.completed_at is not null then greatest(j.completed_at, a.ended_at)
+                         when j.status in ('Running', 'Held', 'Suspended') then 'infinity'
+                         else a.ended_at end) as ended_at
+    from mes.equipment_actual a
+    join mes.job_order j on j.id = a.job_order
+    where (j.completed_at is null or j.completed_at > %(starts_at)s)
+      and exists (
+        select from mes.equipment_actual here
+        where here.job_order = a.job_order and here.equipment = any(%(units)s::text[])
+          and here.started_at < %(ends_at)s)
 ), loaded as (
     select equipment,
            range_agg(tstzrange(greatest(started_at, %(starts_at)s::timestamptz),
-                               least(completed_at, %(ends_at)s::timestamptz))) as ranges
-    from mes.job_order
-    where equipment = any(%(units)s::text[])
-      and started_at < %(ends_at)s and (completed_at is null or completed_at > %(starts_at)s)
-      and (completed_at is not null or status in ('Running', 'Held', 'Suspended'))
+                               least(ended_at, %(ends_at)s::timestamptz))) as ranges
+    from run
+    where started_at < %(ends_at)s and ended_at > %(starts_at)s
     group by equipment
 ), part as (
     select u.equipment, u.work, u.rest,

@@ -26,6 +26,12 @@ def test_an_unknown_key_in_the_file_is_refused(tmp_path: Path) -> None:
         load()
 
 
+def test_a_time_zone_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINESIDE_SITE_TZ", "Mars/Olympus")
+    with pytest.raises(SettingsError, match="Mars/Olympus"):
+        load()
+
+
 def test_the_environment_wins_over_the_file_key_by_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

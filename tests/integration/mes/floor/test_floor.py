@@ -16,7 +16,7 @@ from mes.costing import service as costing
 from mes.execution.events import MaterialConsumed, StopReasonGiven
 from mes.kernel import audit
 from mes.kernel.clock import utc_now
-from mes.kernel.db import Database
+from mes.kernel.db import Database, Tx
 from mes.kernel.outbox import append
 from mes.kernel.settings import Settings
 from tests.fixtures.facts import Edge, define_plant, order_pumps
@@ -62,6 +62,29 @@ async def test_readings_become_facts_by_themselves(db: Database, settings: Setti
 
         await eventually(absorbed)
     assert await number(db, "select count(*) from mes.edge_inbox where done_at is null") == 0
+
+
+async def test_one_loop_that_fails_stops_no_other(
+    db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await define_plant(db)
+    failed = asyncio.Event()
+
+    async def book_events(_tx: Tx) -> int:
+        failed.set()
+        raise ValueError("an entry that nobody understands")
+
+    monkeypatch.setattr(costing, "book_events", book_events)
+    async with working(settings) as worker:
+        await eventually(lambda: floor.ready(settings))
+        await asyncio.wait_for(failed.wait(), 60)
+        await Edge(db).good("CNC-1", 1, utc_now())
+
+        async def absorbed() -> bool:
+            return await number(db, "select count(*) from mes.machine_count") == 1
+
+        await eventually(absorbed)
+        assert not worker.done()
 
 
 async def test_events_are_booked_sealed_and_followed(db: Database, settings: Settings) -> None:
