@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 from mes.access.model import Role
 from mes.execution import service as execution
@@ -40,9 +40,15 @@ async def scan_by_keys(page: Page, text: str) -> None:
 
 SCANNED = """(text) => {
     const target = document.activeElement ?? document.body
-    for (const key of [...text, 'Enter'])
-        for (const type of ['keydown', 'keyup'])
-            target.dispatchEvent(new KeyboardEvent(type, { key, bubbles: true, cancelable: true }))
+    let at = performance.now()
+    for (const key of [...text, 'Enter']) {
+        at += 8
+        for (const type of ['keydown', 'keyup']) {
+            const event = new KeyboardEvent(type, { key, bubbles: true, cancelable: true })
+            Object.defineProperty(event, 'timeStamp', { value: at })
+            target.dispatchEvent(event)
+        }
+    }
 }"""
 
 
@@ -126,6 +132,30 @@ async def test_a_whole_job_with_the_scanner_alone(site: Site) -> None:
     found = await job(site, f"{order}-10")
     assert [str(found.good), str(found.scrap)] == ["7", "1"]
     assert site.faults == []
+
+
+async def test_an_old_picture_that_comes_late_takes_no_job_away(site: Site) -> None:
+    page, order = await opened(site)
+    asked, released = asyncio.Event(), asyncio.Event()
+
+    async def come_late(route: Route) -> None:
+        """Fetch what the server says now, and give it to the page when it is old."""
+        old = await route.fetch()
+        asked.set()
+        await released.wait()
+        await route.fulfill(response=old)
+
+    await page.route("**/api/v1/terminals/CNC-1", come_late, times=1)
+    await page.evaluate("() => dispatchEvent(new Event('online'))")
+    await asked.wait()
+    await scan(page, f"WO:{order}")
+    await eventually(lambda: status(site, f"{order}-10"), "Running")
+    await expect(page.locator("[data-waiting]")).to_have_count(0)
+    async with page.expect_response("**/api/v1/terminals/CNC-1"):
+        released.set()
+    await page.evaluate("() => new Promise((done) => setTimeout(done, 300))")
+    await scan(page, "LOT:LOT-CAST-40-1")
+    await eventually(lambda: consumed(site, f"{order}-10"), 8)
 
 
 async def status(site: Site, number: str) -> str:

@@ -1,5 +1,5 @@
 import 'fake-indexeddb/auto'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { openStore, Outbox, type Act, type Entry, type Post } from './outbox'
 
 let count = 0
@@ -140,6 +140,40 @@ describe('the outbox of a terminal', () => {
     await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
     expect((await outbox.flush()).stopped).toBe('signed-out')
     expect((await outbox.entries()).map((entry) => entry.state)).toEqual(['waiting'])
+  })
+
+  it('leaves nothing behind that was added while a sender was about to end', async () => {
+    let release = () => undefined as void
+    const released = new Promise<void>((resolve) => (release = resolve))
+    let looked = () => undefined as void
+    const lookedLast = new Promise<void>((resolve) => (looked = resolve))
+    const request = async (_name: string, work: () => Promise<unknown>) => {
+      const result = await work()
+      looked()
+      await released
+      return result
+    }
+    vi.stubGlobal('navigator', { locks: { request } })
+    const outbox = new Outbox(store, post)
+    const first = outbox.flush()
+    await lookedLast
+    await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
+    const second = outbox.flush()
+    release()
+    await Promise.all([first, second])
+    vi.unstubAllGlobals()
+    expect(server.keys).toHaveLength(1)
+    expect(await outbox.entries()).toEqual([])
+  })
+
+  it('tells of each act that the server took', async () => {
+    const told: string[] = []
+    server.answers = (entry) => (entry.lane === 'WO-1' ? { status: 409, error: 'JobOrderNotRunning' } : { status: 200 })
+    const outbox = new Outbox(store, post, (entry) => told.push(entry.lane))
+    await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
+    await outbox.add(act('WO-2'), 'CNC-1', 'E-1')
+    await outbox.flush()
+    expect(told).toEqual(['WO-2'])
   })
 
   it('is sent by one sender at a time', async () => {

@@ -92,11 +92,20 @@ const NOT_THERE = new Set(['TerminalTakenOver', 'NobodySignedOn'])
 export class Outbox {
   private readonly store: Promise<IDBPDatabase<Store>>
   private readonly post: Post
-  private flushing: Promise<Result> | null = null
+  private readonly delivered: (entry: Entry) => void
+  /** The sender that has not begun yet. */
+  private queued: Promise<Result> | null = null
+  private last: Promise<void> = Promise.resolve()
 
-  constructor(store: Promise<IDBPDatabase<Store>> = openStore(), post: Post = postEntry) {
+  /** `delivered` hears of each entry that the server took, before the next one is sent. */
+  constructor(
+    store: Promise<IDBPDatabase<Store>> = openStore(),
+    post: Post = postEntry,
+    delivered: (entry: Entry) => void = () => undefined,
+  ) {
     this.store = store
     this.post = post
+    this.delivered = delivered
   }
 
   /** Writes the act down; it is safe from here on. */
@@ -121,12 +130,25 @@ export class Outbox {
     return (await this.store).getAll('outbox')
   }
 
-  /** Sends what waits, oldest first. Several callers, also in other tabs, share one sender. */
+  /**
+   * Sends what waits, oldest first. Several callers, also in other tabs, share one sender; one that
+   * is under way may have looked for the last time already, so who calls meanwhile gets the next:
+   * what was added before the call is never left behind.
+   */
   flush(): Promise<Result> {
-    this.flushing ??= this.alone(() => this.drain()).finally(() => {
-      this.flushing = null
-    })
-    return this.flushing
+    if (this.queued) return this.queued
+    const sending = this.last.then(() =>
+      this.alone(() => {
+        this.queued = null
+        return this.drain()
+      }),
+    )
+    const ended = () => {
+      if (this.queued === sending) this.queued = null
+    }
+    this.queued = sending
+    this.last = sending.then(ended, ended)
+    return sending
   }
 
   /**
@@ -196,6 +218,7 @@ export class Outbox {
     const database = await this.store
     if (answer.refusal === null) {
       await database.delete('outbox', entry.seq)
+      this.delivered(entry)
       result.sent.push(entry)
       return null
     }

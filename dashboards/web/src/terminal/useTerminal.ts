@@ -3,7 +3,7 @@ import { answer, client, newKey, ServerRefusal, Unreachable } from '@/api/client
 import { isOnline, onChange, onReconnect } from '@/api/live'
 import type { Job, Person, Recent, Refusal, TerminalCard, TerminalSnapshot } from '@/api/types'
 import { Outbox, type Act, type Entry, type Verb } from './outbox'
-import { projectAll } from './project'
+import { project, projectAll } from './project'
 
 const REFETCH_MS = 200
 const BACK_OFF_MS = [1_000, 2_000, 5_000, 10_000, 20_000, 30_000]
@@ -15,7 +15,7 @@ function jobPath(job: Job, verb: Verb): string {
 
 /** The state of one terminal: its last snapshot, what waits to be sent, and the acts of a person. */
 export function useTerminal(unit: string) {
-  const outbox = new Outbox()
+  const outbox = new Outbox(undefined, undefined, settle)
   const base = shallowRef<TerminalSnapshot | null>(null)
   const entries = shallowRef<Entry[]>([])
   const refusal = ref<Refusal | null>(null)
@@ -33,22 +33,45 @@ export function useTerminal(unit: string) {
   const other = computed<Person | null>(() => (mine.value ? null : there.value))
   const online = computed(() => isOnline.value && reachable.value)
   let timer: number | undefined
+  let due = Infinity
   let failures = 0
+  /** Counts what makes an answer that is still on its way an old picture. */
+  let pictures = 0
+  const readings = { begun: 0, shown: 0 }
+  const delivered = new Set<number>()
+
+  /** What the server took belongs to the picture until a newer one is there, also without a network. */
+  function settle(entry: Entry): void {
+    if (entry.terminal !== unit) return
+    pictures += 1
+    delivered.add(entry.seq)
+    entries.value = entries.value.filter((one) => one.seq !== entry.seq)
+    if (!base.value) return
+    base.value = project(base.value, entry)
+    void outbox.keepSnapshot(unit, base.value, receipt.value)
+  }
 
   async function readOutbox(): Promise<void> {
-    entries.value = (await outbox.entries()).filter((entry) => entry.terminal === unit)
+    readings.begun += 1
+    const reading = readings.begun
+    const found = await outbox.entries()
+    if (reading < readings.shown) return
+    readings.shown = reading
+    entries.value = found.filter((entry) => entry.terminal === unit && !delivered.has(entry.seq))
   }
 
   async function fetchSnapshot(): Promise<void> {
+    pictures += 1
+    const picture = pictures
     const options = { params: { path: { unit } } }
     try {
       const [fresh, cards] = await Promise.all([
         answer<TerminalSnapshot>(client.GET('/api/v1/terminals/{unit}', options), { stay: true }),
         answer<TerminalCard[]>(client.GET('/api/v1/terminals'), { stay: true }),
       ])
-      // Snapshot and waiting acts change together, or an act would be shown twice or not at all.
-      const left = (await outbox.entries()).filter((entry) => entry.terminal === unit)
-      entries.value = left
+      // Asked before something was sent, or before another that was asked later: an old picture would
+      // take the job from under the next scan.
+      if (picture !== pictures) return
       receipt.value = cards.find((card) => card.terminal === unit)?.sign_on?.receipt ?? null
       base.value = fresh
       keptAt.value = null
@@ -65,16 +88,21 @@ export function useTerminal(unit: string) {
     }
   }
 
-  function later(delay: number): void {
+  /** Syncs after the delay, or earlier where that was wanted before: a busy plant never puts it off. */
+  function later(delay_ms: number): void {
+    const at = performance.now() + delay_ms
+    if (at >= due) return
     clearTimeout(timer)
-    timer = setTimeout(() => void sync(), delay) as unknown as number
+    due = at
+    timer = setTimeout(() => void sync(), delay_ms) as unknown as number
   }
 
   /** Sends what waits, then fetches the terminal anew; repeats by itself while it cannot. */
   async function sync(): Promise<void> {
     clearTimeout(timer)
+    due = Infinity
     const result = await outbox.flush()
-    if (result.sent.length === 0 || result.stopped === 'network') await readOutbox()
+    await readOutbox()
     signedOut.value = result.stopped === 'signed-out'
     reachable.value = result.stopped !== 'network'
     if (reachable.value) await fetchSnapshot()
