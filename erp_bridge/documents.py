@@ -167,7 +167,10 @@ def parse(plain: dict[str, Any]) -> Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaterialDefinition:
-    """A material of the ERP; `product` ones are made here, with serial numbers."""
+    """A material of the ERP; `product` ones are made here, with serial numbers.
+
+    `digits` are the decimals that the ERP takes of a quantity in `uom`; None: it does not say.
+    """
 
     id: str
     name: str
@@ -176,6 +179,7 @@ class MaterialDefinition:
     standard_price: Decimal
     currency: str
     erp_ref: str
+    digits: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

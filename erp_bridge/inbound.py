@@ -255,6 +255,7 @@ async def _(record: MaterialDefinition, tx: Tx) -> None:
             standard_price=record.standard_price,
             currency=record.currency,
             erp_ref=record.erp_ref,
+            digits=record.digits,
         ),
     )
 

@@ -748,7 +748,8 @@ class TrytonAdapter:
             raise ErpReadRefused(detail=str(refused)) from refused
 
     async def _pull_materials(self, cursor: str, limit: int) -> Page:  # noqa: ARG002 - small, whole
-        fields = ["code", "name", "default_uom.symbol", "cost_price", "producible", "attributes", "boms"]
+        fields = ["code", "name", "default_uom.symbol", "default_uom.digits", "cost_price", "producible"]
+        fields += ["attributes", "boms"]
         domain: list[Any] = [("type", "=", "goods"), ("code", "!=", None)]
         rows = await self._rpc.search_read("product.product", domain, fields, [("id", "ASC")])
         by_id = {row["id"]: row for row in rows}
@@ -767,6 +768,7 @@ class TrytonAdapter:
             standard_price=row["cost_price"] or Decimal(0),
             currency=self._currency,
             erp_ref=f"product.product,{row['id']}",
+            digits=row["default_uom."]["digits"],
         )
 
     async def _masters(

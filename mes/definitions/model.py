@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from enum import StrEnum
 
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId, MaterialId
+from mes.kernel.quantity import unit_digits
 
 
 class MaterialKind(StrEnum):
@@ -32,6 +33,7 @@ class MaterialDraft:
         uom: Unit of stock and bills (`pc`, `kg`).
         standard_price: Money per `uom`, not negative; a new price is a new row from now on.
         tracking: Components are kept in lots, products by serial number.
+        digits: Decimals that its quantities have, 0 to 12; the unit's usual ones when None.
     """
 
     id: MaterialId
@@ -42,6 +44,12 @@ class MaterialDraft:
     standard_price: Decimal
     currency: str
     erp_ref: str = ""
+    digits: int | None = None
+
+    @property
+    def places(self) -> int:
+        """Decimals of its quantities."""
+        return unit_digits(self.uom) if self.digits is None else self.digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +63,29 @@ class Material:
     tracking: MaterialTracking
     family: str | None
     erp_ref: str
+    digits: int
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kind", MaterialKind(self.kind))
         object.__setattr__(self, "tracking", MaterialTracking(self.tracking))
+
+    def check(self, quantity: Decimal) -> None:
+        """Refuse a quantity that has more decimals than the material's unit.
+
+        Raises:
+            QuantityNotWhole: The unit is counted.
+            QuantityTooFine: It is measured, less finely.
+        """
+        if quantity == self.rounded_up(quantity):
+            return
+        if self.digits == 0:
+            raise QuantityNotWhole(quantity=f"{quantity.normalize():f}", uom=self.uom)
+        raise QuantityTooFine(quantity=f"{quantity.normalize():f}", uom=self.uom, digits=self.digits)
+
+    def rounded_up(self, quantity: Decimal) -> Decimal:
+        """Return the least quantity of the unit's decimals that is not less."""
+        rounded = quantity.quantize(Decimal(1).scaleb(-self.digits), ROUND_UP)
+        return quantity if rounded == quantity else rounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +180,20 @@ class StandardTime:
     labour_h: Decimal
     machine_h: Decimal
     setup_h: Decimal
+
+
+class QuantityNotWhole(PlantError):
+    """Pieces come whole."""
+
+    http_status = 422
+    remedy = "Enter a whole number."
+
+
+class QuantityTooFine(PlantError):
+    """The quantity has more decimals than its unit."""
+
+    http_status = 422
+    remedy = "Round it to the decimals that the unit has, then enter it again."
 
 
 class MaterialUnknown(PlantError):

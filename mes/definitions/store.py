@@ -18,7 +18,7 @@ from mes.kernel.db import Tx
 from mes.kernel.ids import MaterialId
 
 _MATERIAL = """
-    select m.id, m.name, m.kind, m.uom, m.tracking, f.family, m.erp_ref
+    select m.id, m.name, m.kind, m.uom, m.tracking, f.family, m.erp_ref, m.digits
     from mes.material m
     left join mes.setup_family f on f.site = m.site and f.material = m.id
 """
@@ -41,12 +41,12 @@ async def save_material(tx: Tx, draft: MaterialDraft) -> bool:
     return bool(
         await tx.execute(
             """
-            insert into mes.material as m (id, site, name, kind, uom, tracking, erp_ref)
-            values (%(id)s, %(site)s, %(name)s, %(kind)s, %(uom)s, %(tracking)s, %(erp_ref)s)
+            insert into mes.material as m (id, site, name, kind, uom, tracking, erp_ref, digits)
+            values (%(id)s, %(site)s, %(name)s, %(kind)s, %(uom)s, %(tracking)s, %(erp_ref)s, %(digits)s)
             on conflict (id) do update set name = excluded.name, kind = excluded.kind,
-                tracking = excluded.tracking, erp_ref = excluded.erp_ref
-            where (m.name, m.kind, m.tracking, m.erp_ref) is distinct from
-                  (excluded.name, excluded.kind, excluded.tracking, excluded.erp_ref)
+                tracking = excluded.tracking, erp_ref = excluded.erp_ref, digits = excluded.digits
+            where (m.name, m.kind, m.tracking, m.erp_ref, m.digits) is distinct from
+                  (excluded.name, excluded.kind, excluded.tracking, excluded.erp_ref, excluded.digits)
             """,
             {
                 "id": draft.id,
@@ -56,6 +56,7 @@ async def save_material(tx: Tx, draft: MaterialDraft) -> bool:
                 "uom": draft.uom,
                 "tracking": draft.tracking,
                 "erp_ref": draft.erp_ref,
+                "digits": draft.places,
             },
         )
     )

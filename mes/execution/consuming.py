@@ -5,6 +5,8 @@ from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
+from mes.definitions import service as definitions
+from mes.definitions.model import Material
 from mes.execution import store
 from mes.execution.acting import Done, actor_of, done_at, lock_running, scope_of, unit_of, where
 from mes.execution.events import MaterialConsumed
@@ -32,6 +34,8 @@ async def consume(tx: Tx, use: LotUse) -> Done:
         MaterialNotOnBill: The job does not take this material.
         MaterialNotNeeded: It has all it needs, and no quantity was given.
         QuantityNotPositive: The quantity is zero or less.
+        QuantityNotWhole, QuantityTooFine: It has more decimals than the unit, and is not all that
+            the lot has left.
         LotBlocked, LotExpired, LotReserved, LotTooSmall: The lot may not be used for this.
         SerialNotExpected: The piece is not of this order.
     """
@@ -39,7 +43,8 @@ async def consume(tx: Tx, use: LotUse) -> Done:
     line, job = await lock_running(tx, use.job_order)
     lot = await inventory.lock_lot(tx, use.lot)
     part = _on_bill(job, lot, await workorders.components_of(tx, job.id))
-    quantity = _quantity_to_take(part, lot, use)
+    material = await definitions.get_material(tx, lot.material)
+    quantity = _quantity_to_take(part, lot, material, use)
     await _check_piece(tx, job, use.serial)
     movement = await inventory.issue(tx, lot, quantity, job.work_order, job.id)
     await join(tx, job, person)
@@ -99,15 +104,19 @@ def _on_bill(job: JobOrder, lot: Lot, parts: Iterable[JobComponent]) -> JobCompo
     return part
 
 
-def _quantity_to_take(part: JobComponent, lot: Lot, use: LotUse) -> Decimal:
+def _quantity_to_take(part: JobComponent, lot: Lot, material: Material, use: LotUse) -> Decimal:
+    """Return what leaves the lot: of a unit's decimals, or the last of the lot whatever that is."""
     if use.quantity is not None:
         if use.quantity <= 0:
             raise QuantityNotPositive(quantity=plain(use.quantity))
+        if use.quantity != lot.on_hand:
+            material.check(use.quantity)
         return use.quantity
     needed = part.required - part.consumed
     if needed <= 0:
         raise MaterialNotNeeded(material=part.material, consumed=plain(part.consumed), uom=part.uom)
-    return min(needed, lot.on_hand) if lot.on_hand > 0 else needed
+    whole = material.rounded_up(needed)
+    return min(whole, lot.on_hand) if lot.on_hand > 0 else whole
 
 
 async def _check_piece(tx: Tx, job: JobOrder, serial: SerialNumber | None) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from mes.definitions import service as definitions
 from mes.execution import store
 from mes.execution.acting import Done, actor_of, done_at, lock_running, scope_of, unit_of, where
 from mes.execution.events import GoodReported, ScrapReported
@@ -17,7 +18,7 @@ from mes.resources.model import ReasonKind
 from mes.tracking import service as tracking
 from mes.tracking.model import SerialStatus
 from mes.workorders import service as workorders
-from mes.workorders.model import JobOrder, Line, QuantityNotWhole
+from mes.workorders.model import JobOrder, Line
 
 
 async def report(tx: Tx, counted: QuantityReport) -> Done:
@@ -27,7 +28,7 @@ async def report(tx: Tx, counted: QuantityReport) -> Done:
     that leave the last operation get their as-built record.
 
     Raises:
-        NothingReported, QuantityNotPositive, QuantityNotWhole: The figures cannot be.
+        NothingReported, QuantityNotPositive, QuantityNotWhole, QuantityTooFine: The figures cannot be.
         ReasonMissing, ReasonUnknown: Scrap needs one of the scrap reasons.
         JobOrderNotRunning, JobOrderElsewhere: Not at this terminal, not now.
         MoreThanRemaining: The operation before did not make so many.
@@ -38,7 +39,7 @@ async def report(tx: Tx, counted: QuantityReport) -> Done:
     if counted.scrap > 0:
         await resources.check_reason(tx, ReasonKind.SCRAP, counted.reason)
     line, job = await lock_running(tx, counted.job_order)
-    _check_pieces(line, job, counted)
+    await _check_pieces(tx, line, job, counted)
     await join(tx, job, person)
     serials, lost = await _pass_serials(tx, job, counted)
     booked = _report_of(tx, job, person, counted, serials, lost)
@@ -59,10 +60,12 @@ def _check_figures(counted: QuantityReport) -> None:
         raise NothingReported(job_order=counted.job_order)
 
 
-def _check_pieces(line: Line, job: JobOrder, counted: QuantityReport) -> None:
-    if job.serial_from is not None and (counted.good % 1 or counted.scrap % 1):
-        raise QuantityNotWhole(quantity=plain(counted.good + counted.scrap))
+async def _check_pieces(tx: Tx, line: Line, job: JobOrder, counted: QuantityReport) -> None:
     available = line.available(job)
+    material = await definitions.get_material(tx, job.material)
+    for figure in (counted.good, counted.scrap):
+        if figure != available:
+            material.check(figure)
     if counted.good + counted.scrap > available:
         raise MoreThanRemaining(
             state=job.state,

@@ -322,6 +322,7 @@ class QueueRow:
     good: Decimal
     scrap: Decimal
     uom: str
+    digits: int
     status: str
     hold_reason: str | None
     planned_start: datetime | None
@@ -342,7 +343,7 @@ async def queue(tx: Tx, equipment: str, limit: int) -> list[QueueRow]:
         QueueRow,
         """
         select j.id, j.work_order, j.operation, j.from_operation, j.last, j.name, j.instructions,
-               j.material, m.name as material_name, j.family, j.skill, j.setup_s, j.run_s, j.quantity,
+               j.material, m.name as material_name, m.digits, j.family, j.skill, j.setup_s, j.run_s, j.quantity,
                j.good, j.scrap, j.uom, j.status, j.hold_reason, j.planned_start, j.planned_end,
                j.started_at, j.equipment, c.customer_name as customer, w.due_at, w.priority,
                j.serial_from, coalesce(b.arrived, j.quantity) as arrived,

@@ -83,6 +83,7 @@ class JobView:
 
     Args:
         remaining: Pieces still expected here; `available` of them lie here already.
+        digits: Decimals that a quantity of `uom` may have.
         late: It ends, or its order is, after the due time.
         setup_s, run_s: Standard seconds: for this unit's change of family, and per piece.
         serials: Numbers of the pieces that lie here, in order.
@@ -100,6 +101,7 @@ class JobView:
     remaining: Decimal
     available: Decimal
     uom: str
+    digits: int
     status: JobOrderStatus
     hold_reason: str | None
     planned_start: datetime | None
@@ -280,6 +282,7 @@ def _job(unit: UnitRow, row: QueueRow, busy: str | None, now: datetime, **parts:
         remaining=max(row.expected - row.good - row.scrap, Decimal(0)),
         available=available,
         uom=row.uom,
+        digits=row.digits,
         status=JobOrderStatus(row.status),
         hold_reason=row.hold_reason,
         planned_start=row.planned_start,

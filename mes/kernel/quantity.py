@@ -58,6 +58,17 @@ class Money:
         return Money(-self.amount, self.currency)
 
 
+COUNTED = frozenset({"pc"})
+"""Units that are counted: there is no half of one."""
+MEASURED_DIGITS = 6
+"""Decimals of a measured unit of which nobody said how many it has: what a database column keeps."""
+
+
+def unit_digits(uom: str) -> int:
+    """Return how many decimals quantities in `uom` have where the ERP does not say."""
+    return 0 if uom in COUNTED else MEASURED_DIGITS
+
+
 EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "KWD": 3, "BHD": 3, "TND": 3}
 """Minor-unit digits that are not 2 (ISO 4217, column "minor unit")."""
 

@@ -422,13 +422,6 @@ class JobOrderTransitionRefused(PlantError):
     remedy = "Look at the job's status on the terminal and choose what is offered there."
 
 
-class QuantityNotWhole(PlantError):
-    """Pieces come whole."""
-
-    http_status = 422
-    remedy = "Enter a whole number."
-
-
 class UnitNotOfMaterial(PlantError):
     """The quantity is in another unit than the material's."""
 

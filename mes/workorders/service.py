@@ -9,6 +9,7 @@ from mes.definitions import service as definitions
 from mes.definitions.model import (
     Material,
     MaterialTracking,
+    QuantityNotWhole,
     StandardTime,
     WorkMaster,
     WorkMasterComponent,
@@ -45,7 +46,6 @@ from mes.workorders.model import (
     JobOrderUnknown,
     Line,
     OrderRow,
-    QuantityNotWhole,
     UnitNotOfMaterial,
     WorkOrder,
     WorkOrderDraft,
@@ -81,7 +81,8 @@ async def receive_work_order(tx: Tx, draft: WorkOrderDraft) -> WorkOrderNumber:
     """Take an order from the ERP, or a change of one; release it when the policy says so.
 
     Raises:
-        QuantityNotPositive, QuantityNotWhole, UnitNotOfMaterial: The quantity cannot be made.
+        QuantityNotPositive, QuantityNotWhole, QuantityTooFine, UnitNotOfMaterial: The quantity
+            cannot be made.
         MaterialUnknown, WorkMasterUnknown, CustomerOrderUnknown: Something it names is missing.
         WorkOrderNotChangeable: Known, and too far gone for this change.
     """
@@ -122,8 +123,9 @@ async def _check(tx: Tx, draft: WorkOrderDraft) -> None:
     material = await definitions.get_material(tx, draft.material)
     if material.uom != draft.uom:
         raise UnitNotOfMaterial(material=draft.material, uom=material.uom, sent=draft.uom)
+    material.check(draft.quantity)
     if material.tracking is MaterialTracking.SERIAL and draft.quantity % 1:
-        raise QuantityNotWhole(quantity=plain(draft.quantity))
+        raise QuantityNotWhole(quantity=plain(draft.quantity), uom=draft.uom)
     if draft.customer_order is not None:
         await get_customer_order(tx, draft.customer_order)
 

@@ -151,6 +151,7 @@ async def test_an_old_picture_that_comes_late_takes_no_job_away(site: Site) -> N
     await scan(page, f"WO:{order}")
     await eventually(lambda: status(site, f"{order}-10"), "Running")
     await expect(page.locator("[data-waiting]")).to_have_count(0)
+    await expect_nothing(2.0)
     async with page.expect_response("**/api/v1/terminals/CNC-1"):
         released.set()
     await page.evaluate("() => new Promise((done) => setTimeout(done, 300))")

@@ -17,7 +17,7 @@ CONNECTION = Connection(
 
 
 def product(number: int, code: str, **more: Any) -> Row:
-    plain = {"default_uom.": {"symbol": "u"}, "cost_price": Decimal(1), "producible": False,
+    plain = {"default_uom.": {"symbol": "u", "digits": 0}, "cost_price": Decimal(1), "producible": False,
              "attributes": None, "boms": []}  # fmt: skip
     return {"id": number, "code": code, "name": code, **plain, **more}
 

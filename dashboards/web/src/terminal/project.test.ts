@@ -8,7 +8,7 @@ import { routeScan } from './scan/route'
 function job(id: string, over: Partial<Job> = {}): Job {
   return {
     id, work_order: id.replace(/-\d+$/, ''), operation: 10, name: 'Machining', material: 'PUMP-40', material_name: 'Pump', quantity: '5', good: '0',
-    scrap: '0', remaining: '5', available: '5', uom: 'pc', status: 'Ready', hold_reason: null, planned_start: null, planned_end: null, started_at: null,
+    scrap: '0', remaining: '5', available: '5', uom: 'pc', digits: 0, status: 'Ready', hold_reason: null, planned_start: null, planned_end: null, started_at: null,
     equipment: 'CNC-1', customer: null, due_at: '2026-03-02T02:00:00Z', priority: 5, late: false, last: false, skill: null, run_s: '15', setup_s: '0',
     serials: ['SN-00000001'], instructions: '', startable: true, not_startable: null,
     components: [

@@ -9,6 +9,14 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from mes.definitions import service as definitions
+from mes.definitions.model import (
+    MaterialDraft,
+    MaterialKind,
+    MaterialTracking,
+    QuantityNotWhole,
+    QuantityTooFine,
+)
 from mes.execution import service as execution
 from mes.execution.model import (
     EquipmentBusy,
@@ -38,7 +46,7 @@ from mes.inventory.model import (
 )
 from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
-from mes.kernel.ids import JobOrderId, LotNumber, SerialNumber
+from mes.kernel.ids import JobOrderId, LotNumber, MaterialId, SerialNumber
 from mes.resources.model import (
     EquipmentUnknown,
     PersonLacksSkill,
@@ -48,7 +56,7 @@ from mes.resources.model import (
     ReasonUnknown,
 )
 from mes.tracking.model import SerialCountWrong, SerialNotExpected
-from mes.workorders.model import JobOrderUnknown, QuantityNotWhole
+from mes.workorders.model import JobOrderUnknown
 from tests.fixtures.floor import NOW, Floor
 
 Act = Callable[[Tx], Awaitable[Any]]
@@ -138,6 +146,48 @@ async def test_a_quantity_that_is_not_positive(floor: Floor, job: JobOrderId, qu
     await refused(floor, QuantityNotPositive, use(job, "LOT-CAST-40-1", quantity))
 
 
+async def test_a_part_of_a_piece(floor: Floor, job: JobOrderId) -> None:
+    error = await refused(floor, QuantityNotWhole, use(job, "LOT-CAST-40-1", "0.333"))
+    assert error.params == {"quantity": "0.333", "uom": "pc"}
+    done = await floor.do(use(job, "LOT-CAST-40-1", "1.000"), "E-1001", "CNC-1")
+    assert done.quantity == 1
+
+
+async def test_a_weight_keeps_the_decimals_that_its_unit_has(floor: Floor) -> None:
+    number = await floor.order(2)
+    await floor.plan(number)
+    for operation, unit, person in ((10, "CNC-1", "E-1001"), (20, "ASM-1", "E-1005")):
+        job = f"{number}-{operation}"
+        await floor.do(lambda tx, job=job: execution.start(tx, job), person, unit)
+        await floor.do(count(job, "2"), person, unit)
+        await floor.do(lambda tx, job=job: execution.complete(tx, job), person, unit)
+    job = f"{number}-30"
+    await floor.do(lambda tx: execution.start(tx, job), "E-1006", "ASM-2")
+    await floor.do(lambda tx: definitions.put_material(tx, grease(digits=2)))
+    done = await floor.do(use(job, "LOT-GREASE-1", "0.05"), "E-1006", "ASM-2")
+    assert done.quantity == Decimal("0.05")
+    fine = await refused(floor, QuantityTooFine, use(job, "LOT-GREASE-1", "0.005"), "E-1006", "ASM-2")
+    assert fine.params == {"quantity": "0.005", "uom": "kg", "digits": 2}
+    rest = await floor.lot("GREASE", "0.0125")
+    done = await floor.do(use(job, rest, "0.0125"), "E-1006", "ASM-2")
+    assert done.quantity == Decimal("0.0125")
+    done = await floor.do(use(job, "LOT-GREASE-1"), "E-1006", "ASM-2")
+    assert done.quantity == Decimal("0.04")  # 0.0375 are still required
+
+
+def grease(digits: int) -> MaterialDraft:
+    return MaterialDraft(
+        id=MaterialId("GREASE"),
+        name="Grease",
+        kind=MaterialKind.COMPONENT,
+        uom="kg",
+        tracking=MaterialTracking.LOT,
+        standard_price=Decimal(80),
+        currency="CNY",
+        digits=digits,
+    )
+
+
 async def test_material_that_the_job_has_already(floor: Floor, job: JobOrderId) -> None:
     await floor.do(use(job, "LOT-CAST-40-1"), "E-1001", "CNC-1")
     await refused(floor, MaterialNotNeeded, use(job, "LOT-CAST-40-1"))
@@ -156,6 +206,7 @@ async def test_a_piece_of_another_order(floor: Floor, job: JobOrderId) -> None:
         ("-1", "0", None, QuantityNotPositive),
         ("2", "-1", "dimension", QuantityNotPositive),
         ("0.5", "0", None, QuantityNotWhole),
+        ("1", "0.5", "dimension", QuantityNotWhole),
         ("5", "0", None, MoreThanRemaining),
         ("4", "1", "dimension", MoreThanRemaining),
         ("1", "1", None, ReasonMissing),

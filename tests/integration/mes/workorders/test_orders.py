@@ -9,6 +9,7 @@ import pytest
 from mes.definitions import service as definitions
 from mes.definitions.model import (
     MaterialUnknown,
+    QuantityNotWhole,
     WorkMasterComponent,
     WorkMasterNotValid,
     WorkMasterOperation,
@@ -27,7 +28,6 @@ from mes.workorders import service as workorders
 from mes.workorders.model import (
     CustomerOrderUnknown,
     JobOrderStatus,
-    QuantityNotWhole,
     UnitNotOfMaterial,
     WorkOrder,
     WorkOrderDraft,
