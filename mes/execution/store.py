@@ -1,11 +1,12 @@
 """SQL of reports, material use and the intervals of work at the units."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from mes.execution.model import Interval, MaterialActual, Report
+from mes.execution.model import HelpCall, Interval, MaterialActual, Report
 from mes.kernel.db import Tx
 from mes.kernel.ids import (
     EquipmentId,
@@ -14,6 +15,9 @@ from mes.kernel.ids import (
     WorkOrderNumber,
     uuid7,
 )
+
+CLOCKS_DIFFER = timedelta(seconds=5)
+"""A reader's clock may be so far behind that of the terminal where the job was started."""
 
 _REPORT = """
     select id, job_order, work_order, operation, equipment, person, good, scrap, uom, reason, serials,
@@ -343,8 +347,8 @@ async def queue(tx: Tx, equipment: str, limit: int) -> list[QueueRow]:
         QueueRow,
         """
         select j.id, j.work_order, j.operation, j.from_operation, j.last, j.name, j.instructions,
-               j.material, m.name as material_name, m.digits, j.family, j.skill, j.setup_s, j.run_s, j.quantity,
-               j.good, j.scrap, j.uom, j.status, j.hold_reason, j.planned_start, j.planned_end,
+               j.material, m.name as material_name, m.digits, j.family, j.skill, j.setup_s, j.run_s,
+               j.quantity, j.good, j.scrap, j.uom, j.status, j.hold_reason, j.planned_start, j.planned_end,
                j.started_at, j.equipment, c.customer_name as customer, w.due_at, w.priority,
                j.serial_from, coalesce(b.arrived, j.quantity) as arrived,
                coalesce(f.good, j.quantity) - coalesce(b.lost, 0) as expected
@@ -444,4 +448,138 @@ async def terminal_serials(tx: Tx, orders: list[WorkOrderNumber]) -> list[Termin
         order by work_order, position
         """,
         {"orders": orders},
+    )
+
+
+_CALL = """
+    select c.id, c.equipment, c.job_order, c.person, p.name as person_name, c.called_at as since,
+           coalesce(a.name, split_part(c.answered_by, ':', 2)) as answered_by, c.answered_at
+    from mes.help_call c
+    join mes.person p on p.id = c.person
+    left join mes.person a on c.answered_by = 'person:' || a.id
+"""
+
+
+async def insert_call(tx: Tx, call: UUID, equipment: str, scope: str, person: str, job: str | None) -> bool:
+    """Open a call for help at a unit; False when one is open there."""
+    added = await tx.execute(
+        """
+        insert into mes.help_call (id, site, scope, equipment, job_order, person, called_at)
+        values (%(id)s, %(site)s, %(scope)s, %(equipment)s, %(job)s, %(person)s, %(at)s)
+        on conflict (equipment) where answered_at is null do nothing
+        """,
+        {
+            "id": call,
+            "site": tx.site,
+            "scope": scope,
+            "equipment": equipment,
+            "job": job,
+            "person": person,
+            "at": tx.now,
+        },
+    )
+    return bool(added)
+
+
+async def call_at(tx: Tx, equipment: str, at: datetime) -> HelpCall | None:
+    """Return the unit's call that is open, or was at `at`: what a terminal tells late may be over."""
+    return await tx.fetch_one(
+        HelpCall,
+        f"""{_CALL} where c.equipment = %(equipment)s
+            and (c.answered_at is null or (c.called_at <= %(at)s and c.answered_at > %(at)s))
+            order by c.called_at desc limit 1""",
+        {"equipment": equipment, "at": at},
+    )
+
+
+async def latest_call(tx: Tx, equipment: str, answered_after: datetime) -> HelpCall | None:
+    """Return the unit's open call, or the last one that was answered after a moment."""
+    return await tx.fetch_one(
+        HelpCall,
+        f"""{_CALL} where c.equipment = %(equipment)s
+            and (c.answered_at is null or c.answered_at > %(after)s)
+            order by c.called_at desc limit 1""",
+        {"equipment": equipment, "after": answered_after},
+    )
+
+
+async def open_calls(tx: Tx) -> list[HelpCall]:
+    """Return the calls that nobody has answered, the oldest first."""
+    return await tx.fetch_all(HelpCall, f"{_CALL} where c.answered_at is null order by c.called_at")
+
+
+async def answer_call(tx: Tx, equipment: str) -> HelpCall | None:
+    """End the unit's open call at `tx.now`, and return it; None where none is open."""
+    call = await tx.value(
+        """
+        update mes.help_call set answered_by = %(actor)s, answered_at = greatest(called_at, %(at)s)
+        where equipment = %(equipment)s and answered_at is null returning id
+        """,
+        {"equipment": equipment, "actor": tx.cause.actor, "at": tx.now},
+    )
+    return await tx.fetch_one(HelpCall, f"{_CALL} where c.id = %(id)s", {"id": call})
+
+
+async def job_there(tx: Tx, equipment: str, at: datetime) -> JobOrderId | None:
+    """Return the job that ran on a unit at a moment, or begins within the clocks' difference after it."""
+    found: JobOrderId | None = await tx.value(
+        """
+        select job_order from mes.equipment_actual
+        where equipment = %(equipment)s and not simulated
+          and started_at <= %(at)s::timestamptz + %(slack)s
+          and (ended_at is null or ended_at > %(at)s)
+        order by started_at desc limit 1
+        """,
+        {"equipment": equipment, "at": at, "slack": CLOCKS_DIFFER},
+    )
+    return found
+
+
+async def has_used(tx: Tx, job_order: str, lot: str) -> bool:
+    """Say whether a job has material of a lot in it."""
+    found = await tx.value(
+        """
+        select sum(quantity) > 0 from mes.material_actual
+        where job_order = %(job_order)s and lot = %(lot)s
+        """,
+        {"job_order": job_order, "lot": lot},
+    )
+    return bool(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineScan:
+    """The last code that a unit's own scanner read.
+
+    Args:
+        text: What it says; empty where that is a badge.
+        outcome: None while nobody has looked at it.
+        refusal: Code and values of why it was not understood.
+        noted: Somebody has seen that it was not.
+    """
+
+    id: int
+    reader: str
+    at: datetime
+    text: str
+    lot: str | None
+    serial: str | None
+    outcome: str | None
+    job_order: str | None
+    refusal: dict[str, Any] | None
+    noted: bool
+
+
+async def last_scan(tx: Tx, equipment: str, after: datetime) -> MachineScan | None:
+    """Return the last code that the scanner of a unit read after a moment."""
+    return await tx.fetch_one(
+        MachineScan,
+        """
+        select id, reader, at, case when fields ? 'person' then '' else payload end as text,
+               fields ->> 'lot' as lot, fields ->> 'serial' as serial, outcome, job_order, refusal,
+               noted_at is not null as noted
+        from mes.scan where equipment = %(equipment)s and at > %(after)s
+        order by at desc, id desc limit 1
+        """,
+        {"equipment": equipment, "after": after},
     )

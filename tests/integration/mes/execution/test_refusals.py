@@ -157,11 +157,11 @@ async def test_a_weight_keeps_the_decimals_that_its_unit_has(floor: Floor) -> No
     number = await floor.order(2)
     await floor.plan(number)
     for operation, unit, person in ((10, "CNC-1", "E-1001"), (20, "ASM-1", "E-1005")):
-        job = f"{number}-{operation}"
+        job = JobOrderId(f"{number}-{operation}")
         await floor.do(lambda tx, job=job: execution.start(tx, job), person, unit)
         await floor.do(count(job, "2"), person, unit)
         await floor.do(lambda tx, job=job: execution.complete(tx, job), person, unit)
-    job = f"{number}-30"
+    job = JobOrderId(f"{number}-30")
     await floor.do(lambda tx: execution.start(tx, job), "E-1006", "ASM-2")
     await floor.do(lambda tx: definitions.put_material(tx, grease(digits=2)))
     done = await floor.do(use(job, "LOT-GREASE-1", "0.05"), "E-1006", "ASM-2")
