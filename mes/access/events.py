@@ -41,7 +41,7 @@ class PersonSignedOn(Event):
 @event
 @dataclass(frozen=True, kw_only=True)
 class PersonSignedOff(Event):
-    """A person left a terminal: `own`, or `replaced` by the next one."""
+    """A person left a terminal: `own`, `replaced` by the next one, or `withdrawn` with badge or session."""
 
     aggregate_field: ClassVar[str] = "terminal"
     terminal: str
@@ -57,6 +57,25 @@ class BadgeIssued(Event):
     aggregate_field: ClassVar[str] = "person"
     person: PersonId
     badge: str
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class BadgeWithdrawn(Event):
+    """Nobody signs on with a person's badge any more: it was lost, or the person left."""
+
+    aggregate_field: ClassVar[str] = "person"
+    person: PersonId
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class SessionsEnded(Event):
+    """Every browser of an account was signed out at once: a tablet was lost."""
+
+    aggregate_field: ClassVar[str] = "account"
+    account: str
+    sessions: int
 
 
 @event

@@ -48,6 +48,8 @@ class Permission(StrEnum):
     """Start, hold, report, consume, stop reasons: the operator's daily work."""
     WORK_CORRECT = "work.correct"
     """Reverse a report, with a reason."""
+    HELP_ANSWER = "help.answer"
+    """Answer a call for help: whoever comes says so."""
     TERMINAL_USE = "terminal.use"
     """Let people sign on at a terminal of this browser."""
     TERMINAL_SIT_DOWN = "terminal.sit_down"
@@ -114,6 +116,7 @@ _OPERATOR = _VIEW | {
     Permission.PERSON_CLOCK,
 }
 _SUPERVISOR = _OPERATOR | {
+    Permission.HELP_ANSWER,
     Permission.ORDER_RELEASE,
     Permission.LOT_RECEIVE,
     Permission.LOT_RELEASE,
@@ -136,6 +139,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ENGINEER: _VIEW
     | {
         Permission.MASTER_EDIT,
+        Permission.HELP_ANSWER,
         Permission.COUNT_DECIDE,
         Permission.EDGE_VIEW,
         Permission.EDGE_CONFIGURE,
@@ -377,6 +381,13 @@ class BadgeRefused(PlantError):
 
     http_status = 401
     remedy = "Scan your own badge and enter your PIN again."
+
+
+class BadgeNotIssued(PlantError):
+    """This person has no badge that is valid."""
+
+    http_status = 404
+    remedy = "Check the personnel number; `lineside user badge` gives a badge."
 
 
 class PinLocked(PlantError):

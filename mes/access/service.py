@@ -8,9 +8,11 @@ from mes.access import store
 from mes.access.events import (
     AccountChanged,
     BadgeIssued,
+    BadgeWithdrawn,
     PersonSignedOff,
     PersonSignedOn,
     PinRefused,
+    SessionsEnded,
     SignedIn,
     SignInFailed,
 )
@@ -26,6 +28,7 @@ from mes.access.model import (
     SIGN_ON_LIFETIME,
     AccountLocked,
     AccountUnknown,
+    BadgeNotIssued,
     BadgeRefused,
     Caller,
     Grant,
@@ -233,9 +236,23 @@ async def sign_out(tx: Tx, token: str) -> None:
     await store.end_session(tx, token_hash(token))
 
 
-async def end_sessions(tx: Tx, account: str) -> None:
-    """End every session of an account at once: a tablet was lost, or a person left."""
-    await store.end_sessions_of(tx, account)
+async def end_sessions(tx: Tx, account: str) -> int:
+    """End every session of an account at once, and who is signed on there: a tablet was lost.
+
+    Returns:
+        How many sessions were open.
+
+    Raises:
+        AccountUnknown: No such account.
+    """
+    if await store.find_account(tx, account) is None:
+        raise AccountUnknown(account=account)
+    ended = await store.end_sessions_of(tx, account)
+    for there in await store.open_sign_ons(tx):
+        if there.account == account:
+            await _leave(tx, there.terminal, reason="withdrawn")
+    await append(tx, SessionsEnded(site=tx.site, account=account, sessions=ended))
+    return ended
 
 
 async def shut_account(tx: Tx, account: str) -> None:
@@ -324,8 +341,17 @@ async def issue_badge(tx: Tx, person: PersonId, badge: str, pin_hash: str | None
 
 
 async def withdraw_badge(tx: Tx, person: PersonId) -> None:
-    """Shut a lost badge, or that of a person who left."""
-    await store.disable_badge(tx, person)
+    """Shut a lost badge, or that of a person who left; wherever the person is signed on, that ends.
+
+    Raises:
+        BadgeNotIssued: The person has no badge that is valid.
+    """
+    if not await store.disable_badge(tx, person):
+        raise BadgeNotIssued(person=person)
+    for there in await store.open_sign_ons(tx):
+        if there.person == person:
+            await _leave(tx, there.terminal, reason="withdrawn")
+    await append(tx, BadgeWithdrawn(site=tx.site, person=person))
 
 
 async def sign_on(
@@ -483,6 +509,11 @@ async def use_terminal(tx: Tx, terminal: str, session: str, now: datetime) -> No
 async def at_terminal(tx: Tx, terminal: str, now: datetime) -> SignOn | None:
     """Return who is signed on at a terminal; see `SignOn.visitor` for the demo's simulator."""
     return await store.open_sign_on(tx, terminal, now - SIGN_ON_LIFETIME)
+
+
+async def person_there(tx: Tx, terminal: str, at: datetime) -> PersonId | None:
+    """Return who was signed on at a terminal at the moment `at`, in whichever browser."""
+    return await store.person_there(tx, terminal, at, SIGN_ON_LIFETIME)
 
 
 @dataclass(frozen=True, slots=True)

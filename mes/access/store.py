@@ -213,9 +213,9 @@ async def end_session(tx: Tx, token_hash: bytes) -> None:
     )
 
 
-async def end_sessions_of(tx: Tx, account: str) -> None:
-    """End every session of an account."""
-    await tx.execute(
+async def end_sessions_of(tx: Tx, account: str) -> int:
+    """End every session of an account; return how many were open."""
+    return await tx.execute(
         """
         update mes.session set ended_at = %(now)s
         where account = %(account)s and ended_at is null
@@ -298,9 +298,10 @@ async def save_badge(tx: Tx, person: PersonId, badge: str, pin_hash: str | None)
     )
 
 
-async def disable_badge(tx: Tx, person: PersonId) -> None:
-    """Shut a person's badge."""
-    await tx.execute("update mes.badge set disabled = true where person = %(person)s", {"person": person})
+async def disable_badge(tx: Tx, person: PersonId) -> bool:
+    """Shut a person's badge; return whether there was one that is valid."""
+    shut = "update mes.badge set disabled = true where person = %(person)s and not disabled"
+    return bool(await tx.execute(shut, {"person": person}))
 
 
 async def find_badge(tx: Tx, badge: str) -> Badge | None:
@@ -443,6 +444,20 @@ async def sign_on_at(
         """,
         {"terminal": terminal, "session": session, "at": at, "slack": slack, "lifetime": lifetime},
     )
+
+
+async def person_there(tx: Tx, terminal: str, at: datetime, lifetime: timedelta) -> PersonId | None:
+    """Return who was signed on at a terminal at the moment `at`."""
+    person: PersonId | None = await tx.value(
+        """
+        select person from mes.sign_on
+        where terminal = %(terminal)s and since <= %(at)s and since > %(at)s::timestamptz - %(lifetime)s
+          and coalesce(ended_at, 'infinity') > %(at)s
+        order by since desc limit 1
+        """,
+        {"terminal": terminal, "at": at, "lifetime": lifetime},
+    )
+    return person
 
 
 async def sign_on_of(tx: Tx, receipt: UUID) -> SignOn | None:

@@ -34,6 +34,13 @@ Hidden = Annotated[str, Field(repr=False)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
+EXIT_CONFIG = 78
+"""What a process ends with that no second try can help: a person has to change a setting.
+
+Source: sysexits.h, EX_CONFIG.
+"""
+
+
 class SettingsError(ValueError):
     """A setting is unknown or has a value that cannot be used."""
 
@@ -176,7 +183,9 @@ class Settings(BaseSettings):
     historian_url: Hidden = ""
     enterprise: str = "LINDEN"
     site: str = "SUZ"
+    """Code of the site; the plant file names the same one."""
     site_tz: str = "Asia/Shanghai"
+    """Time zone of the site; the plant file, and so the shifts in the database, name the same one."""
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "CNY"
     http: Http = Http(url="http://127.0.0.1:8080")
     broker: Broker = Broker()

@@ -1,10 +1,29 @@
 """Calendars on the clock: shifts and breaks in the site's time zone become stretches in UTC."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from mes.resources.model import Calendar, Shift, ShiftNow, Window
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCalendars:
+    """Every calendar of a site; each span of one is laid out once."""
+
+    known: Mapping[str, Calendar]
+    timezone: ZoneInfo
+    _laid_out: dict[tuple[str, datetime, datetime], tuple[Window, ...]] = field(default_factory=dict)
+
+    def windows(self, code: str | None, starts_at: datetime, ends_at: datetime) -> tuple[Window, ...]:
+        """Return the stretches of a calendar between two moments; none when there is no such calendar."""
+        if code is None or code not in self.known:
+            return ()
+        span = (code, starts_at, ends_at)
+        if span not in self._laid_out:
+            self._laid_out[span] = windows(self.known[code], self.timezone, starts_at, ends_at)
+        return self._laid_out[span]
 
 
 def windows(

@@ -285,6 +285,18 @@ class PlantDefinition:
     policy: Policy = field(default_factory=Policy)
 
 
+@dataclass(frozen=True, slots=True)
+class PlantFault:
+    """One thing wrong in a plant file: the row it is in, what it is, and how to mend it."""
+
+    row: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.row}: {self.what}. {self.remedy}."
+
+
 class EquipmentUnknown(PlantError):
     """There is no such equipment."""
 
@@ -339,3 +351,24 @@ class PlantFileNotValid(PlantError):
 
     http_status = 422
     remedy = "Correct the place named in the file, then load it again."
+
+
+class PlantNotDefined(PlantError):
+    """No plant is defined here yet."""
+
+    http_status = 404
+    remedy = "Write a plant file, then load it with `lineside plant load FILE.toml`."
+
+
+class SiteDiffers(PlantError):
+    """The database holds the plant of another site than the settings name."""
+
+    http_status = 409
+    remedy = "Set `site` in lineside.toml (LINESIDE_SITE) to the plant's, or use a database of its own."
+
+
+class TimezoneDiffers(PlantError):
+    """The plant in the database is in another time zone than the settings name."""
+
+    http_status = 409
+    remedy = "Set `site_tz` in lineside.toml (LINESIDE_SITE_TZ) to the plant's time zone, then start again."

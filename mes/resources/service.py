@@ -1,6 +1,6 @@
 """Define the plant, clock people in and out, say who and what can work when."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from mes.kernel.errors import found
 from mes.kernel.ids import EquipmentId, PersonId, uuid7
 from mes.kernel.outbox import append
 from mes.kernel.quantity import Money
-from mes.resources import calendar, store
+from mes.resources import calendar, plantchange, store
 from mes.resources.events import (
     EquipmentDefined,
     PersonClockedIn,
@@ -32,6 +32,7 @@ from mes.resources.model import (
     PersonNotClockedIn,
     PersonUnknown,
     PlantDefinition,
+    PlantNotDefined,
     Policy,
     RateDraft,
     Reason,
@@ -42,6 +43,8 @@ from mes.resources.model import (
     RosterEntry,
     SetupRule,
     ShiftNow,
+    SiteDiffers,
+    TimezoneDiffers,
     Window,
 )
 from mes.resources.plantfile import load_plant
@@ -55,11 +58,13 @@ PERSON = "person:"
 
 
 async def put_plant(tx: Tx, plant: PlantDefinition) -> None:
-    """Define what the MES owns of the plant; again changes only what differs.
+    """Make what the MES owns of the plant what the definition says; again changes only what differs.
 
+    Equipment and people that it has no more stay: orders, costs and genealogy speak of them.
     Every unit gets its terminal, every new person a badge `EMP:<number>`.
     """
-    known = {person.id for person in await store.all_people(tx, tx.now)}
+    listed = [placement.id for placement in plant.people]
+    known = {person.id for person in await store.people_named(tx, listed, tx.now)}
     await store.save_policy(tx, plant.policy, plant.timezone)
     await store.save_calendars(tx, plant.calendars)
     for place in plant.equipment:
@@ -71,6 +76,74 @@ async def put_plant(tx: Tx, plant: PlantDefinition) -> None:
             await access.issue_badge(tx, placement.id, f"EMP:{placement.id}")
     for rate in plant.rates:
         await put_rate(tx, rate)
+
+
+async def keep_plant(tx: Tx, plant: PlantDefinition) -> None:
+    """Define what is not there yet, or what the file changed since it was kept last.
+
+    What people changed since then stays as they left it.
+    """
+    base = await store.applied_plant(tx)
+    if base == plant:
+        return
+    now = await read_plant(tx)
+    await put_plant(tx, plant if now is None else plantchange.merged(base, now, plant))
+    await store.remember_plant(tx, plant)
+
+
+async def read_plant(tx: Tx) -> PlantDefinition | None:
+    """Return the plant as it is defined now, or None when none is."""
+    known = await store.find_policy(tx)
+    if known is None:
+        return None
+    policy, timezone = known
+    return PlantDefinition(
+        site=tx.site,
+        timezone=timezone,
+        policy=policy,
+        equipment=tuple(_from_the_top(await store.all_equipment(tx), None)),
+        calendars=tuple((await store.calendars(tx)).values()),
+        skills=tuple(await store.skills(tx)),
+        people=tuple(await store.placements(tx, tx.now)),
+        families=await store.families(tx),
+        setups=tuple(await store.setups(tx)),
+        reasons=tuple(await store.reasons(tx)),
+        rates=tuple(await store.rates(tx)),
+    )
+
+
+async def get_plant(tx: Tx) -> PlantDefinition:
+    """Return the plant as it is defined now.
+
+    Raises:
+        PlantNotDefined: None is.
+    """
+    return found(await read_plant(tx), PlantNotDefined, site=tx.site)
+
+
+def _from_the_top(places: Sequence[Equipment], parent: EquipmentId | None) -> Iterator[Equipment]:
+    for place in places:
+        if place.parent == parent:
+            yield place
+            yield from _from_the_top(places, place.id)
+
+
+async def check_site(tx: Tx, timezone: str) -> None:
+    """Refuse settings that speak of another place than the plant in the database.
+
+    Args:
+        timezone: The site's time zone by the settings; the plant's own is only a copy of it.
+
+    Raises:
+        TimezoneDiffers: The plant was defined for another time zone.
+        SiteDiffers: The database holds no plant of this site, but one of another.
+    """
+    known = await store.find_policy(tx)
+    if known is not None and known[1] != timezone:
+        raise TimezoneDiffers(site=tx.site, plant=known[1], settings=timezone)
+    other = None if known is not None else await store.other_site(tx)
+    if other is not None:
+        raise SiteDiffers(plant=other, settings=tx.site)
 
 
 async def put_equipment(tx: Tx, place: Equipment) -> None:
@@ -328,6 +401,11 @@ async def unit_windows(
     zone = ZoneInfo(await timezone(tx))
     laid_out = {code: calendar.windows(one, zone, starts_at, ends_at) for code, one in known.items()}
     return {unit.id: laid_out.get(unit.calendar or "", ()) for unit in await units(tx)}
+
+
+async def site_calendars(tx: Tx) -> calendar.SiteCalendars:
+    """Return every calendar, to be laid out span by span."""
+    return calendar.SiteCalendars(await store.calendars(tx), ZoneInfo(await timezone(tx)))
 
 
 async def availability(tx: Tx, at: datetime, until: datetime) -> tuple[PersonAvailability, ...]:

@@ -229,8 +229,24 @@ async def save_person(tx: Tx, draft: PersonDraft) -> bool:
     )
 
 
+async def placements(tx: Tx, at: datetime) -> list[PersonPlacement]:
+    """Return everybody of the site whom the plant has placed, with the skills valid at `at`."""
+    rows = await tx.fetch_all(
+        Person, f"{_PERSON} where p.site = %(site)s order by p.crew, p.id", {"site": tx.site, "at": at}
+    )
+    return [
+        PersonPlacement(id=one.id, crew=one.crew, skills=one.skills, rate_class=one.rate_class)
+        for one in rows
+        if one.crew is not None or one.skills
+    ]
+
+
 async def save_placements(tx: Tx, placements: Iterable[PersonPlacement]) -> None:
-    """Insert or change what the plant owns of its people; a name unknown yet is the number."""
+    """Insert or change what the plant owns of its people; a name unknown yet is the number.
+
+    A skill that somebody has keeps its dates; one that is taken away ends at `tx.now`, and one that
+    is added begins then. The first skills of a person have no beginning.
+    """
     placed = list(placements)
     await tx.execute_many(
         """
@@ -240,16 +256,50 @@ async def save_placements(tx: Tx, placements: Iterable[PersonPlacement]) -> None
         """,
         [{"id": one.id, "site": tx.site, "crew": one.crew, "rate_class": one.rate_class} for one in placed],
     )
-    await tx.execute(
-        """
-        delete from mes.person_skill s using unnest(%(people)s::text[]) as one (person)
-        where s.person = one.person
-        """,
+    skilled = await tx.value(
+        "select array_agg(distinct person) from mes.person_skill where person = any(%(people)s)",
         {"people": [one.id for one in placed]},
     )
+    skilled = set(skilled or ())
+    await _end_skills(tx, placed)
     await tx.execute_many(
-        "insert into mes.person_skill (person, skill) values (%(person)s, %(skill)s)",
-        [{"person": one.id, "skill": skill} for one in placed for skill in one.skills],
+        """
+        insert into mes.person_skill (person, skill, valid_from)
+        select %(person)s, %(skill)s, %(since)s::timestamptz
+        where not exists (select from mes.person_skill
+                          where person = %(person)s and skill = %(skill)s
+                            and valid_from <= %(at)s and valid_to > %(at)s)
+        on conflict (person, skill, valid_from) do update set valid_to = 'infinity'
+        """,
+        [
+            {
+                "person": one.id,
+                "skill": skill,
+                "at": tx.now,
+                "since": tx.now.isoformat() if one.id in skilled else "-infinity",
+            }
+            for one in placed
+            for skill in one.skills
+        ],
+    )
+
+
+async def _end_skills(tx: Tx, placed: list[PersonPlacement]) -> None:
+    rows: list[Params] = [{"person": one.id, "skills": list(one.skills), "at": tx.now} for one in placed]
+    await tx.execute_many(
+        """
+        delete from mes.person_skill
+        where person = %(person)s and skill <> all(%(skills)s::text[]) and valid_from = %(at)s
+        """,
+        rows,
+    )
+    await tx.execute_many(
+        """
+        update mes.person_skill set valid_to = %(at)s
+        where person = %(person)s and skill <> all(%(skills)s::text[])
+          and valid_from < %(at)s and valid_to > %(at)s
+        """,
+        rows,
     )
 
 
@@ -373,8 +423,17 @@ async def has_reason(tx: Tx, kind: str, code: str) -> bool:
     return bool(found)
 
 
+async def skills(tx: Tx) -> list[str]:
+    """Return every skill of the site."""
+    found = await tx.value(
+        "select array_agg(code order by code) from mes.skill where site = %(site)s", {"site": tx.site}
+    )
+    return list(found or ())
+
+
 async def save_lists(tx: Tx, plant: PlantDefinition) -> None:
-    """Insert or change skills, reasons, setup families and setup rules."""
+    """Make skills, reasons, setup families and setup rules those of the plant."""
+    await _drop_from_lists(tx, plant)
     await tx.execute_many(
         "insert into mes.skill (site, code) values (%(site)s, %(code)s) on conflict do nothing",
         [{"site": tx.site, "code": code} for code in plant.skills],
@@ -398,6 +457,97 @@ async def save_lists(tx: Tx, plant: PlantDefinition) -> None:
         ],
     )
     await _save_setups(tx, plant.families, plant.setups)
+
+
+async def _drop_from_lists(tx: Tx, plant: PlantDefinition) -> None:
+    """Delete what the plant has no more; a calendar that a unit still has stays."""
+    kept = {
+        "site": tx.site,
+        "skills": list(plant.skills),
+        "reasons": [f"{one.kind} {one.code}" for one in plant.reasons],
+        "materials": list(plant.families),
+        "rules": [f"{one.work_center} {one.from_family} {one.to_family}" for one in plant.setups],
+        "calendars": [one.code for one in plant.calendars],
+    }
+    for statement in (
+        "delete from mes.skill where site = %(site)s and code <> all(%(skills)s::text[])",
+        "delete from mes.reason where site = %(site)s and kind || ' ' || code <> all(%(reasons)s::text[])",
+        "delete from mes.setup_family where site = %(site)s and material <> all(%(materials)s::text[])",
+        """
+        delete from mes.setup_rule where site = %(site)s
+          and work_center || ' ' || from_family || ' ' || to_family <> all(%(rules)s::text[])
+        """,
+        """
+        delete from mes.calendar c where site = %(site)s and code <> all(%(calendars)s::text[])
+          and not exists (select from mes.equipment e where e.site = c.site and e.calendar = c.code)
+        """,
+    ):
+        await tx.execute(statement, kept)
+
+
+async def families(tx: Tx) -> dict[MaterialId, str]:
+    """Return the setup family of each material that has one."""
+    rows = await tx.fetch_all(
+        _FamilyRow,
+        "select material, family from mes.setup_family where site = %(site)s order by family, material",
+        {"site": tx.site},
+    )
+    return {MaterialId(row.material): row.family for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class _FamilyRow:
+    material: str
+    family: str
+
+
+async def rates(tx: Tx) -> list[RateDraft]:
+    """Return every standard rate that ever held."""
+    return await tx.fetch_all(
+        RateDraft,
+        """
+        select kind, code, per_hour, currency, valid_from from mes.rate
+        where site = %(site)s order by kind, code, valid_from
+        """,
+        {"site": tx.site},
+    )
+
+
+_PLANT = TypeAdapter(PlantDefinition)
+
+
+async def applied_plant(tx: Tx) -> PlantDefinition | None:
+    """Return the plant file that a start has applied last."""
+    kept = await tx.value(
+        "select definition from mes.plant_file where site = %(site)s for update", {"site": tx.site}
+    )
+    return None if kept is None else _PLANT.validate_python(kept)
+
+
+async def remember_plant(tx: Tx, plant: PlantDefinition) -> None:
+    """Keep a plant file as the one that was applied last."""
+    await tx.execute(
+        """
+        insert into mes.plant_file (site, definition, applied_at, applied_by)
+        values (%(site)s, %(definition)s, %(at)s, %(by)s)
+        on conflict (site) do update set definition = excluded.definition,
+            applied_at = excluded.applied_at, applied_by = excluded.applied_by
+        """,
+        {
+            "site": tx.site,
+            "definition": Jsonb(_PLANT.dump_python(plant, mode="json")),
+            "at": tx.now,
+            "by": tx.cause.actor,
+        },
+    )
+
+
+async def other_site(tx: Tx) -> str | None:
+    """Return another site whose plant this database holds."""
+    found: str | None = await tx.value(
+        "select site from mes.policy where site <> %(site)s order by site limit 1", {"site": tx.site}
+    )
+    return found
 
 
 async def _save_setups(tx: Tx, families: dict[MaterialId, str], rules: tuple[SetupRule, ...]) -> None:

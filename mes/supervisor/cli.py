@@ -14,8 +14,8 @@ import typer
 
 from mes.kernel import plugins
 from mes.kernel.home import default_home
-from mes.kernel.settings import SettingsError, load
-from mes.supervisor import backup, control, people, readings
+from mes.kernel.settings import EXIT_CONFIG, SettingsError, load
+from mes.supervisor import backup, control, people, plant, readings
 
 app = typer.Typer(
     help="Lineside: from a machine's tag to the ERP's ledger.",
@@ -31,6 +31,7 @@ EXIT_NOT_RUNNING = 3
 
 
 app.add_typer(people.app, name="user")
+app.add_typer(plant.app, name="plant")
 app.command()(people.verify)
 app.command()(readings.quarantine)
 app.command()(readings.replay)
@@ -67,7 +68,7 @@ def up(
         say(str(running))
         _show_address()
         raise typer.Exit(0 if not fresh else EXIT_FAILED) from None
-    except (SettingsError, OSError) as error:
+    except (SettingsError, OSError, program.CannotStart) as error:
         typer.echo(f"lineside up: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from None
 
@@ -120,14 +121,17 @@ def migrate(
     """Bring the databases to this version's tables."""
     from mes.kernel import log
     from mes.migrate import migrate as upgrade
+    from mes.resources.model import SiteDiffers, TimezoneDiffers
+    from mes.supervisor.settle import settle
 
     settings = load()
     log.configure("migrate", settings.log)
     upgrade(settings.database_url, settings.historian_url)
-    if settings.demo:
-        from mes.supervisor.demo import define
-
-        asyncio.run(define(settings))
+    try:
+        asyncio.run(settle(settings))
+    except (SiteDiffers, TimezoneDiffers) as refusal:
+        typer.echo(f"lineside: {refusal.message} {refusal.remedy}", err=True)
+        raise typer.Exit(EXIT_CONFIG) from None
     if link:
         from mes.supervisor.link import register
 

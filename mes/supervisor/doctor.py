@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,9 +14,11 @@ from typing import Any, Literal
 import psutil
 
 from mes.kernel import plugins
+from mes.kernel.errors import PlantError
 from mes.kernel.settings import SettingsError, load
-from mes.supervisor import control, postgres
+from mes.supervisor import control, postgres, store
 from mes.supervisor.paths import Paths
+from mes.supervisor.settle import NEXT_STEP
 
 DISK_NEEDED_BYTES = 2_000_000_000
 MEMORY_NEEDED_BYTES = 2_000_000_000
@@ -49,6 +51,7 @@ async def examine(home: Path) -> list[Finding]:
     """Look at everything; nothing is changed but a scratch file in `home`."""
     findings = [*_settings(), *_machine(home), *_database(home), *_plugins()]
     findings.append(await _plant(home))
+    findings += [finding async for finding in _site()]
     return findings
 
 
@@ -121,6 +124,35 @@ def _plugins() -> Iterator[Finding]:
             except (ImportError, AttributeError) as error:
                 yield Finding("bad", f"{group} {name}", str(error))
         yield Finding("good", group, ", ".join(plugins.entries(group)) or "none")
+
+
+async def _site() -> AsyncIterator[Finding]:
+    """Compare what settings and database say of the site, where a database can be asked."""
+    from mes.kernel.db import Database, DatabaseUnavailable
+    from mes.resources import service as resources
+
+    try:
+        settings = load()
+    except SettingsError:
+        return
+    if not settings.database_url or not await store.answers(settings.database_url):
+        return
+    try:
+        async with (
+            await Database.open(settings.database_url, name="doctor", site=settings.site, max_size=1) as db,
+            db.read() as tx,
+        ):
+            await resources.check_site(tx, settings.site_tz)
+            plant = await resources.read_plant(tx)
+    except DatabaseUnavailable:
+        return
+    except PlantError as refusal:
+        yield Finding("bad", "site", f"{refusal.message} {refusal.remedy}")
+        return
+    if plant is None:
+        yield Finding("note", "site", f"{settings.site}, {settings.site_tz}: {NEXT_STEP}")
+    else:
+        yield Finding("good", "site", f"{plant.site}, {plant.timezone}, {len(plant.equipment)} places")
 
 
 async def _plant(home: Path) -> Finding:

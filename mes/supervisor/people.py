@@ -94,6 +94,26 @@ def badge(
     typer.echo(f"{person} signs on with {code} and that PIN.")
 
 
+@app.command()
+def withdraw(
+    person: Annotated[str, typer.Argument(help="Personnel number, such as E-1001.")],
+) -> None:
+    """Let nobody sign on with a person's badge any more: it was lost, or the person left."""
+    from mes.access import service
+
+    carry_out(lambda tx: service.withdraw_badge(tx, PersonId(person)))
+    typer.echo(f"The badge of {person} signs nobody on; `lineside user badge {person}` gives a new one.")
+
+
+@app.command("sign-out")
+def sign_out(account: Account) -> None:
+    """Sign every browser of an account out at once: a tablet was lost."""
+    from mes.access import service
+
+    ended = carry_out(lambda tx: service.end_sessions(tx, account))
+    typer.echo(f"Browsers signed out: {ended}. `lineside user link {account}` lets one in again.")
+
+
 def verify(as_json: AsJson = False) -> None:  # noqa: FBT002 - an option of the command line
     """Recompute the audit chain; exit code 1 when it is broken."""
     from mes.kernel import audit

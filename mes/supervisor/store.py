@@ -26,6 +26,18 @@ async def answers(url: str) -> bool:
     return True
 
 
+async def plant_defined(url: str, site: str) -> bool:
+    """Return whether the database holds the plant of `site`; so too while it cannot be asked."""
+    try:
+        async with await psycopg.AsyncConnection.connect(
+            url, connect_timeout=CONNECT_TIMEOUT_S, application_name="lineside-supervisor"
+        ) as connection:
+            found = await connection.execute("select from mes.policy where site = %s", [site])
+            return await found.fetchone() is not None
+    except psycopg.OperationalError:
+        return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedBatch:
     """What an edge sent and nobody could read, or part of it."""

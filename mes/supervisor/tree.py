@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from mes.kernel.log import get_logger
+from mes.kernel.settings import EXIT_CONFIG
 from mes.supervisor.children import Identity, Spawn, forget, memory_mb, remember, spawn
 from mes.supervisor.paths import Paths
 
@@ -156,6 +157,14 @@ class Tree:
         """Whether every wanted unit is ready."""
         waited_for = [kept for kept in self._kept.values() if not kept.unit.background]
         return all(kept.is_ready.is_set() for kept in waited_for if kept.wanted.is_set())
+
+    @property
+    def refused(self) -> str | None:
+        """Name of a task that cannot be done with these settings."""
+        return next(
+            (name for name, kept in self._kept.items() if kept.unit.task and kept.exit_code == EXIT_CONFIG),
+            None,
+        )
 
     def failing(self, name: str) -> bool:
         """Whether the process waits to be tried again after two or more deaths in a row."""

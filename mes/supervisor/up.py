@@ -26,6 +26,7 @@ from mes.supervisor.paths import Paths
 from mes.supervisor.ports import listen
 from mes.supervisor.progress import Progress, ProgressServer
 from mes.supervisor.resolve import Resolved, resolve, write_endpoints
+from mes.supervisor.settle import next_step
 from mes.supervisor.tree import Tree
 from mes.supervisor.welcome import link_token, open_browser
 
@@ -41,6 +42,10 @@ logger = log.get_logger(__name__)
 
 class AlreadyRunning(RuntimeError):
     """A supervisor runs for this LINESIDE_HOME already."""
+
+
+class CannotStart(RuntimeError):
+    """A part cannot start with these settings; its own words say why."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ async def up(options: Options, say: Callable[[str], None]) -> None:
 
     Raises:
         AlreadyRunning: A supervisor runs for this home already.
+        CannotStart: Settings and database speak of two plants.
         SettingsError: A setting cannot be used.
         OSError: The address for the pages is not one of this machine.
     """
@@ -115,9 +121,13 @@ async def _run(paths: Paths, wishes: Settings, options: Options, say: Callable[[
         stack.callback(paths.endpoints.unlink, missing_ok=True)
         tree = await _start(stack, resolved, paths, listener, stop)
         ready = asyncio.create_task(_tell_ready(tree, settings, began, say))
+        refusal = asyncio.create_task(_refusal(tree, paths, stop))
         await stop.wait()
         ready.cancel()
+        refusal.cancel()
         say("Stopping …")
+    if refusal.done() and not refusal.cancelled():
+        raise CannotStart(refusal.result())
     say("Stopped; the data are kept.")
 
 
@@ -182,6 +192,17 @@ async def _tell_ready(tree: Tree, settings: Settings, began: float, say: Callabl
     while not tree.ready:
         await asyncio.sleep(0.2)
     say(f"The plant runs after {time.monotonic() - began:.0f} s: {settings.http.url}   (Ctrl-C stops it)")
+    step = await next_step(settings)
+    if step:
+        say(step)
+
+
+async def _refusal(tree: Tree, paths: Paths, stop: asyncio.Event) -> str:
+    """Stop everything when a task cannot be done with these settings; return its last words."""
+    while tree.refused is None:
+        await asyncio.sleep(0.2)
+    stop.set()
+    return _last_line(paths.logs / f"{tree.refused}.log")
 
 
 class Page:
@@ -211,7 +232,7 @@ async def _keep_house(paths: Paths, tree: Tree, page: Page) -> None:
     next_look = 0.0
     while True:
         for name, state in tree.stages():
-            page.progress.enter(name, state.value, _last_line(paths, name) if state == "preparing" else "")
+            page.progress.enter(name, state.value, _step(paths, name) if state == "preparing" else "")
         if tree.failing("serve"):
             page.open()
         if time.monotonic() >= next_look:
@@ -220,15 +241,18 @@ async def _keep_house(paths: Paths, tree: Tree, page: Page) -> None:
         await asyncio.sleep(0.3 if not tree.ready else 5.0)
 
 
-def _last_line(paths: Paths, name: str) -> str:
+def _step(paths: Paths, name: str) -> str:
     """Return the step that a preparation has reached: `<service>: <step>` on its last line."""
-    file = paths.logs / f"{name}.prepare.log"
+    return _last_line(paths.logs / f"{name}.prepare.log").removeprefix(f"{name}: ")[:120]
+
+
+def _last_line(file: Path) -> str:
     if not file.exists():
         return ""
     with file.open("rb") as log_file:
-        log_file.seek(max(0, file.stat().st_size - 500))
+        log_file.seek(max(0, file.stat().st_size - 1000))
         lines = log_file.read().decode(errors="replace").strip().splitlines()
-    return lines[-1].removeprefix(f"{name}: ")[:120] if lines else ""
+    return lines[-1] if lines else ""
 
 
 def _shorten_logs(paths: Paths) -> None:
@@ -270,6 +294,7 @@ async def _watch(
     complained: set[str] = set()
     while time.monotonic() < deadline:
         if supervisor.poll() is not None:
+            say(_last_line(paths.logs / "supervisor.log"))
             say(f"It ended with code {supervisor.returncode}; see {paths.logs / 'supervisor.log'}")
             return 1
         status = await _status(paths.home)
@@ -279,6 +304,9 @@ async def _watch(
         _complain(status, paths, complained, say)
         if status and status["ready"]:
             say(f"The plant runs in the background: {status['url']}   (`lineside down` stops it)")
+            step = await next_step(load())
+            if step:
+                say(step)
             return 0
         await asyncio.sleep(0.3)
     say(f"Not ready after {DETACH_READY_S:.0f} s; see `lineside status` and {paths.logs}")

@@ -18,7 +18,7 @@ from mes.access.guard import CommandBody, Plant, require, run_command
 from mes.access.model import PIN_ATTEMPTS, Caller, Permission, PinNotValid, Role
 from mes.app import build_app
 from mes.kernel.clock import utc_now
-from mes.kernel.db import Database, Tx
+from mes.kernel.db import Cause, Database, Tx
 from mes.kernel.ids import PersonId
 from tests.fixtures.postgres import cause
 from tests.fixtures.web import Web, anybody, demo_settings, key
@@ -345,6 +345,20 @@ async def test_a_pin_is_four_to_eight_digits() -> None:
 
 async def test_a_withdrawn_badge_signs_nobody_on(plant: Web, db: Database) -> None:
     browser = await plant.browser(Role.OPERATOR)
-    async with db.transaction(cause()) as tx:
+    await sign_on(browser)
+    async with db.transaction(Cause(actor="service:test", at=utc_now())) as tx:
         await service.withdraw_badge(tx, PersonId("E-1001"))
+    listed = {row["terminal"]: row["sign_on"] for row in (await browser.get("/api/v1/terminals")).json()}
+    assert listed["CNC-1"] is None
     assert (await sign_on(browser)).json()["error"] == "BadgeRefused"
+
+
+async def test_a_lost_tablet_is_signed_out_and_leaves_its_terminal(plant: Web, db: Database) -> None:
+    lost, other = await plant.browser(Role.OPERATOR), await plant.browser(Role.OPERATOR)
+    await sign_on(lost)
+    account = (await lost.get("/api/v1/me")).json()["account"]
+    async with db.transaction(Cause(actor="service:test", at=utc_now())) as tx:
+        assert await service.end_sessions(tx, account) == 1
+    assert (await lost.get("/api/v1/me")).status_code == 401
+    listed = {row["terminal"]: row["sign_on"] for row in (await other.get("/api/v1/terminals")).json()}
+    assert listed["CNC-1"] is None

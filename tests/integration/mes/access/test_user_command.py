@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from mes.access import service
 from mes.access.events import SignedIn
 from mes.kernel import audit
 from mes.kernel.db import Database
@@ -60,6 +61,28 @@ def test_an_account_is_shut() -> None:
 def test_a_badge_needs_a_pin_of_digits() -> None:
     assert lineside("user", "badge", "E-1001", answers="4711\n4711\n").exit_code == 0
     assert lineside("user", "badge", "E-1001", answers="abcd\nabcd\n").exit_code == 1
+
+
+def test_a_lost_badge_is_withdrawn_and_a_new_one_given() -> None:
+    lineside("user", "badge", "E-1001", answers="4711\n4711\n")
+    assert "E-1001" in lineside("user", "withdraw", "E-1001").output
+    again = lineside("user", "withdraw", "E-1001")
+    assert (again.exit_code, "no badge that is valid" in again.output) == (1, True)
+    lineside("user", "badge", "E-1001", "--barcode", "EMP:E-1001-2", answers="0815\n0815\n")
+    assert lineside("user", "withdraw", "E-1001").exit_code == 0
+
+
+def test_a_lost_tablet_is_signed_out(database_url: str) -> None:
+    link = lineside("user", "add", "tablet-7", "--role", "operator").output
+    asyncio.run(open_link(database_url, link.strip().partition("token=")[2]))
+    assert "signed out: 1." in lineside("user", "sign-out", "tablet-7").output
+    assert "signed out: 0." in lineside("user", "sign-out", "tablet-7").output
+    assert lineside("user", "sign-out", "nobody").exit_code == 1
+
+
+async def open_link(url: str, token: str) -> None:
+    async with await Database.open(url, name="test", site=SITE) as db, db.transaction(cause()) as tx:
+        await service.sign_in_by_link(tx, token)
 
 
 async def happen_and_seal(url: str) -> None:

@@ -1,5 +1,6 @@
 """People come, work on one job at a time, hand over and leave; the plant defines itself once."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -15,9 +16,10 @@ from mes.definitions.model import (
 )
 from mes.execution import service as execution
 from mes.execution.model import QuantityReport
+from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, PersonId
 from mes.resources import service as resources
-from mes.resources.model import PersonClockedInAlready, PersonDraft, RateDraft
+from mes.resources.model import PersonClockedInAlready, PersonDraft, RateDraft, Reason, ReasonKind
 from mes.workorders import service as workorders
 from mes.workorders.model import WorkOrderDraft
 from tests.fixtures.floor import Floor
@@ -145,6 +147,52 @@ async def test_the_plant_again_changes_nothing(floor: Floor) -> None:
     before = await size()
     await floor.after(60).do(lambda tx: resources.put_plant(tx, resources.load_plant()))
     assert await size() == before
+
+
+async def test_a_start_of_the_demo_keeps_what_people_changed(floor: Floor) -> None:
+    file = resources.load_plant()
+    await floor.do(lambda tx: resources.keep_plant(tx, file))
+
+    async def people_change(tx: Tx) -> None:
+        now = await resources.get_plant(tx)
+        trained = tuple(
+            replace(one, skills=("MACHINING", "TESTING")) if one.id == "E-1002" else one for one in now.people
+        )
+        slower = replace(now.policy, close_after_min=600)
+        reason = Reason(kind=ReasonKind.SCRAP, code="seal-torn", loss="handling")
+        await resources.put_plant(
+            tx, replace(now, people=trained, policy=slower, reasons=(*now.reasons, reason))
+        )
+
+    await floor.after(60).do(people_change)
+    await floor.after(60).do(lambda tx: resources.keep_plant(tx, file))
+    newer = replace(file, policy=replace(file.policy, dispatch_horizon_min=60))
+    await floor.after(60).do(lambda tx: resources.keep_plant(tx, newer))
+    async with floor.db.read() as tx:
+        person = await resources.get_person(tx, PersonId("E-1002"), floor.now)
+        policy = await resources.policy(tx)
+        codes = {one.code for one in await resources.reasons(tx)}
+    assert person.skills == ("MACHINING", "TESTING")
+    assert (policy.close_after_min, policy.dispatch_horizon_min) == (600, 60)
+    assert "seal-torn" in codes
+
+
+async def test_a_skill_keeps_its_dates_and_ends_when_it_is_taken_away(floor: Floor) -> None:
+    dates = "update mes.person_skill set valid_to = %(to)s where person = 'E-1001' returning person"
+    until = floor.now + timedelta(days=30)
+    await floor.do(lambda tx: tx.value(dates, {"to": until}))
+    await floor.after(60).do(lambda tx: resources.put_plant(tx, resources.load_plant()))
+    async with floor.db.read() as tx:
+        then = await resources.get_person(tx, PersonId("E-1001"), until)
+    assert then.skills == ()
+    file = resources.load_plant()
+    moved = tuple(replace(one, skills=("PACKING",)) if one.id == "E-1001" else one for one in file.people)
+    before = floor.now
+    await floor.after(60).do(lambda tx: resources.put_plant(tx, replace(file, people=moved)))
+    async with floor.db.read() as tx:
+        past = await resources.get_person(tx, PersonId("E-1001"), before)
+        now = await resources.get_person(tx, PersonId("E-1001"), floor.now)
+    assert (past.skills, now.skills) == (("MACHINING",), ("PACKING",))
 
 
 async def test_hr_names_a_person_and_the_plant_keeps_the_skills(floor: Floor) -> None:

@@ -1,0 +1,145 @@
+"""Does a plant file contradict itself? Every row that does is named, with how to mend it."""
+
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
+from decimal import Decimal
+from zoneinfo import available_timezones
+
+from mes.kernel.ids import EquipmentId
+from mes.resources.model import (
+    Calendar,
+    Equipment,
+    EquipmentLevel,
+    PersonPlacement,
+    PlantDefinition,
+    PlantFault,
+    RateDraft,
+)
+
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+"""What a label, an address and an edge's tag can carry."""
+CURRENCY = re.compile(r"[A-Z]{3}")
+DAY_MIN = 1440
+DAYS = range(1, 8)
+ADD = "Add the row, or take one that is there"
+GIVE_CODE = "Take letters, digits, '.', '_' and '-', at most 40"
+
+
+def faults_of(plant: PlantDefinition) -> Iterator[PlantFault]:
+    """Yield what is wrong in a plant whose rows are each well formed."""
+    if plant.timezone not in available_timezones():
+        what = f"there is no time zone {plant.timezone!r}"
+        yield PlantFault("timezone", what, "Take one such as Asia/Shanghai")
+    yield from _twice(plant)
+    yield from _hierarchy(plant)
+    for calendar in plant.calendars:
+        yield from _calendar(calendar)
+    shifts = {shift.name for calendar in plant.calendars for shift in calendar.shifts}
+    for person in plant.people:
+        yield from _person(person, set(plant.skills), shifts)
+    centers = {one.id for one in plant.equipment if one.level is EquipmentLevel.WORK_CENTER}
+    for rule in plant.setups:
+        row = f"setups {rule.work_center} {rule.from_family} -> {rule.to_family}"
+        if rule.work_center not in centers:
+            yield PlantFault(row, f"there is no work centre {rule.work_center}", ADD)
+        if rule.seconds < 0:
+            yield PlantFault(row, f"takes {rule.seconds} seconds", "Give 0 or more")
+    for rate in plant.rates:
+        yield from _rate(rate, centers)
+    yield from _policy(plant)
+
+
+def _twice(plant: PlantDefinition) -> Iterator[PlantFault]:
+    tables: dict[str, Iterable[Hashable]] = {
+        "equipment": (one.id for one in plant.equipment),
+        "calendars": (one.code for one in plant.calendars),
+        "people": (one.id for one in plant.people),
+        "reasons": (f"{one.kind} {one.code}" for one in plant.reasons),
+        "setups": (f"{one.work_center} {one.from_family} -> {one.to_family}" for one in plant.setups),
+        "rates": (f"{one.kind} {one.code} from {one.valid_from:%Y-%m-%d}" for one in plant.rates),
+    }
+    for table, names in tables.items():
+        for name, times in Counter(names).items():
+            if times > 1:
+                yield PlantFault(f"{table} {name}", f"is there {times} times", "Keep one row")
+
+
+def _hierarchy(plant: PlantDefinition) -> Iterator[PlantFault]:
+    known = {one.id: one for one in plant.equipment}
+    sites = [one.id for one in plant.equipment if one.level is EquipmentLevel.SITE]
+    if sites != [plant.site]:
+        what = f"the sites are {', '.join(sites) or 'none'}, the file is of {plant.site}"
+        yield PlantFault("equipment", what, "Give one row the level site, with the file's site as its id")
+    calendars = {one.code for one in plant.calendars}
+    for one in plant.equipment:
+        row = f"equipment {one.id}"
+        if CODE.fullmatch(one.id) is None:
+            yield PlantFault(row, "is no code", GIVE_CODE)
+        if one.skill is not None and one.skill not in plant.skills:
+            yield PlantFault(row, f"there is no skill {one.skill}", "Add it to skills, or take one of them")
+        if one.calendar is not None and one.calendar not in calendars:
+            yield PlantFault(row, f"there is no calendar {one.calendar}", ADD)
+        yield from _unit(row, one, known.get(one.work_center) if one.work_center else None)
+
+
+def _unit(row: str, one: Equipment, center: Equipment | None) -> Iterator[PlantFault]:
+    if one.level is not EquipmentLevel.WORK_UNIT:
+        return
+    if center is None or center.level is not EquipmentLevel.WORK_CENTER:
+        yield PlantFault(row, "is a unit of no work centre", "Give it a work centre as its parent")
+    if one.calendar is None:
+        remedy = "Give it or its work centre a calendar: without one it is never planned"
+        yield PlantFault(row, "has no calendar", remedy)
+
+
+def _calendar(calendar: Calendar) -> Iterator[PlantFault]:
+    row = f"calendars {calendar.code}"
+    for shift in calendar.shifts:
+        if not 1 <= shift.minutes <= DAY_MIN:
+            what = f"shift {shift.name} lasts {shift.minutes} minutes"
+            yield PlantFault(row, what, f"Give 1 to {DAY_MIN}")
+        if not shift.days or any(day not in DAYS for day in shift.days):
+            remedy = "Give weekdays from 1 (Monday) to 7"
+            yield PlantFault(row, f"shift {shift.name} is on the days {list(shift.days)}", remedy)
+    longest = max((shift.minutes for shift in calendar.shifts), default=0)
+    for pause in calendar.breaks:
+        if pause.after_minutes < 0 or pause.minutes < 1 or pause.after_minutes + pause.minutes > longest:
+            what = f"a break of {pause.minutes} minutes after {pause.after_minutes} is in no shift"
+            yield PlantFault(row, what, "Keep breaks inside a shift")
+
+
+def _person(person: PersonPlacement, skills: set[str], shifts: set[str]) -> Iterator[PlantFault]:
+    row = f"people {person.id}"
+    if CODE.fullmatch(person.id) is None:
+        yield PlantFault(row, "is no personnel number", GIVE_CODE)
+    if person.crew is None and not person.skills:
+        yield PlantFault(row, "has neither crew nor skills", "Give it one of them, or leave it out")
+    if person.crew is not None and person.crew not in shifts:
+        yield PlantFault(row, f"there is no shift {person.crew} for its crew", "Name a shift of a calendar")
+    for skill in person.skills:
+        if skill not in skills:
+            yield PlantFault(row, f"there is no skill {skill}", "Add it to skills, or take one of them")
+
+
+def _rate(rate: RateDraft, centers: set[EquipmentId]) -> Iterator[PlantFault]:
+    row = f"rates {rate.kind} {rate.code}"
+    if rate.kind not in {"labour", "machine"}:
+        yield PlantFault(row, f"there is no kind {rate.kind}", "Take labour or machine")
+    elif rate.kind == "machine" and rate.code not in centers:
+        yield PlantFault(row, f"there is no work centre {rate.code}", ADD)
+    if rate.per_hour < Decimal(0):
+        yield PlantFault(row, f"costs {rate.per_hour} an hour", "Give 0 or more")
+    if CURRENCY.fullmatch(rate.currency) is None:
+        yield PlantFault(row, f"there is no currency {rate.currency}", "Give its ISO 4217 code")
+    if rate.valid_from.tzinfo is None:
+        yield PlantFault(row, "its date has no time zone", "Write it as 2026-01-01T00:00:00+08:00")
+
+
+def _policy(plant: PlantDefinition) -> Iterator[PlantFault]:
+    if plant.policy.dispatch_horizon_min < 1:
+        what = f"dispatch_horizon_min is {plant.policy.dispatch_horizon_min}"
+        yield PlantFault("policy", what, "Give 1 or more minutes")
+    if plant.policy.close_after_min < 0:
+        what = f"close_after_min is {plant.policy.close_after_min}"
+        yield PlantFault("policy", what, "Give 0 or more minutes")
