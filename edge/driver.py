@@ -12,6 +12,12 @@ from edge.tags import Endpoint, Tag
 from mes.kernel.messages import GOOD, Value
 
 DRIVERS = "edge.drivers"
+NO_SOURCE_TIME = "a total without a source time: nobody knows which pieces it counts"
+"""Why a total is refused that the machine does not date.
+
+The edge's own clock would say that a total which was read late counts what came after it, and pieces
+that are there would be told as doubled.
+"""
 
 
 class UnknownDriver(LookupError):

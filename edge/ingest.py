@@ -307,6 +307,8 @@ class Worker:
                 figures.counts["gaps"] += 1
             else:
                 figures.lag_s = max(0.0, now - take.message.time_ms / 1000)
+                if self.stream is Stream.EVENTS:
+                    figures.counts["gaps"] += _declared(take.message)
             self._ingest.watermark_moved(take.edge)
         if stored and len({take.edge for take in takes}) == 1:
             self._ingest.figures(takes[0].edge).counts[samples] += stored
@@ -551,3 +553,8 @@ def _span(message: Batch | Gap) -> tuple[int, int]:
     if isinstance(message, Gap):
         return message.from_seq, message.to_seq
     return message.seq, message.seq
+
+
+def _declared(batch: Batch) -> int:
+    """Return how many stretches a batch declares of which nobody knows, such as a lost connection."""
+    return sum(metric.name == Note.GAP.value for metric in batch.metrics)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.driver import BrowseNode, Sink
+from edge.driver import NO_SOURCE_TIME, BrowseNode, Sink
 from edge.tags import Endpoint, Tag
 from mes.kernel.bus import Bus, Received
 from mes.kernel.clock import utc_now
@@ -196,6 +196,9 @@ class MqttDriver:
         """Read these tags from now on."""
         mappings: dict[str, list[Mapping]] = {}
         for tag in tags:
+            if tag.kind is Kind.TOTAL and not tag.time:
+                self._sink.refused(tag, NO_SOURCE_TIME)
+                continue
             try:
                 mappings.setdefault(tag.address, []).append(Mapping(tag))
             except BadPath as error:

@@ -24,7 +24,7 @@ from asyncua.crypto.validator import CertificateValidator, CertificateValidatorO
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.uaerrors import UaError
 
-from edge.driver import BrowseNode, Sink
+from edge.driver import NO_SOURCE_TIME, BrowseNode, Sink
 from edge.spool import Mark
 from edge.tags import Endpoint, Tag
 from mes.kernel.log import get_logger
@@ -279,6 +279,9 @@ class OpcUaDriver:
         if code & OVERFLOW == OVERFLOW:
             self._sink.missed(tag, at, "overflow")
         value, quality = _read(found)
+        if tag.kind is Kind.TOTAL and quality > BAD and _dated(found.SourceTimestamp) is None:
+            self._sink.refused(tag, NO_SOURCE_TIME)
+            return
         if self._held is not None and tag.stream is Stream.EVENTS:
             self._held.append((tag, value, at, quality))
         else:
@@ -372,11 +375,16 @@ def _source_time(item: tuple[Tag, Value, int, int]) -> int:
 
 
 def _time_ms(found: ua.DataValue) -> int:
-    """Return the source's time; one before 1970 is none."""
-    for at in (found.SourceTimestamp, found.ServerTimestamp):
-        if at is not None and at.year >= EARLIEST_YEAR:
-            return round((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000)
-    return round(datetime.now(UTC).timestamp() * 1000)
+    """Return the source's time, else the server's, else that of the edge."""
+    at = _dated(found.SourceTimestamp) or _dated(found.ServerTimestamp) or datetime.now(UTC)
+    return round(at.timestamp() * 1000)
+
+
+def _dated(at: datetime | None) -> datetime | None:
+    """Return a time with its zone; one before 1970 is none."""
+    if at is None or at.year < EARLIEST_YEAR:
+        return None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _read(found: ua.DataValue) -> tuple[Value, int]:

@@ -73,6 +73,23 @@ async def test_a_broker_that_is_killed_and_wiped_loses_nothing(
     assert doubles(database_url) == 0
 
 
+async def test_the_time_in_which_nobody_saw_the_machine_is_declared_and_counted(
+    nats: RunningBroker, database_url: str, tmp_path: Path
+) -> None:
+    figures = "select gaps_declared from mes.edge_link"
+    press = Press("")
+    async with running(make_ingest(nats, database_url)), device(nats) as bus:
+        agent = Agent(edge_config(nats, tmp_path))
+        async with running(agent):
+            await until(lambda: agent.links["devices"].up, told="configuration and driver")
+            await bus.publish(TOPIC, press.report())
+            await until(lambda: rows(database_url, figures) == [(0,)], told="the figures")
+        again = Agent(edge_config(nats, tmp_path))
+        async with running(again):
+            await until(lambda: again.links["devices"].up, told="the driver is back")
+            await until(lambda: rows(database_url, figures) == [(1,)], told="the window is counted")
+
+
 async def test_an_ingest_that_dies_in_its_transaction_stores_nothing_twice(
     nats: RunningBroker, database_url: str, tmp_path: Path
 ) -> None:
