@@ -287,10 +287,11 @@ async def publish(
     plan_id: Annotated[UUID, Path()],
     body: CommandBody,
 ) -> Response:
-    """Put the open proposal in force."""
+    """Put the open proposal in force, unless the floor has moved on since it was made."""
 
     async def carry_out(tx: Tx) -> dict[str, Any]:
-        return await service.publish_proposal(tx, plan_id)
+        settings = plant_of(request).settings.planner
+        return await service.publish_proposal(tx, plan_id, utc_now(), settings)
 
     return await run_command(request, caller, "planner.publish", body, carry_out)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,14 +22,19 @@ from planner import store
 from planner.child import Answers
 from planner.document import Clock, Labels, difference_document, plan_document, sequences
 from planner.form import schedule_from_json
-from planner.problem import Problem
+from planner.problem import InvalidProblem, Problem, Published
 from planner.promise import promise
 from planner.reading import QUOTE, labels_of, problem_of, with_quote
 from planner.replan import repair
+from planner.standing import Slip, slips
 from planner.store import Plan
 
 SAME_PROMISE = timedelta(minutes=5)
 """A promise that would move by less stands."""
+
+MINUTE = timedelta(minutes=1)
+SHOWN_SLIPS = 3
+"""So many of the jobs that do not hold are named."""
 
 SAME_START = timedelta(minutes=1)
 """A start that moves by less is the same start."""
@@ -46,6 +52,13 @@ class ProposalGone(PlantError):
 
     http_status = 409
     remedy = "Reload the page: a newer plan or proposal is there."
+
+
+class ProposalOutdated(PlantError):
+    """This proposal does not hold any more: the floor has moved on."""
+
+    http_status = 409
+    remedy = "Plan again: the new proposal starts from what is true now."
 
 
 class PlanMovedOn(PlantError):
@@ -211,15 +224,46 @@ async def put_in_force(tx: Tx, plan: Plan) -> int:
     return await _publish(tx, plan)
 
 
-async def publish_proposal(tx: Tx, plan_id: UUID) -> dict[str, Any]:
-    """A planner publishes the open proposal.
+async def publish_proposal(tx: Tx, plan_id: UUID, at: datetime, settings: Planner) -> dict[str, Any]:
+    """A planner publishes the open proposal, which is checked on the plant as it is now.
+
+    Args:
+        at: The present moment, whenever the planner's device says that it was.
 
     Raises:
         PlanUnknown: No plan has this id.
         ProposalGone: It was published, discarded or replaced by a newer one.
+        ProposalOutdated: It cannot be done any more as people have read it.
     """
     plan = await _open_proposal(tx, plan_id)
+    await _require_standing(tx, plan, at, settings)
     return {"plan": str(plan.id), "version": await _publish(tx, plan)}
+
+
+async def _require_standing(tx: Tx, plan: Plan, at: datetime, settings: Planner) -> None:
+    try:
+        problem = (await view_plant(tx, at, settings)).problem
+    except InvalidProblem as invalid:
+        found = [Slip(fault.row, fault.what) for fault in invalid.faults]
+    else:
+        found = await asyncio.to_thread(slips, problem, _places(problem, plan))
+    if found:
+        jobs = [slip.operation for slip in found if slip.operation]
+        raise ProposalOutdated(
+            state={"faults": [str(slip) for slip in found[:SHOWN_SLIPS]]},
+            made_at=plan.made_at.isoformat(),
+            jobs=", ".join(jobs[:SHOWN_SLIPS]),
+        )
+
+
+def _places(problem: Problem, plan: Plan) -> dict[str, Published]:
+    """Where a stored plan has each job, in minutes of a problem of now."""
+    return {
+        row["job_order"]: Published(
+            row["equipment"], (datetime.fromisoformat(row["start"]) - problem.origin) // MINUTE
+        )
+        for row in plan.body["jobs"]
+    }
 
 
 async def discard_proposal(tx: Tx, plan_id: UUID) -> dict[str, Any]:

@@ -162,12 +162,39 @@ async def test_a_breakdown_makes_a_proposal_that_a_planner_publishes(floor: Floo
     for row in late:
         assert sum(cause["minutes"] for cause in row["why"]) == row["late_min"]
 
-    published = await floor.do(lambda tx: service.publish_proposal(tx, proposal["id"]))
+    published = await floor.do(lambda tx: service.publish_proposal(tx, proposal["id"], floor.now, POLICY))
     plan = await shown(floor)
     assert plan["id"] == proposal["id"]
     assert plan["version"] == published["version"]
     with pytest.raises(service.ProposalGone):
         await floor.do(lambda tx: service.discard_proposal(tx, proposal["id"]))
+
+
+async def test_a_proposal_that_the_floor_has_overtaken_is_refused(floor: Floor, planner: Desk) -> None:
+    await broken_plant(floor, planner)
+    await planner.step()
+    async with floor.db.read() as tx:
+        proposal = await service.open_proposal(tx)
+    assert proposal is not None
+    floor.after(20 * 60)
+    with pytest.raises(service.ProposalOutdated) as refused:
+        await floor.do(lambda tx: service.publish_proposal(tx, proposal["id"], floor.now, POLICY))
+    assert refused.value.params["jobs"]
+    assert all("later" in fault for fault in refused.value.state["faults"])  # type: ignore[index]
+    async with floor.db.read() as tx:
+        assert await service.open_proposal(tx) is not None
+
+
+async def test_a_proposal_for_a_machine_that_broke_meanwhile_is_refused(floor: Floor, planner: Desk) -> None:
+    await broken_plant(floor, planner)
+    await planner.step()
+    async with floor.db.read() as tx:
+        proposal = await service.open_proposal(tx)
+    assert proposal is not None
+    machining = [row for row in proposal["operations"] if row["operation"] == 10]
+    await break_machine(floor, min(machining, key=lambda row: row["start"])["equipment"])
+    with pytest.raises(service.ProposalOutdated):
+        await floor.do(lambda tx: service.publish_proposal(tx, proposal["id"], floor.now, POLICY))
 
 
 async def test_a_discarded_proposal_leaves_the_plan_in_force(floor: Floor, planner: Desk) -> None:
