@@ -88,6 +88,12 @@ class SymbologyMissing(ScanRefused):
     remedy = "Set the scanner to send the AIM symbology identifier; the set-up label does it."
 
 
+class ControlCharacter(ScanRefused):
+    """The code holds a character that cannot be seen."""
+
+    remedy = "Scan the label again, alone; when it stays so, ask for a new label."
+
+
 class LabelMalformed(ScanRefused):
     """Our own label carries a value that none of our labels has."""
 

@@ -4,7 +4,13 @@ import re
 import unicodedata
 from typing import Final
 
-from mes.identification.envelope import HEADER, read_envelope
+from mes.identification.code import without_controls
+from mes.identification.envelope import (
+    END_OF_TRANSMISSION,
+    HEADER,
+    RECORD_SEPARATOR,
+    read_envelope,
+)
 from mes.identification.gs1 import (
     ITEM_DIGITS,
     MESSAGE_SYMBOLOGIES,
@@ -26,6 +32,8 @@ _LOOKS_LIKE_GS1: Final = re.compile(
     r"[0-9]{8}|[0-9]{12,14}|0[12][0-9]{14}.*|00[0-9]{18}.*|[0-9]{2,}.*" + GS + r".*", re.DOTALL
 )
 _BLANK: Final = " \t\r\n"
+_SEPARATORS: Final = GS + RECORD_SEPARATOR + END_OF_TRANSMISSION
+"""The control characters that a grammar has a place for; each grammar refuses them elsewhere."""
 
 
 def parse_scan(raw: str, *, gs: str = GS) -> Scan:
@@ -46,6 +54,7 @@ def parse_scan(raw: str, *, gs: str = GS) -> Scan:
     symbology, text = _split_symbology(text)
     if not text:
         raise ScanEmpty
+    without_controls(text, allowed=_SEPARATORS)
     if symbology in ITEM_DIGITS:
         return read_item(text, symbology)
     if text.startswith(HEADER):

@@ -39,7 +39,7 @@ def test_the_browser_knows_the_same_commands() -> None:
 
 def test_every_refusal_tells_the_operator_what_to_do() -> None:
     kinds = ScanRefused.__subclasses__()
-    assert len(kinds) == 11
+    assert len(kinds) == 12
     assert all(kind.remedy and kind.remedy != ScanRefused.remedy for kind in kinds)
 
 

@@ -294,6 +294,15 @@ function strip(text: string): string {
   return text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '')
 }
 
+/** No grammar has a place for another control character; each refuses these where it has none. */
+function refuseControls(text: string): void {
+  for (const character of text) {
+    if (!/\p{Cc}/u.test(character) || character === GS || character === RS || character === EOT) continue
+    const point = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
+    throw new ScanRefused('ControlCharacter', { character: `U+${point}` })
+  }
+}
+
 /**
  * Says what a scanned code means.
  *
@@ -305,6 +314,7 @@ export function parseScan(raw: string, gs: string = GS): Scan {
   const symbology = /^\][A-Za-z][0-9A-Za-z]/.exec(text)?.[0] ?? null
   if (symbology) text = strip(text.slice(symbology.length))
   if (!text) throw new ScanRefused('ScanEmpty')
+  refuseControls(text)
   if (symbology && symbology in ITEM_DIGITS) return readItem(text, symbology)
   if (text.startsWith(HEADER)) return readEnvelope(text, symbology)
   if (/^https?:\/\//i.test(text)) return readLink(text, symbology)
