@@ -42,7 +42,7 @@ class SiteFacts:
     demo: bool
     version: str
     erp: ErpFacts
-    terminals: list[store.UnitRow]
+    terminals: list[store.status.UnitRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ class Status:
     ready: bool
     url: str
     processes: list[dict[str, Any]]
-    edge: store.EdgeFigures
-    orders: store.OrderFigures
-    recent_orders: list[store.RecentOrder]
-    plan: store.PlanFigures
+    edge: store.status.EdgeFigures
+    orders: store.status.OrderFigures
+    recent_orders: list[store.status.RecentOrder]
+    plan: store.status.PlanFigures
     kpi: list[KpiFigures]
-    erp: store.ErpFigures
+    erp: store.status.ErpFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Piece:
 
     serial: str
     at: datetime | None
-    components: list[store.PartRow]
+    components: list[store.genealogy.PartRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +118,14 @@ class Order:
     erp_ref: str
     planned_end: datetime | None
     promise: Promise | None
-    operations: list[store.OperationRow]
-    materials: list[store.MaterialRow]
-    labour: list[store.LabourRow]
-    scraps: list[store.ScrapRow]
-    costs: list[store.CostRow] | None
+    operations: list[store.orders.OperationRow]
+    materials: list[store.orders.MaterialRow]
+    labour: list[store.orders.LabourRow]
+    scraps: list[store.orders.ScrapRow]
+    costs: list[store.orders.CostRow] | None
     cost_entries: int
     currency: str
-    documents: list[store.DocumentRow]
+    documents: list[store.orders.DocumentRow]
     serials: list[Piece]
 
 
@@ -142,7 +142,7 @@ class Lot:
     received_at: datetime
     expires_at: datetime | None
     supplier: str
-    used_in: list[store.UseRow]
+    used_in: list[store.genealogy.UseRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +150,8 @@ class Lookup:
     """The live page of one number."""
 
     number: str
-    kind: store.NumberKind
-    customer_order: store.CustomerOrderRow | None
+    kind: store.number.NumberKind
+    customer_order: store.orders.CustomerOrderRow | None
     orders: list[Order]
     lot: Lot | None
 

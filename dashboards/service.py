@@ -36,8 +36,8 @@ async def site(tx: Tx, settings: Settings, *, demo: bool) -> SiteFacts:
         currency=settings.currency,
         demo=demo,
         version=version("lineside"),
-        erp=ErpFacts(await store.erp_name(tx, settings.erp.adapter)),
-        terminals=await store.units(tx),
+        erp=ErpFacts(await store.status.erp_name(tx, settings.erp.adapter)),
+        terminals=await store.status.units(tx),
     )
 
 
@@ -60,10 +60,10 @@ async def status(tx: Tx, settings: Settings, tree: Mapping[str, Any]) -> Status:
         ready=bool(tree["ready"]) if "ready" in tree else await _links_are_up(tx),
         url=str(tree.get("url", settings.http.url)),
         processes=list(tree.get("processes", [])),
-        edge=await store.edge_figures(tx),
-        orders=await store.order_figures(tx),
-        recent_orders=await store.recent_orders(tx),
-        plan=await store.plan_figures(tx),
+        edge=await store.status.edge_figures(tx),
+        orders=await store.status.order_figures(tx),
+        recent_orders=await store.status.recent_orders(tx),
+        plan=await store.status.plan_figures(tx),
         kpi=[
             KpiFigures(
                 equipment=unit,
@@ -75,7 +75,7 @@ async def status(tx: Tx, settings: Settings, tree: Mapping[str, Any]) -> Status:
             )
             for unit, kpi in figures.items()
         ],
-        erp=await store.erp_figures(tx, settings.erp.adapter),
+        erp=await store.status.erp_figures(tx, settings.erp.adapter),
     )
 
 
@@ -92,44 +92,46 @@ async def lookup(tx: Tx, number: str, *, currency: str, with_costs: bool) -> Loo
     """
     wanted = number.strip()
     found = (
-        await store.find(tx, wanted) or await store.find_folded(tx, wanted) if wanted.isprintable() else None
+        await store.number.find(tx, wanted) or await store.number.find_folded(tx, wanted)
+        if wanted.isprintable()
+        else None
     )
     if found is None:
         raise NumberUnknown(number=number)
     return Lookup(
         number=found.number,
         kind=found.kind,
-        customer_order=await store.customer_order(tx, found),
+        customer_order=await store.orders.customer_order(tx, found),
         orders=await _orders(tx, found.work_orders, currency, with_costs=with_costs),
         lot=await _lot(tx, found.number) if found.kind == "lot" else None,
     )
 
 
 async def _lot(tx: Tx, number: str) -> Lot | None:
-    row = await store.lot(tx, number)
-    return None if row is None else Lot(**asdict(row), used_in=await store.uses(tx, number))
+    row = await store.genealogy.lot(tx, number)
+    return None if row is None else Lot(**asdict(row), used_in=await store.genealogy.uses(tx, number))
 
 
 async def _pieces(tx: Tx, numbers: list[str]) -> dict[str, list[Piece]]:
-    inside: dict[str, list[store.PartRow]] = {}
-    for part in await store.parts(tx, numbers):
+    inside: dict[str, list[store.genealogy.PartRow]] = {}
+    for part in await store.genealogy.parts(tx, numbers):
         inside.setdefault(part.serial, []).append(part)
     pieces: dict[str, list[Piece]] = {}
-    for row in await store.serials(tx, numbers):
+    for row in await store.genealogy.serials(tx, numbers):
         piece = Piece(row.serial, row.at, inside.get(row.serial, []))
         pieces.setdefault(row.work_order, []).append(piece)
     return pieces
 
 
 async def _orders(tx: Tx, numbers: list[str], currency: str, *, with_costs: bool) -> list[Order]:
-    promises = {row.work_order: row for row in await store.promises(tx, numbers)}
-    operations = by_order(await store.operations(tx, numbers))
-    materials = by_order(await store.materials(tx, numbers))
-    labour = by_order(await store.labour(tx, numbers))
-    scraps = by_order(await store.scraps(tx, numbers))
-    costs = by_order(await store.costs(tx, numbers)) if with_costs else {}
-    entries = {row.work_order: row.entries for row in await store.entry_counts(tx, numbers)}
-    documents = by_order(await store.documents(tx, numbers))
+    promises = {row.work_order: row for row in await store.orders.promises(tx, numbers)}
+    operations = by_order(await store.orders.operations(tx, numbers))
+    materials = by_order(await store.orders.materials(tx, numbers))
+    labour = by_order(await store.orders.labour(tx, numbers))
+    scraps = by_order(await store.orders.scraps(tx, numbers))
+    costs = by_order(await store.orders.costs(tx, numbers)) if with_costs else {}
+    entries = {row.work_order: row.entries for row in await store.orders.entry_counts(tx, numbers)}
+    documents = by_order(await store.orders.documents(tx, numbers))
     pieces = await _pieces(tx, numbers)
     return [
         Order(
@@ -145,11 +147,11 @@ async def _orders(tx: Tx, numbers: list[str], currency: str, *, with_costs: bool
             documents=documents.get(row.work_order, []),
             serials=pieces.get(row.work_order, []),
         )
-        for row in await store.orders(tx, numbers)
+        for row in await store.orders.orders(tx, numbers)
     ]
 
 
-def _promise(row: store.PromiseRow | None) -> Promise | None:
+def _promise(row: store.orders.PromiseRow | None) -> Promise | None:
     if row is None:
         return None
     return Promise(row.promised_at, row.previous, Reason(row.reason), row.at)

@@ -103,7 +103,7 @@ class Drawer:
     """What the drawer shows."""
 
     kinds: tuple[Trouble, ...]
-    counters: store.Counters
+    counters: store.drawer.Counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ async def show(request: Request, _caller: Annotated[Caller, require(Permission.T
         kinds = tuple(
             Trouble(kind, NEEDS.get(kind), options.get(kind, ()), active=kind in active) for kind in KINDS
         )
-        return Drawer(kinds=kinds, counters=await store.counters(tx))
+        return Drawer(kinds=kinds, counters=await store.drawer.counters(tx))
 
 
 async def _active(home: Path) -> set[str]:
@@ -272,7 +272,7 @@ async def _workers(tx: Tx) -> tuple[Option, ...]:
 
 async def _lots(tx: Tx) -> tuple[Option, ...]:
     """The lots that the jobs at work are most likely to take next."""
-    lots = await store.lots_in_use(tx)
+    lots = await store.drawer.lots_in_use(tx)
     return tuple(Option(lot.lot, f"{lot.lot} ({lot.on_hand} {lot.uom})") for lot in lots)
 
 

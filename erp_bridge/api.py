@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from erp_bridge import service
 from erp_bridge.embedded_erp import SECRETS, VISITOR, web_client_ready
 from erp_bridge.service import ErpStatus
-from erp_bridge.store import DocumentRow, LaneRow, Refusal
+from erp_bridge.store.lanes import DocumentRow, LaneRow
+from erp_bridge.store.records import Refusal
 from mes.access.guard import CommandBody, ReadTx, demo_only, plant_of, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel import secrets

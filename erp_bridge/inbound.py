@@ -83,13 +83,13 @@ class Inbound:
         more = True
         while more:
             async with self.db.read() as tx:
-                cursor = await store.cursor(tx, f"pull/{stream}")
+                cursor = await store.records.cursor(tx, f"pull/{stream}")
             page = await self.adapter.pull(stream, cursor)
             taken += await self._take_new(stream, page.records)
             await self._keep_odd(stream, page)
             if page.cursor != cursor:
                 async with self.db.transaction(self._cause(utc_now())) as tx:
-                    await store.move_cursor(tx, f"pull/{stream}", page.cursor)
+                    await store.records.move_cursor(tx, f"pull/{stream}", page.cursor)
             more = page.more and page.cursor != cursor
             if page.more and not more:
                 logger.error("erp.reading_stands", stream=stream, cursor=cursor)
@@ -109,7 +109,7 @@ class Inbound:
             raise
         if stream in self.barred:
             async with self.db.transaction(self._cause(utc_now())) as tx:
-                await store.forget(tx, stream, [WHOLE_STREAM])
+                await store.records.forget(tx, stream, [WHOLE_STREAM])
             self.barred.discard(stream)
         return taken
 
@@ -118,20 +118,22 @@ class Inbound:
         await self._note_odd(stream, page.odd, ErpRecordNotUnderstood.__name__)
         if page.whole:
             async with self.db.read() as tx:
-                mended = await store.odd_keys(tx, stream) - {one.key for one in page.odd} - {WHOLE_STREAM}
+                mended = (
+                    await store.records.odd_keys(tx, stream) - {one.key for one in page.odd} - {WHOLE_STREAM}
+                )
             if mended:
                 async with self.db.transaction(self._cause(utc_now())) as tx:
-                    await store.forget(tx, stream, mended)
+                    await store.records.forget(tx, stream, mended)
 
     async def _note_odd(self, stream: Stream, odd: Sequence[OddRecord], code: str) -> None:
         versions = {one.key: hashlib.sha256(f"{code} {one.detail}".encode()).hexdigest() for one in odd}
         async with self.db.read() as tx:
-            known = await store.hashes(tx, stream, versions.keys())
+            known = await store.records.hashes(tx, stream, versions.keys())
         for one in odd:
             if known.get(one.key) != versions[one.key]:
                 logger.warning("erp.record_odd", stream=stream, key=one.key, code=code, detail=one.detail)
                 async with self.db.transaction(self._cause(utc_now())) as tx:
-                    await store.keep(
+                    await store.records.keep(
                         tx, stream, one.key,
                         version=versions[one.key], body={}, code=code, detail=one.detail,
                     )  # fmt: skip
@@ -139,7 +141,7 @@ class Inbound:
     async def take_refused(self) -> int:
         """Try again what the plant could not take: what it missed may have come since."""
         async with self.db.read() as tx:
-            waiting = await store.refused_bodies(tx)
+            waiting = await store.records.refused_bodies(tx)
         accepted = 0
         for row in waiting:
             try:
@@ -152,7 +154,7 @@ class Inbound:
     async def _take_new(self, stream: Stream, records: Sequence[Incoming]) -> int:
         keys = [_key(record) for record in records]
         async with self.db.read() as tx:
-            known = await store.hashes(tx, stream, keys)
+            known = await store.records.hashes(tx, stream, keys)
         taken = 0
         for key, record in zip(keys, records, strict=True):
             version = _version(record)
@@ -166,7 +168,7 @@ class Inbound:
         code = detail = None
         async with self.db.transaction(self._cause(self._since(record, first=first))) as tx:
             try:
-                async with store.guarded(tx):
+                async with store.records.guarded(tx):
                     await hand_over(record, tx)
             except PlantError as refused:
                 if refused.retryable:
@@ -178,7 +180,7 @@ class Inbound:
                 logger.warning(
                     "erp.record_refused", stream=stream, key=_key(record), code=code, detail=detail
                 )
-            await store.keep(
+            await store.records.keep(
                 tx, stream, _key(record), version=version, body=_body(record), code=code, detail=detail
             )
         return 0 if code else 1

@@ -31,7 +31,7 @@ from erp_bridge.adapter import (
     Unknown,
 )
 from erp_bridge.documents import Document, PromiseChanged, parse
-from erp_bridge.store import DocumentRow
+from erp_bridge.store.lanes import DocumentRow
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, Tx
 from mes.kernel.outbox import StoredEvent, consume
@@ -77,32 +77,32 @@ class Outbound:
             events = await consume(tx, CONSUMER, TYPES, BATCH)
             for stored in events:
                 if stored.type == HISTORY_BOOKED:
-                    await store.move_cursor(tx, HISTORY_BOOKED, f"{stored.xid}:{stored.id}")
+                    await store.records.move_cursor(tx, HISTORY_BOOKED, f"{stored.xid}:{stored.id}")
                     continue
                 for document in postings.documents_of(stored, books):
-                    await store.add(tx, document, stored)
+                    await store.lanes.add(tx, document, stored)
         return len(events)
 
     async def open_books(self) -> bool:
         """Queue the opening entry once costing has booked the whole history; say whether."""
         books = await self._books()
         async with self.db.transaction(self._cause()) as tx:
-            mark = await store.cursor(tx, HISTORY_BOOKED)
-            if not mark or not await store.costing_passed(tx, *mark.split(":")):
+            mark = await store.records.cursor(tx, HISTORY_BOOKED)
+            if not mark or not await store.plant.costing_passed(tx, *mark.split(":")):
                 return False
-            stored = await store.event_at(tx, *mark.split(":"))
-            await store.move_cursor(tx, HISTORY_BOOKED, "")
+            stored = await store.plant.event_at(tx, *mark.split(":"))
+            await store.records.move_cursor(tx, HISTORY_BOOKED, "")
             if stored is not None:
                 await self._add_opening(tx, stored, books)
         return True
 
     async def _add_opening(self, tx: Tx, stored: StoredEvent, books: postings.Books) -> None:
-        balances = await store.simulated_balances(tx)
+        balances = await store.plant.simulated_balances(tx)
         head = postings.Head(stored.event_id, utc_now(), books)
         lines = [(one.account, one.amount) for one in balances]
         document = postings.opening(lines, self.settings.currency, head)
         if document is not None:
-            await store.add(tx, document, stored)
+            await store.lanes.add(tx, document, stored)
 
     async def deliver(self) -> int:
         """Deliver what is due, and what comes meanwhile; return how many documents were booked."""
@@ -122,7 +122,7 @@ class Outbound:
         finally:
             if leased:
                 async with self.db.transaction(self._cause()) as tx:
-                    await store.release_lanes(tx, self.worker, leased)
+                    await store.lanes.release_lanes(tx, self.worker, leased)
         return done
 
     async def _next(self, leased: set[str], stopped: set[str]) -> list[Pair]:
@@ -130,9 +130,9 @@ class Outbound:
         while await self.collect():
             pass
         async with self.db.transaction(self._cause()) as tx:
-            rows = await store.claim(tx, self.worker, CLAIM)
+            rows = await store.lanes.claim(tx, self.worker, CLAIM)
             lanes = {row.lane for row in rows}
-            self._epochs = await store.leases(tx, self.worker, lanes)
+            self._epochs = await store.lanes.leases(tx, self.worker, lanes)
         leased |= lanes
         sheet = await self.adapter.capabilities()
         due = [row for row in rows if row.lane not in stopped]
@@ -151,7 +151,7 @@ class Outbound:
             async with self.db.transaction(self._cause()) as tx:
                 mine = await self._still_mine(tx, fresh)
                 fresh = [pair for pair in fresh if pair[0].lane in mine]
-                await store.mark_sending(tx, [row.id for row, _ in fresh])
+                await store.lanes.mark_sending(tx, [row.id for row, _ in fresh])
         if fresh:
             results = await self.adapter.apply([document for _, document in fresh])
             outcomes |= {row.id: result for (row, _), result in zip(fresh, results, strict=True)}
@@ -160,13 +160,13 @@ class Outbound:
 
     async def _still_mine(self, tx: Tx, pairs: Sequence[Pair]) -> set[str]:
         """Return the lanes that nobody took over meanwhile; nobody does until `tx` ends."""
-        held = await store.leases(tx, self.worker, {row.lane for row, _ in pairs})
+        held = await store.lanes.leases(tx, self.worker, {row.lane for row, _ in pairs})
         return {lane for lane, epoch in held.items() if self._epochs.get(lane) == epoch}
 
     async def _probe(self, pairs: list[Pair]) -> dict[int, Outcome]:
         """Ask the ERP about documents whose answer was lost."""
         async with self.db.read() as tx:
-            known = await store.known_refs(tx, {row.lane for row, _ in pairs})
+            known = await store.lanes.known_refs(tx, {row.lane for row, _ in pairs})
         try:
             answers = await self.adapter.probe([document for _, document in pairs], known)
         except (ErpUnavailable, ErpLoginRefused, OutcomeUnknown) as error:
@@ -192,17 +192,17 @@ class Outbound:
                     case Applied(ref):
                         applied[row.id] = ref
                     case Rejected(code, detail):
-                        await store.mark_dead(tx, row.id, code, detail)
+                        await store.lanes.mark_dead(tx, row.id, code, detail)
                         logger.warning("erp.refused", document=row.key, code=code, detail=detail)
                     case Retry(detail, after_s, code):
                         wait = after_s if after_s is not None else backoff(row.attempts)
-                        await store.mark_retry(tx, row.id, wait, code, detail)
+                        await store.lanes.mark_retry(tx, row.id, wait, code, detail)
                     case Unknown(detail, code):
-                        await store.mark_unknown(tx, row.id, DOWN_RETRY_S, code, detail)
+                        await store.lanes.mark_unknown(tx, row.id, DOWN_RETRY_S, code, detail)
                     case Held():
-                        await store.mark_held(tx, row.id)
+                        await store.lanes.mark_held(tx, row.id)
             if applied:
-                await store.mark_applied(tx, applied)
+                await store.lanes.mark_applied(tx, applied)
         down = any(isinstance(outcome, Retry | Unknown) for outcome in outcomes.values())
         self.reachable = bool(applied) or not down
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from erp_bridge import store
 from erp_bridge.adapter import ErpAdapter, SnapshotKind
-from erp_bridge.store import AccountRow, Difference
+from erp_bridge.store.comparison import AccountRow, Difference
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, Tx
 
@@ -64,14 +64,14 @@ async def _read_on(db: Database, adapter: ErpAdapter, kind: SnapshotKind) -> boo
     """Mirror one page; return whether there may be another."""
     name = f"mirror/{kind}"
     async with db.read() as tx:
-        cursor = await store.cursor(tx, name)
+        cursor = await store.records.cursor(tx, name)
     snapshot = await adapter.snapshot(kind, cursor)
     async with db.transaction(Cause(actor="service:bridge", at=utc_now())) as tx:
-        await store.mirror_ledger(tx, snapshot.ledger)
-        await store.mirror_stock(tx, snapshot.stock)
-        await store.move_cursor(tx, name, snapshot.cursor)
+        await store.mirror.mirror_ledger(tx, snapshot.ledger)
+        await store.mirror.mirror_stock(tx, snapshot.stock)
+        await store.records.move_cursor(tx, name, snapshot.cursor)
         if kind is SnapshotKind.LEDGER and not snapshot.more:
-            await store.begin_ledger(tx)
+            await store.mirror.begin_ledger(tx)
     return snapshot.more and snapshot.cursor != cursor
 
 
@@ -79,12 +79,15 @@ async def compare(
     tx: Tx, currency: str, grace_s: float = GRACE_S, overdue_s: float = OVERDUE_S
 ) -> Reconciliation:
     """Compare what is not on its way any more."""
-    values = [*await store.value_differences(tx, grace_s), *await store.unexplained_values(tx, grace_s)]
-    quantities = [
-        *await store.quantity_differences(tx, grace_s),
-        *await store.unexplained_stock(tx, grace_s),
+    values = [
+        *await store.comparison.value_differences(tx, grace_s),
+        *await store.comparison.unexplained_values(tx, grace_s),
     ]
-    progress = await store.progress(tx, grace_s, overdue_s)
+    quantities = [
+        *await store.comparison.quantity_differences(tx, grace_s),
+        *await store.comparison.unexplained_stock(tx, grace_s),
+    ]
+    progress = await store.comparison.progress(tx, grace_s, overdue_s)
     return Reconciliation(
         at=utc_now(),
         currency=currency,
@@ -95,7 +98,7 @@ async def compare(
         quantity_difference=_total(quantities),
         value_difference=_total(values),
         cases=(*values, *quantities),
-        accounts=tuple(await store.account_totals(tx, grace_s)),
+        accounts=tuple(await store.comparison.account_totals(tx, grace_s)),
     )
 
 

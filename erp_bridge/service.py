@@ -9,7 +9,8 @@ from typing import Any
 
 from erp_bridge import store
 from erp_bridge.adapter import AdapterFactory, AdapterUnknown, Connection, ErpAdapter
-from erp_bridge.store import Counts, DocumentRow, LaneRow, Refusal
+from erp_bridge.store.lanes import Counts, DocumentRow, LaneRow
+from erp_bridge.store.records import Refusal
 from mes.kernel import plugins
 from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
@@ -95,9 +96,9 @@ def make_adapter(settings: Settings) -> ErpAdapter:
 
 async def status(tx: Tx, adapter: str, web_url: str, currency: str) -> ErpStatus:
     """Return how the link stands."""
-    counts: Counts = await store.counts(tx)
-    link = await store.link(tx, adapter)
-    outcome = await store.comparison(tx, adapter) or {}
+    counts: Counts = await store.lanes.counts(tx)
+    link = await store.link.link(tx, adapter)
+    outcome = await store.comparison.comparison(tx, adapter) or {}
     return ErpStatus(
         name=adapter if link is None or not link.name else link.name,
         reachable=link is not None and link.reachable,
@@ -111,7 +112,7 @@ async def status(tx: Tx, adapter: str, web_url: str, currency: str) -> ErpStatus
         lag_p95_s=counts.lag_p95_s,
         open_lanes=counts.open_lanes,
         dead_letters=counts.dead,
-        refused_records=len(await store.refusals(tx)),
+        refused_records=len(await store.records.refusals(tx)),
         quantity_difference=_decimal(outcome.get("quantity_difference")),
         value_difference=_decimal(outcome.get("value_difference")),
         events_compared=outcome.get("judged", 0),
@@ -130,7 +131,7 @@ def _decimal(plain: str | None) -> Decimal | None:
 
 async def documents(tx: Tx, work_order: str | None, state: str | None, limit: int) -> list[DocumentRow]:
     """Return documents, newest first."""
-    return await store.documents(tx, work_order, state, limit)
+    return await store.lanes.documents(tx, work_order, state, limit)
 
 
 def without_money(row: DocumentRow) -> DocumentRow:
@@ -146,17 +147,17 @@ def compared_without_money(outcome: dict[str, Any]) -> dict[str, Any]:
 
 async def lanes(tx: Tx, limit: int) -> list[LaneRow]:
     """Return the lanes with open documents."""
-    return await store.lanes(tx, limit)
+    return await store.lanes.lanes(tx, limit)
 
 
 async def refusals(tx: Tx) -> list[Refusal]:
     """Return the ERP's records that the plant could not take."""
-    return await store.refusals(tx)
+    return await store.records.refusals(tx)
 
 
 async def reconciliation(tx: Tx, adapter: str) -> dict[str, Any] | None:
     """Return the newest comparison of both books."""
-    return await store.comparison(tx, adapter)
+    return await store.comparison.comparison(tx, adapter)
 
 
 async def retry(tx: Tx, document: int) -> DocumentRow:
@@ -167,8 +168,8 @@ async def retry(tx: Tx, document: int) -> DocumentRow:
         DocumentNotDead: It does not wait for a repair.
     """
     found = await _dead(tx, document)
-    await store.put_back(tx, document)
-    await store.wake(tx)
+    await store.lanes.put_back(tx, document)
+    await store.lanes.wake(tx)
     return found
 
 
@@ -180,13 +181,13 @@ async def skip(tx: Tx, document: int, reason: str) -> DocumentRow:
         DocumentNotDead: It does not wait for a repair.
     """
     found = await _dead(tx, document)
-    await store.skip(tx, document, reason)
-    await store.wake(tx)
+    await store.lanes.skip(tx, document, reason)
+    await store.lanes.wake(tx)
     return found
 
 
 async def _dead(tx: Tx, document: int) -> DocumentRow:
-    found = await store.document(tx, document)
+    found = await store.lanes.document(tx, document)
     if found is None:
         raise DocumentUnknown(document=document)
     if found.state != "dead":

@@ -107,10 +107,10 @@ class Bridge:
     async def _bury_the_dead(self) -> None:
         """Take over at once what a killed bridge of this machine had leased."""
         async with self._db.transaction(self._cause()) as tx:
-            for worker in await store.workers(tx):
+            for worker in await store.lanes.workers(tx):
                 if is_dead(worker):
                     logger.info("bridge.takes_over", worker=worker)
-                    await store.bury(tx, worker)
+                    await store.lanes.bury(tx, worker)
 
     async def _turn(self) -> None:
         self._calm.clear()
@@ -128,7 +128,7 @@ class Bridge:
     async def _look_first(self) -> None:
         """See how the ERP's ledger stood before anything of ours came into it."""
         async with self._db.read() as tx:
-            if await store.cursor(tx, store.LEDGER_BEGIN):
+            if await store.records.cursor(tx, store.mirror.LEDGER_BEGIN):
                 return
         try:
             await refresh(self._db, self._adapter)
@@ -137,7 +137,7 @@ class Bridge:
 
     async def _patience(self) -> float:
         async with self._db.read() as tx:
-            due = await store.wait_s(tx)
+            due = await store.lanes.wait_s(tx)
         return IDLE_S if due is None else min(max(due, 0.0), IDLE_S)
 
     async def _pull(self) -> None:
@@ -193,14 +193,14 @@ class Bridge:
         await refresh(self._db, self._adapter)
         async with self._db.transaction(self._cause()) as tx:
             outcome = await compare(tx, self._settings.currency)
-            await store.agree(tx, GRACE_S)
-            await store.put_comparison(tx, self._settings.erp.adapter, to_json(outcome))
+            await store.comparison.agree(tx, GRACE_S)
+            await store.comparison.put_comparison(tx, self._settings.erp.adapter, to_json(outcome))
 
     async def _watch(self) -> None:
         health = await self._adapter.health()
         name = (await self._adapter.capabilities()).name
         async with self._db.transaction(self._cause()) as tx:
-            await store.put_link(
+            await store.link.put_link(
                 tx,
                 self._settings.erp.adapter,
                 f"{name} {health.version}".strip(),

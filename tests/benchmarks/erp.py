@@ -22,7 +22,7 @@ from statistics import quantiles
 from tempfile import TemporaryDirectory
 from typing import LiteralString
 
-from erp_bridge.adapters.tryton_rpc import Rpc
+from erp_bridge.adapters.tryton.rpc import Rpc
 from mes.kernel.db import Database
 from mes.kernel.ids import WorkOrderNumber
 from tests.benchmarks.figure import Figure

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from erp_bridge.adapters.tryton import TrytonAdapter
-from erp_bridge.adapters.tryton_rpc import Rpc
+from erp_bridge.adapters.tryton.rpc import Rpc
 from tests.conformance.erp_suite import Bench, ErpSuite
 from tests.fixtures.tryton import Tryton, place_order
 

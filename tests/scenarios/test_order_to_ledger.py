@@ -27,7 +27,7 @@ import pytest_asyncio
 
 from edge.plant_sim.clerk import Clerk, Wish
 from erp_bridge.adapter import Connection
-from erp_bridge.adapters.tryton_rpc import Rpc
+from erp_bridge.adapters.tryton.rpc import Rpc
 from mes.kernel import secrets
 from mes.kernel.clock import utc_now
 from mes.kernel.settings import load

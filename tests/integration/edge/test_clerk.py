@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest_asyncio
 
 from edge.plant_sim.clerk import Clerk, Wish
-from erp_bridge.adapters.tryton_rpc import Rpc
+from erp_bridge.adapters.tryton.rpc import Rpc
 from erp_bridge.embedded_erp import DATABASE
 from mes.kernel.clock import utc_now
 from tests.fixtures.tryton import USERS, Tryton

@@ -77,8 +77,8 @@ async def found_different(db: Database) -> None:
         "accounts": [{"account": "wip", "mine": "98.70", "theirs": "0"}],
     }
     async with db.transaction(cause()) as tx:
-        await store.put_link(tx, "tryton", "Tryton", reachable=True, detail="", ms=1.0)
-        await store.put_comparison(tx, "tryton", outcome)
+        await store.link.put_link(tx, "tryton", "Tryton", reachable=True, detail="", ms=1.0)
+        await store.comparison.put_comparison(tx, "tryton", outcome)
 
 
 async def test_skipping_needs_a_reason(web: Web, db: Database) -> None:
@@ -90,7 +90,7 @@ async def test_skipping_needs_a_reason(web: Web, db: Database) -> None:
     reply = await browser.post(path, json={"reason": "booked by hand"}, headers=key())
     assert reply.status_code == 200
     async with db.transaction(cause()) as tx:
-        found = await store.document(tx, dead["id"])
+        found = await store.lanes.document(tx, dead["id"])
     assert found is not None
     assert found.state == "skipped"
 

@@ -185,7 +185,7 @@ async def test_lots_people_rates_and_purchases_find_their_place(db: Database) ->
         receipts = await inventory.expected_receipts(tx)
         rate = await resources.rate(tx, "machine", "MC", utc_now())
         assert await service.refusals(tx) == []
-        assert await store.cursor(tx, "pull/lots") == "2"
+        assert await store.records.cursor(tx, "pull/lots") == "2"
     assert await events(db, "LotReceived") == 1
     assert await events(db, "ReceiptDelayed") == 1
     assert [one.purchase for one in receipts] == ["P-2"]
@@ -322,7 +322,7 @@ async def test_a_loop_that_is_refused_is_tried_again_and_ends_no_other(db: Datab
             assert not loops.done()
             await asyncio.sleep(0.05)
             async with db.read() as tx:
-                linked = await store.link(tx, Settings().erp.adapter)
+                linked = await store.link.link(tx, Settings().erp.adapter)
     finally:
         loops.cancel()
         await asyncio.gather(loops, return_exceptions=True)

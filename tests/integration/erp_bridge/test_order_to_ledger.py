@@ -7,7 +7,7 @@ import pytest
 from erp_bridge import service, store
 from erp_bridge.adapter import Stream
 from erp_bridge.adapters.tryton import ACCOUNTS, TrytonAdapter
-from erp_bridge.adapters.tryton_rpc import Rpc
+from erp_bridge.adapters.tryton.rpc import Rpc
 from erp_bridge.inbound import Inbound
 from erp_bridge.outbound import Outbound
 from erp_bridge.reconcile import compare, refresh
@@ -76,7 +76,7 @@ async def test_an_order_ends_with_nothing_in_process_and_no_difference(db: Datab
     await both.pull()
     async with db.read() as tx:
         refused = await service.refusals(tx)
-        orders = await store.hashes(tx, "orders", ["production,1"])
+        orders = await store.records.hashes(tx, "orders", ["production,1"])
         number = await tx.value(
             "select id from mes.work_order where customer_order = %(sale)s", {"sale": sale}
         )
@@ -89,7 +89,7 @@ async def test_an_order_ends_with_nothing_in_process_and_no_difference(db: Datab
     await both.push()
     async with db.read() as tx:
         dead = await service.documents(tx, None, "dead", 10)
-        counts = await store.counts(tx)
+        counts = await store.lanes.counts(tx)
     assert not dead, dead
     assert counts.open == 0
     await refresh(db, both.adapter)

@@ -148,7 +148,7 @@ async def run_dry(db: Database, worker: Outbound) -> None:
         while await worker.deliver():
             pass
         async with db.read() as tx:
-            if (await store.counts(tx)).open == 0:
+            if (await store.lanes.counts(tx)).open == 0:
                 return
         await due_now(db)
     raise AssertionError("never ended")
@@ -261,9 +261,9 @@ async def test_two_bridges_never_hold_the_same_lane(db: Database) -> None:
     here, there = (outbound(db, MemoryAdapter(demo_books()), worker) for worker in ("a", "b"))
     await here.collect()
     async with db.transaction(cause()) as tx:
-        assert len(await store.claim(tx, here.worker, 10)) == 2
-        assert await store.claim(tx, there.worker, 10) == []
-        assert len(await store.claim(tx, here.worker, 10)) == 2
+        assert len(await store.lanes.claim(tx, here.worker, 10)) == 2
+        assert await store.lanes.claim(tx, there.worker, 10) == []
+        assert len(await store.lanes.claim(tx, here.worker, 10)) == 2
 
 
 async def test_what_a_bridge_learns_after_its_lease_was_taken_over_is_not_written(db: Database) -> None:
@@ -279,13 +279,13 @@ async def test_what_a_bridge_learns_after_its_lease_was_taken_over_is_not_writte
             outcomes = await super().apply(documents)
             async with db.transaction(cause()) as tx:
                 await tx.execute("update erp.lane set lease_until = now() - interval '1 s'")
-                assert len(await store.claim(tx, "other", 10)) == 1
+                assert len(await store.lanes.claim(tx, "other", 10)) == 1
             return outcomes
 
     assert await outbound(db, Slow(books), "slow").deliver() == 0
     async with db.read() as tx:
         (document, *_) = await service.documents(tx, "WO-1", None, 1)
-        assert await store.workers(tx) == ["other"]
+        assert await store.lanes.workers(tx) == ["other"]
     assert document.state == "sending"
 
 
@@ -299,10 +299,10 @@ async def test_what_a_killed_bridge_of_this_machine_held_is_free_at_once(db: Dat
         first = outbound(db, MemoryAdapter(demo_books()), worker)
         await first.collect()
         async with db.transaction(cause()) as tx:
-            await store.claim(tx, worker, 10)
+            await store.lanes.claim(tx, worker, 10)
     await Bridge(db, MemoryAdapter(demo_books()), Settings(), "new")._bury_the_dead()
     async with db.read() as tx:
-        assert await store.workers(tx) == sorted([alive, away])
+        assert await store.lanes.workers(tx) == sorted([alive, away])
 
 
 async def test_what_is_independent_of_each_other_goes_out_together(db: Database) -> None:
@@ -348,7 +348,7 @@ async def test_while_the_erp_is_away_everything_waits(db: Database) -> None:
     assert await worker.deliver() == 0
     assert not worker.reachable
     async with db.read() as tx:
-        counts = await store.counts(tx)
+        counts = await store.lanes.counts(tx)
         waiting = await service.documents(tx, None, "retry", 100)
     assert counts.dead == 0
     assert counts.open == 15

@@ -86,7 +86,7 @@ class Link:
         await refresh(self.db, self.adapter)
         async with self.db.transaction(cause()) as tx:
             outcome = await compare(tx, "CNY", grace_s=-1, overdue_s=60)
-            await store.agree(tx, grace_s=-1)
+            await store.comparison.agree(tx, grace_s=-1)
         return outcome
 
     async def let_pass(self, time: str) -> None:
@@ -221,6 +221,6 @@ async def test_a_movement_that_the_erp_cancels_later_differs_again(link: Link) -
     assert (await link.look()).cases == ()
     (line,) = (await link.adapter.snapshot(SnapshotKind.STOCK)).stock
     async with link.db.transaction(cause()) as tx:
-        await store.mirror_stock(tx, [replace(line, quantity=Decimal(0))])
+        await store.mirror.mirror_stock(tx, [replace(line, quantity=Decimal(0))])
         outcome = await compare(tx, "CNY", grace_s=-1)
     assert outcome.quantity_difference == 1

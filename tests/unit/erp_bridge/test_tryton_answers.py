@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from erp_bridge.adapter import (
+    Connection,
     ErpCurrencyDiffers,
     ErpReadRefused,
     ErpUnavailable,
@@ -19,11 +20,13 @@ from erp_bridge.adapter import (
     Stream,
 )
 from erp_bridge.adapters.tryton import TrytonAdapter
-from erp_bridge.adapters.tryton_rpc import Busy, Refused, Rpc
+from erp_bridge.adapters.tryton.rpc import Busy, Refused, Rpc
 from erp_bridge.documents import CostPosting, PostingLine, SegmentResponse
-from tests.unit.erp_bridge.test_tryton_reading import CONNECTION
 
 Row = dict[str, Any]
+CONNECTION = Connection(
+    url="http://127.0.0.1:1", database="x", user="x", password="x", site_tz="Asia/Shanghai", currency="CNY"
+)
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 HEAD = {"key": "k", "lane": "WO:1", "subject": "s", "event_time": NOW, "posting_date": NOW.date(),
         "work_order": "WO-1"}  # fmt: skip
@@ -109,9 +112,7 @@ class Server:
 
 
 def adapter(server: Server) -> TrytonAdapter:
-    made = TrytonAdapter(CONNECTION)
-    made._rpc = made._names._rpc = server  # type: ignore[assignment]
-    return made
+    return TrytonAdapter(CONNECTION, server)  # type: ignore[arg-type]
 
 
 async def test_a_cycle_that_is_refused_leaves_none_behind() -> None:

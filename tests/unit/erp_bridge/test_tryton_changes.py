@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from erp_bridge.adapters import tryton_changes
-from erp_bridge.adapters.tryton_changes import Changes
-from erp_bridge.adapters.tryton_rpc import Rpc
+from erp_bridge.adapters.tryton import changes
+from erp_bridge.adapters.tryton.changes import Changes
+from erp_bridge.adapters.tryton.rpc import Rpc
 
 BEGIN = datetime(2026, 11, 2, 8, tzinfo=UTC)
 LIMIT = 200
@@ -27,7 +27,7 @@ class Table:
     async def search_read(
         self, model: str, domain: list[Any], fields: list[str], order: list[Any], limit: int
     ) -> list[Row]:
-        assert (model, order) == ("production", tryton_changes.ORDER)
+        assert (model, order) == ("production", changes.ORDER)
         found = [row for row in self.rows.values() if all(_fits(row, clause) for clause in domain)]
         found.sort(key=lambda row: (_value(row, "last_modified_at"), row["id"]))
         return [{name: row[name] for name in ("id", *fields)} for row in found[:limit]]
@@ -99,7 +99,7 @@ async def test_what_was_committed_late_is_read_behind_more_than_a_page() -> None
 
 async def test_an_idle_erp_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(tryton_changes, "monotonic", lambda: now)
+    monkeypatch.setattr(changes, "monotonic", lambda: now)
     table = Table()
     for number in range(1, 502):
         table.put(number, BEGIN)

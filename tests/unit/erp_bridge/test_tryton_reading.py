@@ -2,18 +2,15 @@
 
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from erp_bridge.adapter import Connection, Page, Stream
-from erp_bridge.adapters.tryton import TrytonAdapter
+from erp_bridge.adapter import Page, Stream
+from erp_bridge.adapters.tryton.masters import Masters
 from erp_bridge.documents import OperationsDefinition, Person, Rate
 
 Row = dict[str, Any]
-
-CONNECTION = Connection(
-    url="http://127.0.0.1:1", database="x", user="x", password="x", site_tz="Asia/Shanghai", currency="CNY"
-)
 
 
 def product(number: int, code: str, **more: Any) -> Row:
@@ -71,9 +68,13 @@ class Tables:
 
 
 async def pull(stream: Stream) -> Page:
-    adapter = TrytonAdapter(CONNECTION)
-    adapter._rpc = Tables()  # type: ignore[assignment]
-    return await adapter._pullers[stream]("", 200)
+    masters = Masters(Tables(), "CNY", ZoneInfo("Asia/Shanghai"))  # type: ignore[arg-type]
+    pullers = {
+        Stream.MATERIALS: masters.pull_materials,
+        Stream.RATES: masters.pull_rates,
+        Stream.PEOPLE: masters.pull_people,
+    }
+    return await pullers[stream]("", 200)
 
 
 async def test_a_master_with_an_odd_operation_or_component_spoils_no_other() -> None:

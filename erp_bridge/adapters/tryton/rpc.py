@@ -12,6 +12,9 @@ import httpx2
 
 from erp_bridge.adapter import Connection, ErpLoginRefused, ErpUnavailable, OutcomeUnknown
 
+Row = dict[str, Any]
+"""A record of Tryton, by the names of its fields."""
+
 TIMEOUT_S = 60.0
 """Tryton answers one call at a time on SQLite; a batch of fifty movements takes some seconds."""
 

@@ -10,9 +10,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
-from erp_bridge.adapters.tryton_rpc import Rpc
-
-Row = dict[str, Any]
+from erp_bridge.adapters.tryton.rpc import Row, Rpc
 
 OVERLAP = timedelta(seconds=120)
 """A change is stamped when its transaction begins: what was committed late is read again."""

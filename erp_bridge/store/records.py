@@ -1,0 +1,148 @@
+"""What came from the ERP: how far each stream is read, and what could not be taken."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from erp_bridge.adapter import ErpRecordNotKept
+from mes.kernel.db import Tx
+
+
+async def cursor(tx: Tx, name: str) -> str:
+    """Return where a reader of the ERP goes on; empty at first."""
+    value = await tx.value("select value from erp.cursor where name = %(name)s", {"name": name})
+    return "" if value is None else str(value)
+
+
+async def move_cursor(tx: Tx, name: str, value: str) -> None:
+    """Note how far a reader of the ERP has come."""
+    await tx.execute(
+        "insert into erp.cursor (name, site, value) values (%(name)s, %(site)s, %(value)s)"
+        " on conflict (name) do update set value = excluded.value, moved_at = now()"
+        " where erp.cursor.value <> excluded.value",
+        {"name": name, "site": tx.site, "value": value},
+    )
+
+
+async def hashes(tx: Tx, stream: str, keys: Collection[str]) -> dict[str, str]:
+    """Return the hash of the newest version of each record that was accepted or refused."""
+    rows = await tx.fetch_all(
+        HashRow,
+        "select key, hash from erp.inbox where stream = %(stream)s and key = any(%(keys)s)",
+        {"stream": stream, "keys": list(keys)},
+    )
+    return {row.key: row.hash for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class HashRow:
+    """Version of one record."""
+
+    key: str
+    hash: str
+
+
+async def keep(
+    tx: Tx,
+    stream: str,
+    key: str,
+    *,
+    version: str,
+    body: dict[str, Any],
+    code: str | None = None,
+    detail: str | None = None,
+) -> None:
+    """Remember a record's version, and why the plant refused it if it did."""
+    await tx.execute(
+        """
+        insert into erp.inbox (site, stream, key, hash, body, code, detail)
+        values (%(site)s, %(stream)s, %(key)s, %(hash)s, %(body)s, %(code)s, %(detail)s)
+        on conflict (stream, key) do update
+        set hash = excluded.hash, body = excluded.body, code = excluded.code,
+            detail = excluded.detail, received_at = now()
+        """,
+        {
+            "site": tx.site,
+            "stream": stream,
+            "key": key,
+            "hash": version,
+            "body": Jsonb(body),
+            "code": code,
+            "detail": detail,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record of the ERP that the plant could not take."""
+
+    stream: str
+    key: str
+    code: str
+    detail: str | None
+    received_at: datetime
+
+
+async def refusals(tx: Tx, limit: int = 100) -> list[Refusal]:
+    """Return the records that the plant could not take, newest first."""
+    return await tx.fetch_all(
+        Refusal,
+        "select stream, key, code, detail, received_at from erp.inbox where code is not null"
+        " order by received_at desc limit %(limit)s",
+        {"limit": limit},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedBody:
+    """A record that the plant could not take, whole."""
+
+    stream: str
+    key: str
+    hash: str
+    body: dict[str, Any]
+
+
+async def refused_bodies(tx: Tx) -> list[RefusedBody]:
+    """Return the records that were understood and that the plant could not take, oldest first."""
+    return await tx.fetch_all(
+        RefusedBody,
+        "select stream, key, hash, body from erp.inbox where code is not null and body <> '{}'"
+        " order by received_at limit 200",
+    )
+
+
+async def odd_keys(tx: Tx, stream: str) -> set[str]:
+    """Return the records of a stream that were not understood."""
+    rows = await tx.fetch_all(
+        HashRow,
+        "select key, hash from erp.inbox where stream = %(stream)s and code is not null and body = '{}'",
+        {"stream": stream},
+    )
+    return {row.key for row in rows}
+
+
+async def forget(tx: Tx, stream: str, keys: Collection[str]) -> None:
+    """Strike records off: they are mended or gone."""
+    await tx.execute(
+        "delete from erp.inbox where stream = %(stream)s and key = any(%(keys)s)",
+        {"stream": stream, "keys": list(keys)},
+    )
+
+
+@asynccontextmanager
+async def guarded(tx: Tx) -> AsyncIterator[None]:
+    """Undo what is inside when it fails; a refusal by the database's own rules is `ErpRecordNotKept`."""
+    try:
+        async with tx.savepoint():
+            yield
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise ErpRecordNotKept(reason=str(error).splitlines()[0]) from error
