@@ -367,22 +367,6 @@ async def family_of(tx: Tx, material: str) -> str | None:
     return await store.family_of(tx, material)
 
 
-async def windows(
-    tx: Tx, equipment: EquipmentId, starts_at: datetime, ends_at: datetime
-) -> tuple[Window, ...]:
-    """Return the work and break stretches of a unit; empty when it has no calendar.
-
-    Raises:
-        EquipmentUnknown: No such code.
-    """
-    place = await get_equipment(tx, equipment)
-    known = await store.calendars(tx)
-    if place.calendar not in known:
-        return ()
-    zone = ZoneInfo(await timezone(tx))
-    return calendar.windows(known[place.calendar], zone, starts_at, ends_at)
-
-
 async def rest(tx: Tx, equipment: EquipmentId, starts_at: datetime, ends_at: datetime) -> timedelta:
     """Return the time of a unit's planned breaks that lie wholly between two moments."""
     known = None
