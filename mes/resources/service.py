@@ -86,13 +86,13 @@ async def keep_plant(tx: Tx, plant: PlantDefinition) -> None:
     base = await store.applied_plant(tx)
     if base == plant:
         return
-    now = await read_plant(tx)
+    now = await read_plant(tx, tx.now)
     await put_plant(tx, plant if now is None else plantchange.merged(base, now, plant))
     await store.remember_plant(tx, plant)
 
 
-async def read_plant(tx: Tx) -> PlantDefinition | None:
-    """Return the plant as it is defined now, or None when none is."""
+async def read_plant(tx: Tx, at: datetime) -> PlantDefinition | None:
+    """Return the plant as it is defined, with the skills of its people at `at`; None when none is."""
     known = await store.find_policy(tx)
     if known is None:
         return None
@@ -104,7 +104,7 @@ async def read_plant(tx: Tx) -> PlantDefinition | None:
         equipment=tuple(_from_the_top(await store.all_equipment(tx), None)),
         calendars=tuple((await store.calendars(tx)).values()),
         skills=tuple(await store.skills(tx)),
-        people=tuple(await store.placements(tx, tx.now)),
+        people=tuple(await store.placements(tx, at)),
         families=await store.families(tx),
         setups=tuple(await store.setups(tx)),
         reasons=tuple(await store.reasons(tx)),
@@ -118,7 +118,7 @@ async def get_plant(tx: Tx) -> PlantDefinition:
     Raises:
         PlantNotDefined: None is.
     """
-    return found(await read_plant(tx), PlantNotDefined, site=tx.site)
+    return found(await read_plant(tx, tx.now), PlantNotDefined, site=tx.site)
 
 
 def _from_the_top(places: Sequence[Equipment], parent: EquipmentId | None) -> Iterator[Equipment]:
