@@ -6,7 +6,8 @@ are taken from the facts. So the answer is that of the facts, whatever the floor
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from mes.kernel.db import Tx
@@ -16,6 +17,7 @@ from mes.performance.iso22400 import ZERO, Elements, Output, Times
 from mes.performance.model import Made, OutputOfItem, PlannedTime, Spent, UnitElements, Window
 from mes.performance.store.sums import Summed
 from mes.resources import service as resources
+from mes.resources.calendar import SiteCalendars
 from mes.resources.model import Equipment
 from mes.resources.model import Window as CalendarWindow
 
@@ -33,11 +35,14 @@ async def elements(tx: Tx, units: Iterable[Equipment], window: Window) -> dict[E
     asked = {unit.id: unit.calendar for unit in units}
     known = await _summed(tx, list(asked), window)
     calendars = await resources.site_calendars(tx)
-    parts = [
-        planned_time(unit, calendars.windows(calendar, gap.starts_at, gap.ends_at), gap)
-        for unit, calendar in asked.items()
-        for gap in gaps(window, known[unit].covered if unit in known else ())
-    ]
+    parts = _parts(
+        calendars,
+        (
+            (unit, calendar, gap)
+            for unit, calendar in asked.items()
+            for gap in gaps(window, known[unit].covered if unit in known else ())
+        ),
+    )
     spent = {unit: [known[unit].spent] if unit in known else [] for unit in asked}
     made = {unit: [*known[unit].made] if unit in known else [] for unit in asked}
     if parts:
@@ -56,17 +61,10 @@ async def roll_up(tx: Tx, at_once: int = AT_ONCE) -> int:
     due = await store.sums.owed(tx, QUIET, at_once)
     if due:
         calendars = await resources.site_calendars(tx)
-        await store.sums.fill(
-            tx,
-            [
-                planned_time(
-                    one.equipment,
-                    calendars.windows(one.calendar, one.starts_at, one.ends_at),
-                    Window(starts_at=one.starts_at, ends_at=one.ends_at),
-                )
-                for one in due
-            ],
+        stretches = (
+            (one.equipment, one.calendar, Window(starts_at=one.starts_at, ends_at=one.ends_at)) for one in due
         )
+        await store.sums.fill(tx, _parts(calendars, stretches))
     return len(due)
 
 
@@ -105,6 +103,20 @@ def gaps(window: Window, covered: Sequence[Window]) -> list[Window]:
     return [
         Window(starts_at=end, ends_at=start) for end, start in zip(ends, starts, strict=True) if end < start
     ]
+
+
+def _parts(
+    calendars: SiteCalendars, wanted: Iterable[tuple[EquipmentId, str | None, Window]]
+) -> list[PlannedTime]:
+    """Return planned time of units in stretches; units with the same calendar share what is laid out."""
+    laid_out: dict[tuple[str | None, datetime, datetime], PlannedTime] = {}
+    parts = []
+    for unit, calendar, stretch in wanted:
+        key = (calendar, stretch.starts_at, stretch.ends_at)
+        if key not in laid_out:
+            laid_out[key] = planned_time(unit, calendars.windows(*key), stretch)
+        parts.append(replace(laid_out[key], equipment=unit))
+    return parts
 
 
 async def _summed(tx: Tx, units: Sequence[EquipmentId], window: Window) -> Mapping[EquipmentId, Summed]:

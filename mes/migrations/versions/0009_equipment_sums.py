@@ -73,29 +73,20 @@ create table mes.equipment_sum (
     aust        bigint not null default 0,
     adet        bigint not null default 0,
     unknown     bigint not null default 0,
+    items       text[] not null default '{}',
+    runs_s      numeric[] not null default '{}',
+    good        numeric[] not null default '{}',
+    scrap       numeric[] not null default '{}',
+    waiting     numeric[] not null default '{}',
     primary key (equipment, hours, starts_at)
 );
 create index equipment_sum_owed on mes.equipment_sum (starts_at) where owed_since is not null;
 comment on table mes.equipment_sum is
     'ISO 22400 time elements of a unit in an hour or a day of UTC, in microseconds; all made from facts.';
 comment on column mes.equipment_sum.owed_since is 'Not null: the sums do not hold (any more).';
-
-create table mes.equipment_sum_output (
-    equipment  text not null,
-    hours      smallint not null,
-    starts_at  timestamptz not null,
-    site       text not null,
-    scope      text not null,
-    item       text,
-    run_s      numeric,
-    good       numeric not null,
-    scrap      numeric not null,
-    waiting    numeric not null,
-    unique nulls not distinct (equipment, hours, starts_at, item, run_s),
-    foreign key (equipment, hours, starts_at) references mes.equipment_sum on delete cascade
-);
-comment on table mes.equipment_sum_output is
-    'Pieces counted within planned work, by item and standard time; both null: without a job.';
+comment on column mes.equipment_sum.items is
+    'With the columns after it one list: pieces counted within planned work by item and standard time; both
+     null for what was counted without a job.';
 
 create table mes.equipment_sum_mark (
     id         bigint generated always as identity primary key,

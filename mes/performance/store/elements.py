@@ -106,12 +106,17 @@ async def outputs(tx: Tx, parts: Sequence[PlannedTime]) -> list[Made]:
 
 def params_of(parts: Sequence[PlannedTime]) -> Mapping[str, object]:
     """Return the parameters of `TIMES` and `OUTPUT`."""
+    texts: dict[int, str] = {}
+    for part in parts:
+        for stretches in (part.work, part.rest):
+            if id(stretches) not in texts:
+                texts[id(stretches)] = _multirange(stretches)
     return {
         "units": [part.equipment for part in parts],
         "starts": [part.window.starts_at for part in parts],
         "ends": [part.window.ends_at for part in parts],
-        "work": [_multirange(part.work) for part in parts],
-        "rest": [_multirange(part.rest) for part in parts],
+        "work": [texts[id(part.work)] for part in parts],
+        "rest": [texts[id(part.rest)] for part in parts],
         "states": list(TIME_KINDS),
         "kinds": [kind.value for kind in TIME_KINDS.values()],
     }

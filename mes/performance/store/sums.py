@@ -100,13 +100,11 @@ with stale as materialized (
     where equipment = any(%(units)s::text[]) and hours = 1
       and starts_at >= %(last_day)s and starts_at < %(ends_at)s
     union all
-    select v.*
-    from unnest(%(units)s::text[]) unit
-    cross join generate_series(%(first_day)s, %(last_day)s::timestamptz - interval '24 hours',
-                               interval '24 hours') midnight
-    join valid v on v.equipment = unit and v.hours = 1
-                and v.starts_at >= midnight and v.starts_at < midnight + interval '24 hours'
-    where not exists (select from day d where d.equipment = unit and d.starts_at = midnight)
+    select v.* from valid v
+    where v.equipment = any(%(units)s::text[]) and v.hours = 1
+      and v.starts_at >= %(first_day)s and v.starts_at < %(last_day)s
+      and not exists (select from day d where d.equipment = v.equipment
+                      and d.starts_at = date_bin('24 hours', v.starts_at, %(first_day)s))
 ), spent as (
     select equipment, sum(pot)::bigint as pot, sum(pdot)::bigint as pdot, sum(apt)::bigint as apt,
            sum(aust)::bigint as aust, sum(adet)::bigint as adet, sum(unknown)::bigint as unknown
@@ -118,10 +116,12 @@ with stale as materialized (
           from picked group by equipment) found
     group by equipment
 ), made as (
-    select o.equipment, o.item, o.run_s, sum(o.good) as good, sum(o.scrap) as scrap,
+    select p.equipment, o.item, o.run_s, sum(o.good) as good, sum(o.scrap) as scrap,
            sum(o.waiting) as waiting
-    from picked join mes.equipment_sum_output o using (equipment, hours, starts_at)
-    group by o.equipment, o.item, o.run_s
+    from picked p
+    cross join lateral unnest(p.items, p.runs_s, p.good, p.scrap, p.waiting)
+                       o (item, run_s, good, scrap, waiting)
+    group by p.equipment, o.item, o.run_s
 )
 select s.equipment, s.pot, s.pdot, s.apt, s.aust, s.adet, s.unknown, c.starts, c.ends,
        m.equipment is not null as counted, m.item, m.run_s, m.good, m.scrap, m.waiting
@@ -272,42 +272,26 @@ async def owed(tx: Tx, quiet: timedelta, limit: int) -> list[Owed]:
 
 async def fill(tx: Tx, parts: Sequence[PlannedTime]) -> None:
     """Sum the hours and days that the parts are."""
-    params = params_of(parts)
-    await tx.execute(_FILL_TIMES, params)
-    await tx.execute(_EMPTY_OUTPUT, params)
-    await tx.execute(_FILL_OUTPUT, params)
+    await tx.execute(_FILL, params_of(parts))
 
 
-_FILL_TIMES = (
+_FILL = (
     """
     update mes.equipment_sum s
-    set owed_since = null, pot = f.pot, pdot = f.pdot, apt = f.apt, aust = f.aust, adet = f.adet,
-        unknown = f.unknown
+    set owed_since = null, pot = t.pot, pdot = t.pdot, apt = t.apt, aust = t.aust, adet = t.adet,
+        unknown = t.unknown, items = coalesce(o.items, '{}'), runs_s = coalesce(o.runs_s, '{}'),
+        good = coalesce(o.good, '{}'), scrap = coalesce(o.scrap, '{}'), waiting = coalesce(o.waiting, '{}')
     from ("""
     + TIMES
-    + """) f
-    where s.equipment = f.equipment and s.starts_at = f.starts_at
-      and s.hours = (extract(epoch from f.ends_at - f.starts_at) / 3600)::smallint
-    """
-)
-
-_EMPTY_OUTPUT = """
-    delete from mes.equipment_sum_output o
-    using unnest(%(units)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-          p (equipment, starts_at, ends_at)
-    where o.equipment = p.equipment and o.starts_at = p.starts_at
-      and o.hours = (extract(epoch from p.ends_at - p.starts_at) / 3600)::smallint
-"""
-
-_FILL_OUTPUT = (
-    """
-    insert into mes.equipment_sum_output (equipment, hours, starts_at, site, scope, item, run_s, good, scrap,
-                                          waiting)
-    select s.equipment, s.hours, s.starts_at, s.site, s.scope, f.item, f.run_s, f.good, f.scrap, f.waiting
-    from ("""
+    + """) t
+    left join (
+        select equipment, starts_at, ends_at, array_agg(item) as items, array_agg(run_s) as runs_s,
+               array_agg(good) as good, array_agg(scrap) as scrap, array_agg(waiting) as waiting
+        from ("""
     + OUTPUT
-    + """) f
-    join mes.equipment_sum s on s.equipment = f.equipment and s.starts_at = f.starts_at
-     and s.hours = (extract(epoch from f.ends_at - f.starts_at) / 3600)::smallint
+    + """) made group by equipment, starts_at, ends_at
+    ) o on o.equipment = t.equipment and o.starts_at = t.starts_at and o.ends_at = t.ends_at
+    where s.equipment = t.equipment and s.starts_at = t.starts_at
+      and s.hours = (extract(epoch from t.ends_at - t.starts_at) / 3600)::smallint
     """
 )
