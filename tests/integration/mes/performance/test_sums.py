@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import LiteralString
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -170,14 +171,34 @@ async def test_a_job_that_ended_earlier_than_was_thought_takes_its_time_back(shi
     assert (times.apt, times.adot) == (80 * 60, 100 * 60)
 
 
-async def test_another_calendar_changes_the_past_too(shift: Database) -> None:
+@pytest.mark.parametrize(
+    ("change", "planned_s", "rest_s"),
+    [
+        ('update mes.calendar set breaks = \'[{"after_minutes": 180, "minutes": 15}]\'', 3600, 900),
+        ("update mes.policy set timezone = 'Asia/Tokyo'", 3600, 600),
+        ("update mes.equipment set calendar = null where id = 'CNC-1'", 0, 0),
+    ],
+)
+async def test_another_calendar_changes_the_past_too(
+    shift: Database, change: LiteralString, planned_s: int, rest_s: int
+) -> None:
     await sum_all(shift)
+    before = (await asked(shift, "9:00", "10:00")).elements.times
+    assert (before.pot, before.pdot) == (3600, 0)
     async with shift.transaction(at_work(LATE)) as tx:
-        await tx.execute('update mes.calendar set breaks = \'[{"after_minutes": 90, "minutes": 15}]\'')
-    assert (await asked(shift, "7:00", "8:00")).elements.times.pdot == 15 * 60
+        await tx.execute(change)
+    after = (await asked(shift, "9:00", "10:00")).elements.times
+    assert (after.pot, after.pdot) == (planned_s, rest_s)
     await sum_all(shift)
     assert await holding(shift) == 8
-    assert (await asked(shift, "7:00", "8:00")).elements.times.pdot == 15 * 60
+    assert (await asked(shift, "9:00", "10:00")).elements.times == after
+
+
+async def test_two_states_at_the_same_moment_leave_the_last_one(shift: Database) -> None:
+    await sum_all(shift)
+    await state(shift, "Held", "6:00")
+    times = (await asked(shift, "6:00", "8:00")).elements.times
+    assert (times.apt, times.adet) == (0, 2 * 3600)
 
 
 async def test_a_reason_changes_no_sum(shift: Database) -> None:
