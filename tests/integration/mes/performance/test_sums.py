@@ -201,6 +201,39 @@ async def test_two_states_at_the_same_moment_leave_the_last_one(shift: Database)
     assert (times.apt, times.adet) == (0, 2 * 3600)
 
 
+REPAIRS: dict[str, LiteralString] = {
+    "a state ended earlier": "update mes.equipment_state set ended_at = %(at)s where state = 'Execute'",
+    "a state was another": "update mes.equipment_state set state = 'Idle' where state = 'Execute'",
+    "a state began later": "update mes.equipment_state set started_at = %(at)s where state = 'Execute'",
+    "a state was never there": "delete from mes.equipment_state where state = 'Execute'",
+    "a count was more": "update mes.machine_count set delta = 5 where at = %(at)s",
+    "a count was later": "update mes.machine_count set at = at + interval '1 hour' where at = %(at)s",
+    "a count was none": "delete from mes.machine_count where at = %(at)s",
+    "a job was elsewhere": "update mes.equipment_actual set equipment = 'CNC-2'",
+    "a job began later": "update mes.equipment_actual set started_at = %(at)s",
+    "a job was never there": "delete from mes.equipment_actual",
+}
+
+
+@pytest.mark.parametrize("repair", REPAIRS)
+async def test_a_repair_by_hand_is_in_the_figure_too(shift: Database, repair: str) -> None:
+    """Whoever changes a fact, the triggers see it: here the owner of the tables, from 8:20 on."""
+    await sum_all(shift)
+    before = await halves(shift)
+    async with await Database.open(shift.url, name="test", site=SITE, max_size=1, as_owner=True) as owner:
+        async with owner.transaction(at_work(LATE)) as tx:
+            await tx.execute(REPAIRS[repair], {"at": clock("8:20")})
+        after = await halves(shift)
+        async with owner.transaction(at_work(LATE)) as tx:
+            await tx.execute("delete from mes.equipment_sum")
+    assert after == await halves(shift)
+    assert after != before
+
+
+async def halves(db: Database) -> tuple[UnitElements, UnitElements]:
+    return await asked(db, "6:00", "9:00"), await asked(db, "9:00", "12:00")
+
+
 async def test_a_reason_changes_no_sum(shift: Database) -> None:
     await state(shift, "Held", "9:00")
     await sum_all(shift)
