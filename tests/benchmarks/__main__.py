@@ -50,9 +50,9 @@ def write(area: str, on: str, figures: list[Figure]) -> Path:
     return file
 
 
-def show(area: str, figures: list[Figure]) -> None:
-    """Print the figures of an area."""
-    print(f"\n{area}")
+def show(area: str, on: str, figures: list[Figure]) -> None:
+    """Print the figures of an area, and what they were measured on."""
+    print(f"\n{area} ({on})")
     for figure in figures:
         print(f"  {figure.name:44} {figure.value:>14,.3f} {figure.unit:12} {figure.beside}")
 
@@ -66,7 +66,7 @@ def main(wanted: list[str]) -> int:
     for area in wanted or areas():
         on = machine()
         figures: list[Figure] = asyncio.run(import_module(f"tests.benchmarks.{area}").run())
-        show(area, figures)
+        show(area, on, figures)
         print(f"  -> {write(area, on, figures)}")
     return 0
 

@@ -176,13 +176,15 @@ async def measure(url: str, db: Database, window: Window) -> list[Figure]:
 
     async with db.read() as tx:
         backend = psutil.Process(await tx.value("select pg_backend_pid()"))
-    before = sum(backend.cpu_times()[:2])
+    before, ours = sum(backend.cpu_times()[:2]), time.process_time()
     months = await timed(month)
+    ours = (time.process_time() - ours) / CALLS * 1000
     spent = (sum(backend.cpu_times()[:2]) - before) / CALLS * 1000
     await correct(db, window)
     return [
         Figure(f"KPI, {MACHINES} machines x {DAYS} days", months, "ms", f"limit {KPI_LIMIT_MS}"),
         Figure("of which the database, CPU", spent, "ms"),
+        Figure("of which this process, CPU", ours, "ms"),
         Figure("the same, a day of each machine changed", await timed(month), "ms"),
         Figure("KPI, all machines, one shift", await timed(one_shift), "ms"),
         Figure("report with evidence, one machine, 30 days", await timed(one_month), "ms"),
