@@ -1,0 +1,104 @@
+"""The compiled kernel times plans as the decoder does, and the checker agrees with both."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planner import kernel
+from planner.checker import check
+from planner.decoder import Choice, LocksConflict, decode
+from planner.objective import score
+from planner.pack import Ints, Pack, pack
+from planner.problem import Problem
+from planner.schedule import Schedule
+from tests.properties.planner.strategies import locked, problems
+
+RUNS = settings(max_examples=50, deadline=None)
+
+
+def shuffled(packed: Pack, random: Random) -> tuple[Ints, Ints]:
+    """A random permutation that keeps all links, and a random unit for each operation."""
+    plant, problem = packed.plant, packed.problem
+    head = plant[kernel.PREDECESSORS]
+    done = {i for i, o in enumerate(problem.operations) if o.started or o.lock}
+    perm = packed.first.tolist()
+    done.update(perm)
+    left = [i for i in range(len(problem.operations)) if i not in done]
+    while left:
+        able = [i for i in left if all(int(p) in done for p in plant[plant[head + i] : plant[head + i + 1] : 2])]
+        chosen = random.choice(able)
+        perm.append(chosen)
+        done.add(chosen)
+        left.remove(chosen)
+    unit_of = np.zeros(len(problem.operations), np.int64)
+    head = plant[kernel.ALTERNATIVES]
+    for i in range(len(unit_of)):
+        unit_of[i] = random.choice(plant[plant[head + i] : plant[head + i + 1] : 2].tolist())
+    return np.array(perm, np.int64), unit_of
+
+
+def state(packed: Pack) -> Ints:
+    return np.zeros(max(1, len(packed.problem.operations)) * kernel.ST, np.int64)
+
+
+def same(packed: Pack, st_rows: Ints, plan: Schedule) -> None:
+    rows = st_rows.reshape(-1, kernel.ST)
+    for i, operation in enumerate(packed.problem.operations):
+        a = plan.by_operation[operation.id]
+        found = (rows[i, kernel.START], rows[i, kernel.END])
+        assert found == (a.start, a.end), operation.id
+        assert packed.problem.units[rows[i, kernel.UNIT]].id == a.unit
+
+
+@RUNS
+@given(problems() | locked(), st.randoms(use_true_random=False))
+def test_a_permutation_is_timed_as_the_decoder_times_it(problem: Problem, random: Random) -> None:
+    try:
+        packed = pack(problem)
+    except LocksConflict:
+        return
+    if not problem.operations:
+        return
+    perm, unit_of = shuffled(packed, random)
+    names = [problem.operations[i].id for i in perm]
+    choices = [Choice(n, problem.units[unit_of[i]].id) for n, i in zip(names, perm, strict=True)]
+    try:
+        plan = decode(problem, choices)
+    except LocksConflict:
+        return
+    rows = state(packed)
+    mode = kernel.BY_COUNTER if packed.has_people else kernel.NOBODY
+    none = np.full(len(unit_of), -1, np.int64)
+    cost = kernel.retime(packed.plant, perm, unit_of, none, rows, packed.people.copy(), mode)
+    same(packed, rows, plan)
+    if not any(o.lock for o in problem.operations):
+        assert cost == score(problem, plan).total
+
+
+@RUNS
+@given(problems() | locked())
+def test_what_the_kernel_dispatches_is_feasible(problem: Problem) -> None:
+    try:
+        packed = pack(problem)
+    except LocksConflict:
+        return
+    count = len(problem.operations)
+    base = -np.arange(count, dtype=np.float64)
+    perm, unit_of = np.full(packed.free, -1, np.int64), np.full(count, -1, np.int64)
+    mode = kernel.BY_COUNTER if packed.has_people else kernel.NOBODY
+    people = packed.people.copy()
+    zero = np.zeros(count, np.int64)
+    rows = state(packed)
+    kernel.dispatch(packed.plant, packed.first, base, zero, 0.0, 1.0, perm, unit_of, rows, people, mode)
+    choices = [Choice(problem.operations[i].id, problem.units[unit_of[i]].id) for i in perm]
+    try:
+        plan = decode(problem, choices)
+    except LocksConflict:
+        return
+    assert check(problem, plan) == []
+    if count:
+        same(packed, rows, plan)
