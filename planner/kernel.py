@@ -723,3 +723,1139 @@ def dispatch(
             pending[queue] = due
             size = _push(times, names, size, due, count + queue)
     return _cost(plant, st)
+
+
+# --- annealing --------------------------------------------------------------------------------
+# A move takes one operation out of its unit's sequence (and its lane's) and puts it somewhere
+# else; the permutation is mended between the two places, and what the move touches is timed again
+# in the order of the permutation. The threshold of acceptance is drawn before, so that a bad move
+# is given up as soon as it costs more.
+
+# Entries of `io`.
+SEED, MOVES, ACCEPTED, LATE_COUNT, STAMP, HIGH, LOGGED, TOUCHED, CURRENT, BEST, SAVED_AT = range(11)
+IO = 12
+
+# Entries of `tuning`.
+HEAT, CHILL, CRITICAL, REACH, OTHER_UNIT, HOPE, SAME_FAMILY = range(7)
+
+LOG = 5
+"""Columns of a log row: operation, and its start, end, working end and set-up before."""
+
+BIT_MODULUS = 37
+"""2^0 .. 2^35 all differ modulo 37: the position of a lone bit is found by one division."""
+
+FAR = 600
+"""Positions that a search for a neighbour in the permutation may cost."""
+
+
+@compiled()
+def _mark(op: int, st: Ints, words: Ints, io: Ints) -> None:
+    """Say that an operation has to be timed again."""
+    position = st[op * ST + POS]
+    word = position >> 5
+    words[word] |= 1 << (position & 31)
+    if word > io[HIGH]:
+        io[HIGH] = word
+
+
+@compiled()
+def _touch(order: int, touched: Ints, flagged: Ints, io: Ints) -> None:
+    if flagged[order] == 0:
+        flagged[order] = 1
+        touched[io[TOUCHED]] = order
+        io[TOUCHED] += 1
+
+
+@compiled()
+def _propagate(
+    plant: Ints,
+    perm: Ints,
+    st: Ints,
+    words: Ints,
+    log: Ints,
+    ends: Ints,
+    new_ends: Ints,
+    hopes: Ints,
+    touched: Ints,
+    flagged: Ints,
+    first_word: int,
+    threshold: float,
+    hope_weight: float,
+    mode: int,
+    people: Ints,
+    io: Ints,
+) -> int:
+    """Time what is marked, in order; the change of cost, or FOREVER when it is given up."""
+    delta = 0
+    hope = 0
+    word = first_word
+    bit_of = plant[DIRTY_BIT]
+    while word <= io[HIGH]:
+        bits = words[word]
+        if bits == 0:
+            word += 1
+            continue
+        low = bits & -bits
+        words[word] = bits ^ low
+        op = perm[(word << 5) + plant[bit_of + low % BIT_MODULUS]]
+        row = op * ST
+        unit, prev, lane = st[row + UNIT], st[row + PREV], st[row + LANE]
+        prev_end, prev_family = _last_of(plant, unit, prev, st)
+        busy = 0
+        if lane >= 0 and st[row + LPREV] >= 0:
+            busy = st[st[row + LPREV] * ST + END]
+        dur = st[row + DUR]
+        ready = _ready(plant, op, st)
+        begin, run = _fit(plant, op, unit, dur, prev_end, prev_family, ready, busy, lane, mode, people)
+        op_row = plant[OPS] + op * OP
+        order = plant[op_row + ORDER]
+        old_end, old_wend = st[row + END], st[row + WEND]
+        setup = run - begin
+        if run + dur == old_wend and setup == st[row + SETUP] and st[row + START] >= 0:
+            hope -= hopes[order]
+            hopes[order] = 0
+            continue
+        at = io[LOGGED] * LOG
+        log[at] = op
+        log[at + 1] = st[row + START]
+        log[at + 2] = old_end
+        log[at + 3] = old_wend
+        log[at + 4] = st[row + SETUP]
+        io[LOGGED] += 1
+        c = plant[plant[UNITS] + unit * UN + U_TIME]
+        start = _at(plant, c, run)
+        end = _at(plant, c, run + dur - 1) + 1
+        delta += plant[W_SETUP] * (setup - st[row + SETUP])
+        if plant[op_row + OLD_UNIT] >= 0:
+            cap, was = plant[SHIFT_CAP], plant[op_row + OLD_START]
+            shift = min(cap, abs(start - was)) - min(cap, abs(st[row + START] - was))
+            delta += plant[W_SHIFT] * shift
+        st[row + START] = start
+        st[row + END] = end
+        st[row + WEND] = run + dur
+        st[row + SETUP] = setup
+        if run + dur != old_wend and st[row + NEXT] >= 0:
+            _mark(st[row + NEXT], st, words, io)
+        if end == old_end:
+            continue
+        if st[row + LNEXT] >= 0:
+            _mark(st[row + LNEXT], st, words, io)
+        behind = plant[plant[SUCCESSORS] + op]
+        behind_end = plant[plant[SUCCESSORS] + op + 1]
+        for k in range(behind, behind_end):
+            if plant[plant[OPS] + plant[k] * OP + FIXED] == 0:
+                _mark(plant[k], st, words, io)
+        order_row = plant[ORDERS] + order * OR
+        _touch(order, touched, flagged, io)
+        if behind == behind_end or new_ends[order] < end or new_ends[order] == old_end:
+            now = _order_end(plant, order, st)
+            if now != new_ends[order]:
+                delta += _order_cost(plant, order, now) - _order_cost(plant, order, new_ends[order])
+                new_ends[order] = now
+            hope -= hopes[order]
+            hopes[order] = 0
+        elif end < old_end:
+            gain = min(old_end - end, max(0, ends[order] - plant[order_row + O_DUE]))
+            gain = gain * plant[order_row + O_PRICE] + plant[W_FLOW] * (old_end - end)
+            if gain > hopes[order]:
+                hope += gain - hopes[order]
+                hopes[order] = gain
+        if delta - hope * hope_weight > threshold:
+            for w in range(word, io[HIGH] + 1):
+                words[w] = 0
+            return FOREVER
+    return delta
+
+
+@compiled()
+def _detach(op: int, st: Ints, unit_head: Ints, lane_head: Ints) -> None:
+    """Take an operation out of its unit's and its lane's sequence."""
+    row = op * ST
+    before, after = st[row + PREV], st[row + NEXT]
+    if before >= 0:
+        st[before * ST + NEXT] = after
+    else:
+        unit_head[st[row + UNIT]] = after
+    if after >= 0:
+        st[after * ST + PREV] = before
+    if st[row + LANE] >= 0:
+        before, after = st[row + LPREV], st[row + LNEXT]
+        if before >= 0:
+            st[before * ST + LNEXT] = after
+        else:
+            lane_head[st[row + LANE]] = after
+        if after >= 0:
+            st[after * ST + LPREV] = before
+
+
+@compiled()
+def _attach(op: int, unit: int, before: int, lane: int, lane_before: int, st: Ints, unit_head: Ints, lane_head: Ints) -> None:
+    """Put an operation behind `before` on a unit, and behind `lane_before` in a lane; -1 is the head."""
+    row = op * ST
+    st[row + UNIT] = unit
+    after = unit_head[unit]
+    if before >= 0:
+        after = st[before * ST + NEXT]
+        st[before * ST + NEXT] = op
+    else:
+        unit_head[unit] = op
+    st[row + PREV] = before
+    st[row + NEXT] = after
+    if after >= 0:
+        st[after * ST + PREV] = op
+    st[row + LANE] = lane
+    if lane >= 0:
+        after = lane_head[lane]
+        if lane_before >= 0:
+            after = st[lane_before * ST + LNEXT]
+            st[lane_before * ST + LNEXT] = op
+        else:
+            lane_head[lane] = op
+        st[row + LPREV] = lane_before
+        st[row + LNEXT] = after
+        if after >= 0:
+            st[after * ST + LPREV] = op
+
+
+@compiled()
+def _shift_back(plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segment: Ints, io: Ints) -> bool:
+    """Move a detached operation back to position `to`, with all that it waits for.
+
+    False, and nothing changed, when what is at `to` comes before it by other ways.
+    """
+    io[STAMP] += 1
+    stamp = io[STAMP]
+    at = st[op * ST + POS]
+    mark[op] = stamp
+    for i in range(at - 1, to - 1, -1):
+        e = perm[i]
+        row = e * ST
+        hit = (st[row + NEXT] >= 0 and mark[st[row + NEXT]] == stamp) or (
+            st[row + LNEXT] >= 0 and mark[st[row + LNEXT]] == stamp
+        )
+        if not hit:
+            for k in range(plant[plant[SUCCESSORS] + e], plant[plant[SUCCESSORS] + e + 1]):
+                if mark[plant[k]] == stamp:
+                    hit = True
+        if hit:
+            mark[e] = stamp
+    if mark[perm[to]] == stamp:
+        return False
+    others = 0
+    put = to
+    for i in range(to, at + 1):
+        e = perm[i]
+        if mark[e] == stamp:
+            perm[put] = e
+            st[e * ST + POS] = put
+            put += 1
+        else:
+            segment[others] = e
+            others += 1
+    for i in range(others):
+        perm[put] = segment[i]
+        st[segment[i] * ST + POS] = put
+        put += 1
+    return True
+
+
+@compiled()
+def _shift_on(plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segment: Ints, io: Ints) -> bool:
+    """Move a detached operation on to position `to`, with all that waits for it.
+
+    False, and nothing changed, when what is at `to` waits for it by other ways.
+    """
+    io[STAMP] += 1
+    stamp = io[STAMP]
+    at = st[op * ST + POS]
+    mark[op] = stamp
+    for i in range(at + 1, to + 1):
+        e = perm[i]
+        row = e * ST
+        hit = (st[row + PREV] >= 0 and mark[st[row + PREV]] == stamp) or (
+            st[row + LPREV] >= 0 and mark[st[row + LPREV]] == stamp
+        )
+        if not hit:
+            for k in range(plant[plant[PREDECESSORS] + e], plant[plant[PREDECESSORS] + e + 1], 2):
+                if mark[plant[k]] == stamp:
+                    hit = True
+        if hit:
+            mark[e] = stamp
+    if mark[perm[to]] == stamp:
+        return False
+    others = 0
+    put = to
+    for i in range(to, at - 1, -1):
+        e = perm[i]
+        if mark[e] == stamp:
+            perm[put] = e
+            st[e * ST + POS] = put
+            put -= 1
+        else:
+            segment[others] = e
+            others += 1
+    for i in range(others):
+        perm[put] = segment[i]
+        st[segment[i] * ST + POS] = put
+        put -= 1
+    return True
+
+
+@compiled()
+def _lane_for(
+    plant: Ints, op: int, est: int, perm: Ints, st: Ints, seen: Ints, lane_head: Ints, is_random: bool, io: Ints
+) -> tuple[int, int]:
+    """A lane for an operation at its place in the permutation, and the operation before it there."""
+    io[STAMP] += 1
+    stamp = io[STAMP]
+    row = plant[SKILLS] + plant[plant[OPS] + op * OP + SKILL] * SK
+    first, last = plant[row + S_LANE], plant[row + S_LANE_END]
+    left = last - first
+    position = st[op * ST + POS]
+    chosen, chosen_before = -1, -1
+    picked = -1
+    if is_random:
+        picked = plant[first + int(_random(io) * left)]
+    best, best_busy = FOREVER, -1
+    i = position - 1
+    while i >= 0 and left > 0:
+        e = perm[i]
+        lane = st[e * ST + LANE]
+        i -= 1
+        if lane < 0 or seen[lane] == stamp:
+            continue
+        seen[lane] = stamp
+        if plant[plant[OPS] + e * OP + SKILL] != plant[plant[OPS] + op * OP + SKILL]:
+            able = False
+            for k in range(first, last):
+                if plant[k] == lane:
+                    able = True
+            if not able:
+                continue
+        left -= 1
+        busy = st[e * ST + END]
+        if lane == picked:
+            return lane, e
+        begin = _open_from(plant, lane, max(est, busy))
+        if begin < best or (begin == best and busy > best_busy):
+            best, best_busy, chosen, chosen_before = begin, busy, lane, e
+        if position - i > FAR and chosen >= 0 and picked < 0:
+            break
+    if left > 0:  # lanes in which nothing comes before
+        for k in range(first, last):
+            lane = plant[k]
+            if seen[lane] != stamp and (lane_head[lane] < 0 or st[lane_head[lane] * ST + POS] > position):
+                if lane == picked:
+                    return lane, -1
+                begin = _open_from(plant, lane, est)
+                if begin < best:
+                    best, chosen, chosen_before = begin, lane, -1
+    return chosen, chosen_before
+
+
+@compiled()
+def _open_from(plant: Ints, lane: int, minute: int) -> int:
+    """The first minute from `minute` on in which a lane's person is present."""
+    person = plant[plant[LANE_TIME] + lane]
+    w = _window_at(plant, person, minute)
+    if minute < plant[w]:
+        return plant[w]
+    if minute < plant[w + 1]:
+        return minute
+    return plant[w + WN]
+
+
+@compiled()
+def _late_list(order: int, plant: Ints, ends: Ints, late: Ints, late_at: Ints, io: Ints) -> None:
+    """Keep the list of late orders true for one order."""
+    is_late = ends[order] > plant[plant[ORDERS] + order * OR + O_DUE]
+    at = late_at[order]
+    if is_late and at < 0:
+        late[io[LATE_COUNT]] = order
+        late_at[order] = io[LATE_COUNT]
+        io[LATE_COUNT] += 1
+    elif not is_late and at >= 0:
+        io[LATE_COUNT] -= 1
+        moved = late[io[LATE_COUNT]]
+        late[at] = moved
+        late_at[moved] = at
+        late_at[order] = -1
+
+
+@compiled()
+def _bottleneck(plant: Ints, ends: Ints, late: Ints, st: Ints, io: Ints) -> int:
+    """An operation that keeps a late order waiting: it, or one before it in line, had to queue."""
+    chosen, worst = -1, -1.0
+    for _ in range(2):
+        if io[LATE_COUNT] > 0:
+            order = late[int(_random(io) * io[LATE_COUNT])]
+            row = plant[ORDERS] + order * OR
+            price = float((ends[order] - plant[row + O_DUE]) * plant[row + O_PRICE])
+        else:
+            order = int(_random(io) * plant[ORDER_COUNT])
+            if plant[W_MAKESPAN]:
+                for e in range(plant[ORDER_COUNT]):
+                    if ends[e] > ends[order]:
+                        order = e
+            price = float(ends[order])
+        if price > worst:
+            chosen, worst = order, price
+    row = plant[ORDERS] + chosen * OR
+    op = -1
+    for k in range(plant[row + O_LAST], plant[row + O_LAST_END]):
+        if st[plant[k] * ST + END] == ends[chosen]:
+            op = plant[k]
+    found, count = -1, 0
+    for _ in range(80):
+        if op < 0 or plant[plant[OPS] + op * OP + FIXED]:
+            break
+        at = op * ST
+        prev, lane_prev = st[at + PREV], st[at + LPREV]
+        begin = st[at + WEND] - st[at + DUR] - st[at + SETUP]
+        c = plant[plant[UNITS] + st[at + UNIT] * UN + U_TIME]
+        if prev >= 0 and st[prev * ST + WEND] == begin:
+            count += 1
+            if _random(io) * count < 1.0:
+                found = op
+            op = prev
+            continue
+        if lane_prev >= 0 and _work(plant, c, st[lane_prev * ST + END]) == begin:
+            count += 1
+            if _random(io) * count < 1.0:
+                found = op
+            op = lane_prev
+            continue
+        before, latest = -1, -1
+        for k in range(plant[plant[PREDECESSORS] + op], plant[plant[PREDECESSORS] + op + 1], 2):
+            end = st[plant[k] * ST + END] + plant[k + 1]
+            if end > latest:
+                before, latest = plant[k], end
+        op = before
+    return found
+
+
+@compiled()
+def _neighbour(perm: Ints, st: Ints, unit: int, position: int, step: int, least: int, most: int) -> int:
+    """The first operation on a unit from a position on, in one direction; -1 if there is none near."""
+    i = position
+    for _ in range(FAR):
+        if i < least or i >= most:
+            return -1
+        if st[perm[i] * ST + UNIT] == unit:
+            return perm[i]
+        i += step
+    return -2
+
+
+@compiled(
+    f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64, float64[::1], {_A}, int64)"
+)
+def anneal(
+    plant: Ints,
+    perm: Ints,
+    st: Ints,
+    ends: Ints,
+    late: Ints,
+    late_at: Ints,
+    best_perm: Ints,
+    best_unit: Ints,
+    best_lane: Ints,
+    mode: int,
+    tuning: Floats,
+    io: Ints,
+    moves: int,
+) -> int:
+    """Make `moves` moves on a timed permutation; the best plan met is in the `best_` arrays.
+
+    Args:
+        ends: End of each order; filled by `begin_annealing`, like `late` and `late_at`.
+        tuning: Temperature at the beginning and at the end of these moves, in points; share of
+            moves on critical operations; reach in places of a unit's sequence; share of moves to
+            another unit; weight of hoped-for gains before a move is given up; share of moves next to an
+            operation of the same family.
+        io: Seed and counters; see the constants.
+
+    Returns:
+        What the best plan costs.
+    """
+    count, free = plant[COUNT], len(perm)
+    words = np.zeros((free >> 5) + 2, np.int64)
+    log = np.zeros((free + 1) * LOG, np.int64)
+    orders = plant[ORDER_COUNT]
+    new_ends = ends.copy()
+    hopes = np.zeros(orders, np.int64)
+    touched = np.zeros(orders + 1, np.int64)
+    flagged = np.zeros(orders, np.int64)
+    mark = np.zeros(count, np.int64)
+    seen = np.zeros(plant[LANE_COUNT] + 1, np.int64)
+    segment = np.zeros(free + 1, np.int64)
+    keep = np.zeros(free + 1, np.int64)
+    people = np.zeros(1, np.int64)
+    unit_head = np.full(plant[UNIT_COUNT], -1, np.int64)
+    lane_head = np.full(plant[LANE_COUNT] + 1, -1, np.int64)
+    for i in range(free):
+        row = perm[i] * ST
+        if st[row + PREV] < 0:
+            unit_head[st[row + UNIT]] = perm[i]
+        if st[row + LANE] >= 0 and st[row + LPREV] < 0:
+            lane_head[st[row + LANE]] = perm[i]
+    least = plant[FIRST_COUNT]
+    io[STAMP] = 0
+    makespan = 0
+    for order in range(orders):
+        makespan = max(makespan, ends[order])
+    longest = makespan
+    temperature = tuning[HEAT]
+    cooling = math.exp(math.log(tuning[CHILL] / tuning[HEAT]) * 64.0 / max(64, moves))
+    for move in range(moves):
+        if move & 63 == 63:
+            temperature *= cooling
+        io[MOVES] += 1
+        op = -1
+        if _random(io) < tuning[CRITICAL]:
+            op = _bottleneck(plant, ends, late, st, io)
+            if op >= 0 and st[op * ST + POS] < least:
+                op = -1
+        is_critical = op >= 0
+        if op < 0:
+            if free <= least:
+                break
+            op = perm[least + int(_random(io) * (free - least))]
+        row = op * ST
+        at, old_unit, old_dur = st[row + POS], st[row + UNIT], st[row + DUR]
+        old_prev, old_lane, old_lprev = st[row + PREV], st[row + LANE], st[row + LPREV]
+        old_next, old_lnext = st[row + NEXT], st[row + LNEXT]
+        # where to
+        unit = old_unit
+        dur = old_dur
+        alternatives = plant[plant[ALTERNATIVES] + op]
+        choices = (plant[plant[ALTERNATIVES] + op + 1] - alternatives) // 2
+        if choices > 1 and _random(io) < tuning[OTHER_UNIT]:
+            k = alternatives + 2 * int(_random(io) * choices)
+            unit, dur = plant[k], plant[k + 1]
+        r = _random(io)
+        steps = int(r * r * tuning[REACH])
+        goes_back = is_critical or _random(io) < 0.5
+        target = -1
+        before = -1
+        to = at
+        if unit == old_unit:
+            target = old_prev if goes_back else old_next
+            if target < 0 and old_lane < 0:
+                continue
+        else:
+            found = _neighbour(perm, st, unit, at - 1, -1, 0, free)
+            if found == -2:
+                continue
+            before = found
+            if goes_back:
+                steps -= 1
+                if steps >= 0:
+                    target = found
+            elif found >= 0:
+                target = st[found * ST + NEXT]
+                steps -= 1
+                if steps < 0:
+                    target = -1
+            else:
+                target = unit_head[unit]
+                steps -= 1
+                if steps < 0:
+                    target = -1
+        if target >= 0:
+            if _random(io) < tuning[SAME_FAMILY]:
+                steps = int(2.0 * tuning[REACH])
+                family = plant[plant[OPS] + op * OP + FAMILY]
+            else:
+                family = -1
+            further = target
+            while steps > 0:
+                steps -= 1
+                if goes_back:
+                    further = st[further * ST + PREV]
+                else:
+                    further = st[further * ST + NEXT]
+                if further < 0:
+                    break
+                if family >= 0:
+                    if plant[plant[OPS] + further * OP + FAMILY] == family:
+                        steps = 0
+                        break
+                target = further
+            to = st[target * ST + POS]
+            if goes_back and to < least:
+                continue
+            if abs(to - at) > 4 * FAR:
+                continue
+        elif unit == old_unit:
+            before = old_prev
+        _detach(op, st, unit_head, lane_head)
+        low, high = min(at, to), max(at, to)
+        for i in range(low, high + 1):
+            keep[i - low] = perm[i]
+        is_done = True
+        if to < at:
+            is_done = _shift_back(plant, op, to, perm, st, mark, segment, io)
+            before = st[target * ST + PREV]
+        elif to > at:
+            is_done = _shift_on(plant, op, to, perm, st, mark, segment, io)
+            before = target
+        if not is_done:
+            _attach(op, old_unit, old_prev, old_lane, old_lprev, st, unit_head, lane_head)
+            continue
+        lane, lane_before = -1, -1
+        if old_lane >= 0 and mode == BY_LANE:
+            est = _ready(plant, op, st)
+            if before >= 0:
+                est = max(est, st[before * ST + END])
+            is_random = _random(io) < 0.05
+            lane, lane_before = _lane_for(plant, op, est, perm, st, seen, lane_head, is_random, io)
+        _attach(op, unit, before, lane, lane_before, st, unit_head, lane_head)
+        st[row + DUR] = dur
+        # time again
+        io[HIGH] = 0
+        io[LOGGED] = 0
+        io[TOUCHED] = 0
+        threshold = -temperature * math.log(_random(io))
+        extra = 0
+        if unit != old_unit and plant[plant[OPS] + op * OP + OLD_UNIT] >= 0:
+            was = plant[plant[OPS] + op * OP + OLD_UNIT]
+            extra = plant[W_MOVED] * ((1 if unit != was else 0) - (1 if old_unit != was else 0))
+        first_word = st[row + POS] >> 5
+        old_wend = st[row + WEND]
+        if unit != old_unit:
+            st[row + WEND] = -FOREVER  # the same number on another unit is another time
+        _mark(op, st, words, io)
+        if old_next >= 0:
+            _mark(old_next, st, words, io)
+            first_word = min(first_word, st[old_next * ST + POS] >> 5)
+        if st[row + NEXT] >= 0:
+            _mark(st[row + NEXT], st, words, io)
+        if old_lnext >= 0:
+            _mark(old_lnext, st, words, io)
+            first_word = min(first_word, st[old_lnext * ST + POS] >> 5)
+        if st[row + LNEXT] >= 0:
+            _mark(st[row + LNEXT], st, words, io)
+        delta = _propagate(
+            plant,
+            perm,
+            st,
+            words,
+            log,
+            ends,
+            new_ends,
+            hopes,
+            touched,
+            flagged,
+            first_word,
+            threshold - extra,
+            tuning[HOPE],
+            mode,
+            people,
+            io,
+        )
+        if delta < FOREVER:
+            delta += extra
+            if plant[W_MAKESPAN]:
+                longest = 0
+                for order in range(orders):
+                    longest = max(longest, new_ends[order])
+                delta += plant[W_MAKESPAN] * (longest - makespan)
+        if delta < FOREVER and delta <= threshold:
+            io[ACCEPTED] += 1
+            io[CURRENT] += delta
+            for i in range(io[TOUCHED]):
+                order = touched[i]
+                flagged[order] = 0
+                hopes[order] = 0
+                ends[order] = new_ends[order]
+                _late_list(order, plant, ends, late, late_at, io)
+            if plant[W_MAKESPAN]:
+                makespan = longest
+            if io[CURRENT] < io[BEST] and io[MOVES] - io[SAVED_AT] > (free >> 5):
+                io[BEST] = io[CURRENT]
+                io[SAVED_AT] = io[MOVES]
+                for i in range(free):
+                    e = perm[i]
+                    best_perm[i] = e
+                    best_unit[e] = st[e * ST + UNIT]
+                    best_lane[e] = st[e * ST + LANE]
+            continue
+        for i in range(io[TOUCHED]):
+            order = touched[i]
+            flagged[order] = 0
+            hopes[order] = 0
+            new_ends[order] = ends[order]
+        for i in range(io[LOGGED]):
+            at_log = i * LOG
+            e = log[at_log] * ST
+            st[e + START] = log[at_log + 1]
+            st[e + END] = log[at_log + 2]
+            st[e + WEND] = log[at_log + 3]
+            st[e + SETUP] = log[at_log + 4]
+        _detach(op, st, unit_head, lane_head)
+        _attach(op, old_unit, old_prev, old_lane, old_lprev, st, unit_head, lane_head)
+        st[row + DUR] = old_dur
+        st[row + WEND] = old_wend
+        for i in range(low, high + 1):
+            perm[i] = keep[i - low]
+            st[keep[i - low] * ST + POS] = i
+    if io[CURRENT] < io[BEST]:
+        io[BEST] = io[CURRENT]
+        for i in range(free):
+            e = perm[i]
+            best_perm[i] = e
+            best_unit[e] = st[e * ST + UNIT]
+            best_lane[e] = st[e * ST + LANE]
+    return io[BEST]
+
+
+@compiled(f"void({_A}, {_A}, {_A}, {_A}, {_A}, {_A})")
+def begin_annealing(plant: Ints, st: Ints, ends: Ints, late: Ints, late_at: Ints, io: Ints) -> None:
+    """Fill what the annealing keeps about orders."""
+    io[LATE_COUNT] = 0
+    for order in range(plant[ORDER_COUNT]):
+        late_at[order] = -1
+        ends[order] = _order_end(plant, order, st)
+        row = plant[ORDERS] + order * OR
+        if plant[row + O_LAST] < plant[row + O_LAST_END]:
+            _late_list(order, plant, ends, late, late_at, io)
+
+
+# --- makespan: tabu search --------------------------------------------------------------------
+# For plants without calendars and people, where only the end of everything counts: heads and tails
+# of the whole graph, moves of critical operations within their block and to other units, chosen
+# by estimates and made with a tabu list.
+#
+# Sources:
+#     Balas, Vazacopoulos, Management Science 44 (1998): moves to the ends of a block.
+#     Mastrolilli, Gambardella, Journal of Scheduling 3 (2000): insertion on other units.
+#     Taillard, ORSA Journal on Computing 6 (1994): estimates from heads and tails.
+
+# Entries of `io`, behind the seed.
+T_ITERATION, T_IMPROVED, T_BEST, T_CURRENT = range(1, 5)
+
+
+@compiled()
+def _setup_of(plant: Ints, unit: int, before: int, op: int) -> int:
+    """Set-up of an operation behind another one, or behind what the unit is set up for (-1)."""
+    row = plant[UNITS] + unit * UN
+    family = plant[row + U_FAMILY]
+    if before >= 0:
+        family = plant[plant[OPS] + before * OP + FAMILY]
+    return plant[plant[row + U_SETUP] + family * plant[FAMILIES] + plant[plant[OPS] + op * OP + FAMILY]]
+
+
+@compiled()
+def _heads_and_tails(
+    plant: Ints, unit_of: Ints, dur: Ints, prev: Ints, after: Ints, head: Ints, tail: Ints, order: Ints, left: Ints
+) -> int:
+    """Longest ways to the start and from the end of each operation; the makespan, -1 for a circle."""
+    count = plant[COUNT]
+    done, size = 0, 0
+    for op in range(count):
+        row = plant[PREDECESSORS] + op
+        left[op] = (plant[row + 1] - plant[row]) // 2
+        if prev[op] >= 0:
+            left[op] += 1
+        if left[op] == 0:
+            order[size] = op
+            size += 1
+    makespan = 0
+    while done < size:
+        op = order[done]
+        done += 1
+        unit = unit_of[op]
+        start = plant[plant[OPS] + op * OP + RELEASE]
+        row = plant[PREDECESSORS] + op
+        for k in range(plant[row], plant[row + 1], 2):
+            start = max(start, head[plant[k]] + dur[plant[k]] + plant[k + 1])
+        before = prev[op]
+        setup = _setup_of(plant, unit, before, op)
+        if before >= 0:
+            start = max(start, head[before] + dur[before] + setup)
+        else:
+            start = max(start, setup)
+        head[op] = start
+        makespan = max(makespan, start + dur[op])
+        row = plant[SUCCESSORS] + op
+        for k in range(plant[row], plant[row + 1]):
+            e = plant[k]
+            left[e] -= 1
+            if left[e] == 0:
+                order[size] = e
+                size += 1
+        e = after[op]
+        if e >= 0:
+            left[e] -= 1
+            if left[e] == 0:
+                order[size] = e
+                size += 1
+    if size < count:
+        return -1
+    for op in range(count):
+        tail[op] = 0
+    for i in range(count - 1, -1, -1):
+        op = order[i]
+        own = tail[op]
+        e = after[op]
+        if e >= 0:
+            own = max(own, _setup_of(plant, unit_of[op], op, e) + dur[e] + tail[e])
+        tail[op] = own
+        row = plant[PREDECESSORS] + op
+        for k in range(plant[row], plant[row + 1], 2):
+            tail[plant[k]] = max(tail[plant[k]], plant[k + 1] + dur[op] + own)
+    return makespan
+
+
+@compiled()
+def _job_head(plant: Ints, op: int, head: Ints, dur: Ints) -> int:
+    """When all that an operation waits for, its unit left out, is done."""
+    start = plant[plant[OPS] + op * OP + RELEASE]
+    row = plant[PREDECESSORS] + op
+    for k in range(plant[row], plant[row + 1], 2):
+        start = max(start, head[plant[k]] + dur[plant[k]] + plant[k + 1])
+    return start
+
+
+@compiled()
+def _job_tail(plant: Ints, op: int, tail: Ints, dur: Ints) -> int:
+    """The longest way behind an operation, its unit left out; lags are left out."""
+    own = 0
+    row = plant[SUCCESSORS] + op
+    for k in range(plant[row], plant[row + 1]):
+        own = max(own, dur[plant[k]] + tail[plant[k]])
+    return own
+
+
+@compiled()
+def _block_estimate(
+    plant: Ints,
+    unit: int,
+    first: int,
+    last: int,
+    to_end: bool,
+    dur: Ints,
+    prev: Ints,
+    after: Ints,
+    head: Ints,
+    tail: Ints,
+    line: Ints,
+    heads: Ints,
+) -> int:
+    """Longest way through a block's part `first`..`last` when one end of it goes to the other.
+
+    Args:
+        to_end: `first` goes behind `last`; else `last` goes before `first`.
+        line: Room for the new sequence.
+        heads: Room for its heads.
+    """
+    size = 0
+    if not to_end:
+        line[0] = last
+        size = 1
+    op = first
+    while op != last:
+        if not (to_end and op == first):
+            line[size] = op
+            size += 1
+        op = after[op]
+    if to_end:
+        line[size] = last
+        line[size + 1] = first
+        size += 2
+    before = prev[first]
+    for i in range(size):
+        op = line[i]
+        setup = _setup_of(plant, unit, before, op)
+        start = setup
+        if i == 0:
+            if before >= 0:
+                start = head[before] + dur[before] + setup
+        else:
+            start = heads[i - 1] + dur[before] + setup
+        heads[i] = max(start, _job_head(plant, op, head, dur))
+        before = op
+    behind = after[last]
+    longest, rest = 0, 0
+    for i in range(size - 1, -1, -1):
+        op = line[i]
+        own = _job_tail(plant, op, tail, dur)
+        if i == size - 1:
+            if behind >= 0:
+                own = max(own, _setup_of(plant, unit, op, behind) + dur[behind] + tail[behind])
+        else:
+            nxt = line[i + 1]
+            own = max(own, _setup_of(plant, unit, op, nxt) + dur[nxt] + rest)
+        rest = own
+        longest = max(longest, heads[i] + dur[op] + own)
+    return longest
+
+
+@compiled()
+def _unlink(op: int, unit: int, prev: Ints, after: Ints, unit_first: Ints) -> None:
+    if prev[op] >= 0:
+        after[prev[op]] = after[op]
+    else:
+        unit_first[unit] = after[op]
+    if after[op] >= 0:
+        prev[after[op]] = prev[op]
+
+
+@compiled()
+def _link(op: int, unit: int, before: int, prev: Ints, after: Ints, unit_first: Ints) -> None:
+    """Put an operation behind `before` on a unit; -1 is the head."""
+    nxt = unit_first[unit]
+    if before >= 0:
+        nxt = after[before]
+        after[before] = op
+    else:
+        unit_first[unit] = op
+    prev[op] = before
+    after[op] = nxt
+    if nxt >= 0:
+        prev[nxt] = op
+
+
+@compiled(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64)")
+def tabu(
+    plant: Ints,
+    perm: Ints,
+    unit_of: Ints,
+    best_perm: Ints,
+    best_unit: Ints,
+    pairs: Ints,
+    places: Ints,
+    io: Ints,
+    iterations: int,
+) -> int:
+    """Shorten the makespan; `perm` and `unit_of` go on, the best plan is in the `best_` arrays.
+
+    Args:
+        pairs: Until which iteration one operation may not go before another, operations squared.
+        places: Until which iteration an operation may not go to a unit, operations times units.
+        io: Seed, iteration, iteration of the last improvement, best and present makespan.
+
+    Returns:
+        The best makespan.
+    """
+    count, units = plant[COUNT], plant[UNIT_COUNT]
+    dur = np.zeros(count, np.int64)
+    prev = np.full(count, -1, np.int64)
+    after = np.full(count, -1, np.int64)
+    head = np.zeros(count, np.int64)
+    tail = np.zeros(count, np.int64)
+    order = np.zeros(count, np.int64)
+    left = np.zeros(count, np.int64)
+    line = np.zeros(count + 2, np.int64)
+    heads = np.zeros(count + 2, np.int64)
+    path = np.zeros(count, np.int64)
+    unit_first = np.full(units, -1, np.int64)
+    unit_last = np.full(units, -1, np.int64)
+    for i in range(count):
+        op = perm[i]
+        unit = unit_of[op]
+        dur[op] = _minutes(plant, op, unit)
+        _link(op, unit, unit_last[unit], prev, after, unit_first)
+        unit_last[unit] = op
+    makespan = _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
+    patience = 3000 + 20 * count
+    tenure = 8 + count // max(1, units) // 2
+    for _ in range(iterations):
+        io[T_ITERATION] += 1
+        now = io[T_ITERATION]
+        # one longest way, from a random end
+        op, ties = -1, 0
+        for e in range(count):
+            if head[e] + dur[e] == makespan:
+                ties += 1
+                if _random(io) * ties < 1.0:
+                    op = e
+        size = 0
+        while op >= 0:
+            path[size] = op
+            size += 1
+            before = prev[op]
+            by_unit = before >= 0 and head[before] + dur[before] + _setup_of(
+                plant, unit_of[op], before, op
+            ) == head[op]
+            found = -1
+            row = plant[PREDECESSORS] + op
+            for k in range(plant[row], plant[row + 1], 2):
+                if head[plant[k]] + dur[plant[k]] + plant[k + 1] == head[op]:
+                    found = plant[k]
+            if by_unit and (found < 0 or _random(io) < 0.5):
+                found = before
+            op = found
+        # the best move that is not forbidden: (kind, operation, target, unit)
+        kind, mover, target, to_unit, value, ties = 0, -1, -1, -1, FOREVER, 0
+        any_kind, any_mover, any_target, any_unit, any_ties = 0, -1, -1, -1, 0
+        i = size - 1
+        while i >= 0:  # path is from the end to the beginning: blocks from the beginning on
+            j = i
+            unit = unit_of[path[i]]
+            while j > 0 and unit_of[path[j - 1]] == unit and prev[path[j - 1]] == path[j]:
+                j -= 1
+            for a in range(i, j - 1, -1):
+                u = path[a]
+                if i > j:
+                    for side in range(2):
+                        # to the end of the block, or to its beginning
+                        v = path[j] if side == 0 else path[i]
+                        if v == u:
+                            continue
+                        if side == 0:
+                            first, last = u, v
+                            row = plant[SUCCESSORS] + u
+                            is_safe = True
+                            for k in range(plant[row], plant[row + 1]):
+                                e = plant[k]
+                                if tail[v] + dur[v] < tail[e] + dur[e]:
+                                    is_safe = False
+                        else:
+                            first, last = v, u
+                            row = plant[PREDECESSORS] + u
+                            is_safe = True
+                            for k in range(plant[row], plant[row + 1], 2):
+                                e = plant[k]
+                                if head[v] + dur[v] < head[e] + dur[e]:
+                                    is_safe = False
+                        if not is_safe:
+                            # only the neighbour, which on a longest way never makes a circle
+                            if side == 0:
+                                first, last = u, after[u]
+                            else:
+                                first, last = prev[u], u
+                        e = first
+                        is_tabu = False
+                        while e != last:
+                            if side == 0:
+                                if e != first and pairs[e * count + u] > now:
+                                    is_tabu = True
+                            elif pairs[u * count + e] > now:
+                                is_tabu = True
+                            e = after[e]
+                        if side == 0 and pairs[last * count + u] > now:
+                            is_tabu = True
+                        estimate = _block_estimate(
+                            plant, unit, first, last, side == 0, dur, prev, after, head, tail, line, heads
+                        )
+                        any_ties += 1
+                        if _random(io) * any_ties < 1.0:
+                            any_kind, any_mover, any_unit = 1 + side, u, unit
+                            any_target = last if side == 0 else first
+                        if is_tabu and estimate >= io[T_BEST]:
+                            continue
+                        if estimate < value:
+                            value, ties = estimate, 0
+                        if estimate == value:
+                            ties += 1
+                            if _random(io) * ties < 1.0:
+                                kind, mover, to_unit = 1 + side, u, unit
+                                target = last if side == 0 else first
+                alternatives = plant[ALTERNATIVES] + u
+                if plant[alternatives + 1] - plant[alternatives] > 2:
+                    own_head = _job_head(plant, u, head, dur)
+                    own_tail = _job_tail(plant, u, tail, dur)
+                    # what the steps before and behind wait for, and what waits for them
+                    floor, ceiling = -1, FOREVER
+                    row = plant[PREDECESSORS] + u
+                    for k in range(plant[row], plant[row + 1], 2):
+                        floor = max(floor, head[plant[k]])
+                    row = plant[SUCCESSORS] + u
+                    for k in range(plant[row], plant[row + 1]):
+                        ceiling = min(ceiling, head[plant[k]] + dur[plant[k]])
+                    for k in range(plant[alternatives], plant[alternatives + 1], 2):
+                        other, minutes = plant[k], plant[k + 1]
+                        if other == unit:
+                            continue
+                        is_tabu = places[u * units + other] > now
+                        before, e = -1, unit_first[other]
+                        while e >= 0 and head[e] + dur[e] <= floor:
+                            before, e = e, after[e]
+                        while True:
+                            setup = _setup_of(plant, other, before, u)
+                            start = max(own_head, setup)
+                            if before >= 0:
+                                start = max(own_head, head[before] + dur[before] + setup)
+                            rest = own_tail
+                            if e >= 0:
+                                rest = max(rest, _setup_of(plant, other, u, e) + dur[e] + tail[e])
+                            estimate = start + minutes + rest
+                            any_ties += 1
+                            if _random(io) * any_ties < 1.0:
+                                any_kind, any_mover, any_target, any_unit = 3, u, before, other
+                            if not is_tabu or estimate < io[T_BEST]:
+                                if estimate < value:
+                                    value, ties = estimate, 0
+                                if estimate == value:
+                                    ties += 1
+                                    if _random(io) * ties < 1.0:
+                                        kind, mover, target, to_unit = 3, u, before, other
+                            if e < 0 or head[e] >= ceiling:
+                                break
+                            before, e = e, after[e]
+            i = j - 1
+        if kind == 0:
+            kind, mover, target, to_unit = any_kind, any_mover, any_target, any_unit
+        if kind == 0:
+            break  # a single chain of one job's steps: nothing shortens it
+        # make the move
+        unit, old_prev, old_dur = unit_of[mover], prev[mover], dur[mover]
+        keep = tenure + int(_random(io) * tenure)
+        if kind == 1:
+            e = after[mover]
+            while True:
+                pairs[mover * count + e] = now + keep
+                if e == target:
+                    break
+                e = after[e]
+        elif kind == 2:
+            e = target
+            while e != mover:
+                pairs[e * count + mover] = now + keep
+                e = after[e]
+        else:
+            places[mover * units + unit] = now + keep
+        _unlink(mover, unit, prev, after, unit_first)
+        before = target
+        if kind == 2:
+            before = prev[target]
+        _link(mover, to_unit, before, prev, after, unit_first)
+        unit_of[mover] = to_unit
+        dur[mover] = _minutes(plant, mover, to_unit)
+        found = _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
+        if found < 0:
+            _unlink(mover, to_unit, prev, after, unit_first)
+            _link(mover, unit, old_prev, prev, after, unit_first)
+            unit_of[mover] = unit
+            dur[mover] = old_dur
+            if kind == 3:
+                places[mover * units + to_unit] = now + keep
+            found = _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
+        makespan = found
+        if makespan < io[T_BEST]:
+            io[T_BEST] = makespan
+            io[T_IMPROVED] = now
+            for k in range(count):
+                best_perm[k] = order[k]
+                best_unit[k] = unit_of[k]
+        elif now - io[T_IMPROVED] > patience:
+            # back to the best plan: the tabu list is what makes the next way another one
+            io[T_IMPROVED] = now
+            for k in range(units):
+                unit_first[k] = -1
+                unit_last[k] = -1
+            for k in range(count):
+                unit_of[k] = best_unit[k]
+            for k in range(count):
+                op = best_perm[k]
+                unit = unit_of[op]
+                dur[op] = _minutes(plant, op, unit)
+                _link(op, unit, unit_last[unit], prev, after, unit_first)
+                unit_last[unit] = op
+            makespan = _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
+    for k in range(count):
+        perm[k] = order[k]
+    io[T_CURRENT] = makespan
+    return io[T_BEST]

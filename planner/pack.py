@@ -112,6 +112,7 @@ class _Packer:
         data[4] = len(queues)
         self._part(25, queue_of)
         self._lists(26, queues)
+        self._part(27, _bit_positions())
         tail, shortest = self._tails()
         minutes = [s.minutes for center in problem.work_centers for s in center.setups]
         return Pack(
@@ -309,9 +310,7 @@ class _Packer:
             row = [first, len(data) - WINDOW_COLUMNS]
             for axis in (starts, befores):
                 row.append(len(data))
-                marks = np.arange((axis[-1] >> BUCKET_SHIFT) + 2) << BUCKET_SHIFT
-                found = np.searchsorted(np.asarray(axis), marks, side="right") - 1
-                data += (np.maximum(found, 0) * WINDOW_COLUMNS + first).tolist()
+                data += buckets_of(axis, first)
                 row.append(len(data) - 1)
             data[head + 6 * number : head + 6 * number + 6] = row
 
@@ -346,6 +345,27 @@ def _append_windows(
         windows += [start, end, total]
         total += end - start
     return starts, befores
+
+
+def buckets_of(axis: list[int], first: int) -> list[int]:
+    """For every 2^6 minutes of an axis, where the last window that begins there or before is.
+
+    Args:
+        axis: Where each window begins.
+        first: Where the first window is in the plant.
+    """
+    marks = np.arange((axis[-1] >> BUCKET_SHIFT) + 2) << BUCKET_SHIFT
+    found = np.searchsorted(np.asarray(axis), marks, side="right") - 1
+    place: list[int] = (np.maximum(found, 0) * WINDOW_COLUMNS + first).tolist()
+    return place
+
+
+def _bit_positions() -> list[int]:
+    """Position of a lone bit by its value modulo 37."""
+    found = [0] * 37
+    for position in range(36):
+        found[(1 << position) % 37] = position
+    return found
 
 
 def _sums(counts: Iterable[int]) -> list[int]:
