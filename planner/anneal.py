@@ -279,7 +279,7 @@ class Engine:
         on_better: Callable[[int], None],
         stop: Callable[[], bool],
     ) -> Sequences:
-        walk = _Walk(self, plan, seed)
+        walk = Walk(self, plan, seed)
         heat = max(1.0, tuning.heat * walk.cost)
         told = plan.cost
         begin = clock.spent()
@@ -325,7 +325,7 @@ class Engine:
         ]
 
 
-class _Walk:
+class Walk:
     """One chain of the annealing."""
 
     def __init__(self, engine: Engine, plan: Sequences, seed: int) -> None:

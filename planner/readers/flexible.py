@@ -2,7 +2,7 @@
 
 Formats:
     JSP: number of jobs and machines; a line for each job with (machine, time) for each step,
-    machines from 0. FJSP: number of jobs and machines (and, ignored, the mean of alternatives); for
+    machines from 0 (or from 1). FJSP: number of jobs and machines (and, ignored, the mean of alternatives); for
     each job the number of steps, for each step the number of alternatives and (machine, time) of
     each. With set-ups: the same, then for each machine a square matrix of the set-up time from each
     operation to each, the first set-up on a machine being nought.
@@ -76,25 +76,22 @@ def read_jsp(text: str) -> Problem:
     if len(routes) != jobs:
         what = f"has {len(routes)} jobs where {jobs} are announced"
         raise InvalidProblem([Fault("instance", what, "Check the first line")])
-    return _problem(routes, machines, 0)
+    return _problem(routes, machines)
 
 
-def read_fjsp(text: str, *, first_machine: int = 0) -> Problem:
-    """Read a flexible job shop.
-
-    Args:
-        first_machine: The number of the first machine, 0 or 1.
+def read_fjsp(text: str) -> Problem:
+    """Read a flexible job shop; whether machines count from 0 or from 1 shows in the numbers.
 
     Raises:
         InvalidProblem: The text is not in the format.
     """
     head, _, body = text.lstrip().partition("\n")
     jobs, machines = (int(word) for word in head.split()[:2])
-    return _problem(_routes(_Numbers(body), jobs), machines, first_machine)
+    return _problem(_routes(_Numbers(body), jobs), machines)
 
 
 def read_fjsp_with_setups(text: str) -> Problem:
-    """Read a flexible job shop with set-ups; machines from 1.
+    """Read a flexible job shop with set-ups.
 
     Raises:
         InvalidProblem: The text is not in the format.
@@ -112,7 +109,7 @@ def read_fjsp_with_setups(text: str) -> Problem:
         )
         for _ in range(machines)
     ]
-    return _problem(routes, machines, 1, setups)
+    return _problem(routes, machines, setups)
 
 
 def _routes(numbers: _Numbers, jobs: int) -> list[list[Step]]:
@@ -131,10 +128,11 @@ def _routes(numbers: _Numbers, jobs: int) -> list[list[Step]]:
 def _problem(
     routes: list[list[Step]],
     machines: int,
-    first_machine: int,
     setups: list[tuple[Setup, ...]] | None = None,
 ) -> Problem:
     """Every machine is a centre of its own; steps that take no time are left out."""
+    named = [machine for route in routes for step in route for machine, _ in step]
+    first_machine = 1 if max(named, default=0) == machines else 0
     rows: list[Operation] = []
     number = 0
     for job, route in enumerate(routes):

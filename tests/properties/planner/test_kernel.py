@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner import kernel
+from planner.anneal import Budget, Engine, Sequences, Tuning, Walk
 from planner.checker import check
 from planner.decoder import Choice, LocksConflict, decode
 from planner.objective import score
 from planner.pack import Ints, Pack, pack
 from planner.problem import Problem
+from planner.readers import read_fjsp
 from planner.schedule import Schedule
 from tests.properties.planner.strategies import locked, problems
 
@@ -29,7 +31,8 @@ def shuffled(packed: Pack, random: Random) -> tuple[Ints, Ints]:
     done.update(perm)
     left = [i for i in range(len(problem.operations)) if i not in done]
     while left:
-        able = [i for i in left if all(int(p) in done for p in plant[plant[head + i] : plant[head + i + 1] : 2])]
+        waits = {i: plant[plant[head + i] : plant[head + i + 1] : 2].tolist() for i in left}
+        able = [i for i in left if done.issuperset(waits[i])]
         chosen = random.choice(able)
         perm.append(chosen)
         done.add(chosen)
@@ -102,3 +105,78 @@ def test_what_the_kernel_dispatches_is_feasible(problem: Problem) -> None:
     assert check(problem, plan) == []
     if count:
         same(packed, rows, plan)
+
+
+@settings(max_examples=25, deadline=None)
+@given(problems() | locked(), st.integers(1, 1000))
+def test_what_annealing_finds_is_feasible_and_costs_what_it_says(problem: Problem, seed: int) -> None:
+    try:
+        engine = Engine(pack(problem))
+    except LocksConflict:
+        return
+    found = engine.search(Budget(moves=300, seed=seed))
+    try:
+        plan = decode(problem, engine.choices(found))
+    except LocksConflict:
+        return
+    assert check(problem, plan) == []
+    if problem.operations and not any(o.lock for o in problem.operations):
+        assert score(problem, plan).total == found.cost
+        assert found.cost <= engine.report.grid
+
+
+@settings(max_examples=25, deadline=None)
+@given(problems(), st.integers(1, 1000))
+def test_timing_again_only_what_a_move_touches_is_timing_all_again(problem: Problem, seed: int) -> None:
+    if not problem.operations:
+        return
+    engine = Engine(pack(problem))
+    plan = engine.grid()
+    walk = Walk(engine, plan, seed)
+    for heat in (1e6, 100.0, 1.0):
+        walk.go(100, heat, heat / 2, Tuning(hope=10.0))
+        rows = walk.st.reshape(-1, kernel.ST)
+        now = Sequences(
+            walk.perm.copy(), rows[:, kernel.UNIT].copy(), rows[:, kernel.LANE].copy(), 0, "walk"
+        )
+        assert engine.retime(now, engine.lane_mode) == walk.io[kernel.CURRENT]
+        again = engine.st.reshape(-1, kernel.ST)
+        for column in (kernel.START, kernel.END, kernel.SETUP, kernel.PREV, kernel.NEXT):
+            assert (again[:, column] == rows[:, column]).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(problems(), st.integers(1, 1000))
+def test_the_same_seed_gives_the_same_plan(problem: Problem, seed: int) -> None:
+    plans = [Engine(pack(problem)).search(Budget(moves=200, seed=seed)) for _ in range(2)]
+    assert plans[0].cost == plans[1].cost
+    assert (plans[0].perm == plans[1].perm).all()
+    assert (plans[0].unit_of == plans[1].unit_of).all()
+
+
+@st.composite
+def job_shops(draw: st.DrawFn) -> Problem:
+    """Small job shops: several machines for a step, re-entrant routes, one machine alone."""
+    machines = draw(st.integers(1, 3))
+    jobs = draw(st.integers(1, 4))
+    lines = [f"{jobs} {machines}"]
+    for _ in range(jobs):
+        steps = draw(st.integers(1, 4))
+        words = [str(steps)]
+        for _ in range(steps):
+            able = draw(st.lists(st.integers(0, machines - 1), min_size=1, unique=True))
+            words.append(str(len(able)))
+            words += [f"{m} {draw(st.integers(1, 9))}" for m in able]
+        lines.append(" ".join(words))
+    return read_fjsp("\n".join(lines))
+
+
+@settings(max_examples=25, deadline=None)
+@given(job_shops(), st.integers(1, 1000))
+def test_the_tabu_search_finds_feasible_plans_of_the_makespan_it_says(problem: Problem, seed: int) -> None:
+    engine = Engine(pack(problem))
+    assert engine.is_bare
+    found = engine.search(Budget(moves=100, seed=seed))
+    plan = decode(problem, engine.choices(found))
+    assert check(problem, plan) == []
+    assert score(problem, plan).makespan == score(problem, plan).total == found.cost
