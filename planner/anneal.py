@@ -53,7 +53,7 @@ class Tuning:
         same_family: Share of moves to the side of an operation that needs no set-up between.
     """
 
-    heat: float = 0.0004
+    heat: float = 0.00015
     chill: float = 0.01
     critical: float = 0.5
     reach: float = 15.0
@@ -82,9 +82,7 @@ class Sequences:
     rule: str
 
     def copy(self) -> Sequences:
-        return Sequences(
-            self.perm.copy(), self.unit_of.copy(), self.lane_of.copy(), self.cost, self.rule
-        )
+        return Sequences(self.perm.copy(), self.unit_of.copy(), self.lane_of.copy(), self.cost, self.rule)
 
 
 @dataclass
@@ -94,6 +92,7 @@ class Report:
     Args:
         grid: What the best plan of the grid costs.
         random: What the best of the random rules costs.
+        timed: Operations timed again in all moves.
         trail: (CPU seconds, cost) at every improvement that was reported.
     """
 
@@ -102,6 +101,7 @@ class Report:
     dispatches: int = 0
     moves: int = 0
     accepted: int = 0
+    timed: int = 0
     trail: list[tuple[float, int]] | None = None
 
 
@@ -124,9 +124,7 @@ class Engine:
         self.atcs_base = np.log(weight[of] / shortest) if len(of) else shortest
         self.latest = np.ascontiguousarray(due[of] - packed.tail) if len(of) else packed.tail
 
-    def dispatch(
-        self, base: NDArray[np.float64], latest: Ints, k1: float, k2: float, rule: str
-    ) -> Sequences:
+    def dispatch(self, base: NDArray[np.float64], latest: Ints, k1: float, k2: float, rule: str) -> Sequences:
         """Build a plan by a rule, in order of start; see `kernel.dispatch`."""
         packed = self.packed
         perm = np.full(packed.free, -1, np.int64)
@@ -142,9 +140,7 @@ class Engine:
         """Dispatch by ATCS with look-ahead `k1` and set-up price `k2`, in means."""
         price = 1.0 / (k2 * self.packed.mean_setup) if self.packed.mean_setup else 0.0
         rule = f"atcs k1={k1:.2g} k2={k2:.2g}"
-        return self.dispatch(
-            self.atcs_base, self.latest, 1.0 / (k1 * self.packed.mean_run), price, rule
-        )
+        return self.dispatch(self.atcs_base, self.latest, 1.0 / (k1 * self.packed.mean_run), price, rule)
 
     def ranked(self, rank: NDArray[np.float64], rule: str) -> Sequences:
         """Dispatch by a given priority, the highest first."""
@@ -214,7 +210,7 @@ class Engine:
             return self._tabu(best, clock, budget.seed, on_better, stop)
         best = self.random_rules(best, clock.share(RANDOM_SHARE), random)
         on_better(best.cost)
-        return self._anneal(best, clock, tuning, budget.seed, on_better, stop)
+        return self._anneal(best, clock, tuning, on_better, stop)
 
     @property
     def is_bare(self) -> bool:
@@ -275,11 +271,10 @@ class Engine:
         plan: Sequences,
         clock: _Clock,
         tuning: Tuning,
-        seed: int,
         on_better: Callable[[int], None],
         stop: Callable[[], bool],
     ) -> Sequences:
-        walk = Walk(self, plan, seed)
+        walk = Walk(self, plan, clock.budget.seed)
         heat = max(1.0, tuning.heat * walk.cost)
         told = plan.cost
         begin = clock.spent()
@@ -295,6 +290,7 @@ class Engine:
                 if self.report.trail is not None:
                     self.report.trail.append((clock.cpu(), told))
         self.report.moves, self.report.accepted = int(walk.io[kernel.MOVES]), int(walk.io[kernel.ACCEPTED])
+        self.report.timed = int(walk.io[kernel.TIMED])
         found = walk.best()
         self.retime(found, self.lane_mode)
         found.perm = self._by_start(found.perm)
@@ -352,7 +348,8 @@ class Walk:
         """Make moves while the temperature falls from `heat` to `chill`."""
         self._sort()
         knobs = np.array(
-            [heat, chill, tuning.critical, tuning.reach, tuning.other_unit, tuning.hope, tuning.same_family], np.float64
+            [heat, chill, tuning.critical, tuning.reach, tuning.other_unit, tuning.hope, tuning.same_family],
+            np.float64,
         )
         began = time.process_time()
         kernel.anneal(

@@ -12,7 +12,8 @@ Source:
     Lee, Bhaskaran, Pinedo, IIE Transactions 29 (1997): the ATCS index, here in log form.
     Kirkpatrick, Gelatt, Vecchi, Science 220 (1983): simulated annealing.
 """
-# ruff: noqa: C901, PLR0912, PLR0915, PLR0911
+# ruff: noqa: C901, FBT001, PLR0912, PLR0915, PLR0917, PLR1730, SIM102, SIM108
+# mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+njit: Any
 try:
     from numba import njit
 except ImportError:
@@ -543,9 +545,7 @@ def _free_at(plant: Ints, unit: int, last: int, st: Ints) -> int:
 
 
 @compiled()
-def _place_best(
-    plant: Ints, op: int, tail: Ints, lane_tail: Ints, st: Ints, people: Ints, mode: int
-) -> None:
+def _place_best(plant: Ints, op: int, tail: Ints, lane_tail: Ints, st: Ints, people: Ints, mode: int) -> None:
     """Put an operation where it ends first; of those, with the shortest set-up."""
     ready = _ready(plant, op, st)
     chosen, best_end, best_begin, best_run, best_dur = -1, FOREVER, 0, 0, 0
@@ -732,7 +732,7 @@ def dispatch(
 # is given up as soon as it costs more.
 
 # Entries of `io`.
-SEED, MOVES, ACCEPTED, LATE_COUNT, STAMP, HIGH, LOGGED, TOUCHED, CURRENT, BEST, SAVED_AT = range(11)
+SEED, MOVES, ACCEPTED, LATE_COUNT, STAMP, HIGH, LOGGED, TOUCHED, CURRENT, BEST, SAVED_AT, TIMED = range(12)
 IO = 12
 
 # Entries of `tuning`.
@@ -798,6 +798,7 @@ def _propagate(
         low = bits & -bits
         words[word] = bits ^ low
         op = perm[(word << 5) + plant[bit_of + low % BIT_MODULUS]]
+        io[TIMED] += 1
         row = op * ST
         unit, prev, lane = st[row + UNIT], st[row + PREV], st[row + LANE]
         prev_end, prev_family = _last_of(plant, unit, prev, st)
@@ -889,7 +890,9 @@ def _detach(op: int, st: Ints, unit_head: Ints, lane_head: Ints) -> None:
 
 
 @compiled()
-def _attach(op: int, unit: int, before: int, lane: int, lane_before: int, st: Ints, unit_head: Ints, lane_head: Ints) -> None:
+def _attach(
+    op: int, unit: int, before: int, lane: int, lane_before: int, st: Ints, unit_head: Ints, lane_head: Ints
+) -> None:
     """Put an operation behind `before` on a unit, and behind `lane_before` in a lane; -1 is the head."""
     row = op * ST
     st[row + UNIT] = unit
@@ -918,7 +921,9 @@ def _attach(op: int, unit: int, before: int, lane: int, lane_before: int, st: In
 
 
 @compiled()
-def _shift_back(plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segment: Ints, io: Ints) -> bool:
+def _shift_back(
+    plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segment: Ints, io: Ints
+) -> bool:
     """Move a detached operation back to position `to`, with all that it waits for.
 
     False, and nothing changed, when what is at `to` comes before it by other ways.
@@ -960,7 +965,9 @@ def _shift_back(plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints,
 
 
 @compiled()
-def _shift_on(plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segment: Ints, io: Ints) -> bool:
+def _shift_on(
+    plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segment: Ints, io: Ints
+) -> bool:
     """Move a detached operation on to position `to`, with all that waits for it.
 
     False, and nothing changed, when what is at `to` waits for it by other ways.
@@ -1003,7 +1010,15 @@ def _shift_on(plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, s
 
 @compiled()
 def _lane_for(
-    plant: Ints, op: int, est: int, perm: Ints, st: Ints, seen: Ints, lane_head: Ints, is_random: bool, io: Ints
+    plant: Ints,
+    op: int,
+    est: int,
+    perm: Ints,
+    st: Ints,
+    seen: Ints,
+    lane_head: Ints,
+    is_random: bool,
+    io: Ints,
 ) -> tuple[int, int]:
     """A lane for an operation at its place in the permutation, and the operation before it there."""
     io[STAMP] += 1
@@ -1147,9 +1162,7 @@ def _neighbour(perm: Ints, st: Ints, unit: int, position: int, step: int, least:
     return -2
 
 
-@compiled(
-    f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64, float64[::1], {_A}, int64)"
-)
+@compiled(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64, float64[::1], {_A}, int64)")
 def anneal(
     plant: Ints,
     perm: Ints,
@@ -1269,10 +1282,13 @@ def anneal(
             else:
                 family = -1
             further = target
+            earliest = _ready(plant, op, st)
             while steps > 0:
                 steps -= 1
                 if goes_back:
                     further = st[further * ST + PREV]
+                    if further >= 0 and st[further * ST + END] <= earliest:
+                        break  # before that it could not run anyway
                 else:
                     further = st[further * ST + NEXT]
                 if further < 0:
@@ -1448,7 +1464,15 @@ def _setup_of(plant: Ints, unit: int, before: int, op: int) -> int:
 
 @compiled()
 def _heads_and_tails(
-    plant: Ints, unit_of: Ints, dur: Ints, prev: Ints, after: Ints, head: Ints, tail: Ints, order: Ints, left: Ints
+    plant: Ints,
+    unit_of: Ints,
+    dur: Ints,
+    prev: Ints,
+    after: Ints,
+    head: Ints,
+    tail: Ints,
+    order: Ints,
+    left: Ints,
 ) -> int:
     """Longest ways to the start and from the end of each operation; the makespan, -1 for a circle."""
     count = plant[COUNT]
@@ -1676,9 +1700,10 @@ def tabu(
             path[size] = op
             size += 1
             before = prev[op]
-            by_unit = before >= 0 and head[before] + dur[before] + _setup_of(
-                plant, unit_of[op], before, op
-            ) == head[op]
+            by_unit = (
+                before >= 0
+                and head[before] + dur[before] + _setup_of(plant, unit_of[op], before, op) == head[op]
+            )
             found = -1
             row = plant[PREDECESSORS] + op
             for k in range(plant[row], plant[row + 1], 2):

@@ -120,4 +120,3 @@ def _cut(pieces: list[list[int]], start: int, end: int) -> list[tuple[int, int]]
         if end < two:
             found.append((end, two))
     return found
-

@@ -379,8 +379,8 @@ def _in_order(links: list[list[tuple[int, int]]]) -> list[int]:
     """Rows so that each comes after those it waits for."""
     left = [len(row) for row in links]
     followers: list[list[int]] = [[] for _ in links]
-    for after, row in enumerate(links):
-        for before, _ in row:
+    for after, rows in enumerate(links):
+        for before, _ in rows:
             followers[before].append(after)
     found = [row for row, count in enumerate(left) if not count]
     for row in found:

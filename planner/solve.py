@@ -113,9 +113,7 @@ def _with_annealing(
 
     engine = Engine(pack(problem))
     moves = int(effort.seconds * MOVE_OPERATIONS_PER_SECOND / len(problem.operations))
-    found = engine.search(
-        Budget(moves=moves, seed=effort.seed), known=engine.sequences(bare.schedule)
-    )
+    found = engine.search(Budget(moves=moves, seed=effort.seed), known=engine.sequences(bare.schedule))
     plan = decode(problem, engine.choices(found))
     cost = score(problem, plan)
     if cost.total >= bare.score.total:

@@ -2,7 +2,7 @@
 
 Formats:
     JSP: number of jobs and machines; a line for each job with (machine, time) for each step,
-    machines from 0 (or from 1). FJSP: number of jobs and machines (and, ignored, the mean of alternatives); for
+    machines from 0 or from 1. FJSP: number of jobs and machines (and the mean of alternatives); for
     each job the number of steps, for each step the number of alternatives and (machine, time) of
     each. With set-ups: the same, then for each machine a square matrix of the set-up time from each
     operation to each, the first set-up on a machine being nought.

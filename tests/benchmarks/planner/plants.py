@@ -54,9 +54,7 @@ def duel(size: Size, seed: int) -> Duel:
     engine = Engine(packed)
     grid = engine.grid()
     began = time.process_time()
-    rules = engine.random_rules(
-        grid, lambda: time.process_time() - began < size.seconds, Random(seed)
-    )
+    rules = engine.random_rules(grid, lambda: time.process_time() - began < size.seconds, Random(seed))
     found = engine.search(Budget(seconds=size.seconds, seed=seed))
     faults = check(problem, decode(problem, engine.choices(found)))
     if faults:

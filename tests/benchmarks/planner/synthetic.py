@@ -30,6 +30,7 @@ from planner.problem import (
 DAY = 1440
 DAYS = 90
 HORIZON = DAYS * DAY
+SKILLS = 6
 FAMILIES = tuple(f"F{i}" for i in range(8))
 ORIGIN = datetime(2026, 11, 2, tzinfo=UTC)  # a Monday
 
@@ -60,8 +61,8 @@ def plant(
     units: int,
     seed: int,
     *,
-    load: float = 1.1,
-    slack: float = 0.4,
+    load: float = 1.0,
+    slack: float = 0.35,
     operators: float = 0.0,
 ) -> Problem:
     """A random plant.
@@ -74,7 +75,8 @@ def plant(
     random = Random(seed)
     centers, rows = _units(units, random)
     jobs = _routes(operations, _capacity(centers, rows), random)
-    orders, steps = _orders(jobs, centers, rows, random, load, slack, with_skill=operators > 0)
+    skills = [f"S{center % SKILLS}" for center in range(len(centers))] if operators else []
+    orders, steps = _orders(jobs, (centers, rows), random, (load, slack), skills)
     names = sorted(SHIFTS)
     return Problem(
         ORIGIN,
@@ -128,14 +130,19 @@ def _routes(operations: int, capacity: list[int], random: Random) -> list[list[i
 
 def _orders(
     jobs: list[list[int]],
-    centers: list[list[str]],
-    units: tuple[Unit, ...],
+    shop: tuple[list[list[str]], tuple[Unit, ...]],
     random: Random,
-    load: float,
-    slack: float,
-    *,
-    with_skill: bool,
+    pressure: tuple[float, float],
+    skills: list[str],
 ) -> tuple[tuple[Order, ...], tuple[Operation, ...]]:
+    """Orders with due dates, and their steps.
+
+    Args:
+        shop: The units of each centre, and all units.
+        pressure: Load and slack.
+        skills: Skill of each centre; empty when nobody is needed.
+    """
+    (centers, units), (load, slack) = shop, pressure
     calendar = {unit.id: unit.calendar for unit in units}
     work = [[random.randint(20, 180) for _ in job] for job in jobs]
     minutes_asked = sum(m + 20 for row in work for m in row)
@@ -157,7 +164,7 @@ def _orders(
                     tuple(Alternative(unit, m) for unit in centers[center]),
                     (Link(f"O{i}-{k - 1}"),) if k else (),
                     family,
-                    f"S{center % 6}" if with_skill else None,
+                    skills[center] if skills else None,
                     releases=(Release(release),) if not k and release else (),
                 )
             )
@@ -182,12 +189,12 @@ def _crews(
         "night": {"round": 1.0, "two": 0.0, "one": 0.0},
     }
     found = []
-    for skill in range(min(6, len(centers))):
-        names = [u for c, row in enumerate(centers) if c % 6 == skill for u in row]
+    for skill in range(min(SKILLS, len(centers))):
+        names = [u for c, row in enumerate(centers) if c % SKILLS == skill for u in row]
         for shift, presence in share.items():
             people = sum(presence[calendar[u]] for u in names) * operators
             both = random.random() < 0.3
-            skills = (f"S{skill}", f"S{(skill + 1) % 6}") if both else (f"S{skill}",)
+            skills = (f"S{skill}", f"S{(skill + 1) % SKILLS}") if both else (f"S{skill}",)
             if people >= 0.5:
                 found.append(Crew(f"C{skill}-{shift}", skills, shifts[shift], max(1, round(people))))
     return tuple(found)

@@ -136,9 +136,7 @@ def test_timing_again_only_what_a_move_touches_is_timing_all_again(problem: Prob
     for heat in (1e6, 100.0, 1.0):
         walk.go(100, heat, heat / 2, Tuning(hope=10.0))
         rows = walk.st.reshape(-1, kernel.ST)
-        now = Sequences(
-            walk.perm.copy(), rows[:, kernel.UNIT].copy(), rows[:, kernel.LANE].copy(), 0, "walk"
-        )
+        now = Sequences(walk.perm.copy(), rows[:, kernel.UNIT].copy(), rows[:, kernel.LANE].copy(), 0, "walk")
         assert engine.retime(now, engine.lane_mode) == walk.io[kernel.CURRENT]
         again = engine.st.reshape(-1, kernel.ST)
         for column in (kernel.START, kernel.END, kernel.SETUP, kernel.PREV, kernel.NEXT):
