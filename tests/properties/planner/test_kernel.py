@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -12,14 +14,15 @@ from planner import kernel
 from planner.anneal import Budget, Engine, Sequences, Tuning, Walk
 from planner.checker import check
 from planner.decoder import Choice, LocksConflict, decode
+from planner.mend import Mender
 from planner.objective import score
 from planner.pack import Ints, Pack, pack
-from planner.problem import Problem
+from planner.problem import Problem, Window
 from planner.readers import read_fjsp
 from planner.schedule import Schedule
 from tests.properties.planner.strategies import locked, problems
 
-RUNS = settings(max_examples=50, deadline=None)
+RUNS = settings(max_examples=int(os.environ.get("KERNEL_EXAMPLES", "40")), deadline=None)
 
 
 def shuffled(packed: Pack, random: Random) -> tuple[Ints, Ints]:
@@ -107,7 +110,7 @@ def test_what_the_kernel_dispatches_is_feasible(problem: Problem) -> None:
         same(packed, rows, plan)
 
 
-@settings(max_examples=25, deadline=None)
+@RUNS
 @given(problems() | locked(), st.integers(1, 1000))
 def test_what_annealing_finds_is_feasible_and_costs_what_it_says(problem: Problem, seed: int) -> None:
     try:
@@ -125,7 +128,7 @@ def test_what_annealing_finds_is_feasible_and_costs_what_it_says(problem: Proble
         assert found.cost <= engine.report.grid
 
 
-@settings(max_examples=25, deadline=None)
+@RUNS
 @given(problems(), st.integers(1, 1000))
 def test_timing_again_only_what_a_move_touches_is_timing_all_again(problem: Problem, seed: int) -> None:
     if not problem.operations:
@@ -143,7 +146,7 @@ def test_timing_again_only_what_a_move_touches_is_timing_all_again(problem: Prob
             assert (again[:, column] == rows[:, column]).all()
 
 
-@settings(max_examples=25, deadline=None)
+@RUNS
 @given(problems(), st.integers(1, 1000))
 def test_the_same_seed_gives_the_same_plan(problem: Problem, seed: int) -> None:
     plans = [Engine(pack(problem)).search(Budget(moves=200, seed=seed)) for _ in range(2)]
@@ -169,7 +172,7 @@ def job_shops(draw: st.DrawFn) -> Problem:
     return read_fjsp("\n".join(lines))
 
 
-@settings(max_examples=25, deadline=None)
+@RUNS
 @given(job_shops(), st.integers(1, 1000))
 def test_the_tabu_search_finds_feasible_plans_of_the_makespan_it_says(problem: Problem, seed: int) -> None:
     engine = Engine(pack(problem))
@@ -178,3 +181,52 @@ def test_the_tabu_search_finds_feasible_plans_of_the_makespan_it_says(problem: P
     plan = decode(problem, engine.choices(found))
     assert check(problem, plan) == []
     assert score(problem, plan).makespan == score(problem, plan).total == found.cost
+
+
+@st.composite
+def disturbed(draw: st.DrawFn) -> tuple[Problem, int, int, int]:
+    """A plant with work, a unit of it, and when it stands still."""
+    problem = draw(problems().filter(lambda p: bool(p.operations)))
+    start = draw(st.integers(0, 150))
+    return problem, draw(st.integers(0, len(problem.units) - 1)), start, start + draw(st.integers(1, 60))
+
+
+@RUNS
+@given(disturbed(), st.integers(0, 200))
+def test_a_mended_plan_is_feasible_and_leaves_what_is_frozen(
+    case: tuple[Problem, int, int, int], frozen_until: int
+) -> None:
+    problem, unit, start, end = case
+    engine = Engine(pack(problem))
+    plan = engine.grid()
+    mender = Mender(engine.packed, plan)
+    end = min(end, problem.horizon)
+    changed, repaired = mender.after_stop(unit, start, end, frozen_until)
+    better = changed.search(Budget(moves=100), known=repaired.copy())
+    assert better.cost <= repaired.cost
+    row = problem.units[unit]
+    stops = sorted([*row.stops, Window(start, end)], key=lambda w: w.start)
+    broken = replace(row, stops=joined(stops))
+    units = tuple(broken if u is row else u for u in problem.units)
+    after = replace(problem, units=units)
+    held = changed.packed.first
+    for found in (repaired, better):
+        names = [problem.operations[op].id for op in found.perm.tolist()]
+        choices = [
+            Choice(name, problem.units[found.unit_of[op]].id)
+            for name, op in zip(names, found.perm.tolist(), strict=True)
+        ]
+        assert check(after, decode(after, choices)) == []
+        assert (found.perm[: len(held)] == held).all()
+        assert (found.unit_of[held] == plan.unit_of[held]).all()
+
+
+def joined(windows: list[Window]) -> tuple[Window, ...]:
+    """Windows that meet become one."""
+    found: list[Window] = []
+    for window in windows:
+        if found and found[-1].end >= window.start:
+            found[-1] = Window(found[-1].start, max(found[-1].end, window.end))
+        else:
+            found.append(window)
+    return tuple(found)
