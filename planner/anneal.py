@@ -51,6 +51,7 @@ class Tuning:
         other_unit: Share of moves to another unit, where there is one.
         hope: Weight of gains that are still hoped for when a move is given up.
         same_family: Share of moves to the side of an operation that needs no set-up between.
+        guided: Share of moves on critical operations that go where an estimate is best.
     """
 
     heat: float = 0.00015
@@ -60,6 +61,7 @@ class Tuning:
     other_unit: float = 0.4
     hope: float = 1.0
     same_family: float = 0.2
+    guided: float = 0.6
 
 
 @dataclass(frozen=True)
@@ -348,7 +350,16 @@ class Walk:
         """Make moves while the temperature falls from `heat` to `chill`."""
         self._sort()
         knobs = np.array(
-            [heat, chill, tuning.critical, tuning.reach, tuning.other_unit, tuning.hope, tuning.same_family],
+            [
+                heat,
+                chill,
+                tuning.critical,
+                tuning.reach,
+                tuning.other_unit,
+                tuning.hope,
+                tuning.same_family,
+                tuning.guided,
+            ],
             np.float64,
         )
         began = time.process_time()

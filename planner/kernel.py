@@ -54,8 +54,8 @@ def compiled(signature: str | None = None) -> Callable[[F], F]:
 COUNT, UNIT_COUNT, ORDER_COUNT, LANE_COUNT, QUEUE_COUNT, FAMILIES, HORIZON, FIRST_COUNT = range(8)
 W_SETUP, W_FLOW, W_MAKESPAN, W_MOVED, W_SHIFT, SHIFT_CAP = range(8, 14)
 OPS, ALTERNATIVES, PREDECESSORS, SUCCESSORS, UNITS, TIMELINES, BLOCKS = range(14, 21)
-ORDERS, FIXED_PLACES, SKILLS, LANE_TIME, QUEUE_OF, QUEUES, DIRTY_BIT = range(21, 28)
-HEAD = 28
+ORDERS, FIXED_PLACES, SKILLS, LANE_TIME, QUEUE_OF, QUEUES, DIRTY_BIT, TIMELINE_COUNT = range(21, 29)
+HEAD = 29
 
 # Columns of an operation.
 OP = 8
@@ -155,9 +155,9 @@ def _at(plant: Ints, c: int, number: int) -> int:
 
 
 @compiled()
-def _lane_short(plant: Ints, c: int, begin: int, end: int, lane: int) -> int:
+def _lane_short(plant: Ints, c: int, begin: int, end: int, lane: int, skill: int) -> int:
     """The minute until which the lane's person is missing in the run [begin, end); -1 if never."""
-    person = plant[plant[LANE_TIME] + lane]
+    person = plant[plant[LANE_TIME] + skill * plant[LANE_COUNT] + lane]
     found = -1
     while begin < end:
         w = _window_of(plant, c, begin)
@@ -278,7 +278,7 @@ def _fit(
             if mode == NOBODY:
                 return begin, begin + setup
             if mode == BY_LANE:
-                short = _lane_short(plant, c, begin, begin + setup + dur, lane)
+                short = _lane_short(plant, c, begin, begin + setup + dur, lane, skill)
             else:
                 short = _counter_short(plant, c, begin, begin + setup + dur, skill, people)
             if short < 0:
@@ -732,11 +732,13 @@ def dispatch(
 # is given up as soon as it costs more.
 
 # Entries of `io`.
-SEED, MOVES, ACCEPTED, LATE_COUNT, STAMP, HIGH, LOGGED, TOUCHED, CURRENT, BEST, SAVED_AT, TIMED = range(12)
-IO = 12
+SEED, MOVES, ACCEPTED, LATE_COUNT, STAMP, HIGH, LOGGED, TOUCHED, CURRENT, BEST, SAVED_AT, TIMED, WAITING = (
+    range(13)
+)
+IO = 13
 
 # Entries of `tuning`.
-HEAT, CHILL, CRITICAL, REACH, OTHER_UNIT, HOPE, SAME_FAMILY = range(7)
+HEAT, CHILL, CRITICAL, REACH, OTHER_UNIT, HOPE, SAME_FAMILY, GUIDED = range(8)
 
 LOG = 5
 """Columns of a log row: operation, and its start, end, working end and set-up before."""
@@ -1023,7 +1025,8 @@ def _lane_for(
     """A lane for an operation at its place in the permutation, and the operation before it there."""
     io[STAMP] += 1
     stamp = io[STAMP]
-    row = plant[SKILLS] + plant[plant[OPS] + op * OP + SKILL] * SK
+    skill = plant[plant[OPS] + op * OP + SKILL]
+    row = plant[SKILLS] + skill * SK
     first, last = plant[row + S_LANE], plant[row + S_LANE_END]
     left = last - first
     position = st[op * ST + POS]
@@ -1040,7 +1043,7 @@ def _lane_for(
         if lane < 0 or seen[lane] == stamp:
             continue
         seen[lane] = stamp
-        if plant[plant[OPS] + e * OP + SKILL] != plant[plant[OPS] + op * OP + SKILL]:
+        if plant[plant[OPS] + e * OP + SKILL] != skill:
             able = False
             for k in range(first, last):
                 if plant[k] == lane:
@@ -1051,7 +1054,7 @@ def _lane_for(
         busy = st[e * ST + END]
         if lane == picked:
             return lane, e
-        begin = _open_from(plant, lane, max(est, busy))
+        begin = _open_from(plant, lane, skill, max(est, busy))
         if begin < best or (begin == best and busy > best_busy):
             best, best_busy, chosen, chosen_before = begin, busy, lane, e
         if position - i > FAR and chosen >= 0 and picked < 0:
@@ -1062,16 +1065,16 @@ def _lane_for(
             if seen[lane] != stamp and (lane_head[lane] < 0 or st[lane_head[lane] * ST + POS] > position):
                 if lane == picked:
                     return lane, -1
-                begin = _open_from(plant, lane, est)
+                begin = _open_from(plant, lane, skill, est)
                 if begin < best:
                     best, chosen, chosen_before = begin, lane, -1
     return chosen, chosen_before
 
 
 @compiled()
-def _open_from(plant: Ints, lane: int, minute: int) -> int:
-    """The first minute from `minute` on in which a lane's person is present."""
-    person = plant[plant[LANE_TIME] + lane]
+def _open_from(plant: Ints, lane: int, skill: int, minute: int) -> int:
+    """The first minute from `minute` on in which a lane's person is present and has the skill."""
+    person = plant[plant[LANE_TIME] + skill * plant[LANE_COUNT] + lane]
     w = _window_at(plant, person, minute)
     if minute < plant[w]:
         return plant[w]
@@ -1115,6 +1118,7 @@ def _bottleneck(plant: Ints, ends: Ints, late: Ints, st: Ints, io: Ints) -> int:
             price = float(ends[order])
         if price > worst:
             chosen, worst = order, price
+    io[WAITING] = chosen
     row = plant[ORDERS] + chosen * OR
     op = -1
     for k in range(plant[row + O_LAST], plant[row + O_LAST_END]):
@@ -1147,6 +1151,66 @@ def _bottleneck(plant: Ints, ends: Ints, late: Ints, st: Ints, io: Ints) -> int:
                 before, latest = plant[k], end
         op = before
     return found
+
+
+@compiled()
+def _slacks(plant: Ints, perm: Ints, st: Ints, slack: Ints) -> None:
+    """By how many working minutes each operation could end later before its order does, or is late."""
+    for i in range(len(perm) - 1, -1, -1):
+        op = perm[i]
+        own = FOREVER
+        behind = plant[SUCCESSORS] + op
+        for k in range(plant[behind], plant[behind + 1]):
+            e = plant[k]
+            if plant[plant[OPS] + e * OP + FIXED]:
+                continue
+            c = plant[plant[UNITS] + st[e * ST + UNIT] * UN + U_TIME]
+            gap = _work(plant, c, st[e * ST + START]) - _work(plant, c, st[op * ST + END])
+            own = min(own, gap + slack[e])
+        if own == FOREVER:
+            order = plant[plant[OPS] + op * OP + ORDER]
+            own = max(0, plant[plant[ORDERS] + order * OR + O_DUE] - st[op * ST + END])
+        slack[op] = own
+
+
+@compiled()
+def _best_before(
+    plant: Ints, op: int, st: Ints, ends: Ints, slack: Ints, reach: float, least: int, io: Ints
+) -> int:
+    """Before which operation of its unit a waiting one should go: what it gains against what those
+    gain slack or lose that it overtakes, estimated and with some noise; -1 when that is unknown.
+    """
+    row = op * ST
+    late_order = io[WAITING]
+    order_row = plant[ORDERS] + late_order * OR
+    lateness = ends[late_order] - plant[order_row + O_DUE]
+    if lateness <= 0:
+        return -1
+    price = plant[order_row + O_PRICE]
+    c = plant[plant[UNITS] + st[row + UNIT] * UN + U_TIME]
+    earliest = _ready(plant, op, st)
+    floor = _work(plant, c, earliest)
+    begin = st[row + WEND] - st[row + DUR] - st[row + SETUP]
+    push = st[row + DUR] + st[row + SETUP]
+    noise = 2.0 * _random(io)
+    loss = 0.0
+    best, target = 0.0, -1
+    e = st[row + PREV]
+    for _ in range(int(2.0 * reach)):
+        if e < 0 or st[e * ST + POS] < least:
+            break
+        delay = push - slack[e]
+        if delay > 0:
+            order = plant[plant[OPS] + e * OP + ORDER]
+            loss += noise * delay * plant[plant[ORDERS] + order * OR + O_PRICE]
+        shift = begin - max(floor, st[e * ST + WEND] - st[e * ST + DUR] - st[e * ST + SETUP])
+        value = float(price * min(shift, lateness)) - loss
+        if target < 0 or value > best:
+            best, target = value, e
+        if st[e * ST + END] <= earliest:
+            break
+        e = st[e * ST + PREV]
+    return target
 
 
 @compiled()
@@ -1185,7 +1249,7 @@ def anneal(
         tuning: Temperature at the beginning and at the end of these moves, in points; share of
             moves on critical operations; reach in places of a unit's sequence; share of moves to
             another unit; weight of hoped-for gains before a move is given up; share of moves next to an
-            operation of the same family.
+            operation of the same family; share of critical moves that go where it seems best.
         io: Seed and counters; see the constants.
 
     Returns:
@@ -1214,6 +1278,9 @@ def anneal(
             lane_head[st[row + LANE]] = perm[i]
     least = plant[FIRST_COUNT]
     io[STAMP] = 0
+    slack = np.zeros(count, np.int64)
+    _slacks(plant, perm, st, slack)
+    renewed = io[ACCEPTED]
     makespan = 0
     for order in range(orders):
         makespan = max(makespan, ends[order])
@@ -1223,6 +1290,9 @@ def anneal(
     for move in range(moves):
         if move & 63 == 63:
             temperature *= cooling
+            if io[ACCEPTED] - renewed > (free >> 4):
+                renewed = io[ACCEPTED]
+                _slacks(plant, perm, st, slack)
         io[MOVES] += 1
         op = -1
         if _random(io) < tuning[CRITICAL]:
@@ -1252,10 +1322,15 @@ def anneal(
         target = -1
         before = -1
         to = at
+        is_guided = False
         if unit == old_unit:
             target = old_prev if goes_back else old_next
             if target < 0 and old_lane < 0:
                 continue
+            if is_critical and _random(io) < tuning[GUIDED]:
+                guided = _best_before(plant, op, st, ends, slack, tuning[REACH], least, io)
+                if guided >= 0:
+                    target, is_guided = guided, True
         else:
             found = _neighbour(perm, st, unit, at - 1, -1, 0, free)
             if found == -2:
@@ -1276,7 +1351,9 @@ def anneal(
                 if steps < 0:
                     target = -1
         if target >= 0:
-            if _random(io) < tuning[SAME_FAMILY]:
+            if is_guided:
+                steps, family = 0, -1
+            elif _random(io) < tuning[SAME_FAMILY]:
                 steps = int(2.0 * tuning[REACH])
                 family = plant[plant[OPS] + op * OP + FAMILY]
             else:

@@ -1,52 +1,83 @@
-"""People as lanes: the k-th person of a crew is a timeline that one operation has at a time.
+"""People as lanes: a place in the shift that one person after the other takes.
 
 A counter of free people depends on everything placed before, so a search that re-times only what
 a change touches cannot keep one. A lane can be sequenced like a unit: what an operation waits for
-is the operation before it in its lane, and nothing else. Crews with the same skills are one
-group; lane k of a group is open whenever at least k of its people are present, so that a run may
-go on over a change of shift. The exact decoder counts people without lanes: what it makes of a
-sequence found on lanes is never staffed by more people than there are, and hardly ever later.
+is the operation before it in its lane, and nothing else. When a shift changes, whoever comes takes
+over the lane of somebody who goes, of one with like skills if there is one, so that a run may go
+on over the change. What a lane can do differs from shift to shift: it is open for a skill whenever
+its person has it. The exact decoder counts people without lanes: what it makes of a sequence found
+on lanes never needs more people than there are, and hardly ever ends later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from planner.decoder import Decoder
 from planner.problem import Problem
 
 Stretch = tuple[int, int]
+Skills = frozenset[str]
+
+
+@dataclass
+class Lane:
+    """Who is there when: stretches with the skills of that person, in order."""
+
+    stretches: list[tuple[int, int, Skills]] = field(default_factory=list)
+
+    def last_skills(self) -> Skills:
+        return self.stretches[-1][2] if self.stretches else frozenset()
+
+    def windows(self, skill: str) -> list[Stretch]:
+        """Where the lane is open for a skill."""
+        found: list[Stretch] = []
+        for start, end, able in self.stretches:
+            if skill in able:
+                if found and found[-1][1] == start:
+                    found[-1] = (found[-1][0], end)
+                else:
+                    found.append((start, end))
+        return found
+
+    def open_until(self, skill: str, minute: int) -> int:
+        """The end of the stretch around a minute, if it is open for the skill then; else -1."""
+        return next((b for a, b, able in self.stretches if a <= minute < b and skill in able), -1)
+
+    def close(self, start: int, end: int) -> None:
+        """Take minutes out."""
+        cut: list[tuple[int, int, Skills]] = []
+        for one, two, able in self.stretches:
+            if two <= start or end <= one:
+                cut.append((one, two, able))
+                continue
+            if one < start:
+                cut.append((one, start, able))
+            if end < two:
+                cut.append((end, two, able))
+        self.stretches = cut
 
 
 class Lanes:
     """The lanes that started and locked work leaves free.
 
     Attributes:
-        windows: Lane -> the stretches in which somebody is there for free work.
-        of_skill: Skill -> the lanes whose people can do it.
+        lanes: All lanes.
+        of_skill: Skill -> the rows of the lanes that are open for it at some time.
     """
 
     def __init__(self, problem: Problem, decoder: Decoder) -> None:
-        self.windows: list[list[Stretch]] = []
-        self.of_skill: dict[str, list[int]] = {}
-        needed = set(decoder.people.of_skill)
-        groups: dict[frozenset[str], dict[int, int]] = {}
-        for crew in problem.crews:
-            able = frozenset(crew.skills) & needed
-            if able:
-                change = groups.setdefault(able, {})
-                for window in crew.windows:
-                    change[window.start] = change.get(window.start, 0) + crew.count
-                    change[window.end] = change.get(window.end, 0) - crew.count
-        for able in sorted(groups, key=lambda g: (len(g), sorted(g))):
-            for windows in _layers(groups[able]):
-                for skill in sorted(able):
-                    self.of_skill.setdefault(skill, []).append(len(self.windows))
-                self.windows.append(windows)
-        for skill in needed - set(self.of_skill):  # nobody can do it before the horizon
-            self.of_skill[skill] = [len(self.windows)]
-            self.windows.append([])
+        needed = frozenset(decoder.people.of_skill)
+        self.lanes = _lanes(problem, needed)
         self._take_out(problem, decoder)
+        self.of_skill: dict[str, list[int]] = {}
+        for skill in sorted(needed):
+            rows = [row for row, lane in enumerate(self.lanes) if lane.windows(skill)]
+            if not rows:  # nobody can do it before the horizon
+                rows = [len(self.lanes)]
+                self.lanes.append(Lane())
+            self.of_skill[skill] = rows
 
     def _take_out(self, problem: Problem, decoder: Decoder) -> None:
         """Started and locked work has people already."""
@@ -59,58 +90,62 @@ class Lanes:
 
     def _hold(self, skill: str, piece: Stretch, horizon: int) -> None:
         start, end = piece[0], min(piece[1], horizon)
-        lanes = self.of_skill[skill]
         while start < end:
-            lane, until = max(
-                ((lane, _open_until(self.windows[lane], start)) for lane in lanes), key=lambda x: x[1]
+            until, lane = max(
+                ((lane.open_until(skill, start), lane) for lane in self.lanes),
+                key=lambda found: found[0],
+                default=(-1, None),
             )
-            upto = min(end, until)
-            if upto <= start:  # a fact that nobody's attendance explains
+            if lane is None or until <= start:  # a fact that nobody's attendance explains
                 start += 1
                 continue
-            self.windows[lane] = list(_without(self.windows[lane], start, upto))
-            start = upto
+            lane.close(start, min(end, until))
+            start = min(end, until)
 
 
-def _layers(change: dict[int, int]) -> list[list[Stretch]]:
-    """The k-th layer is where at least k people are present."""
-    layers: list[list[Stretch]] = []
-    present = 0
-    for minute in sorted(change):
-        after = present + change[minute]
-        for k in range(present, after):
-            if k == len(layers):
-                layers.append([])
-            layers[k].append((minute, -1))
-        for k in range(after, present):
-            layers[k][-1] = (layers[k][-1][0], minute)
-        present = after
-    return [list(_joined(layer)) for layer in layers]
-
-
-def _joined(stretches: Iterable[Stretch]) -> Iterable[Stretch]:
-    last: Stretch | None = None
-    for start, end in stretches:
-        if last is not None and last[1] == start:
-            last = (last[0], end)
-        else:
-            if last is not None:
-                yield last
-            last = (start, end)
-    if last is not None:
-        yield last
-
-
-def _open_until(windows: list[Stretch], minute: int) -> int:
-    return next((end for start, end in windows if start <= minute < end), -1)
-
-
-def _without(windows: list[Stretch], start: int, end: int) -> Iterable[Stretch]:
-    for one, two in windows:
-        if two <= start or end <= one:
-            yield (one, two)
+def _lanes(problem: Problem, needed: Skills) -> list[Lane]:
+    """Lanes for all crews, each with the skills that are needed."""
+    changes: dict[int, dict[Skills, int]] = {}
+    for crew in problem.crews:
+        able = frozenset(crew.skills) & needed
+        if not able:
             continue
-        if one < start:
-            yield (one, start)
-        if end < two:
-            yield (end, two)
+        for window in crew.windows:
+            for minute, people in ((window.start, crew.count), (window.end, -crew.count)):
+                at = changes.setdefault(minute, {})
+                at[able] = at.get(able, 0) + people
+    lanes: list[Lane] = []
+    present: dict[int, tuple[int, Skills]] = {}
+    for minute in sorted(changes):
+        going = _going(changes[minute], present)
+        for row in going:
+            start, able = present.pop(row)
+            lanes[row].stretches.append((start, minute, able))
+        for able in _coming(changes[minute]):
+            row = _successor(able, going, lanes, present)
+            present[row] = (minute, able)
+    return lanes
+
+
+def _going(change: dict[Skills, int], present: dict[int, tuple[int, Skills]]) -> list[int]:
+    found: list[int] = []
+    for able in sorted(change, key=sorted):
+        rows = [row for row, (_, now) in present.items() if now == able]
+        found += sorted(rows)[len(rows) - max(0, -change[able]) :] if change[able] < 0 else []
+    return found
+
+
+def _coming(change: dict[Skills, int]) -> Iterable[Skills]:
+    for able in sorted(change, key=sorted):
+        yield from [able] * max(0, change[able])
+
+
+def _successor(
+    able: Skills, going: list[int], lanes: list[Lane], present: dict[int, tuple[int, Skills]]
+) -> int:
+    """The lane for somebody who comes: that of one who goes, then an empty one, then a new one."""
+    free = [row for row in range(len(lanes)) if row not in present]
+    if not free:
+        lanes.append(Lane())
+        return len(lanes) - 1
+    return max(free, key=lambda row: (len(lanes[row].last_skills() & able), row in going, -row))

@@ -81,14 +81,7 @@ def _with_stop(plant: Ints, unit: int, start: int, end: int) -> Ints:
     """The plant with one more hole in the working time of a unit; parts are appended."""
     row = int(plant[kernel.UNITS]) + unit * kernel.UN
     table = int(plant[kernel.TIMELINES])
-    count = 1 + max(
-        int(plant[int(plant[kernel.UNITS]) + u * kernel.UN + kernel.U_TIME])
-        for u in range(int(plant[kernel.UNIT_COUNT]))
-    )
-    lanes = int(plant[kernel.LANE_COUNT])
-    if lanes:
-        head = int(plant[kernel.LANE_TIME])
-        count = max(count, 1 + int(plant[head : head + lanes].max()))
+    count = int(plant[kernel.TIMELINE_COUNT])
     at = table + int(plant[row + kernel.U_TIME]) * kernel.TL
     old = plant[plant[at] : plant[at + 1] + WINDOW_COLUMNS].reshape(-1, WINDOW_COLUMNS)
     pieces = list(_cut(old[:, :2].tolist(), start, end))
@@ -105,6 +98,7 @@ def _with_stop(plant: Ints, unit: int, start: int, end: int) -> Ints:
     timelines = plant[table : table + count * kernel.TL]
     made = np.concatenate((plant, timelines, ints(entry), ints(windows), ints(extra)))
     made[kernel.TIMELINES] = new_table
+    made[kernel.TIMELINE_COUNT] = count + 1
     made[row + kernel.U_TIME] = count
     return made
 

@@ -22,7 +22,7 @@ from planner.worktime import WorkTime
 
 Ints = NDArray[np.int64]
 
-HEAD = 28
+HEAD = 29
 WINDOW_COLUMNS = 3
 BUCKET_SHIFT = 6
 """Windows are looked up by minutes in buckets of 2^6."""
@@ -101,7 +101,7 @@ class _Packer:
         self._lists(17, self._followers())
         setups = self._setups()
         self._part(18, self._units(setups))
-        lane_rows = [self._timeline(windows) for windows in lanes.windows]
+        lane_rows = [self._timeline(lane.windows(skill)) for skill in self.skills for lane in lanes.lanes]
         self._windows(19)
         self._lists(20, self._blocks())
         self._orders(21)
@@ -131,7 +131,7 @@ class _Packer:
     def _numbers(self, lanes: Lanes, first: list[int]) -> list[int]:
         problem = self.problem
         return [
-            *(len(problem.operations), len(problem.units), len(problem.orders), len(lanes.windows)),
+            *(len(problem.operations), len(problem.units), len(problem.orders), len(lanes.lanes)),
             *(0, len(self.families), problem.horizon, len(first)),
         ]
 
@@ -303,6 +303,7 @@ class _Packer:
         """All timelines: where windows and the buckets that find them are, then those."""
         data = self.data
         data[entry] = head = len(data)
+        data[28] = len(self.timelines)
         data += [0] * (6 * len(self.timelines))
         for number, pieces in enumerate(self.timelines):
             first = len(data)

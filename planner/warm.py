@@ -39,21 +39,22 @@ def use_cache() -> None:
 
 def is_warm() -> bool:
     """Whether the kernel can be imported at once: compiled before, or nothing to compile with."""
-    marker = _marker()
-    return marker is None or marker.exists()
+    file = marker()
+    return file is None or file.exists()
 
 
 def warm_up() -> None:
     """Compile the kernel into the cache, unless another process is at it."""
-    marker = _marker()
-    if marker is None:
+    file = marker()
+    if file is None:
         return
     use_cache()
-    with _alone(marker.with_suffix(".busy")) as is_first:
-        if is_first and not marker.exists():
+    with alone(file.with_suffix(".busy")) as is_first:
+        if is_first and not file.exists():
+            os.nice(POLITE)
             from planner import kernel
 
-            marker.write_text(f"{kernel.COMPILED}\n")
+            file.write_text(f"{kernel.COMPILED}\n")
 
 
 def warm_up_beside() -> None:
@@ -66,7 +67,7 @@ def warm_up_beside() -> None:
     )
 
 
-def _marker() -> Path | None:
+def marker() -> Path | None:
     """The file that says "compiled", for this kernel and this numba; None without numba."""
     try:
         numba = version("numba")
@@ -78,7 +79,7 @@ def _marker() -> Path | None:
 
 
 @contextmanager
-def _alone(file: Path) -> Iterator[bool]:
+def alone(file: Path) -> Iterator[bool]:
     """True for the first process that comes; the others are told that somebody is at it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.exists() and time.time() - file.stat().st_mtime > STALE_S:

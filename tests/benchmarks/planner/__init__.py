@@ -2,7 +2,7 @@
 
 `make bench ARGS="planner"` runs the lists of `suite.toml`; `--full` all stored instances. Options:
 `--instances=FOLDER` (with folders `jsp`, `fjsp`, `sdst`), `--seeds=11,12,13`, `--only=plants` (or
-`operators`, `flexible`, `classic`, `repair`, `promise`, `size`), several with commas.
+`operators`, `flexible`, `classic`, `repair`, `promise`, `rolling`, `size`), several with commas.
 
 All budgets are seconds of this process's CPU: on a busy machine both sides slow down alike.
 """
@@ -19,7 +19,7 @@ from statistics import median
 from planner.anneal import Budget, Engine
 from planner.pack import pack
 from tests.benchmarks.figure import Figure
-from tests.benchmarks.planner import disturbed, plants
+from tests.benchmarks.planner import disturbed, plants, rolling
 from tests.benchmarks.planner.instances import DATA, Instance, best_known, every, instances, suite
 from tests.benchmarks.planner.machines import first_solution_s, geometric, ratios
 from tests.benchmarks.planner.synthetic import plant
@@ -56,6 +56,7 @@ async def run() -> list[Figure]:
         "classic": _classic,
         "repair": _repair,
         "promise": _promise,
+        "rolling": _rolling,
         "size": _size,
     }
     return [
@@ -132,6 +133,17 @@ def _promise(options: Options) -> Iterator[Figure]:
     p95, kept = disturbed.promises(base, options.seeds[0], 500)
     yield Figure("promise_p95_ms", p95, "CPU ms", "limit 2")
     yield Figure("promises_kept", kept, "share", "limit 1")
+
+
+def _rolling(options: Options) -> Iterator[Figure]:
+    ratios_found, shares = [], []
+    for seed in options.seeds[:3]:
+        rules, _ = rolling.roll(seed, rolling.by_rules)
+        engine, share = rolling.roll(seed, rolling.by_engine(1.0, seed))
+        ratios_found.append(engine / max(1, rules))
+        shares.append(share)
+    yield _ratio("rolling20d_vs_rolling_atcs", median(ratios_found), 0.70, "3 seeds")
+    yield Figure("rolling_moved_share", median(shares), "share", "limit 0.05")
 
 
 def _size(options: Options) -> Iterator[Figure]:

@@ -69,7 +69,7 @@ def plant(
 
     Args:
         load: Work per working hour of the units while orders come in; above 1 it piles up.
-        slack: Due dates at this share of a lenient flow time.
+        slack: How much of ten days an order may have beyond the time that it takes alone, at most.
         operators: People per running unit; 0 needs nobody.
     """
     random = Random(seed)
@@ -153,7 +153,7 @@ def _orders(
         stretch = sum(
             m * 7 * DAY / _weekly(calendar[centers[c][0]]) for c, m in zip(job, minutes, strict=True)
         )
-        due = release + int(slack * random.uniform(2, 6) * (stretch + DAY))
+        due = release + int(1.2 * stretch + DAY + slack * random.uniform(0, 10) * DAY)
         orders.append(Order(f"O{i}", due, random.choice((1, 1, 1, 2, 2, 4, 8))))
         family = random.choice(FAMILIES)
         for k, (center, m) in enumerate(zip(job, minutes, strict=True)):
