@@ -130,9 +130,10 @@ def _repair(options: Options) -> Iterator[Figure]:
 
 def _promise(options: Options) -> Iterator[Figure]:
     base = disturbed.published(options.seeds[0], 10.0)
-    p95, kept = disturbed.promises(base, options.seeds[0], 500)
-    yield Figure("promise_p95_ms", p95, "CPU ms", "limit 2")
-    yield Figure("promises_kept", kept, "share", "limit 1")
+    found = disturbed.promises(base, options.seeds[0], 500)
+    yield Figure("promise_p95_ms", found.milliseconds, "CPU ms", "limit 2")
+    yield Figure("promises_kept", found.kept, "share", "limit 1")
+    yield Figure("promise_calibration", found.calibrated, "share", "limit 0.87 to 0.93")
 
 
 def _rolling(options: Options) -> Iterator[Figure]:

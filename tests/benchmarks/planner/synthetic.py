@@ -26,6 +26,7 @@ from planner.problem import (
     Window,
     WorkCenter,
 )
+from planner.worktime import WorkTime
 
 DAY = 1440
 DAYS = 90
@@ -61,15 +62,15 @@ def plant(
     units: int,
     seed: int,
     *,
-    load: float = 1.0,
-    slack: float = 0.35,
+    load: float = 1.1,
+    slack: float = 0.2,
     operators: float = 0.0,
 ) -> Problem:
     """A random plant.
 
     Args:
         load: Work per working hour of the units while orders come in; above 1 it piles up.
-        slack: How much of ten days an order may have beyond the time that it takes alone, at most.
+        slack: An order has at most this share of ten days beyond what it takes alone and a tenth.
         operators: People per running unit; 0 needs nobody.
     """
     random = Random(seed)
@@ -144,16 +145,18 @@ def _orders(
     """
     (centers, units), (load, slack) = shop, pressure
     calendar = {unit.id: unit.calendar for unit in units}
+    times = {name: WorkTime(windows(*shift), HORIZON) for name, shift in SHIFTS.items()}
     work = [[random.randint(20, 180) for _ in job] for job in jobs]
     minutes_asked = sum(m + 20 for row in work for m in row)
     span = minutes_asked / sum(_capacity(centers, units)) * 7 * DAY / load
     orders, steps = [], []
     for i, (job, minutes) in enumerate(zip(jobs, work, strict=True)):
         release = int(random.uniform(0, span))
-        stretch = sum(
-            m * 7 * DAY / _weekly(calendar[centers[c][0]]) for c, m in zip(job, minutes, strict=True)
-        )
-        due = release + int(1.2 * stretch + DAY + slack * random.uniform(0, 10) * DAY)
+        alone = release
+        for c, m in zip(job, minutes, strict=True):
+            time = times[calendar[centers[c][0]]]
+            alone = time.after(time.work(alone) + m)
+        due = int(alone + 0.1 * (alone - release) + slack * random.uniform(0, 10) * DAY)
         orders.append(Order(f"O{i}", due, random.choice((1, 1, 1, 2, 2, 4, 8))))
         family = random.choice(FAMILIES)
         for k, (center, m) in enumerate(zip(job, minutes, strict=True)):
@@ -191,9 +194,9 @@ def _crews(
     found = []
     for skill in range(min(SKILLS, len(centers))):
         names = [u for c, row in enumerate(centers) if c % SKILLS == skill for u in row]
+        both = random.random() < 0.3
         for shift, presence in share.items():
             people = sum(presence[calendar[u]] for u in names) * operators
-            both = random.random() < 0.3
             skills = (f"S{skill}", f"S{(skill + 1) % SKILLS}") if both else (f"S{skill}",)
             if people >= 0.5:
                 found.append(Crew(f"C{skill}-{shift}", skills, shifts[shift], max(1, round(people))))

@@ -20,7 +20,7 @@ from planner.pack import Ints, Pack, pack
 from planner.problem import Problem, Window
 from planner.readers import read_fjsp
 from planner.schedule import Schedule
-from tests.properties.planner.strategies import locked, problems
+from tests.properties.planner.strategies import anchored, locked, problems
 
 RUNS = settings(max_examples=int(os.environ.get("KERNEL_EXAMPLES", "40")), deadline=None)
 
@@ -61,7 +61,7 @@ def same(packed: Pack, st_rows: Ints, plan: Schedule) -> None:
 
 
 @RUNS
-@given(problems() | locked(), st.randoms(use_true_random=False))
+@given(problems() | locked() | anchored(), st.randoms(use_true_random=False))
 def test_a_permutation_is_timed_as_the_decoder_times_it(problem: Problem, random: Random) -> None:
     try:
         packed = pack(problem)
@@ -86,7 +86,7 @@ def test_a_permutation_is_timed_as_the_decoder_times_it(problem: Problem, random
 
 
 @RUNS
-@given(problems() | locked())
+@given(problems() | locked() | anchored())
 def test_what_the_kernel_dispatches_is_feasible(problem: Problem) -> None:
     try:
         packed = pack(problem)
@@ -111,7 +111,7 @@ def test_what_the_kernel_dispatches_is_feasible(problem: Problem) -> None:
 
 
 @RUNS
-@given(problems() | locked(), st.integers(1, 1000))
+@given(problems() | locked() | anchored(), st.integers(1, 1000))
 def test_what_annealing_finds_is_feasible_and_costs_what_it_says(problem: Problem, seed: int) -> None:
     try:
         engine = Engine(pack(problem))
@@ -129,7 +129,7 @@ def test_what_annealing_finds_is_feasible_and_costs_what_it_says(problem: Proble
 
 
 @RUNS
-@given(problems(), st.integers(1, 1000))
+@given(problems() | anchored(), st.integers(1, 1000))
 def test_timing_again_only_what_a_move_touches_is_timing_all_again(problem: Problem, seed: int) -> None:
     if not problem.operations:
         return
