@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from heapq import heapify, heappop, heappush
+from itertools import count
 from random import Random
 
 import numpy as np
@@ -31,9 +33,14 @@ RANDOM_SHARE = 0.04
 CHUNK_S = 0.1
 """Seconds of moves between two looks at the clock."""
 
-CHUNK_MOVES = 20_000
-"""Moves between two progress reports of a search that counts moves."""
+CHUNK_MOVE_OPERATIONS = 20_000_000
+"""Moves between two looks at `stop` of a search that counts moves, times operations: about 0.1 s."""
 
+
+FAR_PAST = 1 << 40
+
+LOOKS = 5
+"""Chunks between two exact timings of the best plan so far, where people are to be counted."""
 
 MOST_FOR_TABU = 2_500
 """Operations; the tabu list has an entry for each pair."""
@@ -104,7 +111,7 @@ class Report:
     moves: int = 0
     accepted: int = 0
     timed: int = 0
-    trail: list[tuple[float, int]] | None = None
+    trail: list[tuple[float, int]] = field(default_factory=list)
 
 
 class Engine:
@@ -112,12 +119,12 @@ class Engine:
 
     def __init__(self, packed: Pack) -> None:
         self.packed = packed
-        count = max(1, len(packed.problem.operations))
+        size = max(1, len(packed.problem.operations))
         self.mode = kernel.BY_COUNTER if packed.has_people else kernel.NOBODY
         self.lane_mode = kernel.BY_LANE if packed.has_people else kernel.NOBODY
-        self.st = np.zeros(count * kernel.ST, np.int64)
+        self.st = np.zeros(size * kernel.ST, np.int64)
         self.people = packed.people.copy()
-        self.report = Report(trail=[])
+        self.report = Report()
         weight = np.array([o.weight for o in packed.problem.orders], np.float64)
         rows = {o.id: i for i, o in enumerate(packed.problem.orders)}
         of = np.array([rows[o.order] for o in packed.problem.operations], np.int64)
@@ -136,7 +143,9 @@ class Engine:
             packed.plant, packed.first, base, latest, k1, k2, perm, unit_of, self.st, self.people, self.mode
         )
         self.report.dispatches += 1
-        return Sequences(self._by_start(perm), unit_of, np.full(len(base), -1, np.int64), cost, rule)
+        if not self.packed.has_people:
+            perm = self.by_start(perm)
+        return Sequences(perm, unit_of, np.full(len(base), -1, np.int64), cost, rule)
 
     def atcs(self, k1: float, k2: float) -> Sequences:
         """Dispatch by ATCS with look-ahead `k1` and set-up price `k2`, in means."""
@@ -178,11 +187,46 @@ class Engine:
         if self.packed.has_people:
             self.people[:] = self.packed.people
 
-    def _by_start(self, perm: Ints) -> Ints:
-        """The same sequences in the order of their starts, what goes first left first."""
+    def by_start(self, perm: Ints) -> Ints:
+        """The same sequences in the order of their starts, what goes first left first.
+
+        People are there from the beginning of a set-up: with people the order is that of
+        beginnings, as far as links and sequences allow it.
+        """
         first = len(self.packed.first)
-        starts = self.st[perm[first:] * kernel.ST + kernel.START]
-        return np.concatenate((perm[:first], perm[first:][np.argsort(starts, kind="stable")]))
+        starts = self.st[perm * kernel.ST + kernel.START]
+        if not self.packed.has_people:
+            order = np.argsort(starts[first:], kind="stable")
+            return np.concatenate((perm[:first], perm[first:][order]))
+        begins = starts - self.st[perm * kernel.ST + kernel.SETUP]
+        begins[:first] = np.arange(first) - FAR_PAST
+        return self._in_order(perm, begins)
+
+    def _in_order(self, perm: Ints, key: Ints) -> Ints:
+        """Sort operations by `key`, each after those that it waits for on its way and its unit."""
+        plant, st = self.packed.plant.tolist(), self.st.tolist()
+        free = set(perm.tolist())
+        of = dict(zip(perm.tolist(), key.tolist(), strict=True))
+        followers: dict[int, list[int]] = {op: [] for op in free}
+        missing = dict.fromkeys(free, 0)
+        head = plant[kernel.PREDECESSORS]
+        for op in free:
+            row = op * kernel.ST
+            before = {*plant[plant[head + op] : plant[head + op + 1] : 2], st[row + kernel.PREV]}
+            for one in before & free:
+                followers[one].append(op)
+                missing[op] += 1
+        heap = [(of[op], op) for op in free if not missing[op]]
+        heapify(heap)
+        found: list[int] = []
+        while heap:
+            _, op = heappop(heap)
+            found.append(op)
+            for after in followers[op]:
+                missing[after] -= 1
+                if not missing[after]:
+                    heappush(heap, (of[after], after))
+        return np.array(found, np.int64)
 
     def search(
         self,
@@ -199,7 +243,7 @@ class Engine:
             known: A plan to begin from, beside those of the rules.
             on_better: Called with what a better plan costs.
         """
-        clock = _Clock(budget)
+        clock = _Clock(budget, len(self.packed.problem.operations))
         random = Random(budget.seed)
         best = self.grid()
         if known is not None:
@@ -231,8 +275,8 @@ class Engine:
 
     def _unit_column(self, column: int) -> Ints:
         plant = self.packed.plant
-        head, count = int(plant[kernel.UNITS]), int(plant[kernel.UNIT_COUNT])
-        return plant[head + column : head + count * kernel.UN : kernel.UN]
+        head, units = int(plant[kernel.UNITS]), int(plant[kernel.UNIT_COUNT])
+        return plant[head + column : head + units * kernel.UN : kernel.UN]
 
     def _tabu(
         self,
@@ -242,14 +286,14 @@ class Engine:
         on_better: Callable[[int], None],
         stop: Callable[[], bool],
     ) -> Sequences:
-        count, units = len(plan.perm), int(self.packed.plant[kernel.UNIT_COUNT])
+        size, units = len(plan.perm), int(self.packed.plant[kernel.UNIT_COUNT])
         walk, best = plan.copy(), plan.copy()
-        pairs, places = np.zeros(count * count, np.int64), np.zeros(count * units, np.int64)
+        pairs, places = np.zeros(size * size, np.int64), np.zeros(size * units, np.int64)
         io = np.zeros(kernel.IO, np.int64)
         io[kernel.SEED] = seed * 7919 % 2147483646 + 1
         price = self.packed.problem.weights.makespan
         io[kernel.T_BEST] = plan.cost // price
-        pace = 4e6 / count
+        pace = 4e6 / size
         while not stop():
             chunk, _, _ = clock.next_chunk(0.0, pace)
             if chunk <= 0:
@@ -265,7 +309,7 @@ class Engine:
                 on_better(best.cost)
         self.report.moves = int(io[kernel.T_ITERATION])
         best.cost = self.retime(best, self.mode)
-        best.perm = self._by_start(best.perm)
+        best.perm = self.by_start(best.perm)
         return min(best, plan, key=lambda p: p.cost)
 
     def _anneal(
@@ -278,26 +322,31 @@ class Engine:
     ) -> Sequences:
         walk = Walk(self, plan, clock.budget.seed)
         heat = max(1.0, tuning.heat * walk.cost)
-        told = plan.cost
+        told, best = plan.cost, plan
         begin = clock.spent()
-        while not stop():
+        for number in count(1):
             chunk, now, then = clock.next_chunk(begin, walk.pace)
-            if chunk <= 0:
+            if chunk <= 0 or stop():
                 break
             walk.go(chunk, heat * tuning.chill**now, heat * tuning.chill**then, tuning)
             clock.moves += chunk
-            if walk.best_cost < told:
-                told = walk.best_cost
+            if self.packed.has_people and number % LOOKS == 0:
+                best = min(best, self._exact(walk.best()), key=lambda p: p.cost)
+            cost = best.cost if self.packed.has_people else walk.best_cost
+            if cost < told:
+                told = cost
                 on_better(told)
-                if self.report.trail is not None:
-                    self.report.trail.append((clock.cpu(), told))
+                self.report.trail.append((clock.cpu(), told))
         self.report.moves, self.report.accepted = int(walk.io[kernel.MOVES]), int(walk.io[kernel.ACCEPTED])
         self.report.timed = int(walk.io[kernel.TIMED])
-        found = walk.best()
+        return min(best, self._exact(walk.best()), key=lambda p: p.cost)
+
+    def _exact(self, found: Sequences) -> Sequences:
+        """What the search has found, timed with people counted, in the order that suits that."""
         self.retime(found, self.lane_mode)
-        found.perm = self._by_start(found.perm)
+        found.perm = self.by_start(found.perm)
         found.cost = self.retime(found, self.mode)
-        return min(found, plan, key=lambda p: p.cost)
+        return found
 
     def sequences(self, schedule: Schedule) -> Sequences:
         """A plan that somebody else made, in order of start."""
@@ -330,8 +379,10 @@ class Walk:
         self.engine = engine
         plant = engine.packed.plant
         start = plan.copy()
-        self.perm = start.perm
+        start.cost = engine.retime(start, engine.mode)
+        start.perm = engine.by_start(start.perm)
         self.cost = engine.retime(start, engine.lane_mode)
+        self.perm = start.perm
         self.st = engine.st.copy()
         orders = int(plant[kernel.ORDER_COUNT])
         self.ends, self.late, self.late_at = (np.zeros(orders + 1, np.int64) for _ in range(3))
@@ -389,14 +440,16 @@ class Walk:
         self.st[self.perm * kernel.ST + kernel.POS] = np.arange(len(self.perm))
 
     def best(self) -> Sequences:
-        return Sequences(self.best_perm, self.best_unit, self.best_lane, self.best_cost, "annealing")
+        found = Sequences(self.best_perm, self.best_unit, self.best_lane, self.best_cost, "annealing")
+        return found.copy()
 
 
 class _Clock:
     """What is left of a budget."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, operations: int) -> None:
         self.budget = budget
+        self.chunk = max(64, min(20_000, CHUNK_MOVE_OPERATIONS // max(1, operations)))
         self.began = time.process_time()
         self.moves = 0
 
@@ -422,7 +475,7 @@ class _Clock:
         if now >= 1.0:
             return 0, 1.0, 1.0
         if self.budget.moves is not None:
-            chunk = min(CHUNK_MOVES, self.budget.moves - self.moves)
+            chunk = min(self.chunk, self.budget.moves - self.moves)
             return chunk, now, now + chunk / max(1, self.budget.moves)
         left = self.budget.seconds * (1.0 - self.spent())
         seconds = min(CHUNK_S, left)

@@ -84,13 +84,17 @@ SK = 4
 S_COUNTER, S_COUNTER_END, S_LANE, S_LANE_END = range(4)
 
 # Columns of an operation's place in a plan.
-ST = 12
-UNIT, DUR, PREV, NEXT, LANE, LPREV, LNEXT, START, END, WEND, SETUP, POS = range(12)
+ST = 13
+UNIT, DUR, PREV, NEXT, LANE, LPREV, LNEXT, START, END, WEND, SETUP, POS, HELD = range(13)
 
 NOBODY, BY_LANE, BY_COUNTER = 0, 1, 2
 """How people are accounted for: not at all, as sequences, as counters in order of placement."""
 
 FOREVER = 1 << 40
+
+LONG_PAUSE = 60
+"""Minutes of closed time after which a paused run has left its lane; whoever is there then takes it
+up again. The search does not count that person, the exact timing does."""
 
 _A = "int64[::1]"
 
@@ -174,6 +178,24 @@ def _lane_short(plant: Ints, c: int, begin: int, end: int, lane: int, skill: int
             v += WN
         begin += size
     return found
+
+
+@compiled()
+def _held_until(plant: Ints, c: int, begin: int, run: int, end: int) -> int:
+    """The working minute until which a set-up [begin, run) and a run [run, end) keep their lane.
+
+    Never before the run has begun: a lane's operations are in the order of their starts.
+    """
+    last = plant[plant[TIMELINES] + c * TL + T_LAST]
+    w = _window_of(plant, c, begin)
+    while w < last:
+        upto = plant[w + 2] + plant[w + 1] - plant[w]
+        if upto >= end:
+            return end
+        if upto > run and plant[w + WN] - plant[w + 1] >= LONG_PAUSE:
+            return upto
+        w += WN
+    return end
 
 
 @compiled()
@@ -278,7 +300,8 @@ def _fit(
             if mode == NOBODY:
                 return begin, begin + setup
             if mode == BY_LANE:
-                short = _lane_short(plant, c, begin, begin + setup + dur, lane, skill)
+                held = _held_until(plant, c, begin, begin + setup, begin + setup + dur)
+                short = _lane_short(plant, c, begin, held, lane, skill)
             else:
                 short = _counter_short(plant, c, begin, begin + setup + dur, skill, people)
             if short < 0:
@@ -360,6 +383,8 @@ def _settle(
     st[row + END] = _at(plant, c, run + dur - 1) + 1
     st[row + WEND] = run + dur
     st[row + SETUP] = run - begin
+    if lane >= 0:
+        st[row + HELD] = _at(plant, c, _held_until(plant, c, begin, run, run + dur) - 1) + 1
 
 
 @compiled()
@@ -382,7 +407,7 @@ def _best_lane(
         lane = plant[k]
         busy = 0
         if lane_tail[lane] >= 0:
-            busy = st[lane_tail[lane] * ST + END]
+            busy = st[lane_tail[lane] * ST + HELD]
         begin, _ = _fit(plant, op, unit, dur, end, family, ready, busy, lane, BY_LANE, people)
         if begin < best_begin or (begin == best_begin and busy > best_busy):
             best, best_begin, best_busy = lane, begin, busy
@@ -483,7 +508,7 @@ def retime(plant: Ints, perm: Ints, unit_of: Ints, lane_of: Ints, st: Ints, peop
                 lane = _best_lane(plant, op, unit, dur, end, family, ready, lane_tail, st, people)
                 lane_of[op] = lane
             if lane_tail[lane] >= 0:
-                busy = st[lane_tail[lane] * ST + END]
+                busy = st[lane_tail[lane] * ST + HELD]
         begin, run = _fit(plant, op, unit, dur, end, family, ready, busy, lane, mode, people)
         _settle(plant, op, unit, dur, lane, begin, run, tail, lane_tail, st)
         st[op * ST + POS] = position
@@ -740,8 +765,8 @@ IO = 13
 # Entries of `tuning`.
 HEAT, CHILL, CRITICAL, REACH, OTHER_UNIT, HOPE, SAME_FAMILY, GUIDED = range(8)
 
-LOG = 5
-"""Columns of a log row: operation, and its start, end, working end and set-up before."""
+LOG = 6
+"""Columns of a log row: operation, and its start, end, working end, set-up and lane's end before."""
 
 BIT_MODULUS = 37
 """2^0 .. 2^35 all differ modulo 37: the position of a lone bit is found by one division."""
@@ -806,7 +831,7 @@ def _propagate(
         prev_end, prev_family = _last_of(plant, unit, prev, st)
         busy = 0
         if lane >= 0 and st[row + LPREV] >= 0:
-            busy = st[st[row + LPREV] * ST + END]
+            busy = st[st[row + LPREV] * ST + HELD]
         dur = st[row + DUR]
         ready = _ready(plant, op, st)
         begin, run = _fit(plant, op, unit, dur, prev_end, prev_family, ready, busy, lane, mode, people)
@@ -824,6 +849,7 @@ def _propagate(
         log[at + 2] = old_end
         log[at + 3] = old_wend
         log[at + 4] = st[row + SETUP]
+        log[at + 5] = st[row + HELD]
         io[LOGGED] += 1
         c = plant[plant[UNITS] + unit * UN + U_TIME]
         start = _at(plant, c, run)
@@ -839,10 +865,14 @@ def _propagate(
         st[row + SETUP] = setup
         if run + dur != old_wend and st[row + NEXT] >= 0:
             _mark(st[row + NEXT], st, words, io)
+        if lane >= 0:
+            held = _at(plant, c, _held_until(plant, c, begin, run, run + dur) - 1) + 1
+            if held != st[row + HELD]:
+                st[row + HELD] = held
+                if st[row + LNEXT] >= 0:
+                    _mark(st[row + LNEXT], st, words, io)
         if end == old_end:
             continue
-        if st[row + LNEXT] >= 0:
-            _mark(st[row + LNEXT], st, words, io)
         behind = plant[plant[SUCCESSORS] + op]
         behind_end = plant[plant[SUCCESSORS] + op + 1]
         for k in range(behind, behind_end):
@@ -1051,7 +1081,7 @@ def _lane_for(
             if not able:
                 continue
         left -= 1
-        busy = st[e * ST + END]
+        busy = st[e * ST + HELD]
         if lane == picked:
             return lane, e
         begin = _open_from(plant, lane, skill, max(est, busy))
@@ -1138,7 +1168,7 @@ def _bottleneck(plant: Ints, ends: Ints, late: Ints, st: Ints, io: Ints) -> int:
                 found = op
             op = prev
             continue
-        if lane_prev >= 0 and _work(plant, c, st[lane_prev * ST + END]) == begin:
+        if lane_prev >= 0 and _work(plant, c, st[lane_prev * ST + HELD]) == begin:
             count += 1
             if _random(io) * count < 1.0:
                 found = op
@@ -1486,6 +1516,7 @@ def anneal(
             st[e + END] = log[at_log + 2]
             st[e + WEND] = log[at_log + 3]
             st[e + SETUP] = log[at_log + 4]
+            st[e + HELD] = log[at_log + 5]
         _detach(op, st, unit_head, lane_head)
         _attach(op, old_unit, old_prev, old_lane, old_lprev, st, unit_head, lane_head)
         st[row + DUR] = old_dur

@@ -37,7 +37,7 @@ class Published:
 
 def published(seed: int, cpu_seconds: float, operations: int = 10_000, units: int = 100) -> Published:
     """Plan a random plant."""
-    problem = plant(operations, units, seed)
+    problem = plant(operations, units, seed, load=1.0, slack=0.3)
     engine = Engine(pack(problem))
     plan = engine.search(Budget(seconds=cpu_seconds, seed=seed))
     return Published(problem, engine, plan, decode(problem, engine.choices(plan)))

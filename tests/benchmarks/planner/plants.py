@@ -19,17 +19,22 @@ from tests.benchmarks.planner.synthetic import plant
 
 @dataclass(frozen=True)
 class Size:
-    """A kind of plant, and the CPU seconds that each side gets."""
+    """A kind of plant, and the CPU seconds that each side gets.
+
+    Load and slack are such that 10 to 30 % of orders are late in the plan of the grid.
+    """
 
     operations: int
     units: int
     seconds: float
+    load: float
+    slack: float
     operators: float = 0.0
 
 
-TWO_THOUSAND = Size(2_000, 50, 10.0)
-TEN_THOUSAND = Size(10_000, 100, 30.0)
-WITH_OPERATORS = Size(2_000, 50, 10.0, operators=0.85)
+TWO_THOUSAND = Size(2_000, 50, 10.0, load=1.1, slack=0.2)
+TEN_THOUSAND = Size(10_000, 100, 30.0, load=1.0, slack=0.3)
+WITH_OPERATORS = Size(2_000, 50, 10.0, load=1.0, slack=0.5, operators=1.0)
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,9 @@ class Duel:
 
 def duel(size: Size, seed: int) -> Duel:
     """Plan one plant by the grid, by random rules and by the engine."""
-    problem = plant(size.operations, size.units, seed, operators=size.operators)
+    problem = plant(
+        size.operations, size.units, seed, load=size.load, slack=size.slack, operators=size.operators
+    )
     packed = pack(problem)
     engine = Engine(packed)
     grid = engine.grid()

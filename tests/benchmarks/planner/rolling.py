@@ -218,7 +218,7 @@ def _from(windows: tuple[Window, ...], now: int) -> tuple[Window, ...]:
 
 def roll(seed: int, planner: Planner) -> tuple[int, float]:
     """Run twenty days; weighted late minutes of all orders, and the median share moved."""
-    floor = Floor(plant(1_500, 50, seed, operators=0.9))
+    floor = Floor(plant(1_500, 50, seed, load=1.0, slack=0.5, operators=1.1))
     now = 0
     problem = floor.snapshot(now)
     plan = planner(problem)

@@ -9,6 +9,7 @@ import pytest
 from planner import warm
 from planner.anneal import Budget, Engine
 from planner.checker import check
+from planner.confidence import Confidence, Pace
 from planner.effort import Effort
 from planner.pack import pack
 from planner.problem import Problem
@@ -86,3 +87,16 @@ def test_compiled_code_lies_in_the_data_folder(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     monkeypatch.setenv("LINESIDE_HOME", str(tmp_path))
     assert warm.cache_folder() == tmp_path / "cache" / "numba"
+
+
+def test_a_floor_that_keeps_its_standards_keeps_the_planned_dates() -> None:
+    engine = Engine(pack(busy(20)))
+    sure = Confidence(engine, engine.grid(), Pace(deviation=0, good=1), lives=3)
+    assert [sure.latest(minute) for minute in (10, 200, 5_000)] == [10, 200, 5_000]
+
+
+def test_a_slow_floor_ends_later_than_planned() -> None:
+    engine = Engine(pack(busy(20)))
+    sure = Confidence(engine, engine.grid(), Pace(mean=1.5))
+    assert sure.latest(200) > 200
+    assert sure.latest(200, 0.95) >= sure.latest(200, 0.5)
