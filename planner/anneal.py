@@ -39,6 +39,9 @@ CHUNK_MOVE_OPERATIONS = 20_000_000
 
 FAR_PAST = 1 << 40
 
+PHASES = ((kernel.NOBODY, 0.5), (kernel.BY_LANE, 1.0))
+"""Where people are needed: chains as (how they see people, share of the budget at which they end)."""
+
 LOOKS = 5
 """Chunks between two exact timings of the best plan so far, where people are to be counted."""
 
@@ -135,17 +138,44 @@ class Engine:
 
     def dispatch(self, base: NDArray[np.float64], latest: Ints, k1: float, k2: float, rule: str) -> Sequences:
         """Build a plan by a rule, in order of start; see `kernel.dispatch`."""
+        return self._dispatch(base, latest, (k1, k2), rule, self.mode)
+
+    def _dispatch(
+        self, base: NDArray[np.float64], latest: Ints, prices: tuple[float, float], rule: str, mode: int
+    ) -> Sequences:
         packed = self.packed
         perm = np.full(packed.free, -1, np.int64)
         unit_of = np.full(len(base), -1, np.int64)
         self._fresh_people()
         cost = kernel.dispatch(
-            packed.plant, packed.first, base, latest, k1, k2, perm, unit_of, self.st, self.people, self.mode
+            packed.plant, packed.first, base, latest, *prices, perm, unit_of, self.st, self.people, mode
         )
         self.report.dispatches += 1
         if not self.packed.has_people:
             perm = self.by_start(perm)
-        return Sequences(perm, unit_of, np.full(len(base), -1, np.int64), cost, rule)
+        lanes = self.st.reshape(-1, kernel.ST)[: len(base), kernel.LANE].copy()
+        return Sequences(perm, unit_of, lanes, cost, rule)
+
+    def without_people(self, plan: Sequences) -> Sequences:
+        """The plan's sequences as if everybody were always there."""
+        start = plan.copy()
+        start.cost = self.retime(start, self.mode)
+        start.perm = self.by_start(start.perm)
+        return start
+
+    def on_lanes(self, plan: Sequences) -> Sequences:
+        """A plan of people on lanes to begin the annealing with.
+
+        The plan itself with lanes found for it, or a dispatch on lanes in its order: a tight plan
+        that is pushed a little falls apart.
+        """
+        start = plan.copy()
+        start.cost = self.retime(start, self.mode)
+        start.perm = self.by_start(start.perm)
+        start.lane_of[:] = -1
+        start.cost = self.retime(start, self.lane_mode)
+        again = self._in_turn(start, self.lane_mode)
+        return min(start, again, key=lambda p: p.cost)
 
     def atcs(self, k1: float, k2: float) -> Sequences:
         """Dispatch by ATCS with look-ahead `k1` and set-up price `k2`, in means."""
@@ -295,7 +325,7 @@ class Engine:
         io[kernel.T_BEST] = plan.cost // price
         pace = 4e6 / size
         while not stop():
-            chunk, _, _ = clock.next_chunk(0.0, pace)
+            chunk, _, _ = clock.next_chunk(0.0, 1.0, pace)
             if chunk <= 0:
                 break
             began = clock.cpu()
@@ -320,33 +350,59 @@ class Engine:
         on_better: Callable[[int], None],
         stop: Callable[[], bool],
     ) -> Sequences:
-        walk = Walk(self, plan, clock.budget.seed)
-        heat = max(1.0, tuning.heat * walk.cost)
-        told, best = plan.cost, plan
+        best = plan
+        phases = PHASES if self.packed.has_people else ((kernel.NOBODY, 1.0),)
+        for mode, until in phases:
+            best = self._walk(best, clock, tuning, (mode, until), (on_better, stop))
+        return best
+
+    def _walk(
+        self,
+        best: Sequences,
+        clock: _Clock,
+        tuning: Tuning,
+        phase: tuple[int, float],
+        outside: tuple[Callable[[int], None], Callable[[], bool]],
+    ) -> Sequences:
+        """One chain until a share of the budget is spent; the best plan as it is timed exactly."""
+        on_better, stop = outside
+        walk = Walk(self, best, clock.budget.seed, phase[0])
+        heat = max(1.0, tuning.heat * min(walk.cost, best.cost))
+        told = best.cost
         begin = clock.spent()
         for number in count(1):
-            chunk, now, then = clock.next_chunk(begin, walk.pace)
+            chunk, now, then = clock.next_chunk(begin, phase[1], walk.pace)
             if chunk <= 0 or stop():
                 break
             walk.go(chunk, heat * tuning.chill**now, heat * tuning.chill**then, tuning)
             clock.moves += chunk
             if self.packed.has_people and number % LOOKS == 0:
-                best = min(best, self._exact(walk.best()), key=lambda p: p.cost)
+                best = min(best, self._exact(walk), key=lambda p: p.cost)
             cost = best.cost if self.packed.has_people else walk.best_cost
             if cost < told:
                 told = cost
                 on_better(told)
                 self.report.trail.append((clock.cpu(), told))
-        self.report.moves, self.report.accepted = int(walk.io[kernel.MOVES]), int(walk.io[kernel.ACCEPTED])
-        self.report.timed = int(walk.io[kernel.TIMED])
-        return min(best, self._exact(walk.best()), key=lambda p: p.cost)
+        self.report.moves += int(walk.io[kernel.MOVES])
+        self.report.accepted += int(walk.io[kernel.ACCEPTED])
+        self.report.timed += int(walk.io[kernel.TIMED])
+        return min(best, self._exact(walk), key=lambda p: p.cost)
 
-    def _exact(self, found: Sequences) -> Sequences:
-        """What the search has found, timed with people counted, in the order that suits that."""
-        self.retime(found, self.lane_mode)
+    def _exact(self, walk: Walk) -> Sequences:
+        """What a chain has found, timed with people counted, in the order that suits that."""
+        found = walk.best()
+        self.retime(found, walk.mode)
         found.perm = self.by_start(found.perm)
         found.cost = self.retime(found, self.mode)
-        return found
+        if not self.packed.has_people:
+            return found
+        return min(found, self._in_turn(found, self.mode), key=lambda p: p.cost)
+
+    def _in_turn(self, plan: Sequences, mode: int) -> Sequences:
+        """Dispatch with the order of a plan as the priority: who lacks people lets others pass."""
+        rank = np.zeros(len(plan.unit_of), np.float64)
+        rank[plan.perm] = -np.arange(len(plan.perm), dtype=np.float64)
+        return self._dispatch(rank, self.latest, (0.0, 0.0), plan.rule, mode)
 
     def sequences(self, schedule: Schedule) -> Sequences:
         """A plan that somebody else made, in order of start."""
@@ -375,13 +431,16 @@ class Engine:
 class Walk:
     """One chain of the annealing."""
 
-    def __init__(self, engine: Engine, plan: Sequences, seed: int) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, plan: Sequences, seed: int, mode: int) -> None:
+        """Begin with a plan.
+
+        Args:
+            mode: How people are accounted for: `kernel.BY_LANE`, or not at all.
+        """
+        self.engine, self.mode = engine, mode
         plant = engine.packed.plant
-        start = plan.copy()
-        start.cost = engine.retime(start, engine.mode)
-        start.perm = engine.by_start(start.perm)
-        self.cost = engine.retime(start, engine.lane_mode)
+        start = engine.on_lanes(plan) if mode == kernel.BY_LANE else engine.without_people(plan)
+        self.cost = engine.retime(start, mode)
         self.perm = start.perm
         self.st = engine.st.copy()
         orders = int(plant[kernel.ORDER_COUNT])
@@ -424,7 +483,7 @@ class Walk:
             self.best_perm,
             self.best_unit,
             self.best_lane,
-            self.engine.lane_mode,
+            self.mode,
             knobs,
             self.io,
             moves,
@@ -469,15 +528,20 @@ class _Clock:
         left = iter(range(50))
         return lambda: next(left, None) is not None
 
-    def next_chunk(self, begin: float, pace: float) -> tuple[int, float, float]:
-        """Moves until the next look, and the progress of the annealing before and after them."""
-        now = (self.spent() - begin) / max(1e-9, 1.0 - begin)
+    def next_chunk(self, begin: float, end: float, pace: float) -> tuple[int, float, float]:
+        """Moves until the next look, and the progress before and after them.
+
+        Args:
+            begin: Share of the budget that was spent when this chain began.
+            end: Share at which it ends.
+        """
+        now = (self.spent() - begin) / max(1e-9, end - begin)
         if now >= 1.0:
             return 0, 1.0, 1.0
         if self.budget.moves is not None:
-            chunk = min(self.chunk, self.budget.moves - self.moves)
-            return chunk, now, now + chunk / max(1, self.budget.moves)
-        left = self.budget.seconds * (1.0 - self.spent())
+            chunk = min(self.chunk, 1 + int(self.budget.moves * end) - self.moves)
+            return chunk, now, min(1.0, now + chunk / max(1.0, self.budget.moves * (end - begin)))
+        left = self.budget.seconds * (end - self.spent())
         seconds = min(CHUNK_S, left)
-        then = now + seconds / max(1e-9, self.budget.seconds * (1.0 - begin))
+        then = now + seconds / max(1e-9, self.budget.seconds * (end - begin))
         return max(64, int(pace * seconds)), now, min(1.0, then)

@@ -573,17 +573,23 @@ def _free_at(plant: Ints, unit: int, last: int, st: Ints) -> int:
 def _place_best(plant: Ints, op: int, tail: Ints, lane_tail: Ints, st: Ints, people: Ints, mode: int) -> None:
     """Put an operation where it ends first; of those, with the shortest set-up."""
     ready = _ready(plant, op, st)
-    chosen, best_end, best_begin, best_run, best_dur = -1, FOREVER, 0, 0, 0
+    chosen, best_end, best_begin, best_run, best_dur, best_lane = -1, FOREVER, 0, 0, 0, -1
+    skill = plant[plant[OPS] + op * OP + SKILL]
     alternatives = plant[ALTERNATIVES] + op
     for k in range(plant[alternatives], plant[alternatives + 1], 2):
         unit, dur = plant[k], plant[k + 1]
         end, family = _last_of(plant, unit, tail[unit], st)
-        begin, run = _fit(plant, op, unit, dur, end, family, ready, 0, -1, mode, people)
+        lane, busy = -1, 0
+        if mode == BY_LANE and skill >= 0:
+            lane = _best_lane(plant, op, unit, dur, end, family, ready, lane_tail, st, people)
+            if lane_tail[lane] >= 0:
+                busy = st[lane_tail[lane] * ST + HELD]
+        begin, run = _fit(plant, op, unit, dur, end, family, ready, busy, lane, mode, people)
         done = _at(plant, plant[plant[UNITS] + unit * UN + U_TIME], run + dur - 1)
         if done < best_end or (done == best_end and run - begin < best_run - best_begin):
             chosen, best_end, best_begin, best_run, best_dur = unit, done, begin, run, dur
-    _settle(plant, op, chosen, best_dur, -1, best_begin, best_run, tail, lane_tail, st)
-    skill = plant[plant[OPS] + op * OP + SKILL]
+            best_lane = lane
+    _settle(plant, op, chosen, best_dur, best_lane, best_begin, best_run, tail, lane_tail, st)
     if mode == BY_COUNTER and skill >= 0:
         c = plant[plant[UNITS] + chosen * UN + U_TIME]
         _claim(plant, c, best_begin, best_run + best_dur, skill, people)
@@ -658,13 +664,13 @@ def dispatch(
     Args:
         first: Operations placed before all others, in this order.
         latest: The minute at which an operation begins to be urgent.
-        mode: NOBODY or BY_COUNTER.
+        mode: NOBODY, BY_COUNTER, or BY_LANE, which chooses lanes.
     """
     ops = plant[OPS]
     _place_fixed(plant, st)
     count, queues = plant[COUNT], plant[QUEUE_COUNT]
     tail = np.full(plant[UNIT_COUNT], -1, np.int64)
-    lane_tail = np.full(1, -1, np.int64)
+    lane_tail = np.full(plant[LANE_COUNT] + 1, -1, np.int64)
     missing = np.zeros(count, np.int64)
     placed = 0
     for op in range(count):

@@ -135,7 +135,7 @@ def test_timing_again_only_what_a_move_touches_is_timing_all_again(problem: Prob
         return
     engine = Engine(pack(problem))
     plan = engine.grid()
-    walk = Walk(engine, plan, seed)
+    walk = Walk(engine, plan, seed, engine.lane_mode)
     for heat in (1e6, 100.0, 1.0):
         walk.go(100, heat, heat / 2, Tuning(hope=10.0))
         rows = walk.st.reshape(-1, kernel.ST)
