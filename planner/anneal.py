@@ -42,6 +42,9 @@ FAR_PAST = 1 << 40
 PHASES = ((kernel.NOBODY, 0.5), (kernel.BY_LANE, 1.0))
 """Where people are needed: chains as (how they see people, share of the budget at which they end)."""
 
+LANE_HEAT = 5.0
+"""Chains on lanes begin warmer: the plan that they begin with has lost more by its lanes."""
+
 LOOKS = 5
 """Chunks between two exact timings of the best plan so far, where people are to be counted."""
 
@@ -284,7 +287,8 @@ class Engine:
             return best
         if self.is_bare:
             return self._tabu(best, clock, budget.seed, on_better, stop)
-        best = self.random_rules(best, clock.share(RANDOM_SHARE), random)
+        has_time = clock.share(RANDOM_SHARE)
+        best = self.random_rules(best, lambda: has_time() and not stop(), random)
         on_better(best.cost)
         return self._anneal(best, clock, tuning, on_better, stop)
 
@@ -368,6 +372,8 @@ class Engine:
         on_better, stop = outside
         walk = Walk(self, best, clock.budget.seed, phase[0])
         heat = max(1.0, tuning.heat * min(walk.cost, best.cost))
+        if phase[0] == kernel.BY_LANE:
+            heat *= LANE_HEAT
         told = best.cost
         begin = clock.spent()
         for number in count(1):

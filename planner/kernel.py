@@ -1359,7 +1359,14 @@ def anneal(
         before = -1
         to = at
         is_guided = False
-        if unit == old_unit:
+        is_by_lane = False
+        if is_critical and unit == old_unit and old_lprev >= 0:
+            c = plant[plant[UNITS] + unit * UN + U_TIME]
+            begin = st[row + WEND] - old_dur - st[row + SETUP]
+            is_by_lane = _work(plant, c, st[old_lprev * ST + HELD]) == begin and _random(io) < 0.8
+        if is_by_lane:
+            target = old_lprev
+        elif unit == old_unit:
             target = old_prev if goes_back else old_next
             if target < 0 and old_lane < 0:
                 continue
@@ -1398,7 +1405,9 @@ def anneal(
             earliest = _ready(plant, op, st)
             while steps > 0:
                 steps -= 1
-                if goes_back:
+                if is_by_lane:
+                    further = st[further * ST + LPREV]
+                elif goes_back:
                     further = st[further * ST + PREV]
                     if further >= 0 and st[further * ST + END] <= earliest:
                         break  # before that it could not run anyway
@@ -1425,7 +1434,12 @@ def anneal(
         is_done = True
         if to < at:
             is_done = _shift_back(plant, op, to, perm, st, mark, segment, io)
-            before = st[target * ST + PREV]
+            if is_by_lane:
+                before = old_prev
+                while before >= 0 and st[before * ST + POS] > st[row + POS]:
+                    before = st[before * ST + PREV]
+            else:
+                before = st[target * ST + PREV]
         elif to > at:
             is_done = _shift_on(plant, op, to, perm, st, mark, segment, io)
             before = target
@@ -1437,7 +1451,7 @@ def anneal(
             est = _ready(plant, op, st)
             if before >= 0:
                 est = max(est, st[before * ST + END])
-            is_random = _random(io) < 0.05
+            is_random = not is_by_lane and _random(io) < 0.05
             lane, lane_before = _lane_for(plant, op, est, perm, st, seen, lane_head, is_random, io)
         _attach(op, unit, before, lane, lane_before, st, unit_head, lane_head)
         st[row + DUR] = dur
