@@ -29,12 +29,12 @@ class Pace:
     Args:
         mean: Real minutes for a minute of standard time.
         deviation: Standard deviation of one operation's share, of the same.
-        good: Share of operations that need not be done again.
+        first_time_share: Share of operations that need not be done again.
     """
 
     mean: float = 1.0
     deviation: float = 0.15
-    good: float = 0.98
+    first_time_share: float = 0.98
 
 
 def live(engine: Engine, plan: Sequences, pace: Pace, random: np.random.Generator) -> Ints:
@@ -42,7 +42,7 @@ def live(engine: Engine, plan: Sequences, pace: Pace, random: np.random.Generato
     plant = engine.packed.plant.copy()
     count = int(plant[kernel.COUNT])
     share = np.maximum(0.2, random.normal(pace.mean, pace.deviation, count))
-    share *= 1 + (random.random(count) > pace.good)
+    share *= 1 + (random.random(count) > pace.first_time_share)
     head = int(plant[kernel.ALTERNATIVES])
     firsts, lasts = plant[head : head + count], plant[head + 1 : head + count + 1]
     first, last = int(firsts[0]) if count else 0, int(lasts[-1]) if count else 0

@@ -96,7 +96,7 @@ def test_compiled_code_lies_in_the_data_folder(monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_floor_that_keeps_its_standards_keeps_the_planned_dates() -> None:
     engine = Engine(pack(busy(20)))
-    sure = Confidence(engine, engine.grid(), Pace(deviation=0, good=1), lives=3)
+    sure = Confidence(engine, engine.grid(), Pace(deviation=0, first_time_share=1), lives=3)
     assert [sure.latest(minute) for minute in (10, 200, 5_000)] == [10, 200, 5_000]
 
 
