@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from planner.form import problem_from_json, schedule_to_json
 from planner.problem import InvalidProblem, Problem
 from planner.replan import replan
 from planner.schedule import Schedule
-from planner.solve import Solution, solve
+from planner.solve import LEAST_OPERATIONS, Solution, solve
+from planner.warm import is_warm, use_cache, warm_up, warm_up_beside
 
 REFUSED = 2
 """Exit code: the problem contradicts itself, or its locks cannot be kept."""
@@ -31,10 +32,14 @@ PR_SET_PDEATHSIG = 1
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 planned, 2 refused."""
     options = _parser().parse_args(arguments)
+    if options.run is None:
+        warm_up()
+        return 0
     effort = Effort(options.seconds, options.workers, options.seed)
     run: Callable[[Problem, Effort, argparse.Namespace], dict[str, Any]] = options.run
     try:
-        reply = run(problem_from_json(json.loads(_read(options.problem))), effort, options)
+        problem = problem_from_json(json.loads(_read(options.problem)))
+        reply = run(problem, replace(effort, kernel=_has_kernel(problem, options)), options)
     except json.JSONDecodeError as error:
         fault = {"row": options.problem, "what": str(error), "remedy": "Write it as JSON"}
         return _refuse("NotJson", [fault])
@@ -59,12 +64,31 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--parent", type=int, metavar="PID", help="end when this process ends")
     again.add_argument("--nice", type=int, default=0, help="give way to others by so much (0)")
     again.set_defaults(run=_replan)
+    compiling = commands.add_parser("warm", help="compile the kernel, so that plans do not wait for it")
+    compiling.set_defaults(run=None)
     for command in (alone, again):
+        command.add_argument(
+            "--kernel",
+            choices=("auto", "yes", "no"),
+            default="auto",
+            help="the compiled kernel: as soon as it is compiled (auto), now, or never",
+        )
         command.add_argument("problem", help="file of the problem in its JSON form; - reads it here")
         command.add_argument("--seconds", type=float, default=5.0, help="budget of CP-SAT (5)")
         command.add_argument("--workers", type=int, default=4, help="search strategies (4)")
         command.add_argument("--seed", type=int, default=1)
     return parser
+
+
+def _has_kernel(problem: Problem, options: argparse.Namespace) -> bool:
+    """Whether this solve uses the compiled kernel; compiles it beside when it has to be."""
+    if options.kernel == "no" or len(problem.operations) <= LEAST_OPERATIONS:
+        return False
+    use_cache()
+    if options.kernel == "auto" and not is_warm():
+        warm_up_beside()
+        return False
+    return True
 
 
 def _solve(problem: Problem, effort: Effort, _options: argparse.Namespace) -> dict[str, Any]:
