@@ -57,6 +57,11 @@ _TOPICS: Final = {
     "PersonClockedOut": ("trouble",),
     "PersonClockedIn": ("trouble",),
     "HelpCalled": ("help",),
+    "HelpAnswered": ("help",),
+    "ScanNotUnderstood": ("scan",),
+    "ScanTaken": ("scan",),
+    "ScanNoted": ("scan",),
+    "CountDecided": ("kpi",),
 }
 
 _TOLD: Final = frozenset({*_SUBJECTS, "state", "version", "purchase"})

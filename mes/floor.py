@@ -136,6 +136,7 @@ def _loops(db: Database) -> list[Loop]:
     timers = (intake.retry_known, absorb, dispatching.dispatch_due, workorders.close_due)
     return [
         lambda: _on_notice(db, intake.CHANNEL, READING_GATHER_S, absorb),
+        lambda: _on_notice(db, intake.SCANS, READING_GATHER_S, intake.act_on_next, enough=1),
         lambda: _on_notice(db, outbox.CHANNEL, EVENT_GATHER_S, performance.follow_events),
         lambda: _on_notice(db, outbox.CHANNEL, EVENT_GATHER_S, costing.book_events),
         lambda: _every(db, SEAL_S, (seal,)),
@@ -152,13 +153,13 @@ async def _seal(tx: Tx) -> int:
     return 0 if block is None else block.events
 
 
-async def _on_notice(db: Database, channel: str, gather_s: float, step: Step) -> None:
+async def _on_notice(db: Database, channel: str, gather_s: float, step: Step, *, enough: int = BATCH) -> None:
     """Run the step whenever something was committed, and now and then without."""
     from mes.kernel.db import wakeups
 
     async with wakeups(db, channel) as wakeup:
         while True:
-            await _patiently(lambda: _work_off(db, (step,)))
+            await _patiently(lambda: _work_off(db, (step,), enough))
             await _patiently(lambda: wakeup.wait(QUIET_S))
             await asyncio.sleep(gather_s)
 
@@ -169,8 +170,8 @@ async def _every(db: Database, pause_s: float, steps: tuple[Step, ...]) -> None:
         await asyncio.sleep(pause_s)
 
 
-async def _work_off(db: Database, steps: tuple[Step, ...]) -> None:
-    """Run each step in transactions of its own until it finds less than a batch."""
+async def _work_off(db: Database, steps: tuple[Step, ...], enough: int = BATCH) -> None:
+    """Run each step in transactions of its own until it finds less than one of them can hold."""
     from mes.kernel.clock import utc_now
     from mes.kernel.db import Cause
 
@@ -178,7 +179,7 @@ async def _work_off(db: Database, steps: tuple[Step, ...]) -> None:
         while True:
             async with db.transaction(Cause(actor=ACTOR, at=utc_now())) as tx:
                 found = await step(tx)
-            if found < BATCH:
+            if found < enough:
                 break
 
 

@@ -14,11 +14,15 @@ class Counters:
         lost: Pieces that machines counted and the plant does not have.
         doubled: Pieces that the plant has more than once.
         difference: Sum of absolute differences of quantities and values between plant and ERP.
+        compared: Events that both books were compared on.
+        waiting: Events on their way to the ERP, that are no difference yet.
     """
 
     lost: int
     doubled: int
     difference: str | None
+    compared: int
+    waiting: int
 
 
 async def counters(tx: Tx) -> Counters:
@@ -30,7 +34,9 @@ async def counters(tx: Tx) -> Counters:
                (select coalesce(sum(doubled), 0)::bigint from mes.edge_tally) as doubled,
                (select round(sum((comparison ->> 'quantity_difference')::numeric
                                  + (comparison ->> 'value_difference')::numeric), 2)::text
-                from erp.link where comparison is not null) as difference
+                from erp.link where comparison is not null) as difference,
+               (select coalesce(sum((comparison ->> 'judged')::int), 0) from erp.link) as compared,
+               (select coalesce(sum((comparison ->> 'waiting')::int), 0) from erp.link) as waiting
         """,
         {},
     )

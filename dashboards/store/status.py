@@ -135,7 +135,15 @@ async def plan_figures(tx: Tx) -> PlanFigures:
 
 @dataclass(frozen=True, slots=True)
 class ErpFigures:
-    """How the link to the ERP stands; differences are None before the first comparison."""
+    """How the link to the ERP stands; differences are None before the first comparison.
+
+    Args:
+        outbox_lag_s: Age of the oldest document that waits.
+        events_compared: Events that both books were compared on.
+        events_waiting: Events on their way, that are no difference yet.
+        events_late: Those of them that wait for longer than they should.
+        value_waiting: By how much the books differ until those have arrived.
+    """
 
     name: str
     reachable: bool
@@ -145,6 +153,10 @@ class ErpFigures:
     dead_letters: int
     quantity_difference: str | None
     value_difference: str | None
+    events_compared: int
+    events_waiting: int
+    events_late: int
+    value_waiting: str | None
 
 
 async def erp_figures(tx: Tx, adapter: str) -> ErpFigures:
@@ -163,7 +175,11 @@ async def erp_figures(tx: Tx, adapter: str) -> ErpFigures:
                round(max((link.comparison ->> 'quantity_difference')::numeric), 2)::text
                  as quantity_difference,
                round(max((link.comparison ->> 'value_difference')::numeric), 2)::text
-                 as value_difference
+                 as value_difference,
+               coalesce(max((link.comparison ->> 'judged')::int), 0) as events_compared,
+               coalesce(max((link.comparison ->> 'waiting')::int), 0) as events_waiting,
+               coalesce(max((link.comparison ->> 'late')::int), 0) as events_late,
+               round(max((link.comparison ->> 'value_waiting')::numeric), 2)::text as value_waiting
         from erp.link where erp = %(adapter)s
         """,
         {"adapter": adapter},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import LiteralString
 
 import psycopg
@@ -13,7 +13,10 @@ DAYS_AHEAD = 7
 
 
 async def keep_partitions(connection: psycopg.AsyncConnection, table: LiteralString, keep_days: int) -> None:
-    """Make the partitions of the coming days, and drop those older than `keep_days`."""
+    """Make the partitions of the coming days, and drop those older than `keep_days`.
+
+    What came later than its day is in the default partition, and goes from there.
+    """
     rows = await (
         await connection.execute(
             "select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid"
@@ -31,6 +34,8 @@ async def keep_partitions(connection: psycopg.AsyncConnection, table: LiteralStr
     for name in sorted(present):
         if len(name) == len(oldest) and name[-8:].isdigit() and name < oldest:
             await connection.execute(sql.SQL("drop table {}").format(sql.Identifier("historian", name)))
+    late = sql.SQL("delete from {} where time < %s").format(sql.Identifier("historian", f"{table}_default"))
+    await connection.execute(late, (datetime.combine(today - timedelta(days=keep_days), time(), UTC),))
 
 
 async def _make_partition(connection: psycopg.AsyncConnection, table: LiteralString, day: date) -> None:

@@ -11,7 +11,7 @@ from pydantic import Field
 from mes.access.guard import CommandBody, ReadTx, check_at_terminal, require, run_command
 from mes.access.model import Caller, Permission
 from mes.execution import service, terminal
-from mes.execution.model import LotUse, QuantityReport
+from mes.execution.model import HelpCall, LotUse, QuantityReport
 from mes.execution.service import Done
 from mes.execution.terminal import TerminalView
 from mes.kernel.clock import utc_now
@@ -25,6 +25,7 @@ router = APIRouter(prefix="/api/v1", tags=["execution"])
 Viewer = Annotated[Caller, require(Permission.PLANT_VIEW)]
 Reporter = Annotated[Caller, require(Permission.WORK_REPORT, placed=True)]
 Corrector = Annotated[Caller, require(Permission.WORK_CORRECT, placed=True)]
+Helper = Annotated[Caller, require(Permission.HELP_ANSWER, placed=True)]
 Clerk = Annotated[Caller, require(Permission.PERSON_CLOCK, placed=True)]
 
 Code = Annotated[str, Field(max_length=60)]
@@ -215,16 +216,34 @@ async def stop_reason(request: Request, equipment: str, body: StopReason, caller
     return await run_command(request, caller, "execution.stop_reason", body, act)
 
 
-@router.post("/equipment/{equipment}/help")
+@router.post("/equipment/{equipment}/help", response_model=HelpCall)
 async def help_wanted(request: Request, equipment: str, body: CommandBody, caller: Reporter) -> JSONResponse:
-    """Ask for somebody to come."""
+    """Ask for somebody to come; the call that is open there already, if one is."""
 
-    async def act(tx: Tx) -> None:
+    async def act(tx: Tx) -> HelpCall:
         unit = await resources.get_equipment(tx, equipment)
         caller.check(Permission.WORK_REPORT, unit.scope)
-        await service.call_help(tx, unit.id)
+        return await service.call_help(tx, unit.id)
 
     return await run_command(request, caller, "execution.help", body, act)
+
+
+@router.get("/help-calls")
+async def help_calls(caller: Viewer, tx: ReadTx) -> list[HelpCall]:  # noqa: ARG001 - the guard
+    """Return the calls for help that nobody has answered, the oldest first."""
+    return await service.open_calls(tx)
+
+
+@router.post("/equipment/{equipment}/help/answer", response_model=HelpCall)
+async def help_comes(request: Request, equipment: str, body: CommandBody, caller: Helper) -> JSONResponse:
+    """Say that you come; the call is over, and the unit's terminal shows who comes."""
+
+    async def act(tx: Tx) -> HelpCall:
+        unit = await resources.get_equipment(tx, equipment)
+        caller.check(Permission.HELP_ANSWER, unit.scope)
+        return await service.answer_help(tx, unit.id)
+
+    return await run_command(request, caller, "execution.help_answer", body, act)
 
 
 @router.post("/people/{person}/clock-out")

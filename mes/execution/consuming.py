@@ -39,7 +39,7 @@ async def consume(tx: Tx, use: LotUse) -> Done:
         LotBlocked, LotExpired, LotReserved, LotTooSmall: The lot may not be used for this.
         SerialNotExpected: The piece is not of this order.
     """
-    person = actor_of(tx)
+    person = use.person or actor_of(tx)
     line, job = await lock_running(tx, use.job_order)
     lot = await inventory.lock_lot(tx, use.lot)
     part = _on_bill(job, lot, await workorders.components_of(tx, job.id))

@@ -192,3 +192,15 @@ class HelpCalled(Event):
     equipment: EquipmentId
     job_order: JobOrderId | None
     person: PersonId
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class HelpAnswered(Event):
+    """Somebody comes to a unit that called for help; the call is over."""
+
+    aggregate_field = "equipment"
+
+    equipment: EquipmentId
+    call: UUID
+    person: PersonId

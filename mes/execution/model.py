@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
 from uuid import UUID
 
 from mes.kernel.errors import PlantError
@@ -19,6 +20,8 @@ from mes.workorders.model import OVER, STARTED, JobOrder, JobOrderStatus, Line
 
 HOURS = Decimal("0.000001")
 """Booked hours are kept to the millionth (3.6 ms)."""
+COMING = timedelta(minutes=15)
+"""So long after the answer a terminal shows who is coming."""
 _MICROSECOND = timedelta(microseconds=1)
 _MICROSECONDS_PER_HOUR = Decimal(3_600_000_000)
 
@@ -50,12 +53,14 @@ class LotUse:
     Args:
         quantity: In the material's unit, > 0; what is still required when None.
         serial: The piece it went into, if known.
+        person: Who works at the unit, where a device tells of it; who acts when None.
     """
 
     job_order: JobOrderId
     lot: LotNumber
     quantity: Decimal | None = None
     serial: SerialNumber | None = None
+    person: PersonId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +105,45 @@ class MaterialActual:
     movement: UUID
     at: datetime
     reverses: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelpCall:
+    """Somebody at a unit asked for somebody to come.
+
+    Args:
+        person: Who called.
+        answered_by: Name of who said that somebody comes; the call is open while nobody has.
+    """
+
+    id: UUID
+    equipment: EquipmentId
+    job_order: JobOrderId | None
+    person: PersonId
+    person_name: str
+    since: datetime
+    answered_by: str | None
+    answered_at: datetime | None
+
+
+class ScanOutcome(StrEnum):
+    """What became of a code that the scanner of a unit read."""
+
+    BOOKED = "booked"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A code of a unit's own scanner that fits the job there.
+
+    Args:
+        outcome: `booked`: material was used; `confirmed`: it is of this job, nothing is to book.
+    """
+
+    outcome: ScanOutcome
+    job_order: JobOrderId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,3 +299,31 @@ class WorkOrderFinished(PlantError):
 
     http_status = 409
     remedy = "Tell the supervisor: finance corrects stock and costs in the ERP, with the order's number."
+
+
+class HelpNotCalled(PlantError):
+    """Nobody waits for help here now."""
+
+    http_status = 409
+    remedy = "Nothing to do: somebody has answered, or nobody called."
+
+
+class NoJobHere(PlantError):
+    """No job is running here."""
+
+    http_status = 409
+    remedy = "Start a job first, then scan again."
+
+
+class OtherOrderRead(PlantError):
+    """The label read is not of the order that runs here."""
+
+    http_status = 409
+    remedy = "See whose parts lie at the machine: take them where they belong, or hold the running job."
+
+
+class NotForThisScanner(PlantError):
+    """The scanner at the machine has no use for such a code."""
+
+    http_status = 422
+    remedy = "Scan badges and commands at the terminal; here the order, a lot or a piece."

@@ -4,12 +4,15 @@ from uuid import UUID
 
 from mes.execution import store
 from mes.execution.acting import Done, actor_of
+from mes.execution.calls import answer_help, open_call, open_calls
 from mes.execution.consuming import consume
 from mes.execution.correcting import reverse
 from mes.execution.counting import report
 from mes.execution.course import complete, hold, resume, start
 from mes.execution.events import HelpCalled, StopReasonGiven
 from mes.execution.hours import leave
+from mes.execution.model import HelpCall
+from mes.execution.scanning import take_scan
 from mes.kernel.db import Tx
 from mes.kernel.ids import uuid7
 from mes.kernel.outbox import append
@@ -19,16 +22,19 @@ from mes.workorders import service as workorders
 
 __all__ = [
     "Done",
+    "answer_help",
     "call_help",
     "complete",
     "consume",
     "give_stop_reason",
     "hold",
     "leave",
+    "open_calls",
     "report",
     "resume",
     "reverse",
     "start",
+    "take_scan",
 ]
 
 
@@ -61,18 +67,21 @@ async def give_stop_reason(tx: Tx, equipment: str, reason: str, interval: UUID |
     return stop
 
 
-async def call_help(tx: Tx, equipment: str) -> None:
-    """Ask for somebody to come to a unit.
+async def call_help(tx: Tx, equipment: str) -> HelpCall:
+    """Ask for somebody to come to a unit; a call that is open there stays the only one.
 
     Raises:
         PersonMissing: Nobody is signed on there.
         EquipmentUnknown: No such unit.
     """
     person = actor_of(tx)
-    unit = await resources.get_equipment(tx, equipment)
+    unit = await resources.lock_unit(tx, equipment)
     running = await workorders.running_on(tx, unit.id, simulated=tx.cause.simulated)
     job_order = None if running is None else running.id
-    await append(
-        tx,
-        HelpCalled(site=tx.site, scope=unit.scope, equipment=unit.id, job_order=job_order, person=person),
-    )
+    call, new = await open_call(tx, unit, person, job_order)
+    if new:
+        await append(
+            tx,
+            HelpCalled(site=tx.site, scope=unit.scope, equipment=unit.id, job_order=job_order, person=person),
+        )
+    return call

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from mes.execution.model import HelpCall, Interval, MaterialActual, Report
+from mes.execution.model import HelpCall, HelpNotCalled, Interval, MaterialActual, Report
 from mes.kernel.db import Tx
+from mes.kernel.errors import found
 from mes.kernel.ids import (
     EquipmentId,
     JobOrderId,
@@ -460,13 +461,14 @@ _CALL = """
 """
 
 
-async def insert_call(tx: Tx, call: UUID, equipment: str, scope: str, person: str, job: str | None) -> bool:
-    """Open a call for help at a unit; False when one is open there."""
-    added = await tx.execute(
+async def insert_call(  # noqa: PLR0917 - the columns of one row
+    tx: Tx, call: UUID, equipment: str, scope: str, person: str, job: str | None
+) -> HelpCall:
+    """Open a call for help at a unit, and return it."""
+    await tx.execute(
         """
         insert into mes.help_call (id, site, scope, equipment, job_order, person, called_at)
         values (%(id)s, %(site)s, %(scope)s, %(equipment)s, %(job)s, %(person)s, %(at)s)
-        on conflict (equipment) where answered_at is null do nothing
         """,
         {
             "id": call,
@@ -478,7 +480,11 @@ async def insert_call(tx: Tx, call: UUID, equipment: str, scope: str, person: st
             "at": tx.now,
         },
     )
-    return bool(added)
+    return found(await _call(tx, call), HelpNotCalled, equipment=equipment)
+
+
+async def _call(tx: Tx, call: UUID | None) -> HelpCall | None:
+    return await tx.fetch_one(HelpCall, f"{_CALL} where c.id = %(id)s", {"id": call})
 
 
 async def call_at(tx: Tx, equipment: str, at: datetime) -> HelpCall | None:
@@ -517,7 +523,7 @@ async def answer_call(tx: Tx, equipment: str) -> HelpCall | None:
         """,
         {"equipment": equipment, "actor": tx.cause.actor, "at": tx.now},
     )
-    return await tx.fetch_one(HelpCall, f"{_CALL} where c.id = %(id)s", {"id": call})
+    return await _call(tx, call)
 
 
 async def job_there(tx: Tx, equipment: str, at: datetime) -> JobOrderId | None:
@@ -528,7 +534,7 @@ async def job_there(tx: Tx, equipment: str, at: datetime) -> JobOrderId | None:
         where equipment = %(equipment)s and not simulated
           and started_at <= %(at)s::timestamptz + %(slack)s
           and (ended_at is null or ended_at > %(at)s)
-        order by started_at desc limit 1
+        order by started_at <= %(at)s desc, started_at desc limit 1
         """,
         {"equipment": equipment, "at": at, "slack": CLOCKS_DIFFER},
     )

@@ -3,15 +3,24 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from mes.access import service as access
 from mes.access.model import SignOn
 from mes.execution import store
-from mes.execution.model import why_not_startable_from
-from mes.execution.store import QueueRow, RecentRow, TerminalLot, TerminalPart, TerminalSerial, UnitRow
+from mes.execution.calls import call_shown
+from mes.execution.model import HelpCall, why_not_startable_from
+from mes.execution.store import (
+    MachineScan,
+    QueueRow,
+    RecentRow,
+    TerminalLot,
+    TerminalPart,
+    TerminalSerial,
+    UnitRow,
+)
 from mes.identification.labels import label_text
 from mes.identification.model import LabelMalformed
 from mes.kernel.db import Tx
@@ -23,6 +32,8 @@ from mes.workorders.model import JobOrderStatus
 QUEUE_LENGTH = 12
 RECENT = 8
 LOTS_PER_MATERIAL = 3
+SCAN_SHOWN = timedelta(hours=8)
+"""What the unit's own scanner read before is of another shift."""
 COMMANDS = ("START", "HOLD", "COMPLETE")
 SHOWN_REASONS = (ReasonKind.SCRAP, ReasonKind.STOP, ReasonKind.HOLD, ReasonKind.REVERSAL)
 
@@ -155,6 +166,8 @@ class TerminalView:
 
     Args:
         visitor: A real person used it within the last minute; the demo's simulator keeps away.
+        help: The call for help that is open here, or for a while who is coming.
+        scan: The last code that the unit's own scanner read.
     """
 
     terminal: str
@@ -167,6 +180,8 @@ class TerminalView:
     tray: Tray
     last: tuple[RecentRow, ...]
     visitor: bool
+    help: HelpCall | None
+    scan: MachineScan | None
 
 
 async def show(tx: Tx, terminal: str, now: datetime) -> TerminalView:
@@ -200,6 +215,8 @@ async def show(tx: Tx, terminal: str, now: datetime) -> TerminalView:
         tray=Tray(labels=tuple(_labels(jobs))),
         last=tuple(await store.recent(tx, EquipmentId(unit.id), RECENT)),
         visitor=there is not None and there.visitor(now),
+        help=await call_shown(tx, unit.id, now),
+        scan=await store.last_scan(tx, unit.id, now - SCAN_SHOWN),
     )
 
 

@@ -1,4 +1,4 @@
-"""Routes of the quarantine and of edge configurations."""
+"""Routes of the quarantine, of scans that came to nothing, and of edge configurations."""
 
 from typing import Annotated, Any
 
@@ -9,12 +9,14 @@ from pydantic import AfterValidator
 from mes.access.guard import CommandBody, ReadTx, require, run_command
 from mes.access.model import Caller, Permission
 from mes.intake import service
-from mes.intake.model import EdgeConfig, Quarantined, edge_name, usable
+from mes.intake.model import EdgeConfig, Quarantined, RefusedScan, edge_name, usable
 from mes.kernel.db import Tx
+from mes.resources import service as resources
 
 router = APIRouter(prefix="/api/v1", tags=["intake"])
 
 VIEW = [require(Permission.EDGE_VIEW)]
+Operator = Annotated[Caller, require(Permission.WORK_REPORT, placed=True)]
 Engineer = Annotated[Caller, require(Permission.EDGE_CONFIGURE)]
 
 EdgeName = Annotated[str, AfterValidator(edge_name)]
@@ -40,6 +42,25 @@ async def retry(request: Request, caller: Engineer, row: int, body: CommandBody)
         return {"released": await service.retry(tx, row)}
 
     return await run_command(request, caller, "intake.retry", body, handle)
+
+
+@router.get("/scans/refused", dependencies=[require(Permission.PLANT_VIEW)])
+async def refused_scans(tx: ReadTx) -> list[RefusedScan]:
+    """Return what the scanners at the machines read and nobody understood, until somebody has seen it."""
+    return await service.refused_scans(tx)
+
+
+@router.post("/scans/{scan}/noted", response_model=RefusedScan)
+async def note_scan(request: Request, caller: Operator, scan: int, body: CommandBody) -> JSONResponse:
+    """Say that you have seen why a scan came to nothing."""
+
+    async def handle(tx: Tx) -> RefusedScan:
+        noted = await service.note_scan(tx, scan)
+        unit = await resources.get_equipment(tx, noted.equipment)
+        caller.check(Permission.WORK_REPORT, unit.scope)
+        return noted
+
+    return await run_command(request, caller, "intake.note_scan", body, handle)
 
 
 @router.get("/edge/{edge}/config", dependencies=VIEW)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from mes.kernel.ids import EquipmentId
+from mes.kernel.ids import EquipmentId, JobOrderId
 from mes.kernel.outbox import Event, event
 
 
@@ -29,6 +29,45 @@ class ScanObserved(Event):
     form: str | None
     fields: tuple[ScanField, ...]
     error: str | None
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class ScanTaken(Event):
+    """A code that a unit's own scanner read fits the job there; `outcome` is `booked` or `confirmed`."""
+
+    aggregate_field = "reader"
+
+    scan: int
+    reader: str
+    equipment: EquipmentId
+    outcome: str
+    job_order: JobOrderId
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class ScanNotUnderstood(Event):
+    """A code that a unit's own scanner read came to nothing; `error` is the code of the refusal."""
+
+    aggregate_field = "reader"
+
+    scan: int
+    reader: str
+    equipment: EquipmentId
+    error: str
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class ScanNoted(Event):
+    """Somebody has seen that a scan was not understood, and what to do."""
+
+    aggregate_field = "reader"
+
+    scan: int
+    reader: str
+    equipment: EquipmentId
 
 
 @event

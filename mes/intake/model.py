@@ -99,6 +99,45 @@ class EdgeConfig:
     acknowledged_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanRead:
+    """A code that a unit's own scanner read, and on which nobody has acted."""
+
+    id: int
+    equipment: EquipmentId
+    reader: str
+    scope: str
+    at: datetime
+    payload: str
+    symbology: str | None
+    edge: str | None
+    epoch: UUID | None
+    seq: int | None
+    idx: int | None
+
+    @property
+    def key(self) -> str:
+        """Idempotency key of what it leads to."""
+        return f"{self.edge}/{self.epoch}/events/{self.seq}/{self.idx}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedScan:
+    """A code that came to nothing, and why.
+
+    Args:
+        text: What it says; empty where that is a badge.
+        refusal: Code of the refusal and its values.
+    """
+
+    id: int
+    equipment: EquipmentId
+    reader: str
+    at: datetime
+    text: str
+    refusal: dict[str, Any]
+
+
 class _Value(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -210,3 +249,10 @@ class EdgeConfigUnknown(PlantError):
 
     http_status = 404
     remedy = "Send it one; the edge's identity is in its CONFIG.toml."
+
+
+class ScanNotWaiting(PlantError):
+    """This scan waits for nobody."""
+
+    http_status = 409
+    remedy = "Nothing to do: it was understood, or somebody has seen it."

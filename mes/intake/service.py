@@ -25,6 +25,7 @@ from mes.intake.model import (
     ReadingNotUnderstood,
     ScanValue,
 )
+from mes.intake.scanning import SCANS, act_on_next, note_scan, refused_scans, with_symbology
 from mes.kernel.db import Cause, Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.log import get_logger
@@ -32,6 +33,21 @@ from mes.kernel.outbox import append
 from mes.performance import service as performance
 from mes.performance.model import PACKML, UNDEFINED, CountKind, CountReading, StateReading, Window
 from mes.resources import service as resources
+
+__all__ = [
+    "CHANNEL",
+    "SCANS",
+    "absorb",
+    "act_on_next",
+    "edge_config",
+    "forget",
+    "note_scan",
+    "put_edge_config",
+    "quarantined",
+    "refused_scans",
+    "retry",
+    "retry_known",
+]
 
 log = get_logger(__name__)
 
@@ -206,10 +222,8 @@ async def _scan(tx: Tx, row: InboxRow) -> None:
 
 
 def _meaning(value: ScanValue) -> tuple[Scan | None, str | None]:
-    already = value.symbology is None or value.payload.startswith(value.symbology)
-    raw = value.payload if already else f"{value.symbology}{value.payload}"
     try:
-        return parse_scan(raw), None
+        return parse_scan(with_symbology(value.payload, value.symbology)), None
     except ScanRefused as refused:
         return None, refused.code
 

@@ -9,7 +9,16 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from mes.identification.model import Scan
-from mes.intake.model import EdgeConfig, GapValue, InboxRow, Quarantined, ReadingRefused, ScanValue
+from mes.intake.model import (
+    EdgeConfig,
+    GapValue,
+    InboxRow,
+    Quarantined,
+    ReadingRefused,
+    RefusedScan,
+    ScanRead,
+    ScanValue,
+)
 from mes.kernel.db import Tx
 
 CONSUMER_LOCK = 0x4C53494E
@@ -117,7 +126,7 @@ async def insert_scan(
         {
             "site": tx.site,
             "scope": scope,
-            "reader": value.reader,
+            "reader": value.reader or row.equipment,
             "equipment": row.equipment,
             "at": row.source_time,
             "payload": value.payload,
@@ -130,6 +139,72 @@ async def insert_scan(
             "seq": row.seq,
             "idx": row.idx,
         },
+    )
+
+
+async def next_scan(tx: Tx) -> ScanRead | None:
+    """Return the oldest scan that nobody has acted on, locked."""
+    return await tx.fetch_one(
+        ScanRead,
+        """
+        select id, equipment, reader, scope, at, payload, symbology, edge, epoch, seq, idx
+        from mes.scan where judged_at is null order by id limit 1 for update skip locked
+        """,
+    )
+
+
+async def judge_scan(
+    tx: Tx, scan: int, outcome: str, job_order: str | None, refusal: dict[str, Any] | None
+) -> None:
+    """Note what a scan came to."""
+    await tx.execute(
+        """
+        update mes.scan set judged_at = clock_timestamp(), outcome = %(outcome)s,
+            job_order = %(job_order)s, refusal = %(refusal)s
+        where id = %(id)s
+        """,
+        {
+            "id": scan,
+            "outcome": outcome,
+            "job_order": job_order,
+            "refusal": None if refusal is None else Jsonb(refusal),
+        },
+    )
+
+
+_REFUSED = """
+    select s.id, s.equipment, s.reader, s.at,
+           case when s.fields ? 'person' then '' else s.payload end as text, s.refusal
+    from mes.scan s where s.outcome = 'refused' and s.noted_at is null
+"""
+
+
+async def refused_scans(tx: Tx, limit: int) -> list[RefusedScan]:
+    """Return the scans that came to nothing and that nobody has seen, the newest first."""
+    return await tx.fetch_all(RefusedScan, f"{_REFUSED} order by s.id desc limit %(limit)s", {"limit": limit})
+
+
+async def lock_refused(tx: Tx, scan: int) -> RefusedScan | None:
+    """Return a scan that came to nothing and that nobody has seen, locked."""
+    return await tx.fetch_one(RefusedScan, f"{_REFUSED} and s.id = %(id)s for update", {"id": scan})
+
+
+async def note_scan(tx: Tx, scan: int) -> None:
+    """Note that somebody has seen what a scan came to."""
+    await tx.execute(
+        "update mes.scan set noted_at = %(at)s, noted_by = %(actor)s where id = %(id)s",
+        {"id": scan, "at": tx.now, "actor": tx.cause.actor},
+    )
+
+
+async def note_repaired(tx: Tx, equipment: str, scan: int, actor: str) -> None:
+    """Note that what a unit's scanner read before was put right by a scan that was understood."""
+    await tx.execute(
+        """
+        update mes.scan set noted_at = %(at)s, noted_by = %(actor)s
+        where equipment = %(equipment)s and id < %(id)s and outcome = 'refused' and noted_at is null
+        """,
+        {"equipment": equipment, "id": scan, "at": tx.now, "actor": actor},
     )
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from mes.execution.model import HelpCall
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId
 from mes.performance.iso22400 import Elements, NoValue
@@ -213,7 +214,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardUnit:
-    """One tile of the board."""
+    """One tile of the board; `help` is the call that nobody has answered."""
 
     id: EquipmentId
     name: str
@@ -225,6 +226,7 @@ class BoardUnit:
     material: MaterialId | None
     counts: Counted
     kpi: Kpi
+    help: HelpCall | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

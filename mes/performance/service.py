@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from mes.execution import service as execution
 from mes.execution.events import JobOrderStarted, StopReasonGiven
 from mes.kernel import outbox
 from mes.kernel.db import Tx
@@ -284,6 +285,7 @@ async def board(tx: Tx, at: datetime) -> Board:
     figures = await unit_elements(tx, window)
     tiles = await store.tiles(tx, window)
     states = await resources.equipment_states(tx)
+    calls = {call.equipment: call for call in await execution.open_calls(tx)}
     tiles_of = [
         BoardUnit(
             id=unit.id,
@@ -296,6 +298,7 @@ async def board(tx: Tx, at: datetime) -> Board:
             material=tiles[unit.id].material,
             counts=Counted(good=tiles[unit.id].good, scrap=tiles[unit.id].scrap),
             kpi=kpi_of(figures[unit.id]),
+            help=calls.get(unit.id),
         )
         for unit in await resources.units(tx)
     ]

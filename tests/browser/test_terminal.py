@@ -396,6 +396,26 @@ async def test_bad_scans_say_what_to_do_in_the_readers_language(
     assert await consumed(site, f"{order}-10") == 0
 
 
+@pytest.mark.parametrize(
+    ("language", "says", "do"),
+    [
+        ("en", "This person does not have the skill for this work", "Let somebody with the skill do it"),
+        ("zh-CN", "该人员没有此工作的技能", "请由有技能的人操作，或请班组长登记培训。"),
+    ],
+)
+async def test_who_lacks_the_skill_is_told_so_in_the_readers_language(
+    site: Site, language: str, says: str, do: str
+) -> None:
+    order = await site.floor.order(quantity=8)
+    await site.floor.plan(order)
+    page = await site.page("/terminal/CNC-1", Role.OPERATOR, language=language)
+    await sit_down(page, "E-1005")
+    await scan(page, f"WO:{order}")
+    card = page.get_by_role("alert").filter(has_text=says)
+    await expect(card).to_contain_text(do)
+    assert await status(site, f"{order}-10") != "Running"
+
+
 async def test_two_terminals_cannot_run_one_job(site: Site) -> None:
     first, order = await opened(site)
     await scan(first, f"WO:{order}")

@@ -20,7 +20,7 @@ const DESK_GROUPS = new Set([
 /** Refusals that only planners, engineers, finance and administrators can meet. */
 const DESK_ERRORS = new Set([
   'AccountLocked', 'AccountUnknown', 'AdapterUnknown', 'ClockAhead', 'CountNegative', 'CountNotWaiting', 'CustomerOrderUnknown',
-  'DocumentNotDead', 'DocumentUnknown', 'EdgeConfigUnknown', 'EntryNotBalanced', 'ErpLoginRefused', 'ErpUnavailable', 'HostRefused',
+  'DocumentNotDead', 'DocumentUnknown', 'EdgeConfigUnknown', 'EntryNotBalanced', 'ErpLoginRefused', 'ErpUnavailable', 'HelpNotCalled', 'HostRefused',
   'LinkNotValid', 'LotNotHeld', 'LotNumberTaken', 'MaterialUnitChanged', 'MethodNotAllowed', 'NotInQuarantine', 'NothingPlanned',
   'NothingToBreak', 'NumberUnknown', 'OutcomeUnknown', 'PagesMissing', 'PasswordTooShort', 'PersonClockedInAlready', 'PinNotValid',
   'PlanMovedOn', 'PlanPublishedAlready', 'PlanUnknown', 'PlantFileNotValid', 'PlantOutOfReach', 'ProposalGone', 'QuantityNotPossible',

@@ -263,6 +263,11 @@ async def test_samples_that_came_before_their_partition_move_into_it(database_ur
     await store.close()
 
 
-async def test_maintenance_can_be_repeated(historian: Historian) -> None:
-    await historian.maintain()
-    await historian.maintain(keep_days=1)
+async def test_maintenance_drops_what_is_too_old_and_nothing_else(line: Line, historian_url: str) -> None:
+    day = 24 * 60 * MINUTE
+    await line.historian.commit([line.take(Sample(1, 1.0, NOW), Sample(1, 2.0, NOW - 20 * day))])
+    await line.historian.maintain()
+    await line.historian.maintain()
+    assert rows(historian_url, "select value from historian.sample order by 1") == [(1.0,), (2.0,)]
+    await line.historian.maintain(keep_days=9)
+    assert rows(historian_url, "select value from historian.sample") == [(1.0,)]

@@ -16,6 +16,7 @@ from mes.kernel.clock import utc_now
 from mes.kernel.ids import EquipmentId
 from mes.performance import service as performance
 from mes.performance.model import CountKind, CountReading
+from mes.resources.model import PersonLacksSkill
 from mes.resources.service import person_card
 from tests.fixtures.floor import Floor
 from tests.fixtures.web import Web, demo_settings, key
@@ -120,6 +121,21 @@ async def test_the_second_terminal_learns_the_state(at_cnc_1: Terminal, web: Web
     assert refusal["params"]["reason"] == "running"
     assert refusal["state"]["equipment"] == "CNC-1"
     assert refusal["remedy"]
+
+
+async def test_a_start_without_the_skill_says_who_may_do_it(web: Web, floor: Floor) -> None:
+    """In English from the server; the pages say it by its code, and have the words."""
+    floor.now = utc_now()
+    number = await floor.order(1)
+    await floor.plan(number)
+    assembler = await sit_down(web, "CNC-1", "E-1005")
+    reply = await assembler.send(f"/job-orders/{number}-10/start")
+    refusal = reply.json()
+    assert (reply.status_code, refusal["error"]) == (403, "PersonLacksSkill")
+    assert refusal["message"].startswith("This person does not have the skill for this work")
+    assert refusal["remedy"] == PersonLacksSkill.remedy
+    assert refusal["params"] == {"person": "E-1005", "skill": "MACHINING"}
+    assert (await assembler.show())["job"] is None
 
 
 async def clocked_in(tx: Any, person: str) -> None:

@@ -1,0 +1,156 @@
+"""A call for help stays open until somebody says that they come, and everybody sees which it is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from mes.access.guard import Plant
+from mes.access.model import Role
+from mes.app import build_app, installed_routers
+from mes.kernel.clock import utc_now
+from mes.resources.service import person_card
+from tests.fixtures.floor import Floor
+from tests.fixtures.web import Web, demo_settings, key
+
+API = "/api/v1"
+CALL = f"{API}/equipment/CNC-1/help"
+ANSWER = f"{API}/equipment/CNC-1/help/answer"
+
+
+@pytest_asyncio.fixture
+async def web(floor: Floor, tmp_path: Path) -> AsyncIterator[Web]:
+    """The application over the open floor, at the present time."""
+    floor.now = utc_now()
+    made = Web(
+        build_app(Plant(floor.db, demo_settings(tmp_path), person_card), installed_routers()), floor.db
+    )
+    yield made
+    for client in made.opened:
+        await client.aclose()
+
+
+@pytest_asyncio.fixture
+async def operator(web: Web) -> httpx2.AsyncClient:
+    """E-1001 at the terminal of CNC-1."""
+    client = await web.browser(Role.OPERATOR)
+    client.headers["X-Terminal"] = "CNC-1"
+    seated = await client.post(f"{API}/terminals/CNC-1/sit-down", json={"person": "E-1001"})
+    assert seated.status_code == 200
+    return client
+
+
+async def call(operator: httpx2.AsyncClient, **body: Any) -> dict[str, Any]:
+    reply = await operator.post(CALL, json=body, headers=key())
+    assert reply.status_code == 200, reply.text
+    made: dict[str, Any] = reply.json()
+    return made
+
+
+async def told(floor: Floor, kind: str) -> int:
+    async with floor.db.read() as tx:
+        return int(await tx.value("select count(*) from mes.event where type = %(kind)s", {"kind": kind}))
+
+
+async def shown(client: httpx2.AsyncClient) -> tuple[Any, Any]:
+    """Return the call as the board and as the terminal of CNC-1 show it."""
+    board = (await client.get(f"{API}/board")).json()
+    (tile,) = [one for one in board["equipment"] if one["id"] == "CNC-1"]
+    return tile["help"], (await client.get(f"{API}/terminals/CNC-1")).json()["help"]
+
+
+async def test_a_call_is_open_until_it_is_answered(web: Web, operator: httpx2.AsyncClient) -> None:
+    made = await call(operator)
+    supervisor = await web.browser(Role.SUPERVISOR, account="chen")
+    assert (await supervisor.get(f"{API}/help-calls")).json() == [made]
+    assert (made["person"], made["person_name"], made["answered_by"]) == ("E-1001", "Name of E-1001", None)
+    assert await shown(supervisor) == (made, made)
+    answered = await supervisor.post(ANSWER, json={}, headers=key())
+    assert (answered.status_code, answered.json()["answered_by"]) == (200, "chen")
+    assert (await supervisor.get(f"{API}/help-calls")).json() == []
+    on_board, at_terminal = await shown(supervisor)
+    assert (on_board, at_terminal["id"], at_terminal["answered_by"]) == (None, made["id"], "chen")
+
+
+async def test_a_second_call_is_the_first_one(floor: Floor, operator: httpx2.AsyncClient) -> None:
+    made = await asyncio.gather(*(call(operator) for _ in range(4)))
+    assert {one["id"] for one in made} == {made[0]["id"]}
+    assert await told(floor, "HelpCalled") == 1
+
+
+async def test_who_is_not_helped_calls_again(floor: Floor, web: Web, operator: httpx2.AsyncClient) -> None:
+    supervisor = await web.browser(Role.SUPERVISOR)
+    first = await call(operator)
+    await supervisor.post(ANSWER, json={}, headers=key())
+    second = await call(operator)
+    assert second["id"] != first["id"]
+    assert await told(floor, "HelpCalled") == 2
+
+
+async def test_a_call_told_late_is_the_one_that_was_answered_meanwhile(
+    floor: Floor, web: Web, operator: httpx2.AsyncClient
+) -> None:
+    supervisor = await web.browser(Role.SUPERVISOR)
+    first = await call(operator)
+    before_the_answer = utc_now().isoformat()
+    await supervisor.post(ANSWER, json={}, headers=key())
+    late = await call(operator, device_time=before_the_answer)
+    assert late["id"] == first["id"]
+    assert await told(floor, "HelpCalled") == 1
+
+
+async def test_an_answer_that_got_lost_is_given_once(
+    floor: Floor, web: Web, operator: httpx2.AsyncClient
+) -> None:
+    await call(operator)
+    engineer, press = await web.browser(Role.ENGINEER), key()
+    first = await engineer.post(ANSWER, json={}, headers=press)
+    again = await engineer.post(ANSWER, json={}, headers=press)
+    assert (again.json(), again.headers["Idempotent-Replayed"]) == (first.json(), "true")
+    other = await (await web.browser(Role.SUPERVISOR)).post(ANSWER, json={}, headers=key())
+    assert (other.status_code, other.json()["error"]) == (409, "HelpNotCalled")
+    assert await told(floor, "HelpAnswered") == 1
+
+
+async def test_a_person_at_a_terminal_answers_by_name(web: Web, operator: httpx2.AsyncClient) -> None:
+    await call(operator)
+    other = await web.browser(Role.SUPERVISOR)
+    other.headers["X-Terminal"] = "ASM-1"
+    await other.post(f"{API}/terminals/ASM-1/sit-down", json={"person": "E-1005"})
+    answered = await other.post(ANSWER, json={}, headers=key())
+    assert answered.json()["answered_by"] == "Name of E-1005"
+
+
+@pytest.mark.parametrize(
+    ("role", "scope", "status"),
+    [
+        (Role.OPERATOR, "", 403),
+        (Role.PLANNER, "", 403),
+        (Role.FINANCE, "", 403),
+        (Role.SUPERVISOR, "PACK", 403),
+        (Role.SUPERVISOR, "MACH", 200),
+        (Role.ENGINEER, "MACH/MC/CNC-1", 200),
+    ],
+)
+async def test_a_call_is_answered_where_the_right_holds(
+    web: Web, operator: httpx2.AsyncClient, role: Role, scope: str, status: int
+) -> None:
+    await call(operator)
+    other = await web.browser(role, scope=scope)
+    assert (await other.post(ANSWER, json={}, headers=key())).status_code == status
+
+
+async def test_who_came_is_no_news_after_a_while(
+    floor: Floor, web: Web, operator: httpx2.AsyncClient
+) -> None:
+    await call(operator)
+    supervisor = await web.browser(Role.SUPERVISOR)
+    await supervisor.post(ANSWER, json={}, headers=key())
+    sql = "update mes.help_call set called_at = called_at - %(ago)s, answered_at = answered_at - %(ago)s"
+    await floor.do(lambda tx: tx.execute(sql, {"ago": timedelta(minutes=16)}))
+    assert await shown(supervisor) == (None, None)
