@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import cache, wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,20 +35,45 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 F = TypeVar("F", bound=Callable[..., Any])
 
-COMPILED = njit is not None
+
+OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+
+_ENTRIES: list[Callable[[], object]] = []
 
 
-def compiled(signature: str | None = None) -> Callable[[F], F]:
-    """Compile a function where numba is installed; without a signature, with its callers."""
+def compiled() -> Callable[[F], F]:
+    """Compile a function together with those that call it, where numba is installed."""
 
     def wrap(function: F) -> F:
-        if njit is None:
-            return function
-        options = {"cache": True, "nogil": True, "error_model": "numpy"}
-        made: F = njit(signature, **options)(function) if signature else njit(**options)(function)
+        made: F = function if njit is None else njit(**OPTIONS)(function)
         return made
 
     return wrap
+
+
+def entry(signature: str) -> Callable[[F], F]:
+    """Compile a function that Python calls, or load it from the cache, when it is called first."""
+
+    def wrap(function: F) -> F:
+        @cache
+        def made() -> F:
+            found: F = function if njit is None else njit(signature, **OPTIONS)(function)
+            return found
+
+        @wraps(function)
+        def call(*arguments: object) -> object:
+            return made()(*arguments)
+
+        _ENTRIES.append(made)
+        return cast("F", call)
+
+    return wrap
+
+
+def compile_all() -> None:
+    """Compile or load everything that Python calls."""
+    for made in _ENTRIES:
+        made()
 
 
 # The head of a plant: numbers, and where in the array each part begins.
@@ -482,7 +508,7 @@ def _cost(plant: Ints, st: Ints) -> int:
 # --- timing a permutation ---------------------------------------------------------------------
 
 
-@compiled(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64)")
+@entry(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64)")
 def retime(plant: Ints, perm: Ints, unit_of: Ints, lane_of: Ints, st: Ints, people: Ints, mode: int) -> int:
     """Time a permutation from the first operation to the last; returns what the plan costs.
 
@@ -643,7 +669,7 @@ def _most_urgent(
     return best, before_best
 
 
-@compiled(f"int64({_A}, {_A}, float64[::1], {_A}, float64, float64, {_A}, {_A}, {_A}, {_A}, int64)")
+@entry(f"int64({_A}, {_A}, float64[::1], {_A}, float64, float64, {_A}, {_A}, {_A}, {_A}, int64)")
 def dispatch(
     plant: Ints,
     first: Ints,
@@ -1262,7 +1288,7 @@ def _neighbour(perm: Ints, st: Ints, unit: int, position: int, step: int, least:
     return -2
 
 
-@compiled(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64, float64[::1], {_A}, int64)")
+@entry(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64, float64[::1], {_A}, int64)")
 def anneal(
     plant: Ints,
     perm: Ints,
@@ -1554,7 +1580,7 @@ def anneal(
     return io[BEST]
 
 
-@compiled(f"void({_A}, {_A}, {_A}, {_A}, {_A}, {_A})")
+@entry(f"void({_A}, {_A}, {_A}, {_A}, {_A}, {_A})")
 def begin_annealing(plant: Ints, st: Ints, ends: Ints, late: Ints, late_at: Ints, io: Ints) -> None:
     """Fill what the annealing keeps about orders."""
     io[LATE_COUNT] = 0
@@ -1769,7 +1795,7 @@ def _link(op: int, unit: int, before: int, prev: Ints, after: Ints, unit_first: 
         prev[nxt] = op
 
 
-@compiled(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64)")
+@entry(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64)")
 def tabu(
     plant: Ints,
     perm: Ints,

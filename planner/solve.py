@@ -54,6 +54,11 @@ class Solution:
         return (cost - self.bound) / cost if cost else 0.0
 
 
+def wants_kernel(problem: Problem) -> bool:
+    """Whether annealing brings more than loading its kernel costs."""
+    return len(problem.operations) > LEAST_OPERATIONS
+
+
 def solve(
     problem: Problem,
     effort: Effort = DEFAULT,
@@ -74,7 +79,7 @@ def solve(
         InfeasiblePlan: The checker refuses the plan: a fault of the planner, never of the data.
     """
     starts = [("known", known)] if known is not None else []
-    uses_kernel = effort.kernel and len(problem.operations) > LEAST_OPERATIONS
+    uses_kernel = effort.kernel and wants_kernel(problem)
     if known is None or (grid and not uses_kernel):
         starts.append(_first_plan(problem, uses_kernel=uses_kernel))
     rule, first = min(starts, key=lambda start: score(problem, start[1]).total)
@@ -134,7 +139,8 @@ def _with_cp(
 
     found = improve(problem, bare.schedule, effort, tell)
     best = replace(bare, bound=found.bound, solutions=found.solutions)
-    if found.schedule is not None and found.cost <= bare.score.total:
+    wins = found.cost < bare.score.total or (found.cost == bare.score.total and bare.solver == "dispatch")
+    if found.schedule is not None and wins:
         require_feasible(problem, found.schedule)
         cost = score(problem, found.schedule)
         best = replace(best, schedule=found.schedule, score=cost, solver="cp-sat")

@@ -20,7 +20,7 @@ from planner.anneal import Budget, Engine
 from planner.pack import pack
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.planner import disturbed, plants, rolling
-from tests.benchmarks.planner.instances import DATA, Instance, best_known, every, instances, suite
+from tests.benchmarks.planner.instances import DATA, Instance, every, listed, suite
 from tests.benchmarks.planner.machines import first_solution_s, geometric, ratios
 from tests.benchmarks.planner.synthetic import plant
 
@@ -41,7 +41,7 @@ class Options:
     def listed(self, name: str) -> list[Instance]:
         """A list of the suite, or all instances of the folder that fit it."""
         if not self.full and self.folder == DATA:
-            return instances(suite()[name])
+            return listed(suite()[name])
         kinds = {"jsp"} if name.startswith("classic") else {"fjsp", "sdst"}
         return [row for row in every(self.folder) if row.format in kinds]
 
@@ -99,12 +99,8 @@ def _flexible(options: Options) -> Iterator[Figure]:
         values = [ours / theirs for ours, theirs in found.values()]
         worst.append(max(values))
         yield _ratio(f"fjsp_vs_pyjobshop_{name}s", geometric(values), limit, f"{len(values)} instances")
-    known = best_known()
-    gaps = [
-        ours / known[f"fjsp/{name}"] - 1
-        for name, (ours, _) in found.items()
-        if name.startswith("mk") and f"fjsp/{name}" in known
-    ]
+    known = {row.name: row.best_known for row in every(options.folder) if row.name.startswith("mk")}
+    gaps = [ours / best - 1 for name, (ours, _) in found.items() if (best := known.get(name))]
     yield _ratio("fjsp_worst", max(worst), 1.05)
     if gaps:
         yield Figure("mk_gap_60s", sum(gaps) / len(gaps), "share", "limit 0.03")

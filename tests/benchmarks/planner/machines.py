@@ -7,12 +7,12 @@ from collections.abc import Callable
 from math import exp, log
 
 from planner.anneal import Budget, Engine
+from planner.bench import Instance
 from planner.checker import check
 from planner.decoder import decode
 from planner.objective import score
 from planner.pack import pack
 from planner.problem import Problem
-from tests.benchmarks.planner.instances import Instance
 
 
 def ours(problem: Problem, cpu_seconds: float, seed: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ from planner.problem import Problem, Window
 from planner.readers import read_fjsp
 from planner.schedule import Schedule
 from tests.properties.planner.strategies import anchored, locked, problems
+
+pytestmark = pytest.mark.usefixtures("compiled_kernel")
 
 RUNS = settings(max_examples=int(os.environ.get("KERNEL_EXAMPLES", "40")), deadline=None)
 
