@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mes.kernel.plugins import Service
 from mes.kernel.settings import Settings
 
@@ -11,9 +13,7 @@ GARBAGE = 50_000
 
 
 async def run_edge(settings: Settings) -> None:
-    """Run the edge agent of this installation."""
-    import asyncio
-
+    """Run the edge agent of this installation; without a CONFIG.toml it waits for one."""
     from edge.agent import Agent
     from edge.control import Control
     from edge.plant_sim.service import edge_config_path
@@ -21,8 +21,8 @@ async def run_edge(settings: Settings) -> None:
     from mes.kernel.home import sockets
 
     path = edge_config_path(settings)
-    while settings.demo and not path.exists():
-        await asyncio.sleep(WAIT_S)
+    if settings.edge.config is None:
+        await _written(path, by_itself=settings.demo)
     agent = Agent(load_config(path))
     if not settings.demo:
         await agent.run()
@@ -32,6 +32,18 @@ async def run_edge(settings: Settings) -> None:
     control.register("state", agent.state)
     async with control.listening(sockets(settings.home) / "edge.sock"):
         await agent.run()
+
+
+async def _written(path: Path, *, by_itself: bool) -> None:
+    """Wait for the edge's configuration, which the simulated plant or an engineer writes."""
+    import asyncio
+
+    from mes.kernel.log import get_logger
+
+    if not by_itself and not path.exists():
+        get_logger(__name__).warning("edge.waits", config=str(path), remedy="write this file")
+    while not path.exists():
+        await asyncio.sleep(WAIT_S)
 
 
 async def run_ingest(settings: Settings) -> None:

@@ -28,6 +28,7 @@ QUIET_S = 5.0
 """Longest wait for a notification; what one lost would have told is found then."""
 SEAL_S = 1.0
 TIMERS_S = 10.0
+SUMS_S = 15.0
 WAITING_S = 60.0
 TIDY_S = 600.0
 
@@ -141,6 +142,7 @@ def _loops(db: Database) -> list[Loop]:
         lambda: _on_notice(db, outbox.CHANNEL, EVENT_GATHER_S, costing.book_events),
         lambda: _every(db, SEAL_S, (seal,)),
         lambda: _every(db, TIMERS_S, timers),
+        lambda: _every(db, SUMS_S, (performance.roll_up,)),
         lambda: _every(db, WAITING_S, (costing.book_waiting,)),
         lambda: _every(db, TIDY_S, (intake.forget,)),
     ]

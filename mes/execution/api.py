@@ -14,6 +14,7 @@ from mes.execution import service, terminal
 from mes.execution.model import HelpCall, LotUse, QuantityReport
 from mes.execution.service import Done
 from mes.execution.terminal import TerminalView
+from mes.identification.code import Code
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
 from mes.kernel.ids import JobOrderId, LotNumber, PersonId, SerialNumber
@@ -28,7 +29,6 @@ Corrector = Annotated[Caller, require(Permission.WORK_CORRECT, placed=True)]
 Helper = Annotated[Caller, require(Permission.HELP_ANSWER, placed=True)]
 Clerk = Annotated[Caller, require(Permission.PERSON_CLOCK, placed=True)]
 
-Code = Annotated[str, Field(max_length=60)]
 Serials = Annotated[tuple[Code, ...], Field(max_length=1000)]
 Figure = Annotated[Decimal, Field(max_digits=18, decimal_places=6)]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 from mes.execution.model import HelpCall
@@ -164,8 +164,59 @@ class PlannedTime:
     """When a unit is planned to work and when to rest, within one window."""
 
     equipment: EquipmentId
+    window: Window
     work: tuple[Window, ...]
     rest: tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Time elements of a unit by their ISO 22400 names, and time of which nobody knows; microseconds."""
+
+    equipment: EquipmentId
+    pot: int
+    pdot: int
+    apt: int
+    aust: int
+    adet: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOfItem:
+    """What was made of one item: PRI in seconds per piece."""
+
+    item: MaterialId
+    pri_s: Decimal
+    pq: Decimal
+    gq: Decimal
+    sq: Decimal
+
+    def __add__(self, other: Self) -> "OutputOfItem":
+        return OutputOfItem(
+            item=self.item,
+            pri_s=self.pri_s,
+            pq=self.pq + other.pq,
+            gq=self.gq + other.gq,
+            sq=self.sq + other.sq,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a unit's counters counted in planned time, of one item and standard time.
+
+    Args:
+        item: None, as `run_s`, for what was counted while no job ran.
+        waiting: Doubtful pieces that nobody has decided on, in neither of the others.
+    """
+
+    equipment: EquipmentId
+    item: MaterialId | None
+    run_s: Decimal | None
+    good: Decimal
+    scrap: Decimal
+    waiting: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,12 +226,14 @@ class UnitElements:
     Args:
         unattributed: Pieces counted while no job ran: in no figure, shown beside them.
         waiting: Doubtful pieces that nobody has decided on: in no figure either.
+        items: The outputs of the elements, with their items.
     """
 
     equipment: EquipmentId
     elements: Elements
     unattributed: Decimal
     waiting: Decimal
+    items: tuple[OutputOfItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,17 +361,6 @@ class CountEvidence:
     doubtful: bool
     accepted: bool | None
     source: Source | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputOfItem:
-    """What was made of one item: PRI in seconds per piece."""
-
-    item: MaterialId
-    pri_s: Decimal
-    pq: Decimal
-    gq: Decimal
-    sq: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, uuid7
 from mes.kernel.log import get_logger
 from mes.performance import iso22400 as iso
-from mes.performance import store
+from mes.performance import store, sums
 from mes.performance.events import CountDecided, CountObserved, EquipmentStateChanged
 from mes.performance.iso22400 import Figure
 from mes.performance.model import (
@@ -30,8 +30,6 @@ from mes.performance.model import (
     IntervalUnknown,
     Kpi,
     Link,
-    OutputOfItem,
-    PlannedTime,
     Report,
     ShiftName,
     StateInterval,
@@ -43,7 +41,6 @@ from mes.performance.model import (
     WindowNotValid,
 )
 from mes.resources import service as resources
-from mes.resources.model import Window as CalendarWindow
 
 log = get_logger(__name__)
 
@@ -73,8 +70,8 @@ async def record_state(tx: Tx, reading: StateReading) -> bool:
     if reading.state not in PACKML:
         raise StateUnknown(name=reading.state)
     unit = await resources.get_equipment(tx, reading.equipment)
-    await store.lock_states(tx, reading.equipment)
-    covering = await store.interval_at(tx, reading.equipment, reading.at)
+    await store.states.lock_states(tx, reading.equipment)
+    covering = await store.states.interval_at(tx, reading.equipment, reading.at)
     if covering is not None and covering.state == reading.state:
         return False
     until = await _lay_down(tx, reading, covering, unit.scope)
@@ -100,14 +97,14 @@ async def _lay_down(
 ) -> datetime | None:
     """Store the reading's interval and cut the one it falls into; return when the new one ends."""
     if covering is None:
-        until = await store.first_start(tx, reading.equipment)
-        await store.insert_interval(tx, uuid7(), scope, reading, until)
+        until = await store.states.first_start(tx, reading.equipment)
+        await store.states.insert_interval(tx, uuid7(), scope, reading, until)
         return until
     if covering.started_at == reading.at:
-        await store.replace_state(tx, covering.id, reading)
+        await store.states.replace_state(tx, covering.id, reading)
     else:
-        await store.end_interval(tx, covering.id, reading.at)
-        await store.insert_interval(tx, uuid7(), scope, reading, covering.ended_at)
+        await store.states.end_interval(tx, covering.id, reading.at)
+        await store.states.insert_interval(tx, uuid7(), scope, reading, covering.ended_at)
     return covering.ended_at
 
 
@@ -117,17 +114,17 @@ async def record_fault(tx: Tx, equipment: EquipmentId, text: str, at: datetime) 
     It explains the stop that the unit is in, where that has no reason yet.
     """
     await resources.get_equipment(tx, equipment)
-    await store.save_fault(tx, equipment, text, at)
-    present = await store.interval_at(tx, equipment, at)
+    await store.states.save_fault(tx, equipment, text, at)
+    present = await store.states.interval_at(tx, equipment, at)
     if text and present is not None and present.state in DOWN and present.reason is None:
-        await store.explain_interval(tx, present.id, text, None)
+        await store.states.explain_interval(tx, present.id, text, None)
         if present.ended_at is None:
             await resources.set_equipment_state(tx, equipment, present.state, present.started_at, text)
 
 
 async def fault_of(tx: Tx, equipment: EquipmentId, state: str) -> str | None:
     """Return what the machine itself says why it is in `state`, where `state` is a stop."""
-    return await store.fault_of(tx, equipment) if state in DOWN else None
+    return await store.states.fault_of(tx, equipment) if state in DOWN else None
 
 
 async def record_gap(tx: Tx, equipment: EquipmentId, window: Window) -> None:
@@ -135,7 +132,7 @@ async def record_gap(tx: Tx, equipment: EquipmentId, window: Window) -> None:
 
     It ends early where the machine itself dated a change of state within the window.
     """
-    before = await store.interval_at(tx, equipment, window.starts_at)
+    before = await store.states.interval_at(tx, equipment, window.starts_at)
     if before is None:
         return
     until = min(window.ends_at, before.ended_at or window.ends_at)
@@ -157,8 +154,8 @@ async def record_count(tx: Tx, reading: CountReading) -> None:
     if not reading.delta:
         return
     unit = await resources.get_equipment(tx, reading.equipment)
-    job = await store.job_at(tx, reading.equipment, reading.at)
-    await store.insert_count(tx, unit.scope, reading, job)
+    job = await store.counts.job_at(tx, reading.equipment, reading.at)
+    await store.counts.insert_count(tx, unit.scope, reading, job)
     await outbox.append(
         tx,
         CountObserved(
@@ -181,7 +178,7 @@ async def attribute_counts(tx: Tx, job_order: JobOrderId) -> int:
     Returns:
         How many counts found their job.
     """
-    return await store.attribute_counts(tx, job_order)
+    return await store.counts.attribute_counts(tx, job_order)
 
 
 async def follow_events(tx: Tx, limit: int = 200) -> int:
@@ -223,10 +220,14 @@ async def explain_stop(
     Raises:
         IntervalUnknown: The unit did not stand then, or in that interval.
     """
-    stop = await (store.interval_at(tx, equipment, at) if interval is None else store.interval(tx, interval))
+    stop = await (
+        store.states.interval_at(tx, equipment, at)
+        if interval is None
+        else store.states.interval(tx, interval)
+    )
     if stop is None or stop.equipment != equipment or TIME_KINDS.get(stop.state) is TimeKind.PRODUCTION:
         raise IntervalUnknown(equipment=equipment, interval=interval)
-    await store.explain_interval(tx, stop.id, reason, person)
+    await store.states.explain_interval(tx, stop.id, reason, person)
     if stop.ended_at is None:
         await _tell_reason(tx, stop, reason)
 
@@ -248,9 +249,17 @@ async def _tell_reason(tx: Tx, stop: StateInterval, reason: str) -> None:
     )
 
 
+async def roll_up(tx: Tx) -> int:
+    """Sum hours and days that are over, so that figures of long windows are quick; return how many.
+
+    No figure depends on it: what is not summed is read from the facts.
+    """
+    return await sums.roll_up(tx)
+
+
 async def doubtful_counts(tx: Tx) -> list[DoubtfulCount]:
     """Return the counts that wait for a person, oldest first."""
-    return await store.doubtful_counts(tx)
+    return await store.counts.doubtful_counts(tx)
 
 
 async def decide_count(tx: Tx, count: int, *, accepted: bool) -> DoubtfulCount:
@@ -259,7 +268,7 @@ async def decide_count(tx: Tx, count: int, *, accepted: bool) -> DoubtfulCount:
     Raises:
         CountNotWaiting: Somebody has decided on it, or there is none.
     """
-    decided = await store.decide_count(tx, count, accepted=accepted)
+    decided = await store.counts.decide_count(tx, count, accepted=accepted)
     if decided is None:
         raise CountNotWaiting(count=count)
     unit = await resources.get_equipment(tx, decided.equipment)
@@ -283,7 +292,7 @@ async def board(tx: Tx, at: datetime) -> Board:
     shift = await running_shift(tx, at)
     window = _shift_so_far(shift, at)
     figures = await unit_elements(tx, window)
-    tiles = await store.tiles(tx, window)
+    tiles = await store.board.tiles(tx, window)
     states = await resources.equipment_states(tx)
     calls = {call.equipment: call for call in await execution.open_calls(tx)}
     tiles_of = [
@@ -306,9 +315,9 @@ async def board(tx: Tx, at: datetime) -> Board:
         at=at,
         shift=shift,
         equipment=tuple(tiles_of),
-        finished=await store.finished(tx, window),
+        finished=await store.board.finished(tx, window),
         links=await links(tx),
-        faults=tuple(await store.edge_faults(tx)),
+        faults=tuple(await store.board.edge_faults(tx)),
     )
 
 
@@ -328,10 +337,8 @@ async def report(tx: Tx, equipment: EquipmentId, window: Window) -> Report:
     length = window.ends_at - window.starts_at
     if not timedelta(0) < length <= LONGEST_WINDOW:
         raise WindowNotValid(starts_at=window.starts_at, ends_at=window.ends_at)
-    planned = planned_time(
-        equipment, await resources.windows(tx, equipment, window.starts_at, window.ends_at), window
-    )
-    found = (await store.elements(tx, [planned], window))[equipment]
+    unit = await resources.get_equipment(tx, equipment)
+    found = (await sums.elements(tx, [unit], window))[unit.id]
     figures = all_figures(found, length)
     return Report(
         equipment=equipment,
@@ -340,13 +347,10 @@ async def report(tx: Tx, equipment: EquipmentId, window: Window) -> Report:
         values={name: _six(figure) for name, figure in figures.items()},
         reasons={name: figure.reason for name, figure in figures.items() if figure.reason is not None},
         elements=named_elements(found),
-        outputs=tuple(
-            OutputOfItem(item=row.item, pri_s=row.run_s, pq=row.good + row.scrap, gq=row.good, sq=row.scrap)
-            for row in await store.items(tx, planned, window)
-        ),
-        intervals=await store.interval_evidence(tx, equipment, window, EVIDENCE_LIMIT),
-        counts=await store.count_evidence(tx, equipment, window, EVIDENCE_LIMIT),
-        counts_in_all=await store.number_of_counts(tx, equipment, window),
+        outputs=found.items,
+        intervals=await store.evidence.interval_evidence(tx, equipment, window, EVIDENCE_LIMIT),
+        counts=await store.evidence.count_evidence(tx, equipment, window, EVIDENCE_LIMIT),
+        counts_in_all=await store.evidence.number_of_counts(tx, equipment, window),
         unattributed=found.unattributed,
         waiting=found.waiting,
     )
@@ -362,15 +366,13 @@ async def running_shift(tx: Tx, at: datetime) -> ShiftName | None:
 
 async def unit_elements(tx: Tx, window: Window) -> dict[EquipmentId, UnitElements]:
     """Return the elements of every unit in a window."""
-    calendars = await resources.unit_windows(tx, window.starts_at, window.ends_at)
-    planned = [planned_time(unit, found, window) for unit, found in calendars.items()]
-    return await store.elements(tx, planned, window)
+    return await sums.elements(tx, await resources.units(tx), window)
 
 
 async def links(tx: Tx) -> tuple[Link, ...]:
     """Return how far each link from machine to ERP is behind."""
-    edges = await store.edge_links(tx)
-    lags = {lag.consumer: lag.lag_s for lag in await store.consumer_lags(tx)}
+    edges = await store.board.edge_links(tx)
+    lags = {lag.consumer: lag.lag_s for lag in await store.board.consumer_lags(tx)}
     held = (await outbox.held_back(tx)).held_back_s
     return (
         _link("edge", max((_heard(edge) for edge in edges), default=None)),
@@ -379,20 +381,6 @@ async def links(tx: Tx) -> tuple[Link, ...]:
         _link("erp", lags.get("bridge")),
         _link("planner", lags.get("planner")),
     )
-
-
-def planned_time(equipment: EquipmentId, calendar: tuple[CalendarWindow, ...], window: Window) -> PlannedTime:
-    """Return the unit's calendar clipped to a window."""
-
-    def clipped(kind: str) -> tuple[Window, ...]:
-        stretches = (
-            (max(one.starts_at, window.starts_at), min(one.ends_at, window.ends_at))
-            for one in calendar
-            if one.kind == kind
-        )
-        return tuple(Window(starts_at=start, ends_at=end) for start, end in stretches if start < end)
-
-    return PlannedTime(equipment=equipment, work=clipped("work"), rest=clipped("break"))
 
 
 def kpi_of(found: UnitElements) -> Kpi:
@@ -463,7 +451,7 @@ def _six(figure: Figure) -> Decimal | None:
     return None if figure.value is None else figure.value.quantize(PLACES)
 
 
-def _heard(edge: store.EdgeLink) -> float:
+def _heard(edge: store.board.EdgeLink) -> float:
     return DOWN_S if edge.heard_s is None else edge.heard_s
 
 

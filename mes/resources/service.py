@@ -86,13 +86,13 @@ async def keep_plant(tx: Tx, plant: PlantDefinition) -> None:
     base = await store.applied_plant(tx)
     if base == plant:
         return
-    now = await read_plant(tx)
+    now = await read_plant(tx, tx.now)
     await put_plant(tx, plant if now is None else plantchange.merged(base, now, plant))
     await store.remember_plant(tx, plant)
 
 
-async def read_plant(tx: Tx) -> PlantDefinition | None:
-    """Return the plant as it is defined now, or None when none is."""
+async def read_plant(tx: Tx, at: datetime) -> PlantDefinition | None:
+    """Return the plant as it is defined, with the skills of its people at `at`; None when none is."""
     known = await store.find_policy(tx)
     if known is None:
         return None
@@ -104,7 +104,7 @@ async def read_plant(tx: Tx) -> PlantDefinition | None:
         equipment=tuple(_from_the_top(await store.all_equipment(tx), None)),
         calendars=tuple((await store.calendars(tx)).values()),
         skills=tuple(await store.skills(tx)),
-        people=tuple(await store.placements(tx, tx.now)),
+        people=tuple(await store.placements(tx, at)),
         families=await store.families(tx),
         setups=tuple(await store.setups(tx)),
         reasons=tuple(await store.reasons(tx)),
@@ -118,7 +118,7 @@ async def get_plant(tx: Tx) -> PlantDefinition:
     Raises:
         PlantNotDefined: None is.
     """
-    return found(await read_plant(tx), PlantNotDefined, site=tx.site)
+    return found(await read_plant(tx, tx.now), PlantNotDefined, site=tx.site)
 
 
 def _from_the_top(places: Sequence[Equipment], parent: EquipmentId | None) -> Iterator[Equipment]:
@@ -365,22 +365,6 @@ async def setups(tx: Tx) -> list[SetupRule]:
 async def family_of(tx: Tx, material: str) -> str | None:
     """Return the setup family of a material."""
     return await store.family_of(tx, material)
-
-
-async def windows(
-    tx: Tx, equipment: EquipmentId, starts_at: datetime, ends_at: datetime
-) -> tuple[Window, ...]:
-    """Return the work and break stretches of a unit; empty when it has no calendar.
-
-    Raises:
-        EquipmentUnknown: No such code.
-    """
-    place = await get_equipment(tx, equipment)
-    known = await store.calendars(tx)
-    if place.calendar not in known:
-        return ()
-    zone = ZoneInfo(await timezone(tx))
-    return calendar.windows(known[place.calendar], zone, starts_at, ends_at)
 
 
 async def rest(tx: Tx, equipment: EquipmentId, starts_at: datetime, ends_at: datetime) -> timedelta:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import psutil
 
 from mes.kernel import plugins
+from mes.kernel.clock import utc_now
 from mes.kernel.errors import PlantError
 from mes.kernel.settings import SettingsError, load
 from mes.supervisor import control, postgres, store
@@ -143,7 +144,7 @@ async def _site() -> AsyncIterator[Finding]:
             db.read() as tx,
         ):
             await resources.check_site(tx, settings.site_tz)
-            plant = await resources.read_plant(tx)
+            plant = await resources.read_plant(tx, utc_now())
     except DatabaseUnavailable:
         return
     except PlantError as refusal:

@@ -64,7 +64,7 @@ async def _compare(tx: Tx, plant: PlantDefinition) -> list[Change]:
     from mes.resources import service as resources
     from mes.resources.plantchange import changes
 
-    return changes(await resources.read_plant(tx), plant)
+    return changes(await resources.read_plant(tx, tx.now), plant)
 
 
 def _read(file: Path) -> PlantDefinition:

@@ -202,7 +202,7 @@ async def _refusal(tree: Tree, paths: Paths, stop: asyncio.Event) -> str:
     while tree.refused is None:
         await asyncio.sleep(0.2)
     stop.set()
-    return _last_line(paths.logs / f"{tree.refused}.log")
+    return _last_line(paths.logs / f"{tree.refused}.log").removeprefix("lineside: ")
 
 
 class Page:

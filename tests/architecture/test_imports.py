@@ -41,13 +41,13 @@ def test_the_contracts_hold() -> None:
 
 
 def test_a_store_is_private_to_its_activity() -> None:
-    """`mes.execution.store` is imported inside `mes.execution` and nowhere else."""
+    """`mes.execution.store`, file or folder, is imported inside `mes.execution` and nowhere else."""
     intruders = [
         f"{importer} -> {store}"
         for store in graph().modules
-        if store.endswith(".store")
+        if ".store." in f"{store}." and own(store)
         for importer in graph().find_modules_that_directly_import(store)
-        if importer.rpartition(".")[0] != store.rpartition(".")[0]
+        if not importer.startswith(store.partition(".store")[0] + ".")
     ]
     assert intruders == []
 

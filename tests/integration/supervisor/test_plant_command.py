@@ -144,6 +144,8 @@ def test_a_start_with_other_settings_is_refused_with_what_to_do(
 ) -> None:
     lineside("plant", "load", "plant.toml")
     assert lineside("migrate").exit_code == 0
+    looked = json.loads(lineside("doctor", "--json").output)
+    assert [one["text"] for one in looked if one["subject"] == "site"] == ["HAM, Europe/Berlin, 7 places"]
     monkeypatch.setenv("LINESIDE_SITE_TZ", "Asia/Shanghai")
     refused = lineside("migrate")
     assert refused.exit_code == 78

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mes.kernel.settings import EXIT_CONFIG
 from mes.supervisor import control, notify
 from mes.supervisor.children import Identity, Spawn, end_leftovers, remember
 from mes.supervisor.paths import Paths
@@ -219,3 +220,15 @@ async def test_only_our_own_leftovers_are_ended(tmp_path: Path) -> None:
     finally:
         other.kill()
         await other.wait()
+
+
+async def test_a_task_that_no_second_try_can_help_is_told_apart(paths: Paths, eventually: Wait) -> None:
+    async def start() -> Spawn:
+        code = f"import sys; print('the zones differ'); sys.exit({EXIT_CONFIG})"
+        return Spawn("settle", (sys.executable, "-c", code), {}, paths.logs / "settle.log")
+
+    tree = Tree(paths, [Unit("settle", start, task=True), _unit(paths, "one", "settle")])
+    async with tree.running():
+        await eventually(lambda: tree.refused is not None)
+        assert (tree.refused, tree.ready) == ("settle", False)
+    assert "the zones differ" in (paths.logs / "settle.log").read_text()

@@ -82,6 +82,8 @@ def report(unit: str, person: str) -> Act:
 
 BAD_INPUT: dict[str, tuple[Act, str]] = {
     "an unknown barcode": (use("LOT-NOBODY-1"), "UnknownBarcode"),
+    "a code with a character that cannot be seen": (use("LOT\x07-1"), "ControlCharacter"),
+    "a code with a null in it": (use("LOT\x00-1"), "ControlCharacter"),
     "material of another product": (use("LOT-SEAL-1"), "MaterialNotOnBill"),
     "a lot kept for another order": (use("LOT-KEPT"), "LotReserved"),
     "an expired lot": (use("LOT-OLD"), "LotExpired"),

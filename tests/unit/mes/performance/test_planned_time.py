@@ -6,7 +6,8 @@ from decimal import Decimal
 from mes.kernel.ids import EquipmentId
 from mes.performance.iso22400 import Elements, NoValue, Output, Times
 from mes.performance.model import PACKML, TIME_KINDS, TimeKind, UnitElements, Window
-from mes.performance.service import all_figures, kpi_of, named_elements, planned_time
+from mes.performance.service import all_figures, kpi_of, named_elements
+from mes.performance.sums import planned_time
 from mes.resources.model import Window as CalendarWindow
 
 SIX = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)

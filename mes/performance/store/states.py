@@ -1,0 +1,131 @@
+"""Intervals of machine states, and the reasons that machines themselves give."""
+
+from datetime import datetime
+from uuid import UUID
+
+from mes.kernel.db import Tx
+from mes.kernel.ids import EquipmentId
+from mes.performance.model import StateInterval, StateReading
+from mes.performance.store.sources import source_columns
+
+
+async def lock_states(tx: Tx, equipment: EquipmentId) -> None:
+    """Let nobody else change the unit's intervals until the transaction ends."""
+    await tx.execute(
+        "select pg_advisory_xact_lock(hashtextextended('mes.equipment_state:' || %(equipment)s, 0))",
+        {"equipment": equipment},
+    )
+
+
+async def interval_at(tx: Tx, equipment: EquipmentId, at: datetime) -> StateInterval | None:
+    """Return the unit's interval that covers `at`."""
+    return await tx.fetch_one(
+        StateInterval,
+        """
+        select id, equipment, state, reason, started_at, ended_at from mes.equipment_state
+        where equipment = %(equipment)s and started_at <= %(at)s
+        order by started_at desc limit 1
+        """,
+        {"equipment": equipment, "at": at},
+    )
+
+
+async def interval(tx: Tx, interval: UUID) -> StateInterval | None:
+    """Return one interval."""
+    return await tx.fetch_one(
+        StateInterval,
+        """
+        select id, equipment, state, reason, started_at, ended_at from mes.equipment_state
+        where id = %(id)s
+        """,
+        {"id": interval},
+    )
+
+
+async def first_start(tx: Tx, equipment: EquipmentId) -> datetime | None:
+    """Return when the unit's first interval begins."""
+    start: datetime | None = await tx.value(
+        "select min(started_at) from mes.equipment_state where equipment = %(equipment)s",
+        {"equipment": equipment},
+    )
+    return start
+
+
+async def insert_interval(
+    tx: Tx, interval: UUID, scope: str, reading: StateReading, ended_at: datetime | None
+) -> None:
+    """Add an interval."""
+    source = reading.source
+    await tx.execute(
+        """
+        insert into mes.equipment_state (id, site, scope, equipment, state, reason, started_at, ended_at,
+                                         edge, epoch, seq, idx, simulated)
+        values (%(id)s, %(site)s, %(scope)s, %(equipment)s, %(state)s, %(reason)s, %(at)s, %(ended_at)s,
+                %(edge)s, %(epoch)s, %(seq)s, %(idx)s, %(simulated)s)
+        """,
+        {
+            "id": interval,
+            "site": tx.site,
+            "scope": scope,
+            "equipment": reading.equipment,
+            "state": reading.state,
+            "reason": reading.reason,
+            "at": reading.at,
+            "ended_at": ended_at,
+            "simulated": tx.cause.simulated,
+            **source_columns(source),
+        },
+    )
+
+
+async def end_interval(tx: Tx, interval: UUID, at: datetime) -> None:
+    """Cut an interval off at `at`."""
+    await tx.execute(
+        "update mes.equipment_state set ended_at = %(at)s where id = %(id)s", {"id": interval, "at": at}
+    )
+
+
+async def replace_state(tx: Tx, interval: UUID, reading: StateReading) -> None:
+    """Give an interval another state: two changes came with the same time, the later one holds."""
+    await tx.execute(
+        """
+        update mes.equipment_state
+        set state = %(state)s, reason = %(reason)s, person = null,
+            edge = %(edge)s, epoch = %(epoch)s, seq = %(seq)s, idx = %(idx)s
+        where id = %(id)s
+        """,
+        {"id": interval, "state": reading.state, "reason": reading.reason, **source_columns(reading.source)},
+    )
+
+
+async def explain_interval(tx: Tx, interval: UUID, reason: str, person: str | None) -> None:
+    """Give an interval its reason."""
+    await tx.execute(
+        "update mes.equipment_state set reason = %(reason)s, person = %(person)s where id = %(id)s",
+        {"id": interval, "reason": reason, "person": person},
+    )
+
+
+async def fault_of(tx: Tx, equipment: EquipmentId) -> str | None:
+    """Return the reason that the machine itself gives at the moment."""
+    reason: str | None = await tx.value(
+        "select reason from mes.equipment_fault where equipment = %(equipment)s", {"equipment": equipment}
+    )
+    return reason
+
+
+async def save_fault(tx: Tx, equipment: EquipmentId, reason: str, since: datetime) -> None:
+    """Remember the machine's own reason; an empty one takes it back."""
+    if reason:
+        await tx.execute(
+            """
+            insert into mes.equipment_fault (equipment, site, reason, since)
+            values (%(equipment)s, %(site)s, %(reason)s, %(since)s)
+            on conflict (equipment) do update set reason = excluded.reason, since = excluded.since
+            """,
+            {"equipment": equipment, "site": tx.site, "reason": reason, "since": since},
+        )
+    else:
+        await tx.execute(
+            "delete from mes.equipment_fault where equipment = %(equipment)s", {"equipment": equipment}
+        )
