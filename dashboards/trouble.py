@@ -27,7 +27,7 @@ from mes.access.model import Caller, Permission
 from mes.execution import service as execution
 from mes.inventory import service as inventory
 from mes.kernel.commands import IdempotencyKeyReused
-from mes.kernel.db import Tx
+from mes.kernel.db import Database, Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.home import sockets
 from mes.kernel.ids import PersonId
@@ -196,11 +196,13 @@ async def make(
         return await run_command(request, caller, f"trouble.{kind}", body, lambda tx: FACTS[kind](tx, body))
     if kind not in PROCESSES:
         raise TroubleUnknown(kind=kind)
-    key, home = idempotency_key(request), plant_of(request).settings.home
+    key, plant = idempotency_key(request), plant_of(request)
 
     async def act() -> str:
+        if kind == "late-receipt":
+            await _expect_a_truck(plant.db)
         socket, message = PROCESSES[kind](body)
-        answer = await _ask(home, socket, {**message, "key": key})
+        answer = await _ask(plant.settings.home, socket, {**message, "key": key})
         return str(message.get("equipment") or message.get("name") or answer.get("subject") or "")
 
     subject = await once_of(request).do(key, f"{kind} {body.model_dump_json()}", act)
@@ -274,6 +276,13 @@ async def _lots(tx: Tx) -> tuple[Option, ...]:
     """The lots that the jobs at work are most likely to take next."""
     lots = await store.drawer.lots_in_use(tx)
     return tuple(Option(lot.lot, f"{lot.lot} ({lot.on_hand} {lot.uom})") for lot in lots)
+
+
+async def _expect_a_truck(db: Database) -> None:
+    """A purchase that the plant has not heard of yet would not come late, but later."""
+    async with db.read() as tx:
+        if not any(receipt.quantity > 0 for receipt in await inventory.expected_receipts(tx)):
+            raise NothingToBreak(kind="late-receipt")
 
 
 async def _asked(home: Path, socket: str, message: dict[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,8 @@ class Outbound:
     settings: Settings
     worker: str
     periods: Sequence[Period] = ()
-    reachable: bool = True
+    reachable: bool | None = None
+    """Whether the ERP answered the last delivery; nobody knows before the first one."""
     _epochs: dict[str, int] = field(default_factory=dict)
     """Of the lanes that are leased: what was leased under an older one belongs to somebody else now."""
 
@@ -117,7 +118,7 @@ class Outbound:
                         done += 1
                     else:
                         stopped.add(row.lane)
-                if not self.reachable:
+                if self.reachable is False:
                     break
         finally:
             if leased:

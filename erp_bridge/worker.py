@@ -114,6 +114,7 @@ class Bridge:
 
     async def _turn(self) -> None:
         self._calm.clear()
+        self._outbound.reachable = None
         try:
             while await self._outbound.collect():
                 pass
@@ -123,7 +124,8 @@ class Bridge:
                 pass
         finally:
             self._calm.set()
-        await self._note_link(up=self._outbound.reachable)
+        if self._outbound.reachable is not None:
+            await self._note_link(up=self._outbound.reachable)
 
     async def _look_first(self) -> None:
         """See how the ERP's ledger stood before anything of ours came into it."""

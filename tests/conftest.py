@@ -17,7 +17,7 @@ pytest_plugins = [
 ]
 
 WHOLE_PLANT = frozenset({"running_plant", "quiet_plant"})
-PLANT_TESTS = ("tests/scenarios/", "tests/browser/test_trouble.py", "tests/faults/test_kill_nine.py")
+PLANT_TESTS = ("tests/scenarios/", "tests/browser/test_whole_plant.py", "tests/faults/test_kill_nine.py")
 """Where whole plants are started, and nowhere else."""
 
 

@@ -63,7 +63,8 @@ class Cause:
     """Who does something, when it happened, and by which command.
 
     Args:
-        actor: `person:E-1001`, `account:admin`, `edge:edge-suz-1`, `service:floor` or `erp`.
+        actor: `person:E-1001`, `account:admin`, `edge:edge-suz-1`, `device:PACK-1-SCAN`, `service:floor` or
+            `erp`.
         at: Business time of the act, aware UTC: the device's time, or the past for history.
         terminal: Unit whose terminal was used.
         key: Idempotency key of the command.

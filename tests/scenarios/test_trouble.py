@@ -142,6 +142,7 @@ async def test_a_scrapped_lot_is_gone_from_both_books(watcher: Watcher, running_
 
 
 async def test_a_late_truck_is_told_to_the_planner(watcher: Watcher) -> None:
+    await watcher.gets("/expected-receipts", bool, "a purchase is on its way")
     purchase = await watcher.press("late-receipt")
     await watcher.sees("ReceiptDelayed", purchase=purchase)
 

@@ -100,11 +100,17 @@ with stale as materialized (
     where equipment = any(%(units)s::text[]) and hours = 1
       and starts_at >= %(last_day)s and starts_at < %(ends_at)s
     union all
-    select v.* from valid v
-    where v.equipment = any(%(units)s::text[]) and v.hours = 1
-      and v.starts_at >= %(first_day)s and v.starts_at < %(last_day)s
-      and not exists (select from day d where d.equipment = v.equipment
-                      and d.starts_at = date_bin('24 hours', v.starts_at, %(first_day)s))
+    select v.*
+    from unnest(%(units)s::text[]) unit
+    cross join generate_series(%(first_day)s, %(last_day)s::timestamptz - interval '24 hours',
+                               interval '24 hours') midnight
+    cross join lateral (
+        select * from valid
+        where equipment = unit and hours = 1
+          and starts_at >= midnight and starts_at < midnight + interval '24 hours'
+        offset 0
+    ) v
+    where not exists (select from day d where d.equipment = unit and d.starts_at = midnight)
 ), spent as (
     select equipment, sum(pot)::bigint as pot, sum(pdot)::bigint as pdot, sum(apt)::bigint as apt,
            sum(aust)::bigint as aust, sum(adet)::bigint as adet, sum(unknown)::bigint as unknown
@@ -116,12 +122,10 @@ with stale as materialized (
           from picked group by equipment) found
     group by equipment
 ), made as (
-    select p.equipment, o.item, o.run_s, sum(o.good) as good, sum(o.scrap) as scrap,
-           sum(o.waiting) as waiting
-    from picked p
-    cross join lateral unnest(p.items, p.runs_s, p.good, p.scrap, p.waiting)
-                       o (item, run_s, good, scrap, waiting)
-    group by p.equipment, o.item, o.run_s
+    select equipment, item, run_s, sum(good) as good, sum(scrap) as scrap, sum(waiting) as waiting
+    from (select equipment, unnest(items) as item, unnest(runs_s) as run_s, unnest(good) as good,
+                 unnest(scrap) as scrap, unnest(waiting) as waiting from picked) o
+    group by equipment, item, run_s
 )
 select s.equipment, s.pot, s.pdot, s.apt, s.aust, s.adet, s.unknown, c.starts, c.ends,
        m.equipment is not null as counted, m.item, m.run_s, m.good, m.scrap, m.waiting

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 import httpx2
@@ -16,7 +17,10 @@ from mes.access.api import router as access_router
 from mes.access.guard import Plant
 from mes.access.model import Role
 from mes.app import build_app
+from mes.inventory import service as inventory
+from mes.inventory.model import ExpectedReceiptDraft
 from mes.kernel.home import sockets
+from mes.kernel.ids import MaterialId
 from mes.resources.service import person_card
 from tests.fixtures.floor import Floor
 from tests.fixtures.web import Web, demo_settings, key
@@ -92,7 +96,11 @@ async def test_a_lot_that_work_needs_is_scrapped(demo: Web, floor: Floor) -> Non
 
 
 @pytest.mark.parametrize("kind", sorted(PROCESSES))
-async def test_a_simulated_plant_that_is_away_is_said_so(demo: Web, kind: str) -> None:
+async def test_a_simulated_plant_that_is_away_is_said_so(demo: Web, floor: Floor, kind: str) -> None:
+    truck = ExpectedReceiptDraft(
+        purchase="1", material=MaterialId("SEAL"), quantity=Decimal(8), uom="pc", expected_at=floor.now
+    )
+    await floor.do(lambda tx: inventory.put_expected_receipt(tx, truck))
     browser = await demo.browser(Role.ADMINISTRATOR)
     reply = await browser.post(f"{TROUBLE}/{kind}", json={}, headers=key())
     assert (reply.status_code, reply.json()["error"]) == (503, "PlantOutOfReach")
@@ -142,6 +150,13 @@ async def test_a_second_tap_makes_no_second_trouble(demo: Web, process: Answerin
     assert (other.status_code, other.json()["error"]) == (409, "IdempotencyKeyReused")
     without = await browser.post(f"{TROUBLE}/rush-order", json={})
     assert without.json()["error"] == "IdempotencyKeyMissing"
+
+
+async def test_a_truck_that_nobody_expects_cannot_be_late(demo: Web, process: Answering) -> None:
+    browser = await demo.browser(Role.ADMINISTRATOR)
+    reply = await browser.post(f"{TROUBLE}/late-receipt", json={}, headers=key())
+    assert (reply.status_code, reply.json()["error"]) == (409, "NothingToBreak")
+    assert process.asked == []
 
 
 async def test_a_silent_process_keeps_no_connection_of_the_database(

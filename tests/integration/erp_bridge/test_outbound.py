@@ -346,7 +346,7 @@ async def test_while_the_erp_is_away_everything_waits(db: Database) -> None:
         await consume(db, f"WO-{at}")
     await worker.collect()
     assert await worker.deliver() == 0
-    assert not worker.reachable
+    assert worker.reachable is False
     async with db.read() as tx:
         counts = await store.lanes.counts(tx)
         waiting = await service.documents(tx, None, "retry", 100)

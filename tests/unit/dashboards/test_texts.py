@@ -6,11 +6,13 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from dashboards.build import WEB
+from erp_bridge.documents import Document, MaterialUse
+from mes.costing.model import Account
 from mes.kernel.errors import PlantError
 from mes.performance.iso22400 import NoValue
 
@@ -61,6 +63,14 @@ def test_every_refusal_has_its_words(language: str) -> None:
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_every_figure_without_a_value_says_why(language: str) -> None:
     assert {reason.value for reason in NoValue} - set(texts(language)["kpiReason"]) == set()
+
+
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_every_account_and_document_has_its_name(language: str) -> None:
+    nouns = {get_args(get_type_hints(cls)["noun"])[0] for cls in get_args(get_args(Document)[0])}
+    kinds = {f"MaterialActual-{use.value}" for use in MaterialUse} | nouns - {"MaterialActual"}
+    assert set(texts(language)["account"]) == {account.value for account in Account}
+    assert set(texts(language)["documentKind"]) == kinds
 
 
 def test_both_written_languages_say_the_same_things() -> None:

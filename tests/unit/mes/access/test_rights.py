@@ -25,6 +25,7 @@ MATRIX: dict[Permission, frozenset[Role]] = {
     Permission.LOT_SCRAP: SUPERVISOR,
     Permission.PERSON_CLOCK: FLOOR,
     Permission.MASTER_EDIT: ADMINISTRATOR | {Role.ENGINEER},
+    Permission.HELP_ANSWER: SUPERVISOR | {Role.ENGINEER},
     Permission.COUNT_DECIDE: SUPERVISOR | {Role.ENGINEER},
     Permission.PLAN_VIEW: EVERYBODY,
     Permission.PLAN_PROPOSE: SUPERVISOR | {Role.PLANNER},

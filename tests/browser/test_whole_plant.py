@@ -1,4 +1,4 @@
-"""Make trouble in a whole plant, from the page: what follows is shown, and the counters stay at nought."""
+"""A whole plant as a visitor sees it: trouble from the drawer, and the same order in the ERP's own pages."""
 
 import asyncio
 import re
@@ -24,10 +24,11 @@ async def board(running_plant: RunningPlant, built_pages: Path) -> AsyncIterator
     printed = await asyncio.to_thread(running_plant.lineside, "sign-in")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await (await browser.new_context(locale="en")).new_page()
+        url = await asyncio.to_thread(lambda: running_plant.url)
+        page = await (await browser.new_context(locale="en", base_url=url)).new_page()
         await page.goto(printed.stdout.strip())
         await page.get_by_role("button", name="Make trouble").wait_for()
-        await page.goto(f"{page.url.rstrip('/')}/board")
+        await page.goto("/board")
         yield page
         await browser.close()
 
@@ -53,3 +54,39 @@ async def test_a_broken_machine_is_followed_in_the_drawer(board: Page) -> None:
         shown = drawer.locator("dl.counters > div").filter(has_text=counter).locator("dd")
         await expect(shown).to_have_text(value, timeout=PATIENCE_MS)
     await expect(board.locator("article.tile").filter(has_text="CNC 3").first).to_contain_text("Broken down")
+
+
+async def sign_in_to_the_erp(page: Page, login: str, password: str) -> None:
+    await page.locator(".login-dialog #login").fill(login)
+    await page.locator(".login-dialog").get_by_role("button", name="Login").click()
+    await page.locator("input[type=password]").fill(password)
+    await page.keyboard.press("Enter")
+
+
+async def test_the_order_is_in_the_erps_own_pages_with_its_moves_and_entries(
+    board: Page,
+) -> None:
+    number = ""
+    while not number:
+        status = await (await board.request.get("/api/v1/status")).json()
+        running = [one["work_order"] for one in status["recent_orders"] if one["status"] == "Running"]
+        number = next(iter(running), "")
+    await board.goto(f"/o/{number}")
+    entry = board.get_by_role("row").filter(has_text="Cost posting").get_by_role("link").first
+    await expect(entry).to_be_visible(timeout=PATIENCE_MS)
+    login, password = await board.locator(".erp-login dd.mono").all_inner_texts()
+
+    async with board.context.expect_page() as opened:
+        await board.get_by_role("link", name="Open in the ERP").click()
+    erp = await opened.value
+    await sign_in_to_the_erp(erp, login, password)
+    await expect(erp.get_by_label("Reference:")).to_have_value(number, timeout=PATIENCE_MS)
+    moves = erp.get_by_role("row").filter(has_text="LOT-").filter(has_text="Done")
+    await expect(moves.first).to_be_visible(timeout=PATIENCE_MS)
+
+    async with board.context.expect_page() as opened:
+        await entry.click()
+    ledger = await opened.value
+    await expect(ledger.get_by_role("row").filter(has_text="5.1.5.1").first).to_be_visible(
+        timeout=PATIENCE_MS
+    )
