@@ -155,7 +155,8 @@ class Walk:
 
     async def consume(self, tx: Tx, job: JobOrderId, operation: int) -> Any:
         material = self.dice.choice([one for one, (at, _) in BILL.items() if at == operation] or ["BOX"])
-        quantity = self.dice.choice([None, Decimal(1), Decimal("2.5"), Decimal(300)])
+        some = Decimal("2.5") if material == "GREASE" else Decimal(2)
+        quantity = self.dice.choice([None, Decimal(1), some, Decimal(300)])
         lot = LotNumber(f"LOT-{material}-1")
         return await execution.consume(tx, LotUse(job_order=job, lot=lot, quantity=quantity))
 

@@ -26,6 +26,7 @@ import pytest
 import pytest_asyncio
 
 from edge.plant_sim.clerk import Clerk, Wish
+from edge.plant_sim.layout import SCANNERS
 from erp_bridge.adapter import Connection
 from erp_bridge.adapters.tryton.rpc import Rpc
 from mes.kernel import secrets
@@ -207,6 +208,11 @@ async def sign_on(plant: RunningPlant, person: Person, terminal: str, skill: str
     return str(card["id"])
 
 
+def came_of(scan: dict[str, Any] | None) -> tuple[str, str] | None:
+    """Return what became of the last code that a machine's scanner read, and for which job."""
+    return None if scan is None else (scan["outcome"], scan["job_order"])
+
+
 async def work(plant: RunningPlant, person: Person, job: dict[str, Any], scrap: int = 0) -> None:
     """Do one job as an operator does: badge in, start, scan the lots, report, complete."""
     unit = job["equipment"]
@@ -225,6 +231,12 @@ async def work(plant: RunningPlant, person: Person, job: dict[str, Any], scrap: 
         lambda seen: sum(Decimal(one["delta"]) for one in seen["counts"]) >= 1,
         f"the machine at {unit} counts",
     )
+    if unit in SCANNERS:
+        await until(
+            lambda: person.see(f"/terminals/{unit}"),
+            lambda seen: came_of(seen["scan"]) == ("confirmed", job["id"]),
+            f"the machine's own scanner at {unit} confirms the order",
+        )
     pieces = int(Decimal(job["remaining"]))
     body = {"good": str(pieces - scrap), "scrap": str(scrap)}
     await person.do(

@@ -108,7 +108,7 @@ with stale as materialized (
         select * from valid
         where equipment = unit and hours = 1
           and starts_at >= midnight and starts_at < midnight + interval '24 hours'
-        offset 0
+        offset 0  -- days that do not hold are few: by index, one by one
     ) v
     where not exists (select from day d where d.equipment = unit and d.starts_at = midnight)
 ), spent as (

@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import pytest
+
 from dashboards import live
 from mes.kernel.outbox import StoredEvent
 from tests.unit.kernel.test_event_samples import catalogue
@@ -34,6 +36,23 @@ def test_a_change_names_what_it_touches() -> None:
     data = data_of(live.encode(event))
     assert data["topics"] == ["equipment:CNC-1", "job:WO-000001-10", "order:WO-000001", "plan", "kpi"]
     assert (data["type"], data["id"], data["at"]) == ("JobOrderStarted", "42-7", NOW.isoformat())
+
+
+@pytest.mark.parametrize(
+    ("name", "topic"),
+    [
+        ("HelpCalled", "help"),
+        ("HelpAnswered", "help"),
+        ("ScanNotUnderstood", "scan"),
+        ("ScanTaken", "scan"),
+        ("ScanNoted", "scan"),
+        ("CountObserved", "kpi"),
+        ("CountDecided", "kpi"),
+    ],
+)
+def test_what_waits_for_somebody_is_told_at_once(name: str, topic: str) -> None:
+    data = data_of(live.encode(stored(name, {"equipment": "CNC-1"})))
+    assert data["topics"] == ["equipment:CNC-1", topic]
 
 
 def test_money_stays_with_those_who_may_see_it() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import LiteralString
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -170,14 +171,67 @@ async def test_a_job_that_ended_earlier_than_was_thought_takes_its_time_back(shi
     assert (times.apt, times.adot) == (80 * 60, 100 * 60)
 
 
-async def test_another_calendar_changes_the_past_too(shift: Database) -> None:
+@pytest.mark.parametrize(
+    ("change", "planned_s", "rest_s"),
+    [
+        ('update mes.calendar set breaks = \'[{"after_minutes": 180, "minutes": 15}]\'', 3600, 900),
+        ("update mes.policy set timezone = 'Asia/Tokyo'", 3600, 600),
+        ("update mes.equipment set calendar = null where id = 'CNC-1'", 0, 0),
+    ],
+)
+async def test_another_calendar_changes_the_past_too(
+    shift: Database, change: LiteralString, planned_s: int, rest_s: int
+) -> None:
     await sum_all(shift)
+    before = (await asked(shift, "9:00", "10:00")).elements.times
+    assert (before.pot, before.pdot) == (3600, 0)
     async with shift.transaction(at_work(LATE)) as tx:
-        await tx.execute('update mes.calendar set breaks = \'[{"after_minutes": 90, "minutes": 15}]\'')
-    assert (await asked(shift, "7:00", "8:00")).elements.times.pdot == 15 * 60
+        await tx.execute(change)
+    after = (await asked(shift, "9:00", "10:00")).elements.times
+    assert (after.pot, after.pdot) == (planned_s, rest_s)
     await sum_all(shift)
     assert await holding(shift) == 8
-    assert (await asked(shift, "7:00", "8:00")).elements.times.pdot == 15 * 60
+    assert (await asked(shift, "9:00", "10:00")).elements.times == after
+
+
+async def test_two_states_at_the_same_moment_leave_the_last_one(shift: Database) -> None:
+    await sum_all(shift)
+    await state(shift, "Held", "6:00")
+    times = (await asked(shift, "6:00", "8:00")).elements.times
+    assert (times.apt, times.adet) == (0, 2 * 3600)
+
+
+REPAIRS: dict[str, LiteralString] = {
+    "a state ended earlier": "update mes.equipment_state set ended_at = %(at)s where state = 'Execute'",
+    "a state was another": "update mes.equipment_state set state = 'Idle' where state = 'Execute'",
+    "a state began later": "update mes.equipment_state set started_at = %(at)s where state = 'Execute'",
+    "a state was never there": "delete from mes.equipment_state where state = 'Execute'",
+    "a count was more": "update mes.machine_count set delta = 5 where at = %(at)s",
+    "a count was later": "update mes.machine_count set at = at + interval '1 hour' where at = %(at)s",
+    "a count was none": "delete from mes.machine_count where at = %(at)s",
+    "a job was elsewhere": "update mes.equipment_actual set equipment = 'CNC-2'",
+    "a job began later": "update mes.equipment_actual set started_at = %(at)s",
+    "a job was never there": "delete from mes.equipment_actual",
+}
+
+
+@pytest.mark.parametrize("repair", REPAIRS)
+async def test_a_repair_by_hand_is_in_the_figure_too(shift: Database, repair: str) -> None:
+    """Whoever changes a fact, the triggers see it: here the owner of the tables, from 8:20 on."""
+    await sum_all(shift)
+    before = await halves(shift)
+    async with await Database.open(shift.url, name="test", site=SITE, max_size=1, as_owner=True) as owner:
+        async with owner.transaction(at_work(LATE)) as tx:
+            await tx.execute(REPAIRS[repair], {"at": clock("8:20")})
+        after = await halves(shift)
+        async with owner.transaction(at_work(LATE)) as tx:
+            await tx.execute("delete from mes.equipment_sum")
+    assert after == await halves(shift)
+    assert after != before
+
+
+async def halves(db: Database) -> tuple[UnitElements, UnitElements]:
+    return await asked(db, "6:00", "9:00"), await asked(db, "9:00", "12:00")
 
 
 async def test_a_reason_changes_no_sum(shift: Database) -> None:
