@@ -173,12 +173,13 @@ async def alone(tx: Tx) -> None:
 
 
 async def owe_marked(tx: Tx, earliest: datetime) -> None:
-    """Take away the visible marks; the hours and days over that they touch are owed from now on.
+    """Take away the visible marks; the hours and days that they touch are owed from now on.
 
-    A mark of for ever (a calendar changed) touches those that are known.
+    These are the ones that are over, and all that are known: the clock may have been set back, or they are
+    older than what becomes known. A mark of for ever (a calendar changed) touches those that are known.
 
     Args:
-        earliest: Nothing before it becomes known.
+        earliest: Nothing before it becomes known, but for what lies between known ones.
     """
     await tx.execute(
         """
@@ -194,14 +195,15 @@ async def owe_marked(tx: Tx, earliest: datetime) -> None:
         cross join (select h as hours, make_interval(hours => h) as length
                     from unnest(%(spans)s::int[]) h) span
         cross join lateral (
-            select case when lower(t.range) > '-infinity' then greatest(lower(t.range), %(earliest)s)
-                   else (select min(starts_at) from mes.equipment_sum
-                         where equipment = u.id and hours = span.hours) end as at
-        ) first
+            select min(starts_at) as first, max(starts_at) as last from mes.equipment_sum
+            where equipment = u.id and hours = span.hours
+        ) known
         cross join lateral generate_series(
-            date_bin(span.length, first.at, %(midnight)s),
+            date_bin(span.length, case when lower(t.range) = '-infinity' then known.first
+                                  else greatest(lower(t.range), least(%(earliest)s, known.first)) end,
+                     %(midnight)s),
             least(upper(t.range) - interval '1 microsecond',
-                  date_bin(span.length, %(now)s, %(midnight)s) - span.length),
+                  greatest(date_bin(span.length, %(now)s, %(midnight)s) - span.length, known.last)),
             span.length) begins
         on conflict (equipment, hours, starts_at) do update set owed_since = excluded.owed_since
         """,

@@ -290,6 +290,26 @@ async def test_what_is_over_is_summed_when_nothing_touches_it_any_more(shift: Da
     assert await roll_up(shift, clock("9:01")) == 1
 
 
+async def test_a_clock_that_was_set_back_leaves_no_stale_sum(shift: Database) -> None:
+    await sum_all(shift)
+    async with shift.transaction(at_work(LATE)) as tx:
+        await performance.record_count(tx, piece("8:15"))
+    await roll_up(shift, clock("7:30"))
+    assert (await asked(shift)).elements.pq == 22
+    await sum_all(shift)
+    assert (await asked(shift)).elements.pq == 22
+
+
+async def test_a_correction_of_what_is_older_than_anything_summed_now_is_in_the_figure(
+    shift: Database,
+) -> None:
+    await sum_all(shift)
+    async with shift.transaction(at_work(LATE)) as tx:
+        await performance.record_count(tx, piece("8:15"))
+    await roll_up(shift, LATE + sums.REACH + timedelta(days=2))
+    assert (await asked(shift)).elements.pq == 22
+
+
 async def test_a_unit_without_facts_has_no_hours(shift: Database) -> None:
     await sum_all(shift)
     async with shift.read() as tx:
