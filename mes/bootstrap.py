@@ -113,9 +113,12 @@ def install(lock: Path, tell: Tell) -> bool:
 
 
 def _compile() -> subprocess.Popen[bytes]:
-    """Compile the packages beside the page build, so that ten processes need not do it at once."""
+    """Compile the packages beside the page build, so that ten processes need not do it at once.
+
+    What only the solver of a large plant needs is left to it.
+    """
     packages = next((VENV / "lib").glob("python3*/site-packages"))
-    command = [str(PYTHON), "-m", "compileall", "-q", "-j", "0", str(packages)]
+    command = [str(PYTHON), "-m", "compileall", "-q", "-j", "0", "-x", "/(numba|llvmlite)/", str(packages)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
 
 

@@ -9,7 +9,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from planner.effort import Effort
 from planner.explain import why_late
 from planner.form import problem_from_json, schedule_to_json
 from planner.problem import InvalidProblem, Problem
+from planner.readers import FORMATS
 from planner.replan import replan
 from planner.schedule import Schedule
-from planner.solve import Solution, solve
+from planner.solve import Solution, solve, wants_kernel
+from planner.warm import is_installed, is_warm, use_cache, warm_up
 
 REFUSED = 2
 """Exit code: the problem contradicts itself, or its locks cannot be kept."""
@@ -29,12 +32,67 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0 planned, 2 refused."""
+    """Run the command; returns its exit code: 0 done, 2 refused."""
     options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="planner", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+    alone = commands.add_parser("solve", help="plan a problem and write the plan as JSON")
+    alone.set_defaults(run=_plan, answer=_solve, parent=None, nice=0)
+    again = commands.add_parser(
+        "replan", help="plan again around what is published; one JSON line per answer"
+    )
+    again.add_argument("--move", action="store_true", help="look for a plan that moves work")
+    again.set_defaults(run=_plan, answer=_replan)
+    trial = commands.add_parser("bench", help="plan published instances; one JSON line for each")
+    trial.set_defaults(run=_bench)
+    _bench_options(trial)
+    compiling = commands.add_parser("warm", help="compile the kernel, so that plans do not wait for it")
+    compiling.set_defaults(run=_warm)
+    for command in (again, compiling):
+        command.add_argument("--parent", type=int, metavar="PID", help="end when this process ends")
+        command.add_argument("--nice", type=int, default=0, help="give way to others by so much (0)")
+    for command, kernel in ((alone, "yes"), (again, "auto")):
+        _solver_options(command, kernel)
+    return parser
+
+
+def _solver_options(command: argparse.ArgumentParser, kernel: str) -> None:
+    command.add_argument("problem", help="file of the problem; - reads it here")
+    command.add_argument("--format", choices=("json", *FORMATS), default="json", help="how it is written")
+    command.add_argument("--seconds", type=float, default=5.0, help="budget on two idle cores (5)")
+    command.add_argument("--workers", type=int, default=4, help="search strategies of CP-SAT (4)")
+    command.add_argument("--seed", type=int, default=1)
+    command.add_argument(
+        "--kernel",
+        choices=("auto", "yes", "no"),
+        default=kernel,
+        help=f"the compiled kernel: if it is compiled (auto), now (yes), or never; here {kernel}",
+    )
+
+
+def _bench_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", type=Path, help=f"holds folders {', '.join(FORMATS)}, or such files")
+    command.add_argument("--format", choices=tuple(FORMATS), help="of the files, when there are no folders")
+    command.add_argument("--only", default="*", metavar="PATTERN", help="names of instances, as mk*")
+    command.add_argument("--seconds", type=float, default=10.0, help="CPU seconds for each (10)")
+    command.add_argument("--moves", type=int, help="moves for each, instead of seconds: repeatable")
+    command.add_argument("--seed", type=int, default=1)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    os.nice(options.nice)
+    if options.parent is not None:
+        _die_with(options.parent)
     effort = Effort(options.seconds, options.workers, options.seed)
-    run: Callable[[Problem, Effort, argparse.Namespace], dict[str, Any]] = options.run
+    answer: Callable[[Problem, Effort, argparse.Namespace], dict[str, Any]] = options.answer
     try:
-        reply = run(problem_from_json(json.loads(_read(options.problem))), effort, options)
+        problem = _problem(options)
+        reply = answer(problem, replace(effort, kernel=_has_kernel(problem, options.kernel)), options)
     except json.JSONDecodeError as error:
         fault = {"row": options.problem, "what": str(error), "remedy": "Write it as JSON"}
         return _refuse("NotJson", [fault])
@@ -47,24 +105,55 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="planner", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="command")
-    alone = commands.add_parser("solve", help="plan a problem and write the plan as JSON")
-    alone.set_defaults(run=_solve)
-    again = commands.add_parser(
-        "replan", help="plan again around what is published; one JSON line per answer"
-    )
-    again.add_argument("--move", action="store_true", help="look for a plan that moves work")
-    again.add_argument("--parent", type=int, metavar="PID", help="end when this process ends")
-    again.add_argument("--nice", type=int, default=0, help="give way to others by so much (0)")
-    again.set_defaults(run=_replan)
-    for command in (alone, again):
-        command.add_argument("problem", help="file of the problem in its JSON form; - reads it here")
-        command.add_argument("--seconds", type=float, default=5.0, help="budget of CP-SAT (5)")
-        command.add_argument("--workers", type=int, default=4, help="search strategies (4)")
-        command.add_argument("--seed", type=int, default=1)
-    return parser
+def _problem(options: argparse.Namespace) -> Problem:
+    text = _read(options.problem)
+    if options.format == "json":
+        return problem_from_json(json.loads(text))
+    return FORMATS[options.format](text)
+
+
+def _has_kernel(problem: Problem, wish: str) -> bool:
+    """Whether this solve uses the compiled kernel; compiles it when the wish says so."""
+    if wish == "no" or not (wants_kernel(problem) and is_installed()):
+        return False
+    if wish == "auto" and not is_warm():
+        return False
+    _warm_up()
+    return True
+
+
+def _warm_up() -> None:
+    use_cache()
+    if not is_warm():
+        sys.stderr.write("compiling the kernel: once, about half a minute\n")
+        warm_up()
+
+
+def _warm(options: argparse.Namespace) -> int:
+    os.nice(options.nice)
+    if options.parent is not None:
+        _die_with(options.parent)
+    warm_up()
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    if not is_installed():
+        fault = {"row": "numba", "what": "is not installed", "remedy": "Install it with pip"}
+        return _refuse("NoKernel", [fault])
+    _warm_up()
+    from planner.bench import bench, instances
+
+    rows = [row for row in instances(options.folder, options.format) if fnmatch(row.name, options.only)]
+    if not rows:
+        fault = {"row": str(options.folder), "what": "no instance is there", "remedy": "Name its folder"}
+        return _refuse("NoInstance", [fault])
+    try:
+        for result in bench(rows, options.seconds, options.moves, options.seed):
+            _write(asdict(result))
+    except InvalidProblem as error:
+        return _refuse("InvalidProblem", [asdict(fault) for fault in error.faults])
+    return 0
 
 
 def _solve(problem: Problem, effort: Effort, _options: argparse.Namespace) -> dict[str, Any]:
@@ -76,9 +165,6 @@ def _progress(_plan: Schedule, cost: int) -> None:
 
 
 def _replan(problem: Problem, effort: Effort, options: argparse.Namespace) -> dict[str, Any]:
-    os.nice(options.nice)
-    if options.parent is not None:
-        _die_with(options.parent)
     found = replan(
         problem,
         effort,

@@ -131,7 +131,11 @@ class PlanTrouble(BaseModel):
 
 
 class PlanScore(BaseModel):
-    """The parts of the objective: weighted late minutes, set-up minutes, changes, flow minutes."""
+    """The parts of the objective: weighted late minutes, set-up minutes, changes, flow minutes.
+
+    Args:
+        makespan: Minute at which everything is complete; it costs nothing in a running plant.
+    """
 
     tardiness: int
     setup: int
@@ -139,6 +143,7 @@ class PlanScore(BaseModel):
     shift: int
     flow: int
     late: int
+    makespan: int = 0
     total: int
 
 
@@ -147,7 +152,7 @@ class PlanShown(BaseModel):
 
     Args:
         version: None while it is only proposed.
-        solver: `cp-sat` or `dispatch`: who made the sequences.
+        solver: `cp-sat`, `annealing` or `dispatch`: who made the sequences.
         status: `optimal` when nothing is better, else `feasible`.
         bound: No plan costs less than this many points.
         gap: Share of the objective that may still be saved.

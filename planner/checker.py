@@ -7,9 +7,9 @@ it walks minutes where the decoder computes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, pairwise
+from itertools import accumulate, combinations, pairwise
 
-from planner.problem import Operation, Problem, Unit
+from planner.problem import Operation, Problem, Unit, Window
 from planner.schedule import Assignment, Schedule
 
 
@@ -43,57 +43,88 @@ def _faults(problem: Problem, schedule: Schedule) -> Iterator[str]:
         yield "not every operation is planned exactly once"
         return
     at = {a.operation: a for a in schedule.assignments}
+    opening = _Opening(problem)
+    operations = {o.id: o for o in problem.operations}
+    rows: dict[str, list[Assignment]] = {unit.id: [] for unit in problem.units}
     for operation in problem.operations:
-        yield from _own_faults(problem, operation, at[operation.id])
+        a = at[operation.id]
+        if a.unit in rows:
+            rows[a.unit].append(a)
+        yield from _own_faults(opening, operation, a)
         for link in operation.predecessors:
-            started = at[operation.id].start
-            if not operation.started and started < at[link.operation].end + link.lag:
+            if not operation.started and a.start < at[link.operation].end + link.lag:
                 yield f"{operation.id} starts before {link.operation} has ended"
     for unit in problem.units:
-        row = [a for a in schedule.assignments if a.unit == unit.id]
-        yield from _unit_faults(problem, unit, row)
-    yield from _people_faults(problem, schedule)
+        yield from _unit_faults(problem, unit, rows[unit.id], operations)
+    yield from _people_faults(problem, opening, schedule)
 
 
-def is_open(problem: Problem, unit: Unit, minute: int) -> bool:
-    """Whether the unit can work in this minute."""
-    if minute >= problem.horizon:
-        return True
-    calendar = next(c for c in problem.calendars if c.id == unit.calendar)
-    shift = any(w.start <= minute < w.end for w in calendar.windows)
-    return shift and not any(s.start <= minute < s.end for s in unit.stops)
+class _Opening:
+    """The minutes in which units can work, one mark a minute up to the horizon."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.horizon = problem.horizon
+        calendars = {c.id: c.windows for c in problem.calendars}
+        made: dict[tuple[object, ...], tuple[bytearray, list[int]]] = {}
+        self.units: dict[str, tuple[bytearray, list[int]]] = {}
+        for unit in problem.units:
+            key = (unit.calendar, unit.stops)
+            if key not in made:
+                made[key] = _marks(calendars[unit.calendar], unit.stops, problem.horizon)
+            self.units[unit.id] = made[key]
+
+    def is_open(self, unit: str, minute: int) -> bool:
+        """Whether the unit can work in this minute."""
+        return minute >= self.horizon or bool(self.units[unit][0][minute])
+
+    def count(self, unit: str, start: int, end: int) -> int:
+        """How many minutes of [start, end) the unit works."""
+        until = self.units[unit][1]
+        inside = until[min(end, self.horizon)] - until[min(start, self.horizon)]
+        return inside + max(0, end - max(start, self.horizon))
+
+    def worked(self, a: Assignment, start: int, end: int) -> list[int]:
+        """The minutes of [start, end) before the horizon in which the assignment's unit works."""
+        marks = self.units[a.unit][0]
+        return [m for m in range(start, min(end, self.horizon)) if marks[m]]
 
 
-def worked(problem: Problem, a: Assignment, start: int, end: int) -> list[int]:
-    """The minutes of [start, end) in which the assignment's unit works."""
-    unit = next(u for u in problem.units if u.id == a.unit)
-    return [m for m in range(start, end) if is_open(problem, unit, m)]
+def _marks(
+    windows: tuple[Window, ...], stops: tuple[Window, ...], horizon: int
+) -> tuple[bytearray, list[int]]:
+    """One mark for each minute, and how many minutes are marked before each."""
+    marks = bytearray(horizon)
+    for window in windows:
+        marks[window.start : window.end] = b"\1" * (window.end - window.start)
+    for stop in stops:
+        marks[stop.start : stop.end] = bytes(stop.end - stop.start)
+    return marks, list(accumulate(marks, initial=0))
 
 
-def _own_faults(problem: Problem, operation: Operation, a: Assignment) -> Iterator[str]:
+def _own_faults(opening: _Opening, operation: Operation, a: Assignment) -> Iterator[str]:
     minutes = {x.unit: x.minutes for x in operation.alternatives}
     if a.unit not in minutes:
         yield f"{operation.id} is on {a.unit}, which cannot do it"
         return
-    run = worked(problem, a, max(0, a.start), a.end)
-    if len(run) != minutes[a.unit]:
-        yield f"{operation.id} works {len(run)} minutes instead of {minutes[a.unit]}"
-    elif run[-1] != a.end - 1:
+    run = opening.count(a.unit, max(0, a.start), a.end)
+    if run != minutes[a.unit]:
+        yield f"{operation.id} works {run} minutes instead of {minutes[a.unit]}"
+    elif not opening.is_open(a.unit, a.end - 1):
         yield f"{operation.id} ends in closed time"
     elif operation.started:
         if (a.unit, a.start) != (operation.started.unit, operation.started.since):
             yield f"{operation.id} runs on {operation.started.unit} but is planned elsewhere"
     else:
-        yield from _start_faults(problem, operation, a, run)
+        yield from _start_faults(opening, operation, a, run)
         yield from _promise_faults(operation, a)
 
 
-def _start_faults(problem: Problem, operation: Operation, a: Assignment, run: list[int]) -> Iterator[str]:
-    if run[0] != a.start:
+def _start_faults(opening: _Opening, operation: Operation, a: Assignment, run: int) -> Iterator[str]:
+    if not opening.is_open(a.unit, a.start):
         yield f"{operation.id} starts in closed time"
-    if not operation.resumable and a.end - a.start != len(run):
+    if not operation.resumable and a.end - a.start != run:
         yield f"{operation.id} pauses but cannot"
-    if a.setup_start < 0 or len(worked(problem, a, a.setup_start, a.start)) != a.setup:
+    if a.setup_start < 0 or opening.count(a.unit, a.setup_start, a.start) != a.setup:
         yield f"{operation.id} has no room for its set-up of {a.setup} minutes"
     if any(release.at > a.start for release in operation.releases):
         yield f"{operation.id} starts before it is released"
@@ -107,9 +138,10 @@ def _promise_faults(operation: Operation, a: Assignment) -> Iterator[str]:
         yield f"{operation.id} is held but changes its unit"
 
 
-def _unit_faults(problem: Problem, unit: Unit, row: list[Assignment]) -> Iterator[str]:
+def _unit_faults(
+    problem: Problem, unit: Unit, row: list[Assignment], operations: dict[str, Operation]
+) -> Iterator[str]:
     row = sorted(row, key=lambda a: max(0, a.start))
-    operations = {o.id: o for o in problem.operations}
     family = unit.family
     for a in row:
         operation = operations[a.operation]
@@ -143,52 +175,72 @@ def _held_faults(unit: Unit, row: list[tuple[Operation, Assignment]]) -> Iterato
     frozen = [(o, a) for o, a in free if o.frozen]
     yield from _order_faults(unit, frozen)
     yield from _order_faults(unit, [(o, a) for o, a in free if o.kept])
-    for held, a in frozen:
+    if frozen:
+        held, a = max(frozen, key=lambda place: place[1].start)
         for other, b in free:
             if not other.frozen and b.start < a.start:
                 yield f"{other.id} goes before {held.id}, which is frozen on {unit.id}"
 
 
 def _order_faults(unit: Unit, held: list[tuple[Operation, Assignment]]) -> Iterator[str]:
-    for (one, a), (two, b) in combinations(held, 2):
-        if one.published and two.published and one.published.start != two.published.start:
-            kept = (a.start < b.start) == (one.published.start < two.published.start)
-            if not kept:
-                yield f"{one.id} and {two.id} are held on {unit.id} but change their order"
+    """Held operations in the order of their starts keep the order of their published starts."""
+    for (one, _), (two, _) in pairwise(held):
+        if one.published and two.published and one.published.start > two.published.start:
+            yield f"{two.id} and {one.id} are held on {unit.id} but change their order"
 
 
-def _people_faults(problem: Problem, schedule: Schedule) -> Iterator[str]:
+def _people_faults(problem: Problem, opening: _Opening, schedule: Schedule) -> Iterator[str]:
     started: dict[int, list[str]] = {}
     planned: dict[int, list[str]] = {}
     at = {a.operation: a for a in schedule.assignments}
     for operation in problem.operations:
-        if operation.skill is None:
+        if operation.skill is None or at[operation.id].unit not in opening.units:
             continue
         a = at[operation.id]
         busy = started if operation.started else planned
-        for minute in worked(problem, a, max(0, a.setup_start), a.end):
-            if minute < problem.horizon:
-                busy.setdefault(minute, []).append(operation.skill)
+        for minute in opening.worked(a, max(0, a.setup_start), a.end):
+            busy.setdefault(minute, []).append(operation.skill)
+    yield from _shortages(_Attendance(problem), started, planned)
+
+
+def _shortages(
+    attendance: _Attendance, started: dict[int, list[str]], planned: dict[int, list[str]]
+) -> Iterator[str]:
     told: set[tuple[str, ...]] = set()
     for minute in sorted(planned):
         running: list[str] = []
         for skill in started.get(minute, []):
-            if not any(_short(problem, minute, [*running, skill])):
+            if not attendance.short(minute, [*running, skill]):
                 running.append(skill)  # else a fact that nobody's attendance explains
-        for union in _short(problem, minute, running + planned[minute]):
+        for union in attendance.short(minute, running + planned[minute]):
             if union not in told:
                 told.add(union)
                 yield f"too few people for {' or '.join(union)} at minute {minute}"
 
 
-def _short(problem: Problem, minute: int, running: list[str]) -> Iterator[tuple[str, ...]]:
-    """Unions of running skills that lack people."""
+class _Attendance:
+    """Who is present when; answers are remembered, because most minutes are like the one before."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.crews = [(set(crew.skills), crew.count) for crew in problem.crews]
+        self.present: list[list[int]] = [[] for _ in range(problem.horizon)]
+        for number, crew in enumerate(problem.crews):
+            for window in crew.windows:
+                for minute in range(window.start, window.end):
+                    self.present[minute].append(number)
+        self.known: dict[tuple[object, ...], list[tuple[str, ...]]] = {}
+
+    def short(self, minute: int, running: list[str]) -> list[tuple[str, ...]]:
+        """Unions of running skills that lack people."""
+        key = (tuple(self.present[minute]), tuple(sorted(running)))
+        if key not in self.known:
+            present = [self.crews[number] for number in self.present[minute]]
+            self.known[key] = list(_short(present, running))
+        return self.known[key]
+
+
+def _short(present: list[tuple[set[str], int]], running: list[str]) -> Iterator[tuple[str, ...]]:
     skills = sorted(set(running))
-    present = [
-        (set(crew.skills), crew.count)
-        for crew in problem.crews
-        if any(w.start <= minute < w.end for w in crew.windows)
-    ]
     for size in range(1, len(skills) + 1):
         for union in combinations(skills, size):
             people = sum(count for able, count in present if able & set(union))

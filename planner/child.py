@@ -24,6 +24,9 @@ LINE_LIMIT = 64 * 1024 * 1024
 ROUTINE_NICE = 10
 """A plan that only adds new work gives way to everything else on the machine."""
 
+COMPILER_NICE = 19
+"""Compiling the kernel gives way to everything, terminals before all."""
+
 START_S = 60.0
 """A busy machine may take so long to start the process and to dispatch."""
 
@@ -58,6 +61,24 @@ class Answers:
     kept_objective: int | None
     fresh: bool
     complete: bool
+
+
+async def compile_in_child() -> bool:
+    """Compile the kernel in a process of its own; True when it is there now.
+
+    Cancelling the call ends the process.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "planner", "warm", "--parent", str(os.getpid()), "--nice", str(COMPILER_NICE)),
+        stdin=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        return await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def replan_in_child(problem: Problem, effort: Effort, *, move: bool) -> Answers:

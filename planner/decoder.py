@@ -8,7 +8,7 @@ these was the last to let it start. Started and locked work is placed first.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -57,20 +57,29 @@ class Fit:
     setup: int
 
 
+def _begin(block: Block) -> int:
+    return block.begin
+
+
 class _Line:
     """A unit's blocks in order; those before `floor` were placed by the running proposal."""
 
-    __slots__ = ("blocks", "family", "floor", "time", "unit")
+    __slots__ = ("blocks", "family", "floor", "frozen_until", "time", "unit")
 
     def __init__(self, unit: str, family: str | None, time: WorkTime) -> None:
         self.unit, self.family, self.time = unit, family, time
         self.blocks: list[Block] = []
         self.floor = 0
+        self.frozen_until = 0  # working minute at which the last frozen block ends
 
-    def behind_frozen(self) -> int:
-        """The first position that nothing frozen comes after."""
-        held = [i for i, b in enumerate(self.blocks) if b.operation.frozen and not b.operation.lock]
-        return held[-1] + 1 if held else 0
+    def first_gap(self, work: int) -> int:
+        """The first position behind frozen work whose gap does not end before a working minute."""
+        return bisect_left(self.blocks, max(work, self.frozen_until), key=_begin)
+
+    def hold(self, block: Block) -> None:
+        """Remember where frozen work ends."""
+        if block.operation.frozen and not block.operation.lock:
+            self.frozen_until = max(self.frozen_until, block.end)
 
     def family_before(self, position: int) -> str | None:
         return self.blocks[position - 1].operation.family if position else self.family
@@ -79,15 +88,18 @@ class _Line:
 class Decoder:
     """A plan under construction; `place` what `fit` found, then ask for the `schedule`."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, skills: Iterable[str] = ()) -> None:
         """Place started and locked work.
+
+        Args:
+            skills: Skills of work that is not in the problem but will be asked for.
 
         Raises:
             LocksConflict: Locks that no plan can keep; names the operation and the remedy.
         """
         self.problem = problem
         times = {unit.id: WorkTime.of(problem, unit) for unit in problem.units}
-        self.people = staffed(problem, times)
+        self.people = staffed(problem, times, skills)
         self.lines = {u.id: _Line(u.id, u.family, times[u.id]) for u in problem.units}
         self.ends: dict[str, int] = {}
         for operation in problem.operations:
@@ -133,7 +145,9 @@ class Decoder:
         """
         line = self.lines[unit]
         ready, why_ready = self.ready(operation)
-        first = line.behind_frozen() if gaps else line.floor
+        first = line.floor
+        if gaps:
+            first = line.first_gap(line.time.work(ready) + operation.minutes_on(unit))
         for position in range(first, len(line.blocks) + 1):
             fit = self._fit_gap(line, position, operation, ready, why_ready)
             if fit is not None:
@@ -214,8 +228,17 @@ class Decoder:
         line, block = self.lines[fit.unit], fit.block
         line.blocks.insert(fit.position, block)
         line.floor = max(line.floor, fit.position) + 1
+        line.hold(block)
         self.people.claim(block.operation.skill, line.time.pieces(block.begin, block.end))
         self.ends[block.operation.id] = fit.end
+
+    def take_back(self, fit: Fit) -> None:
+        """Undo `place`; the last placed goes first."""
+        line, block = self.lines[fit.unit], fit.block
+        line.blocks.pop(fit.position)
+        line.floor -= 1
+        self.people.release(block.operation.skill, line.time.pieces(block.begin, block.end))
+        del self.ends[block.operation.id]
 
     def keep(self, assignment: Assignment) -> None:
         """Put an operation where a plan of this decoder's problem has it."""
@@ -223,8 +246,9 @@ class Decoder:
         operation = self.problem.operation_by_id[assignment.operation]
         run, end = line.time.work(assignment.start), line.time.work(assignment.end)
         block = Block(run - assignment.setup, run, end, operation, assignment.reason)
-        insort(line.blocks, block, key=lambda other: other.begin)
+        insort(line.blocks, block, key=_begin)
         line.floor += 1
+        line.hold(block)
         self.people.claim(operation.skill, line.time.pieces(block.begin, block.end))
         self.ends[operation.id] = assignment.end
 
@@ -232,6 +256,7 @@ class Decoder:
         line = self.lines[started.unit]
         minutes = operation.minutes_on(started.unit)
         line.blocks.append(Block(0, 0, minutes, operation, Reason("started")))
+        line.hold(line.blocks[-1])
         line.floor = 1
         self.ends[operation.id] = line.time.after(minutes)
 

@@ -29,11 +29,13 @@ from mes.performance.events import EquipmentStateChanged
 from mes.resources.events import PersonClockedIn, PersonClockedOut
 from mes.workorders.events import WorkOrderCancelled, WorkOrderChanged, WorkOrderReleased
 from planner import service, store
-from planner.child import Answers, SolverLost, SolverRefused, replan_in_child
+from planner.child import Answers, SolverLost, SolverRefused, compile_in_child, replan_in_child
 from planner.effort import Effort
-from planner.problem import InvalidProblem
+from planner.problem import InvalidProblem, Problem
 from planner.service import PlanMovedOn, View
+from planner.solve import wants_kernel
 from planner.store import Request
+from planner.warm import is_installed, is_warm
 
 log = get_logger(__name__)
 
@@ -156,9 +158,18 @@ class Desk:
         self._rest_until = 0.0
         self._next_drift = 0.0
         self._drift_pause = DRIFT_PAUSE_S
+        self.compiler: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Gather events, answer requests, wait; go on through losses of the database."""
+        try:
+            await self._work()
+        finally:
+            if self.compiler is not None:
+                self.compiler.cancel()
+                await asyncio.wait((self.compiler,))
+
+    async def _work(self) -> None:
         lost = False
         while True:
             try:
@@ -267,6 +278,7 @@ class Desk:
         if not view.problem.operations:
             await self._close(requests, "unchanged")
             return "unchanged"
+        self._compile_beside(view.problem)
         move = any(request.move for request in requests)
         effort = self.effort
         if max(request.attempts for request in requests) > SEARCHES:
@@ -274,6 +286,22 @@ class Desk:
         answers = await replan_in_child(view.problem, effort, move=move)
         async with self._transaction() as tx:
             return await self._store(tx, requests, view, answers)
+
+    def _compile_beside(self, problem: Problem) -> None:
+        """Have the kernel compiled, once, as soon as a plant is large enough for it.
+
+        Plans are made without it until it is there.
+        """
+        wanted = wants_kernel(problem) and is_installed() and not is_warm()
+        if wanted and self.compiler is None:
+            self.compiler = asyncio.create_task(self._compile())
+
+    async def _compile(self) -> None:
+        began = time.monotonic()
+        if await compile_in_child():
+            log.info("kernel.compiled", took_s=round(time.monotonic() - began, 1))
+        else:
+            log.warning("kernel.not_compiled")
 
     async def _without_answer(self, requests: list[Request]) -> str:
         """The solver's process was lost: search once more, then dispatch only, then give up."""

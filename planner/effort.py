@@ -8,11 +8,14 @@ class Effort:
     """How hard to search.
 
     Args:
-        seconds: About how long CP-SAT may search on two idle cores; 0 leaves it out. Counted in
-            the solver's deterministic time: the same problem gives the same plan under any load.
+        seconds: About how long a search may take on two idle cores; 0 leaves it out. Counted in
+            the solver's deterministic time and in moves: the same problem gives the same plan
+            under any load.
         workers: CP-SAT search strategies that take turns.
+        kernel: Use the compiled kernel; only in the solver's own process.
     """
 
     seconds: float = 5.0
     workers: int = 4
     seed: int = 1
+    kernel: bool = False

@@ -19,6 +19,7 @@ class Score:
         shift: Minutes of start against the published start, each capped.
         flow: Minutes until each order is complete, summed; never below 0 an order.
         late: Orders that end after they are due.
+        makespan: Minute at which everything is complete.
         total: The objective, in points.
     """
 
@@ -28,6 +29,7 @@ class Score:
     shift: int
     flow: int
     late: int
+    makespan: int
     total: int
 
 
@@ -44,7 +46,9 @@ def score(problem: Problem, schedule: Schedule) -> Score:
     """Price a plan; lower is better."""
     weights = problem.weights
     tardiness = flow = late = 0
-    for name, end in order_ends(problem, schedule).items():
+    ends = order_ends(problem, schedule)
+    makespan = max(ends.values(), default=0)
+    for name, end in ends.items():
         order = problem.order_by_id[name]
         lateness = max(0, end - order.due)
         tardiness += lateness * order.weight
@@ -63,5 +67,6 @@ def score(problem: Problem, schedule: Schedule) -> Score:
         + weights.moved * moved
         + weights.shift * shift
         + weights.flow * flow
+        + weights.makespan * makespan
     )
-    return Score(tardiness, setup, moved, shift, flow, late, total)
+    return Score(tardiness, setup, moved, shift, flow, late, makespan, total)

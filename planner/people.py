@@ -30,11 +30,11 @@ class Counter:
             self._times.append(minute)
             self._free.append(free)
 
-    def claim(self, start: int, end: int) -> None:
-        """Take one person from `start` to `end`."""
+    def claim(self, start: int, end: int, people: int = 1) -> None:
+        """Take so many people from `start` to `end`; below 0 gives them back."""
         first, last = self._cut(start), self._cut(end)
         for i in range(first, last):
-            self._free[i] -= 1
+            self._free[i] -= people
 
     def _cut(self, minute: int) -> int:
         i = bisect_right(self._times, minute) - 1
@@ -71,8 +71,8 @@ class Counter:
 class People:
     """The counters of a problem, and which of them an operation of a skill claims."""
 
-    def __init__(self, problem: Problem) -> None:
-        needed = sorted({o.skill for o in problem.operations if o.skill is not None})
+    def __init__(self, problem: Problem, skills: Iterable[str] = ()) -> None:
+        needed = sorted({*skills, *(o.skill for o in problem.operations if o.skill is not None)})
         self.counters: dict[frozenset[str], Counter] = {
             union: Counter(_steps(problem, union)) for union in unions(problem, needed)
         }
@@ -88,6 +88,14 @@ class People:
         for start, end in pieces:
             for counter in counters:
                 counter.claim(start, end)
+
+    def release(self, skill: str | None, pieces: Iterable[tuple[int, int]]) -> None:
+        """Give back what `claim` took."""
+        if skill is None:
+            return
+        for start, end in pieces:
+            for counter in self.of_skill[skill]:
+                counter.claim(start, end, -1)
 
     def claim_where_free(self, skill: str | None, pieces: Iterable[tuple[int, int]]) -> None:
         """Work under way: it holds a person wherever one is there, and is a fact elsewhere."""
@@ -113,13 +121,14 @@ class People:
         return found
 
 
-def staffed(problem: Problem, times: Mapping[str, WorkTime]) -> People:
+def staffed(problem: Problem, times: Mapping[str, WorkTime], skills: Iterable[str] = ()) -> People:
     """The people that work under way leaves free.
 
     Args:
         times: Unit id -> its working time.
+        skills: Skills to count beside those that the problem's operations need.
     """
-    people = People(problem)
+    people = People(problem, skills)
     for operation in problem.operations:
         if operation.started:
             minutes = operation.minutes_on(operation.started.unit)

@@ -222,6 +222,7 @@ class Weights:
         moved: An operation on another unit than published.
         shift: A minute of start against the published start, at most `shift_cap` minutes.
         flow: A minute until an order is complete.
+        makespan: A minute until everything is complete; for campaigns and public instances.
     """
 
     tardiness: int = 100
@@ -230,6 +231,7 @@ class Weights:
     shift: int = 1
     shift_cap: int = 30
     flow: int = 1
+    makespan: int = 0
 
 
 @dataclass(frozen=True)

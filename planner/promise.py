@@ -2,11 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from planner.decoder import Decoder
+from planner.decoder import Decoder, Fit
 from planner.problem import Operation, Order, Problem
 from planner.schedule import Reason, Schedule
+
+
+@dataclass(frozen=True)
+class Quote:
+    """The earliest end of a new order.
+
+    Args:
+        end: Minute after the problem's origin.
+        binding: What keeps it from being sooner: the reason of the step that waits longest.
+        steps: Where its steps would go.
+    """
+
+    end: int
+    binding: Reason
+    steps: tuple[Fit, ...]
+
+
+class Desk:
+    """Quotes on one plan, each in milliseconds; what is accepted is in the way of the next.
+
+    The plan itself is untouched: whoever publishes decides when promised work enters it.
+    """
+
+    def __init__(self, problem: Problem, plan: Schedule, skills: Iterable[str] = ()) -> None:
+        """Take over a plan.
+
+        Args:
+            plan: Times for all of `problem`, from the decoder.
+            skills: Skills that new orders may need beside those in the problem.
+        """
+        self.decoder = Decoder(problem, skills)
+        for assignment in plan.assignments:
+            if not self.decoder.is_placed(assignment.operation):
+                self.decoder.keep(assignment)
+
+    def quote(self, operations: tuple[Operation, ...]) -> Quote:
+        """The earliest end that moves nobody; reserves nothing.
+
+        Args:
+            operations: The steps of the new order, each after its predecessors.
+        """
+        found = self.accept(operations)
+        for fit in reversed(found.steps):
+            self.decoder.take_back(fit)
+        return found
+
+    def accept(self, operations: tuple[Operation, ...]) -> Quote:
+        """Quote, and reserve the units and people of the answer."""
+        steps: list[Fit] = []
+        longest, binding, end = -1, Reason("now"), 0
+        for operation in operations:
+            fits = [self.decoder.fit(operation, a.unit, gaps=True) for a in operation.alternatives]
+            best = min(fits, key=lambda fit: (fit.end, fit.setup))
+            ready, _ = self.decoder.ready(operation)
+            self.decoder.place(best)
+            steps.append(best)
+            end = max(end, best.end)
+            if best.start - ready > longest:
+                longest, binding = best.start - ready, best.block.reason
+        return Quote(end, binding, tuple(steps))
 
 
 @dataclass(frozen=True)
@@ -39,18 +100,6 @@ def promise(problem: Problem, plan: Schedule, order: Order, operations: tuple[Op
         orders=(*problem.orders, order),
         operations=(*problem.operations, *operations),
     )
-    decoder = Decoder(whole)
-    for assignment in plan.assignments:
-        if not decoder.is_placed(assignment.operation):
-            decoder.keep(assignment)
-    rows = []
-    for operation in operations:
-        fits = [decoder.fit(operation, a.unit, gaps=True) for a in operation.alternatives]
-        best = min(fits, key=lambda fit: (fit.end, fit.setup))
-        ready, _ = decoder.ready(operation)
-        decoder.place(best)
-        rows.append((best.start - ready, operation.id))
-    placed = decoder.schedule()
-    longest = max(rows, key=lambda row: row[0])[1]
-    end = max(decoder.ends[operation.id] for operation in operations)
-    return Promise(end, placed.by_operation[longest].reason, placed)
+    desk = Desk(whole, plan)
+    found = desk.accept(operations)
+    return Promise(found.end, found.binding, desk.decoder.schedule())

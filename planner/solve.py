@@ -1,4 +1,4 @@
-"""Solve a problem: dispatch first, CP-SAT from there, the checker last."""
+"""Solve a problem: dispatch first, then annealing, CP-SAT for small plants, the checker last."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from planner.checker import require_feasible
+from planner.decoder import decode
 from planner.dispatch import best_dispatch
 from planner.effort import Effort
 from planner.objective import Score, score
@@ -17,13 +18,19 @@ DEFAULT = Effort()
 MOST_OPERATIONS = 600
 """Above this a whole-plan CP-SAT model finds nothing that dispatch does not (measured)."""
 
+LEAST_OPERATIONS = 300
+"""Below this CP-SAT alone is as good, and loading the kernel costs more than it brings."""
+
+MOVE_OPERATIONS_PER_SECOND = 3e8
+"""Moves of the annealing in a second, times operations: about what one idle core does (measured)."""
+
 
 @dataclass(frozen=True)
 class Solution:
     """A checked plan and where it comes from.
 
     Args:
-        solver: "cp-sat" or "dispatch": which of the two made the sequences.
+        solver: "cp-sat", "annealing" or "dispatch": which of them made the sequences.
         rule: The dispatch rule that began, or "known".
         status: "optimal" when no plan is better, else "feasible".
         bound: No plan costs less than this many points.
@@ -47,6 +54,11 @@ class Solution:
         return (cost - self.bound) / cost if cost else 0.0
 
 
+def wants_kernel(problem: Problem) -> bool:
+    """Whether annealing brings more than loading its kernel costs."""
+    return len(problem.operations) > LEAST_OPERATIONS
+
+
 def solve(
     problem: Problem,
     effort: Effort = DEFAULT,
@@ -67,8 +79,9 @@ def solve(
         InfeasiblePlan: The checker refuses the plan: a fault of the planner, never of the data.
     """
     starts = [("known", known)] if known is not None else []
-    if grid or known is None:
-        starts.append(best_dispatch(problem))
+    uses_kernel = effort.kernel and wants_kernel(problem)
+    if known is None or (grid and not uses_kernel):
+        starts.append(_first_plan(problem, uses_kernel=uses_kernel))
     rule, first = min(starts, key=lambda start: score(problem, start[1]).total)
     require_feasible(problem, first)
     cost = score(problem, first)
@@ -76,9 +89,43 @@ def solve(
     bare = Solution(first, cost, "dispatch", rule, "feasible", 0, cost.total)
     if not problem.operations:
         return replace(bare, status="optimal")
-    if effort.seconds <= 0 or len(problem.operations) > MOST_OPERATIONS:
+    if effort.seconds <= 0:
+        return bare
+    if uses_kernel:
+        bare = _with_annealing(problem, bare, effort, on_better)
+    if len(problem.operations) > MOST_OPERATIONS:
         return bare
     return _with_cp(problem, bare, effort, on_better)
+
+
+def _first_plan(problem: Problem, *, uses_kernel: bool) -> tuple[str, Schedule]:
+    """The cheapest plan of the dispatch rules, with the name of its rule."""
+    if not uses_kernel:
+        return best_dispatch(problem)
+    from planner.anneal import Engine
+    from planner.pack import pack
+
+    engine = Engine(pack(problem))
+    best = engine.grid()
+    return best.rule, decode(problem, engine.choices(best))
+
+
+def _with_annealing(
+    problem: Problem, bare: Solution, effort: Effort, on_better: Callable[[Schedule, int], None]
+) -> Solution:
+    from planner.anneal import Budget, Engine
+    from planner.pack import pack
+
+    engine = Engine(pack(problem))
+    moves = int(effort.seconds * MOVE_OPERATIONS_PER_SECOND / len(problem.operations))
+    found = engine.search(Budget(moves=moves, seed=effort.seed), known=engine.sequences(bare.schedule))
+    plan = decode(problem, engine.choices(found))
+    cost = score(problem, plan)
+    if cost.total >= bare.score.total:
+        return bare
+    require_feasible(problem, plan)
+    on_better(plan, cost.total)
+    return replace(bare, schedule=plan, score=cost, solver="annealing")
 
 
 def _with_cp(
@@ -92,7 +139,8 @@ def _with_cp(
 
     found = improve(problem, bare.schedule, effort, tell)
     best = replace(bare, bound=found.bound, solutions=found.solutions)
-    if found.schedule is not None and found.cost <= bare.score.total:
+    wins = found.cost < bare.score.total or (found.cost == bare.score.total and bare.solver == "dispatch")
+    if found.schedule is not None and wins:
         require_feasible(problem, found.schedule)
         cost = score(problem, found.schedule)
         best = replace(best, schedule=found.schedule, score=cost, solver="cp-sat")

@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.fixtures.plant",
     "tests.fixtures.postgres",
     "tests.fixtures.floor",
+    "tests.fixtures.kernel",
     "tests.fixtures.web",
     "tests.fixtures.tryton",
 ]

@@ -1,7 +1,8 @@
 """Run the benchmarks: `python -m tests.benchmarks [AREA ...]`, or `make bench ARGS="ingest"`.
 
-An area is a module `<area>.py` here with `async def run() -> list[Figure]`. Each
-writes `build/bench/<area>.json` and prints a table with the limit or a peer beside it.
+An area is a module `<area>.py` or a package here with `async def run() -> list[Figure]`; words that
+begin with `--` are for the area. Each writes `build/bench/<area>.json` and prints a table with the
+limit or a peer beside it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ RESULTS = Path("build") / "bench"
 
 def areas() -> list[str]:
     """Return the name of every area."""
-    return sorted(path.stem for path in HERE.glob("*.py") if path.stem not in OURS)
+    modules = {path.stem for path in HERE.glob("*.py")} | {
+        path.parent.name for path in HERE.glob("*/__init__.py")
+    }
+    return sorted(modules - OURS)
 
 
 def machine() -> str:
@@ -59,6 +63,7 @@ def show(area: str, on: str, figures: list[Figure]) -> None:
 
 def main(wanted: list[str]) -> int:
     """Run the wanted areas, or all; return the exit code."""
+    wanted = [word for word in wanted if not word.startswith("--")]
     unknown = sorted(set(wanted) - set(areas()))
     if unknown:
         print(f"no benchmark {', '.join(unknown)}; there are {', '.join(areas()) or 'none'}", file=sys.stderr)

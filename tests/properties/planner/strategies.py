@@ -11,6 +11,7 @@ from planner.problem import (
     Alternative,
     Calendar,
     Crew,
+    InvalidProblem,
     Link,
     Lock,
     Operation,
@@ -166,3 +167,17 @@ def locked(draw: st.DrawFn) -> Problem:
         else:
             rows.append(row)
     return replace(problem, operations=tuple(rows))
+
+
+@st.composite
+def anchored(draw: st.DrawFn) -> Problem:
+    """A plant in which what is published stays on its unit and in its order."""
+    problem = draw(problems())
+    rows = tuple(
+        replace(row, kept=True) if row.published and not row.started and not row.frozen else row
+        for row in problem.operations
+    )
+    try:
+        return replace(problem, operations=rows)
+    except InvalidProblem:  # the published order contradicts a route
+        return problem

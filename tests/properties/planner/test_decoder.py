@@ -15,7 +15,7 @@ from planner.explain import Explainer
 from planner.form import problem_from_json, problem_to_json, schedule_from_json, schedule_to_json
 from planner.objective import order_ends
 from planner.problem import Operation, Order, Problem
-from planner.promise import promise
+from planner.promise import Desk, promise
 from planner.replan import repair, replan
 from tests.properties.planner.strategies import locked, operations, problems
 
@@ -142,3 +142,16 @@ def test_replanning_says_which_operations_it_would_move(problem: Problem) -> Non
         for name in stayed:
             before, after = found.kept.schedule, found.better.schedule
             assert before.by_operation[name].unit == after.by_operation[name].unit
+
+
+@RUNS
+@given(quotes())
+def test_a_quote_reserves_nothing(quote: tuple[Problem, tuple[Operation, ...]]) -> None:
+    problem, steps = quote
+    plan = dispatch(problem, edd(problem))
+    desk = Desk(problem, plan, {o.skill for o in steps if o.skill})
+    first = desk.quote(steps)
+    again = desk.quote(steps)
+    assert (first.end, first.binding) == (again.end, again.binding)
+    assert desk.decoder.schedule() == plan
+    assert promise(problem, plan, Order("NEW", 100), steps).end == first.end

@@ -120,3 +120,11 @@ def test_the_first_answer_stands_when_the_second_never_comes() -> None:
     assert answers.kept == {"objective": 7}
     assert answers.better is None
     assert not answers.complete
+
+
+def test_a_published_instance_is_planned_as_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "two.txt"
+    file.write_text("2 2\n0 3 1 4\n1 2 0 5\n")
+    code, said = run("solve", str(file), "--format", "jsp", "--seconds", "1")
+    assert code == 0
+    assert (said["score"]["makespan"], said["status"]) == (8, "optimal")

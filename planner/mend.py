@@ -1,0 +1,116 @@
+"""A plan goes on after something broke: at once a feasible one, then a better one.
+
+What starts before `now` plus the frozen zone keeps its unit and its order and is placed first;
+the rest is dispatched again with the old order as its priority, on its own units (pushing the
+whole old plan to the right costs many times more: delays amplify over closed hours). Both are tried,
+the cheaper one is the answer; the annealing then improves on it and leaves the frozen zone alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from planner import kernel
+from planner.anneal import Engine, Sequences
+from planner.pack import WINDOW_COLUMNS, Ints, Pack, buckets_of, ints
+
+
+class Mender:
+    """Repairs of one plan."""
+
+    def __init__(self, packed: Pack, plan: Sequences) -> None:
+        """Take over a plan that `packed` describes and the engine has made."""
+        self.packed = packed
+        engine = Engine(packed)
+        self.cost = engine.retime(plan, engine.mode)
+        rows = engine.st.reshape(-1, kernel.ST)
+        self.starts = rows[:, kernel.START].copy()
+        self.ends = rows[:, kernel.END].copy()
+        self.unit_of = plan.unit_of.copy()
+        first = len(packed.first)
+        rest = plan.perm[first:]
+        order = rest[np.argsort(self.starts[rest], kind="stable")]
+        self.perm = np.concatenate((plan.perm[:first], order))
+
+    def after_stop(self, unit: int, start: int, end: int, frozen_until: int) -> tuple[Engine, Sequences]:
+        """Repair the plan for a unit that stands still.
+
+        Args:
+            unit: Row of the unit.
+            start: First minute of the stop.
+            end: The minute in which it goes on.
+            frozen_until: What starts before this minute keeps its unit and its order.
+
+        Returns:
+            The engine of the changed plant, ready for a search, and the repaired plan.
+        """
+        plant = _with_stop(self.packed.plant, unit, start, end)
+        held = int(np.searchsorted(self.starts[self.perm], frozen_until))
+        first = self.perm[: max(held, len(self.packed.first))].copy()
+        plant[kernel.FIRST_COUNT] = len(first)
+        engine = Engine(replace(self.packed, plant=_on_units(plant, first, self.unit_of), first=first))
+        rank = np.zeros(len(self.unit_of), np.float64)
+        rank[self.perm] = -np.arange(len(self.perm), dtype=np.float64)
+        shifted = Sequences(
+            self.perm.copy(), self.unit_of.copy(), np.full(len(rank), -1, np.int64), 0, "pushed right"
+        )
+        shifted.cost = engine.retime(shifted, engine.mode)
+        again = engine.ranked(rank, "old order")
+        return engine, min(shifted, again, key=lambda plan: plan.cost)
+
+
+def _on_units(plant: Ints, held: Ints, unit_of: Ints) -> Ints:
+    """Give held operations their own unit alone, in place.
+
+    The list of alternatives keeps its length: all its entries name the one unit.
+    """
+    head = plant[kernel.ALTERNATIVES]
+    for op in held.tolist():
+        first, last = plant[head + op], plant[head + op + 1]
+        units = plant[first:last:2]
+        at = int(np.flatnonzero(units == unit_of[op])[0])
+        minutes = plant[first + 2 * at + 1]
+        plant[first:last:2] = unit_of[op]
+        plant[first + 1 : last : 2] = minutes
+    return plant
+
+
+def _with_stop(plant: Ints, unit: int, start: int, end: int) -> Ints:
+    """The plant with one more hole in the working time of a unit; parts are appended."""
+    row = int(plant[kernel.UNITS]) + unit * kernel.UN
+    table = int(plant[kernel.TIMELINES])
+    count = int(plant[kernel.TIMELINE_COUNT])
+    at = table + int(plant[row + kernel.U_TIME]) * kernel.TL
+    old = plant[plant[at] : plant[at + 1] + WINDOW_COLUMNS].reshape(-1, WINDOW_COLUMNS)
+    pieces = list(_cut(old[:, :2].tolist(), start, end))
+    new_table = len(plant)
+    first = new_table + (count + 1) * kernel.TL
+    befores = np.cumsum([0, *(b - a for a, b in pieces)])[:-1].tolist()
+    windows = [x for (a, b), before in zip(pieces, befores, strict=True) for x in (a, b, before)]
+    entry = [first, first + len(windows) - WINDOW_COLUMNS]
+    extra: list[int] = []
+    for axis in ([a for a, _ in pieces], befores):
+        begin = first + len(windows) + len(extra)
+        extra += buckets_of(axis, first)
+        entry += [begin, first + len(windows) + len(extra) - 1]
+    timelines = plant[table : table + count * kernel.TL]
+    made = np.concatenate((plant, timelines, ints(entry), ints(windows), ints(extra)))
+    made[kernel.TIMELINES] = new_table
+    made[kernel.TIMELINE_COUNT] = count + 1
+    made[row + kernel.U_TIME] = count
+    return made
+
+
+def _cut(pieces: list[list[int]], start: int, end: int) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for one, two in pieces:
+        if two <= start or end <= one:
+            found.append((one, two))
+            continue
+        if one < start:
+            found.append((one, start))
+        if end < two:
+            found.append((end, two))
+    return found

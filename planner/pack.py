@@ -1,0 +1,392 @@
+"""A problem as one flat array of whole numbers, which is all that the compiled kernel knows.
+
+The array is one-dimensional, contiguous int64, as the kernel's compiled signatures say: an array
+of another type would silently be another function. Its head has numbers and says where each part
+begins; the constants of `planner.kernel` name the entries. Operations, units and orders are their
+row numbers in the problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner.decoder import Decoder, first_in_line
+from planner.lanes import Lanes
+from planner.people import PLENTY, People
+from planner.problem import Operation, Problem
+from planner.worktime import WorkTime
+
+Ints = NDArray[np.int64]
+
+HEAD = 29
+WINDOW_COLUMNS = 3
+BUCKET_SHIFT = 6
+"""Windows are looked up by minutes in buckets of 2^6."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """The plant as one array, and what is needed to use it and to read the kernel's answers.
+
+    Args:
+        plant: Head and parts, as the constants of `planner.kernel` say.
+        people: Free people by union of skills and minute.
+        first: Operations that every plan places first, in this order.
+        free: How many operations the kernel places, `first` included.
+        tail: Least minutes from the start of each operation to the end of its order.
+        shortest: Least minutes of each operation.
+    """
+
+    problem: Problem
+    plant: Ints
+    people: Ints
+    first: Ints
+    free: int
+    tail: Ints
+    shortest: Ints
+    mean_run: float
+    mean_setup: float
+    has_people: bool
+
+
+def ints(values: Iterable[int]) -> Ints:
+    """A contiguous int64 array."""
+    return np.fromiter(values, dtype=np.int64)
+
+
+def pack(problem: Problem) -> Pack:
+    """Turn a problem into arrays.
+
+    Raises:
+        LocksConflict: Locks that no plan can keep.
+    """
+    return _Packer(problem).pack()
+
+
+class _Packer:
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.decoder = Decoder(problem)  # places started and locked work, or refuses
+        self.rows = {o.id: i for i, o in enumerate(problem.operations)}
+        self.unit_rows = {u.id: i for i, u in enumerate(problem.units)}
+        self.order_rows = {o.id: i for i, o in enumerate(problem.orders)}
+        names = {o.family for o in problem.operations} | {u.family for u in problem.units}
+        self.families: dict[str | None, int] = {None: 0}
+        for name in sorted(x for x in names if x is not None):
+            self.families[name] = len(self.families)
+        self.skills = {s: i for i, s in enumerate(sorted(self.decoder.people.of_skill))}
+        self.timelines: list[tuple[tuple[int, int], ...]] = []
+        self.timeline_rows: dict[tuple[tuple[int, int], ...], int] = {}
+        self.links = self._links()
+        self.data: list[int] = [0] * HEAD
+
+    def pack(self) -> Pack:
+        problem, data = self.problem, self.data
+        first = self._first()
+        lanes = Lanes(problem, self.decoder)
+        people, counters_of = self._counters(self.decoder.people)
+        weights = problem.weights
+        data[:8] = self._numbers(lanes, first)
+        data[8:14] = (
+            *(weights.setup, weights.flow, weights.makespan),
+            *(weights.moved, weights.shift, weights.shift_cap),
+        )
+        self._part(14, self._operations())
+        self._lists(15, self._alternatives())
+        self._lists(16, [[x for link in row for x in link] for row in self.links])
+        self._lists(17, self._followers())
+        setups = self._setups()
+        self._part(18, self._units(setups))
+        lane_rows = [self._timeline(lane.windows(skill)) for skill in self.skills for lane in lanes.lanes]
+        self._windows(19)
+        self._lists(20, self._blocks())
+        self._orders(21)
+        self._part(22, self._fixed_places())
+        self._skills(23, counters_of, lanes)
+        self._part(24, lane_rows)
+        queue_of, queues = self._queues()
+        data[4] = len(queues)
+        self._part(25, queue_of)
+        self._lists(26, queues)
+        self._part(27, _bit_positions())
+        tail, shortest = self._tails()
+        minutes = [s.minutes for center in problem.work_centers for s in center.setups]
+        return Pack(
+            problem,
+            ints(data),
+            people,
+            ints(first),
+            sum(self._is_free(row) for row in range(len(problem.operations))),
+            tail,
+            shortest,
+            float(shortest.mean()) if len(shortest) else 1.0,
+            sum(minutes) / len(minutes) if minutes else 0.0,
+            bool(self.skills),
+        )
+
+    def _numbers(self, lanes: Lanes, first: list[int]) -> list[int]:
+        problem = self.problem
+        return [
+            *(len(problem.operations), len(problem.units), len(problem.orders), len(lanes.lanes)),
+            *(0, len(self.families), problem.horizon, len(first)),
+        ]
+
+    def _part(self, entry: int, values: Iterable[int]) -> None:
+        """Append values; the head's `entry` says where they begin."""
+        self.data[entry] = len(self.data)
+        self.data += values
+
+    def _lists(self, entry: int, rows: list[list[int]]) -> None:
+        """Append lists: first where each begins, one more for the end of the last, then all."""
+        self.data[entry] = len(self.data)
+        at = len(self.data) + len(rows) + 1
+        self.data += [at + n for n in _sums(len(row) for row in rows)]
+        self.data += [x for row in rows for x in row]
+
+    def _timeline(self, windows: Iterable[tuple[int, int]]) -> int:
+        key = tuple(windows)
+        if key not in self.timeline_rows:
+            self.timeline_rows[key] = len(self.timelines)
+            self.timelines.append(key)
+        return self.timeline_rows[key]
+
+    def _alternatives(self) -> list[list[int]]:
+        return [
+            [
+                x
+                for a in o.alternatives
+                if o.fixed_unit is None or a.unit == o.fixed_unit
+                for x in (self.unit_rows[a.unit], a.minutes)
+            ]
+            for o in self.problem.operations
+        ]
+
+    def _links(self) -> list[list[tuple[int, int]]]:
+        """Predecessors with lags; a kept operation also follows the kept one before it."""
+        links = [
+            [(self.rows[link.operation], link.lag) for link in o.predecessors]
+            for o in self.problem.operations
+        ]
+        for after, before in self.problem.kept_order.items():
+            links[self.rows[after]].append((self.rows[before], 0))
+        return links
+
+    def _followers(self) -> list[list[int]]:
+        found: list[list[int]] = [[] for _ in self.links]
+        for after, rows in enumerate(self.links):
+            for before, _ in rows:
+                found[before].append(after)
+        return found
+
+    def _operations(self) -> Iterator[int]:
+        for o in self.problem.operations:
+            place = None if o.started else o.published
+            yield self.families[o.family]
+            yield o.release
+            yield int(o.resumable)
+            yield -1 if o.skill is None else self.skills[o.skill]
+            yield self.order_rows[o.order]
+            yield -1 if place is None else self.unit_rows[place.unit]
+            yield 0 if place is None else place.start
+            yield int(bool(o.started or o.lock))
+
+    def _units(self, setups: dict[str, int]) -> list[int]:
+        running = {o.started.unit: o for o in self.problem.operations if o.started}
+        found: list[int] = []
+        for unit in self.problem.units:
+            work = self.decoder.lines[unit.id].time
+            under_way: Operation | None = running.get(unit.id)
+            found.append(self._timeline(work.windows_until(self.problem.horizon)))
+            found.append(setups[unit.work_center])
+            found.append(self.families[under_way.family if under_way else unit.family])
+            found.append(under_way.minutes_on(unit.id) if under_way else 0)
+        return found
+
+    def _setups(self) -> dict[str, int]:
+        """Append a table (family before, family after) for each centre; where each begins."""
+        found: dict[str, int] = {}
+        units = {u.work_center: u.id for u in self.problem.units}
+        minutes = self.problem.setup_minutes
+        for center in self.problem.work_centers:
+            found[center.id] = len(self.data)
+            unit = units.get(center.id)
+            named = center.setups and unit is not None
+            for before in self.families:
+                for after in self.families:
+                    self.data.append(minutes(str(unit), before, after) if named else 0)
+        return found
+
+    def _blocks(self) -> list[list[int]]:
+        """Locked work by unit: begin, run, end in working minutes, and its family."""
+        return [
+            [
+                x
+                for b in self.decoder.lines[unit.id].blocks
+                if b.operation.lock
+                for x in (b.begin, b.run, b.end, self.families[b.operation.family])
+            ]
+            for unit in self.problem.units
+        ]
+
+    def _orders(self, entry: int) -> None:
+        price, count = self.problem.weights.tardiness, len(self.problem.orders)
+        lasts: list[list[int]] = [[] for _ in range(count)]
+        by_id = self.problem.operation_by_id
+        for i, o in enumerate(self.problem.operations):
+            if not any(by_id[x].order == o.order for x in self.problem.successors[o.id]):
+                lasts[self.order_rows[o.order]].append(i)
+        self.data[entry] = len(self.data)
+        at = len(self.data) + 4 * count
+        for order, rows in zip(self.problem.orders, lasts, strict=True):
+            self.data += (order.due, price * order.weight, at, at + len(rows))
+            at += len(rows)
+        self.data += [x for rows in lasts for x in rows]
+
+    def _fixed_places(self) -> Iterator[int]:
+        """Start, end and unit of started and locked operations; zeros for the others."""
+        for o in self.problem.operations:
+            if o.started:
+                yield from (o.started.since, self.decoder.ends[o.id], self.unit_rows[o.started.unit])
+            elif o.lock:
+                yield from (o.lock.start, self.decoder.ends[o.id], self.unit_rows[o.lock.unit])
+            else:
+                yield from (0, 0, 0)
+
+    def _first(self) -> list[int]:
+        """The operations placed before all others, each after those that it waits for."""
+        done: set[int] = set()
+        found: list[int] = []
+        for name in first_in_line(self.problem):
+            stack = [self.rows[name]]
+            while stack:
+                row = stack[-1]
+                before = [b for b, _ in self.links[row] if b not in done and self._is_free(b)]
+                stack += before
+                if not before:
+                    stack.pop()
+                    if row not in done:
+                        done.add(row)
+                        found.append(row)
+        return found
+
+    def _is_free(self, row: int) -> bool:
+        operation = self.problem.operations[row]
+        return not (operation.started or operation.lock)
+
+    def _counters(self, people: People) -> tuple[Ints, list[list[int]]]:
+        """Free people of every union of skills, minute by minute; the unions of each skill."""
+        horizon = self.problem.horizon
+        unions = list(people.counters)
+        found = np.zeros((len(unions), horizon), dtype=np.int64)
+        for row, union in enumerate(unions):
+            steps = people.counters[union].steps()
+            for (start, free), (end, _) in zip(steps, [*steps[1:], (horizon, 0)], strict=True):
+                if start < horizon:
+                    found[row, start : min(end, horizon)] = min(free, PLENTY)
+        return found.reshape(-1), [[i for i, u in enumerate(unions) if s in u] for s in self.skills]
+
+    def _skills(self, entry: int, counters_of: list[list[int]], lanes: Lanes) -> None:
+        self.data[entry] = len(self.data)
+        lists = [(c, lanes.of_skill[s]) for c, s in zip(counters_of, self.skills, strict=True)]
+        at = len(self.data) + 4 * len(lists)
+        for counters, able in lists:
+            middle = at + len(counters)
+            self.data += (at, middle, middle, middle + len(able))
+            at = middle + len(able)
+        self.data += [x for counters, able in lists for x in (*counters, *able)]
+
+    def _windows(self, entry: int) -> None:
+        """All timelines: where windows and the buckets that find them are, then those."""
+        data = self.data
+        data[entry] = head = len(data)
+        data[28] = len(self.timelines)
+        data += [0] * (6 * len(self.timelines))
+        for number, pieces in enumerate(self.timelines):
+            first = len(data)
+            starts, befores = _append_windows(data, pieces, self.problem.horizon)
+            row = [first, len(data) - WINDOW_COLUMNS]
+            for axis in (starts, befores):
+                row.append(len(data))
+                data += buckets_of(axis, first)
+                row.append(len(data) - 1)
+            data[head + 6 * number : head + 6 * number + 6] = row
+
+    def _tails(self) -> tuple[Ints, Ints]:
+        least = [min(a.minutes for a in o.alternatives) for o in self.problem.operations]
+        tail = list(least)
+        for row in reversed(_in_order(self.links)):
+            for before, lag in self.links[row]:
+                tail[before] = max(tail[before], least[before] + lag + tail[row])
+        return ints(tail), ints(least)
+
+    def _queues(self) -> tuple[list[int], list[list[int]]]:
+        """Operations that can go to the same units wait in one queue."""
+        seen: dict[tuple[int, ...], int] = {}
+        rows = [tuple(row[::2]) for row in self._alternatives()]
+        return [seen.setdefault(key, len(seen)) for key in rows], [list(key) for key in seen]
+
+
+def _append_windows(
+    windows: list[int], pieces: Iterable[tuple[int, int]], horizon: int
+) -> tuple[list[int], list[int]]:
+    """Add one timeline, open for ever from the horizon on; returns its starts and befores."""
+    joined = [list(piece) for piece in pieces]
+    if joined and joined[-1][1] == horizon:
+        joined[-1][1] = WorkTime.FOREVER
+    else:
+        joined.append([horizon, WorkTime.FOREVER])
+    starts, befores, total = [], [], 0
+    for start, end in joined:
+        starts.append(start)
+        befores.append(total)
+        windows += [start, end, total]
+        total += end - start
+    return starts, befores
+
+
+def buckets_of(axis: list[int], first: int) -> list[int]:
+    """For every 2^6 minutes of an axis, where the last window that begins there or before is.
+
+    Args:
+        axis: Where each window begins.
+        first: Where the first window is in the plant.
+    """
+    marks = np.arange((axis[-1] >> BUCKET_SHIFT) + 2) << BUCKET_SHIFT
+    found = np.searchsorted(np.asarray(axis), marks, side="right") - 1
+    place: list[int] = (np.maximum(found, 0) * WINDOW_COLUMNS + first).tolist()
+    return place
+
+
+def _bit_positions() -> list[int]:
+    """Position of a lone bit by its value modulo 37."""
+    found = [0] * 37
+    for position in range(36):
+        found[(1 << position) % 37] = position
+    return found
+
+
+def _sums(counts: Iterable[int]) -> list[int]:
+    found = [0]
+    for count in counts:
+        found.append(found[-1] + count)
+    return found
+
+
+def _in_order(links: list[list[tuple[int, int]]]) -> list[int]:
+    """Rows so that each comes after those it waits for."""
+    left = [len(row) for row in links]
+    followers: list[list[int]] = [[] for _ in links]
+    for after, rows in enumerate(links):
+        for before, _ in rows:
+            followers[before].append(after)
+    found = [row for row, count in enumerate(left) if not count]
+    for row in found:
+        for after in followers[row]:
+            left[after] -= 1
+            if not left[after]:
+                found.append(after)
+    return found

@@ -1,0 +1,164 @@
+"""Job shops: classic, flexible, and flexible with sequence-dependent set-ups.
+
+Formats:
+    JSP: number of jobs and machines; a line for each job with (machine, time) for each step,
+    machines from 0 or from 1. FJSP: number of jobs and machines (and the mean of alternatives); for
+    each job the number of steps, for each step the number of alternatives and (machine, time) of
+    each. With set-ups: the same, then for each machine a square matrix of the set-up time from each
+    operation to each, the first set-up on a machine being nought.
+
+Sources:
+    Taillard, EJOR 64 (1993); Brandimarte, Annals of Operations Research 41 (1993).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from planner.problem import (
+    Alternative,
+    Calendar,
+    Fault,
+    InvalidProblem,
+    Link,
+    Operation,
+    Order,
+    Problem,
+    Setup,
+    Unit,
+    Weights,
+    Window,
+    WorkCenter,
+)
+
+ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
+MAKESPAN = Weights(tardiness=0, setup=0, moved=0, shift=0, flow=0, makespan=1)
+
+Step = list[tuple[int, int]]
+"""(machine, time) of each alternative."""
+
+
+class _Numbers:
+    """The numbers of a file, one after the other."""
+
+    def __init__(self, text: str) -> None:
+        self._words: Iterator[str] = iter(text.split())
+
+    def next(self, what: str) -> int:
+        """The next whole number.
+
+        Raises:
+            InvalidProblem: The file ends, or has something else there.
+        """
+        word = next(self._words, None)
+        try:
+            return int(word or "")
+        except ValueError:
+            found = "ends" if word is None else f"has {word!r}"
+            fault = Fault("instance", f"{found} where {what} is due", "Check the format of the file")
+            raise InvalidProblem([fault]) from None
+
+
+def read_jsp(text: str) -> Problem:
+    """Read a classic job shop.
+
+    Raises:
+        InvalidProblem: The text is not in the format.
+    """
+    numbers = _Numbers(text)
+    jobs, machines = numbers.next("the number of jobs"), numbers.next("the number of machines")
+    routes: list[list[Step]] = []
+    for line in text.splitlines()[1:]:
+        values = [int(word) for word in line.split()]
+        if values:
+            routes.append([[pair] for pair in zip(values[::2], values[1::2], strict=True)])
+    if len(routes) != jobs:
+        what = f"has {len(routes)} jobs where {jobs} are announced"
+        raise InvalidProblem([Fault("instance", what, "Check the first line")])
+    return _problem(routes, machines)
+
+
+def read_fjsp(text: str) -> Problem:
+    """Read a flexible job shop; whether machines count from 0 or from 1 shows in the numbers.
+
+    Raises:
+        InvalidProblem: The text is not in the format.
+    """
+    head, _, body = text.lstrip().partition("\n")
+    jobs, machines = (int(word) for word in head.split()[:2])
+    return _problem(_routes(_Numbers(body), jobs), machines)
+
+
+def read_fjsp_with_setups(text: str) -> Problem:
+    """Read a flexible job shop with set-ups.
+
+    Raises:
+        InvalidProblem: The text is not in the format.
+    """
+    head, _, body = text.lstrip().partition("\n")
+    jobs, machines = (int(word) for word in head.split()[:2])
+    numbers = _Numbers(body)
+    routes = _routes(numbers, jobs)
+    count = sum(len(route) for route in routes)
+    setups = [
+        tuple(
+            Setup(str(after), numbers.next("a set-up time"), str(before))
+            for before in range(count)
+            for after in range(count)
+        )
+        for _ in range(machines)
+    ]
+    return _problem(routes, machines, setups)
+
+
+def _routes(numbers: _Numbers, jobs: int) -> list[list[Step]]:
+    return [
+        [
+            [
+                (numbers.next("a machine"), numbers.next("a time"))
+                for _ in range(numbers.next("a number of alternatives"))
+            ]
+            for _ in range(numbers.next("a number of steps"))
+        ]
+        for _ in range(jobs)
+    ]
+
+
+def _problem(
+    routes: list[list[Step]],
+    machines: int,
+    setups: list[tuple[Setup, ...]] | None = None,
+) -> Problem:
+    """Every machine is a centre of its own; steps that take no time are left out."""
+    named = [machine for route in routes for step in route for machine, _ in step]
+    first_machine = 1 if max(named, default=0) == machines else 0
+    rows: list[Operation] = []
+    number = 0
+    for job, route in enumerate(routes):
+        before = ""
+        for step, choices in enumerate(route):
+            able = tuple(Alternative(f"M{m - first_machine}", t) for m, t in choices if t > 0)
+            if able:
+                name = f"J{job}-{step}"
+                links = (Link(before),) if before else ()
+                family = str(number) if setups else None
+                rows.append(Operation(name, f"J{job}", able, links, family))
+                before = name
+            number += 1
+    no_setup = tuple(Setup(str(i), 0, IDLE) for i in range(number)) if setups else ()
+    return Problem(
+        ORIGIN,
+        1,
+        (Calendar("always", (Window(0, 1),)),),
+        tuple(WorkCenter(f"M{i}", (*setups[i], *no_setup) if setups else ()) for i in range(machines)),
+        tuple(Unit(f"M{i}", f"M{i}", "always", IDLE if setups else None) for i in range(machines)),
+        (),
+        tuple(Order(f"J{job}", 0) for job in range(len(routes))),
+        tuple(rows),
+        MAKESPAN,
+    )
+
+
+IDLE = "idle"
+"""What a machine is set up for before its first operation."""

@@ -1,0 +1,185 @@
+"""What happens on the floor: breakdowns, and customers who ask when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+from statistics import median, quantiles
+
+import numpy as np
+
+from planner.anneal import Budget, Engine, Sequences
+from planner.checker import check
+from planner.confidence import Confidence, Pace, live
+from planner.decoder import decode
+from planner.mend import Mender
+from planner.pack import pack
+from planner.problem import Operation, Order, Problem
+from planner.promise import Desk
+from planner.schedule import Schedule
+from tests.benchmarks.planner.synthetic import DAY, plant
+
+FROZEN_MIN = 480
+"""Minutes behind the event in which nothing may move."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A plan of 10,000 operations that people have read."""
+
+    problem: Problem
+    engine: Engine
+    plan: Sequences
+    schedule: Schedule
+
+
+def published(seed: int, cpu_seconds: float, operations: int = 10_000, units: int = 100) -> Published:
+    """Plan a random plant."""
+    problem = plant(operations, units, seed, load=1.0, slack=0.3)
+    engine = Engine(pack(problem))
+    plan = engine.search(Budget(seconds=cpu_seconds, seed=seed))
+    return Published(problem, engine, plan, decode(problem, engine.choices(plan)))
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """Figures of a row of breakdowns.
+
+    Args:
+        milliseconds: CPU of each repair, from the event to a feasible plan.
+        ratio: What the plan of 5 s costs against one of 60 s from the same event.
+        frozen_moved: Operations of the frozen zone that another plan has elsewhere.
+    """
+
+    milliseconds: list[float]
+    ratio: list[float]
+    frozen_moved: int
+
+
+def repairs(base: Published, seed: int, count: int, compared: int, long_s: float = 60.0) -> Repairs:
+    """Break units at random and repair; compare a short and a long search for some."""
+    random = Random(seed)
+    mender = Mender(base.engine.packed, base.plan)
+    last_day = max(1, int(np.max(mender.ends)) // DAY // 2)
+    rows, ratios, moved = [], [], 0
+    for number in range(count):
+        start = random.randrange(0, last_day) * DAY + random.randrange(480, 960)
+        unit = random.randrange(len(base.problem.units))
+        stop = (unit, start, start + random.choice((60, 240, 480, 1440)), start + FROZEN_MIN)
+        began = time.process_time()
+        engine, plan = mender.after_stop(*stop)
+        rows.append(1000 * (time.process_time() - began))
+        moved += _frozen_moved(engine, plan, mender)
+        if number < compared:
+            short = engine.search(Budget(seconds=5.0, seed=seed), known=plan.copy())
+            long = engine.search(Budget(seconds=long_s, seed=seed), known=plan.copy())
+            moved += _frozen_moved(engine, short, mender)
+            ratios.append(short.cost / long.cost)
+    return Repairs(rows, ratios, moved)
+
+
+def _frozen_moved(engine: Engine, plan: Sequences, mender: Mender) -> int:
+    """Held operations that are on another unit, or in another order there."""
+    first = engine.packed.first
+    elsewhere = int(np.sum(plan.unit_of[first] != mender.unit_of[first]))
+    return elsewhere + int(np.sum(plan.perm[: len(first)] != first))
+
+
+def questions(problem: Problem, seed: int, count: int) -> Iterator[tuple[Operation, ...]]:
+    """Routes of orders that somebody asks for: those of the plant, from now on."""
+    random = Random(seed)
+    routes: dict[str, list[Operation]] = {}
+    for operation in problem.operations:
+        routes.setdefault(operation.order, []).append(operation)
+    names = sorted(routes)
+    for number in range(count):
+        steps = routes[random.choice(names)]
+        yield tuple(
+            replace(
+                step,
+                id=f"Q{number}-{k}",
+                order=f"Q{number}",
+                predecessors=tuple(
+                    replace(link, operation=f"Q{number}-{k - 1}") for link in step.predecessors
+                ),
+                releases=(),
+            )
+            for k, step in enumerate(steps)
+        )
+
+
+@dataclass(frozen=True)
+class Promised:
+    """Figures of a row of promises.
+
+    Args:
+        milliseconds: CPU of a quote, 95th percentile.
+        kept: Share that is kept when nothing else changes.
+        calibrated: Share kept of those given with 90 % confidence, when speed and yield vary.
+    """
+
+    milliseconds: float
+    kept: float
+    calibrated: float
+
+
+def promises(base: Published, seed: int, count: int) -> Promised:
+    """Promise, and see what is kept.
+
+    Every promise is accepted, so that the next has it in its way; then the whole plant with all
+    promised orders is timed anew and checked, and lived through with other speeds and yields.
+    """
+    sure = Confidence(base.engine, base.plan, Pace(), seed=seed)
+    desk = Desk(base.problem, base.schedule)
+    times, dates, orders, rows = [], {}, [], []
+    for steps in questions(base.problem, seed, count):
+        began = time.process_time()
+        quote = desk.quote(steps)
+        times.append(1000 * (time.process_time() - began))
+        desk.accept(steps)
+        dates[steps[0].order] = quote.end
+        orders.append(Order(steps[0].order, quote.end))
+        rows += steps
+    whole = replace(
+        base.problem,
+        orders=(*base.problem.orders, *orders),
+        operations=(*base.problem.operations, *rows),
+    )
+    engine = Engine(pack(whole))
+    plan = _sequences(whole, desk)
+    kept = decode(whole, engine.choices(plan))
+    faults = check(whole, kept)
+    if faults:
+        raise AssertionError(faults[:3])
+    ends = {o.order: kept.by_operation[o.id].end for o in rows}
+    share = sum(ends[name] <= date for name, date in dates.items()) / len(dates)
+    last = {o.order: row for row, o in enumerate(whole.operations) if o.order in dates}
+    random = np.random.default_rng(seed + 1)
+    good = []
+    for _ in range(20):
+        lived = live(engine, plan, Pace(), random)
+        good += [lived[last[name]] <= sure.latest(date) for name, date in dates.items()]
+    return Promised(quantiles(times, n=20)[-1], share, sum(good) / len(good))
+
+
+def _sequences(whole: Problem, desk: Desk) -> Sequences:
+    """The plan with all promised orders, as sequences alone."""
+    rows = {o.id: row for row, o in enumerate(whole.operations)}
+    units = {u.id: row for row, u in enumerate(whole.units)}
+    order: list[tuple[int, int]] = []
+    unit_of = np.zeros(len(rows), np.int64)
+    for line in desk.decoder.lines.values():
+        for block in line.blocks:
+            row = rows[block.operation.id]
+            order.append((line.time.at(block.run), row))
+            unit_of[row] = units[line.unit]
+    perm = np.array([row for _, row in sorted(order)], np.int64)
+    none = np.full(len(rows), -1, np.int64)
+    return Sequences(perm, unit_of, none, 0, "promised")
+
+
+def middle(values: list[float]) -> float:
+    """The median."""
+    return median(values)

@@ -1,0 +1,235 @@
+"""The compiled kernel times plans as the decoder does, and the checker agrees with both."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planner import kernel
+from planner.anneal import Budget, Engine, Sequences, Tuning, Walk
+from planner.checker import check
+from planner.decoder import Choice, LocksConflict, decode
+from planner.mend import Mender
+from planner.objective import score
+from planner.pack import Ints, Pack, pack
+from planner.problem import Problem, Window
+from planner.readers import read_fjsp
+from planner.schedule import Schedule
+from tests.properties.planner.strategies import anchored, locked, problems
+
+pytestmark = pytest.mark.usefixtures("compiled_kernel")
+
+RUNS = settings(max_examples=int(os.environ.get("KERNEL_EXAMPLES", "40")), deadline=None)
+
+
+def shuffled(packed: Pack, random: Random) -> tuple[Ints, Ints]:
+    """A random permutation that keeps all links, and a random unit for each operation."""
+    plant, problem = packed.plant, packed.problem
+    head = plant[kernel.PREDECESSORS]
+    done = {i for i, o in enumerate(problem.operations) if o.started or o.lock}
+    perm = packed.first.tolist()
+    done.update(perm)
+    left = [i for i in range(len(problem.operations)) if i not in done]
+    while left:
+        waits = {i: plant[plant[head + i] : plant[head + i + 1] : 2].tolist() for i in left}
+        able = [i for i in left if done.issuperset(waits[i])]
+        chosen = random.choice(able)
+        perm.append(chosen)
+        done.add(chosen)
+        left.remove(chosen)
+    unit_of = np.zeros(len(problem.operations), np.int64)
+    head = plant[kernel.ALTERNATIVES]
+    for i in range(len(unit_of)):
+        unit_of[i] = random.choice(plant[plant[head + i] : plant[head + i + 1] : 2].tolist())
+    return np.array(perm, np.int64), unit_of
+
+
+def state(packed: Pack) -> Ints:
+    return np.zeros(max(1, len(packed.problem.operations)) * kernel.ST, np.int64)
+
+
+def same(packed: Pack, st_rows: Ints, plan: Schedule) -> None:
+    rows = st_rows.reshape(-1, kernel.ST)
+    for i, operation in enumerate(packed.problem.operations):
+        a = plan.by_operation[operation.id]
+        found = (rows[i, kernel.START], rows[i, kernel.END])
+        assert found == (a.start, a.end), operation.id
+        assert packed.problem.units[rows[i, kernel.UNIT]].id == a.unit
+
+
+@RUNS
+@given(problems() | locked() | anchored(), st.randoms(use_true_random=False))
+def test_a_permutation_is_timed_as_the_decoder_times_it(problem: Problem, random: Random) -> None:
+    try:
+        packed = pack(problem)
+    except LocksConflict:
+        return
+    if not problem.operations:
+        return
+    perm, unit_of = shuffled(packed, random)
+    names = [problem.operations[i].id for i in perm]
+    choices = [Choice(n, problem.units[unit_of[i]].id) for n, i in zip(names, perm, strict=True)]
+    try:
+        plan = decode(problem, choices)
+    except LocksConflict:
+        return
+    rows = state(packed)
+    mode = kernel.BY_COUNTER if packed.has_people else kernel.NOBODY
+    none = np.full(len(unit_of), -1, np.int64)
+    cost = kernel.retime(packed.plant, perm, unit_of, none, rows, packed.people.copy(), mode)
+    same(packed, rows, plan)
+    if not any(o.lock for o in problem.operations):
+        assert cost == score(problem, plan).total
+
+
+@RUNS
+@given(problems() | locked() | anchored())
+def test_what_the_kernel_dispatches_is_feasible(problem: Problem) -> None:
+    try:
+        packed = pack(problem)
+    except LocksConflict:
+        return
+    count = len(problem.operations)
+    base = -np.arange(count, dtype=np.float64)
+    perm, unit_of = np.full(packed.free, -1, np.int64), np.full(count, -1, np.int64)
+    mode = kernel.BY_COUNTER if packed.has_people else kernel.NOBODY
+    people = packed.people.copy()
+    zero = np.zeros(count, np.int64)
+    rows = state(packed)
+    kernel.dispatch(packed.plant, packed.first, base, zero, 0.0, 1.0, perm, unit_of, rows, people, mode)
+    choices = [Choice(problem.operations[i].id, problem.units[unit_of[i]].id) for i in perm]
+    try:
+        plan = decode(problem, choices)
+    except LocksConflict:
+        return
+    assert check(problem, plan) == []
+    if count:
+        same(packed, rows, plan)
+
+
+@RUNS
+@given(problems() | locked() | anchored(), st.integers(1, 1000))
+def test_what_annealing_finds_is_feasible_and_costs_what_it_says(problem: Problem, seed: int) -> None:
+    try:
+        engine = Engine(pack(problem))
+    except LocksConflict:
+        return
+    found = engine.search(Budget(moves=300, seed=seed))
+    try:
+        plan = decode(problem, engine.choices(found))
+    except LocksConflict:
+        return
+    assert check(problem, plan) == []
+    if problem.operations and not any(o.lock for o in problem.operations):
+        assert score(problem, plan).total == found.cost
+        assert found.cost <= engine.report.grid
+
+
+@RUNS
+@given(problems() | anchored(), st.integers(1, 1000))
+def test_timing_again_only_what_a_move_touches_is_timing_all_again(problem: Problem, seed: int) -> None:
+    if not problem.operations:
+        return
+    engine = Engine(pack(problem))
+    plan = engine.grid()
+    walk = Walk(engine, plan, seed, engine.lane_mode)
+    for heat in (1e6, 100.0, 1.0):
+        walk.go(100, heat, heat / 2, Tuning(hope=10.0))
+        rows = walk.st.reshape(-1, kernel.ST)
+        now = Sequences(walk.perm.copy(), rows[:, kernel.UNIT].copy(), rows[:, kernel.LANE].copy(), 0, "walk")
+        assert engine.retime(now, engine.lane_mode) == walk.io[kernel.CURRENT]
+        again = engine.st.reshape(-1, kernel.ST)
+        for column in (kernel.START, kernel.END, kernel.SETUP, kernel.PREV, kernel.NEXT):
+            assert (again[:, column] == rows[:, column]).all()
+
+
+@RUNS
+@given(problems(), st.integers(1, 1000))
+def test_the_same_seed_gives_the_same_plan(problem: Problem, seed: int) -> None:
+    plans = [Engine(pack(problem)).search(Budget(moves=200, seed=seed)) for _ in range(2)]
+    assert plans[0].cost == plans[1].cost
+    assert (plans[0].perm == plans[1].perm).all()
+    assert (plans[0].unit_of == plans[1].unit_of).all()
+
+
+@st.composite
+def job_shops(draw: st.DrawFn) -> Problem:
+    """Small job shops: several machines for a step, re-entrant routes, one machine alone."""
+    machines = draw(st.integers(1, 3))
+    jobs = draw(st.integers(1, 4))
+    lines = [f"{jobs} {machines}"]
+    for _ in range(jobs):
+        steps = draw(st.integers(1, 4))
+        words = [str(steps)]
+        for _ in range(steps):
+            able = draw(st.lists(st.integers(0, machines - 1), min_size=1, unique=True))
+            words.append(str(len(able)))
+            words += [f"{m} {draw(st.integers(1, 9))}" for m in able]
+        lines.append(" ".join(words))
+    return read_fjsp("\n".join(lines))
+
+
+@RUNS
+@given(job_shops(), st.integers(1, 1000))
+def test_the_tabu_search_finds_feasible_plans_of_the_makespan_it_says(problem: Problem, seed: int) -> None:
+    engine = Engine(pack(problem))
+    assert engine.is_bare
+    found = engine.search(Budget(moves=100, seed=seed))
+    plan = decode(problem, engine.choices(found))
+    assert check(problem, plan) == []
+    assert score(problem, plan).makespan == score(problem, plan).total == found.cost
+
+
+@st.composite
+def disturbed(draw: st.DrawFn) -> tuple[Problem, int, int, int]:
+    """A plant with work, a unit of it, and when it stands still."""
+    problem = draw(problems().filter(lambda p: bool(p.operations)))
+    start = draw(st.integers(0, 150))
+    return problem, draw(st.integers(0, len(problem.units) - 1)), start, start + draw(st.integers(1, 60))
+
+
+@RUNS
+@given(disturbed(), st.integers(0, 200))
+def test_a_mended_plan_is_feasible_and_leaves_what_is_frozen(
+    case: tuple[Problem, int, int, int], frozen_until: int
+) -> None:
+    problem, unit, start, end = case
+    engine = Engine(pack(problem))
+    plan = engine.grid()
+    mender = Mender(engine.packed, plan)
+    end = min(end, problem.horizon)
+    changed, repaired = mender.after_stop(unit, start, end, frozen_until)
+    better = changed.search(Budget(moves=100), known=repaired.copy())
+    assert better.cost <= repaired.cost
+    row = problem.units[unit]
+    stops = sorted([*row.stops, Window(start, end)], key=lambda w: w.start)
+    broken = replace(row, stops=joined(stops))
+    units = tuple(broken if u is row else u for u in problem.units)
+    after = replace(problem, units=units)
+    held = changed.packed.first
+    for found in (repaired, better):
+        names = [problem.operations[op].id for op in found.perm.tolist()]
+        choices = [
+            Choice(name, problem.units[found.unit_of[op]].id)
+            for name, op in zip(names, found.perm.tolist(), strict=True)
+        ]
+        assert check(after, decode(after, choices)) == []
+        assert (found.perm[: len(held)] == held).all()
+        assert (found.unit_of[held] == plan.unit_of[held]).all()
+
+
+def joined(windows: list[Window]) -> tuple[Window, ...]:
+    """Windows that meet become one."""
+    found: list[Window] = []
+    for window in windows:
+        if found and found[-1].end >= window.start:
+            found[-1] = Window(found[-1].start, max(found[-1].end, window.end))
+        else:
+            found.append(window)
+    return tuple(found)

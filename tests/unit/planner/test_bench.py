@@ -1,0 +1,46 @@
+"""`python -m planner bench`: published instances, and others' own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DATA = Path(__file__).parents[2] / "data" / "planner"
+
+
+def bench(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
+    command = [sys.executable, "-m", "planner", "bench", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.usefixtures("compiled_kernel")
+def test_stored_instances_are_compared_with_the_best_that_is_known() -> None:
+    code, rows = bench(str(DATA), "--only", "mk0[18]", "--moves", "3000")
+    assert code == 0
+    assert [(row["instance"], row["format"], row["best_known"]) for row in rows] == [
+        ("mk01", "fjsp", 40),
+        ("mk08", "fjsp", 523),
+    ]
+    for row in rows:
+        assert row["best_known"] <= row["makespan"] <= row["first"]
+        assert row["gap"] == round(row["makespan"] / row["best_known"] - 1, 4)
+
+
+@pytest.mark.usefixtures("compiled_kernel")
+def test_files_of_ones_own_are_planned_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.jsp").write_text("2 2\n0 3 1 4\n1 2 0 5\n")
+    code, rows = bench(str(tmp_path), "--format", "jsp", "--moves", "100")
+    assert code == 0
+    assert [(row["instance"], row["makespan"], row["gap"]) for row in rows] == [("mine", 8, None)]
+
+
+def test_a_folder_without_instances_is_refused(tmp_path: Path) -> None:
+    code, rows = bench(str(tmp_path))
+    assert code == 2
+    assert rows[0]["error"] == "NoInstance"

@@ -1,0 +1,111 @@
+"""The compiled engine behind the planner's public face."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from planner.anneal import Budget, Engine
+from planner.checker import check
+from planner.confidence import Confidence, Pace
+from planner.effort import Effort
+from planner.form import problem_to_json
+from planner.pack import pack
+from planner.problem import Problem
+from planner.schedule import Schedule
+from planner.solve import LEAST_OPERATIONS, solve
+from tests.unit.planner.plants import FAMILIES, people, plant, step
+
+pytestmark = pytest.mark.usefixtures("compiled_kernel")
+
+
+def busy(orders: int) -> Problem:
+    """Two units, three families, five steps an order, people for one and a half units."""
+    rows = [
+        step(
+            f"O{i}-{k}",
+            3 + (i * 7 + k) % 5,
+            "M",
+            "N",
+            after=f"O{i}-{k - 1}" if k else "",
+            family=str(40 + i % 3),
+            skill="TURN" if k % 2 else None,
+        )
+        for i in range(orders)
+        for k in range(5)
+    ]
+    due = {f"O{i}": 30 + 12 * i for i in range(orders)}
+    return plant(*rows, due=due, crews=(people(1, "TURN"),), **FAMILIES)
+
+
+def test_a_large_plant_is_annealed_from_the_best_rule() -> None:
+    problem = busy(LEAST_OPERATIONS // 5 + 20)
+    seen: list[int] = []
+
+    def note(_plan: Schedule, cost: int) -> None:
+        seen.append(cost)
+
+    found = solve(problem, Effort(seconds=0.02, kernel=True, workers=1), on_better=note)
+    assert check(problem, found.schedule) == []
+    assert found.solver in {"annealing", "cp-sat"}
+    assert found.score.total < found.dispatch_objective
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_the_same_seed_gives_the_same_plan_on_a_busy_machine() -> None:
+    problem = busy(20)
+    budget = Budget(moves=20_000, seed=3)
+    calm = Engine(pack(problem)).search(budget)
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
+    try:
+        hurried = Engine(pack(problem)).search(budget)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert calm.cost == hurried.cost
+    assert (calm.perm == hurried.perm).all()
+    assert (calm.unit_of == hurried.unit_of).all()
+
+
+def test_the_command_finds_the_same_plan_twice(tmp_path: Path) -> None:
+    file = tmp_path / "problem.json"
+    file.write_text(json.dumps(problem_to_json(busy(LEAST_OPERATIONS // 5 + 1))))
+    command = [sys.executable, "-m", "planner", "solve", str(file), "--seconds", "0.05"]
+    said = [subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2)]
+    assert said[0] == said[1]
+    assert json.loads(said[0])["solver"] in {"annealing", "cp-sat"}
+
+
+def test_an_empty_plant_has_an_empty_plan() -> None:
+    found = Engine(pack(plant())).search(Budget(moves=100))
+    assert len(found.perm) == 0
+
+
+def test_a_search_ends_when_it_is_told_to() -> None:
+    asked: list[int] = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) > 60
+
+    found = Engine(pack(busy(20))).search(Budget(seconds=3600), stop=stop)
+    assert len(found.perm) == 100
+    assert len(asked) <= 65
+
+
+def test_a_floor_that_keeps_its_standards_keeps_the_planned_dates() -> None:
+    engine = Engine(pack(busy(20)))
+    sure = Confidence(engine, engine.grid(), Pace(deviation=0, first_time_share=1), lives=3)
+    assert [sure.latest(minute) for minute in (10, 200, 5_000)] == [10, 200, 5_000]
+
+
+def test_a_slow_floor_ends_later_than_planned() -> None:
+    engine = Engine(pack(busy(20)))
+    sure = Confidence(engine, engine.grid(), Pace(mean=1.5))
+    assert sure.latest(200) > 200
+    assert sure.latest(200, 0.95) >= sure.latest(200, 0.5)
