@@ -56,28 +56,37 @@ async def test_a_broken_machine_is_followed_in_the_drawer(board: Page) -> None:
     await expect(board.locator("article.tile").filter(has_text="CNC 3").first).to_contain_text("Broken down")
 
 
+async def a_running_order(page: Page) -> str:
+    """Return the number of an order at work, waiting for one."""
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        while True:
+            status = await (await page.request.get("/api/v1/status")).json()
+            for order in status["recent_orders"]:
+                if order["status"] == "Running":
+                    return str(order["work_order"])
+            await asyncio.sleep(1.0)
+
+
 async def sign_in_to_the_erp(page: Page, login: str, password: str) -> None:
-    await page.locator(".login-dialog #login").fill(login)
-    await page.locator(".login-dialog").get_by_role("button", name="Login").click()
-    await page.locator("input[type=password]").fill(password)
+    await page.locator(".login-dialog #login").fill(login, timeout=PATIENCE_MS)
+    await page.locator(".login-dialog").get_by_role("button", name="Login").click(timeout=PATIENCE_MS)
+    await page.locator("input[type=password]").fill(password, timeout=PATIENCE_MS)
     await page.keyboard.press("Enter")
 
 
 async def test_the_order_is_in_the_erps_own_pages_with_its_moves_and_entries(
     board: Page,
 ) -> None:
-    number = ""
-    while not number:
-        status = await (await board.request.get("/api/v1/status")).json()
-        running = [one["work_order"] for one in status["recent_orders"] if one["status"] == "Running"]
-        number = next(iter(running), "")
+    number = await a_running_order(board)
     await board.goto(f"/o/{number}")
     entry = board.get_by_role("row").filter(has_text="Cost posting").get_by_role("link").first
     await expect(entry).to_be_visible(timeout=PATIENCE_MS)
-    login, password = await board.locator(".erp-login dd.mono").all_inner_texts()
+    visitor = board.locator(".erp-login dd.mono")
+    await expect(visitor).to_have_count(2, timeout=PATIENCE_MS)
+    login, password = await visitor.all_inner_texts()
 
     async with board.context.expect_page() as opened:
-        await board.get_by_role("link", name="Open in the ERP").click()
+        await board.get_by_role("link", name="Open in the ERP").click(timeout=PATIENCE_MS)
     erp = await opened.value
     await sign_in_to_the_erp(erp, login, password)
     await expect(erp.get_by_label("Reference:")).to_have_value(number, timeout=PATIENCE_MS)

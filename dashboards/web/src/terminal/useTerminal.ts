@@ -35,15 +35,15 @@ export function useTerminal(unit: string) {
   let timer: number | undefined
   let due = Infinity
   let failures = 0
-  /** Counts what makes an answer that is still on its way an old picture. */
-  let pictures = 0
+  /** Pictures asked for, the newest shown, and the last that was asked for before something was sent. */
+  const pictures = { begun: 0, shown: 0, old: 0 }
   const readings = { begun: 0, shown: 0 }
   const delivered = new Set<number>()
 
   /** What the server took belongs to the picture until a newer one is there, also without a network. */
   function settle(entry: Entry): void {
     if (entry.terminal !== unit) return
-    pictures += 1
+    pictures.old = pictures.begun
     delivered.add(entry.seq)
     entries.value = entries.value.filter((one) => one.seq !== entry.seq)
     if (!base.value) return
@@ -61,17 +61,18 @@ export function useTerminal(unit: string) {
   }
 
   async function fetchSnapshot(): Promise<void> {
-    pictures += 1
-    const picture = pictures
+    pictures.begun += 1
+    const picture = pictures.begun
     const options = { params: { path: { unit } } }
     try {
       const [fresh, cards] = await Promise.all([
         answer<TerminalSnapshot>(client.GET('/api/v1/terminals/{unit}', options), { stay: true }),
         answer<TerminalCard[]>(client.GET('/api/v1/terminals'), { stay: true }),
       ])
-      // Asked before something was sent, or before another that was asked later: an old picture would
-      // take the job from under the next scan.
-      if (picture !== pictures) return
+      // Asked before something was sent, or before the one that is shown: an old picture would take the
+      // job from under the next scan.
+      if (picture <= pictures.old || picture < pictures.shown) return
+      pictures.shown = picture
       receipt.value = cards.find((card) => card.terminal === unit)?.sign_on?.receipt ?? null
       base.value = fresh
       keptAt.value = null
@@ -159,6 +160,7 @@ export function useTerminal(unit: string) {
     await outbox.flush()
     const options = { params: { path: { terminal: unit } }, body: { badge, pin } }
     await answer(client.POST('/api/v1/terminals/{terminal}/sign-on', options as never), { stay: true })
+    pictures.old = pictures.begun
     await sync()
   }
 
@@ -166,6 +168,7 @@ export function useTerminal(unit: string) {
     await outbox.flush()
     const options = { params: { path: { terminal: unit } }, body: { person: id } }
     await answer(client.POST('/api/v1/terminals/{terminal}/sit-down', options as never), { stay: true })
+    pictures.old = pictures.begun
     await sync()
   }
 
