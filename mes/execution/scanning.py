@@ -19,6 +19,7 @@ from mes.execution.model import (
     ScanOutcome,
     Taken,
 )
+from mes.inventory.model import LotTooSmall
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, SerialNumber
 from mes.tracking import service as tracking
@@ -32,7 +33,8 @@ async def take_scan(tx: Tx, unit: EquipmentId, fields: Mapping[str, str]) -> Tak
     """Act on a code that the unit's scanner read at `tx.now`, for the job that ran there then.
 
     A lot is used as at the terminal: what the job still needs of it, by the person who is signed on
-    there. A lot that the job has used already, its order and its pieces are confirmed.
+    there. A lot that the job has used already is confirmed, also when nothing is left of it; so are
+    its order and its pieces.
 
     Args:
         fields: What the code says, by the plant's words.
@@ -72,7 +74,7 @@ async def _lot(tx: Tx, unit: EquipmentId, job_order: JobOrderId, lot: LotNumber)
         raise NobodySignedOn(terminal=unit)
     try:
         await consume(tx, LotUse(job_order=job_order, lot=lot, person=person))
-    except MaterialNotNeeded:
+    except (MaterialNotNeeded, LotTooSmall):  # no quantity is asked for: too small is empty
         if not await store.has_used(tx, job_order, lot):
             raise
         return Taken(outcome=ScanOutcome.CONFIRMED, job_order=job_order)

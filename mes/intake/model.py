@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId
@@ -20,6 +20,10 @@ GOOD_QUALITY: Final = 64
 
 CLOCK_AHEAD: Final = timedelta(minutes=10)
 """A reading may be dated so far after its receipt; more means a wrong clock."""
+
+
+NOT_UNDERSTOOD: Final = (ValidationError, ValueError, TypeError)
+"""What an odd value leads to where nobody thought of it: its row waits, those behind it go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

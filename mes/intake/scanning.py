@@ -11,7 +11,7 @@ from mes.identification.model import Scan
 from mes.identification.scan import parse_scan
 from mes.intake import store
 from mes.intake.events import ScanNoted, ScanNotUnderstood, ScanTaken
-from mes.intake.model import RefusedScan, ScanNotWaiting, ScanRead
+from mes.intake.model import NOT_UNDERSTOOD, ReadingNotUnderstood, RefusedScan, ScanNotWaiting, ScanRead
 from mes.kernel.db import Cause, Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.log import get_logger
@@ -43,6 +43,8 @@ async def act_on_next(tx: Tx) -> int:
         if refusal.retryable:
             raise
         await _refuse(as_device, read, refusal)
+    except NOT_UNDERSTOOD as error:
+        await _refuse(as_device, read, ReadingNotUnderstood(reason=str(error)))
     else:
         await _settle(as_device, read, taken)
     return 1

@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from pydantic import ValidationError
-
 from mes.identification.model import Scan, ScanRefused
 from mes.identification.scan import parse_scan
 from mes.intake import store
@@ -13,6 +11,7 @@ from mes.intake.events import EdgeConfigChanged, EdgeGapDeclared, ScanField, Sca
 from mes.intake.model import (
     CLOCK_AHEAD,
     GOOD_QUALITY,
+    NOT_UNDERSTOOD,
     Absorbed,
     ClockAhead,
     CountValue,
@@ -160,7 +159,7 @@ async def _book(tx: Tx, row: InboxRow) -> str | None:
         if refusal.retryable:
             raise
         return f"{refusal.code}: {refusal.message}"
-    except (ValidationError, ValueError, TypeError) as error:
+    except NOT_UNDERSTOOD as error:
         return f"{ReadingNotUnderstood.__name__}: {error}"
     return None
 

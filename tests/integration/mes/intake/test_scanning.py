@@ -1,6 +1,6 @@
 """What the scanner of a machine reads is used for the job there, confirmed, or waits with its reason."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,12 +15,12 @@ from mes.access.guard import Plant
 from mes.access.model import Role
 from mes.app import build_app, installed_routers
 from mes.execution import service as execution
-from mes.execution.model import QuantityReport
+from mes.execution.model import QuantityReport, Taken
 from mes.intake import service as intake
 from mes.inventory import service as inventory
 from mes.kernel.clock import utc_now
-from mes.kernel.db import Database
-from mes.kernel.ids import JobOrderId, LotNumber
+from mes.kernel.db import Database, Tx
+from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber
 from mes.kernel.settings import Settings
 from mes.resources.service import person_card
 from tests.fixtures.facts import Edge
@@ -145,6 +145,26 @@ async def test_a_lot_that_a_person_has_used_is_confirmed(floor: Floor, order: st
     assert len(await used(floor, f"{order}-10")) == 1
 
 
+async def test_a_lot_that_the_job_has_used_up_is_confirmed(floor: Floor, order: str) -> None:
+    await floor.lot("CAST-40", "2", lot=LotNumber("LOT-FEW-1"))
+    for outcome in ("booked", "confirmed", "confirmed"):
+        assert (await read(floor, "LOT:LOT-FEW-1")).outcome == outcome
+    assert await used(floor, f"{order}-10") == [("LOT-FEW-1", Decimal(2), "E-1001")]
+
+
+async def test_a_lot_that_another_job_has_used_up_is_refused(floor: Floor, web: Web, order: str) -> None:
+    await floor.lot("CAST-40", "2", lot=LotNumber("LOT-FEW-1"))
+    for lot in ("LOT-FEW-1", "LOT-CAST-40-1"):
+        assert (await read(floor, f"LOT:{lot}")).outcome == "booked"
+    await make(floor, order, 10, 4)
+    floor.now = utc_now()
+    await floor.do(lambda tx: execution.complete(tx, f"{order}-10"), "E-1001", "CNC-1")
+    second = await floor.order(4)
+    await floor.plan(second)
+    await start(floor, second, 10)
+    assert (await read(floor, "LOT:LOT-FEW-1")).error == "LotTooSmall"
+
+
 async def test_one_reading_is_acted_on_once(floor: Floor, order: str) -> None:
     await read(floor, "LOT:LOT-CAST-40-1")
     assert await floor.do(intake.act_on_next) == 0
@@ -260,6 +280,25 @@ async def test_a_refused_scan_is_seen_once_where_the_right_holds(floor: Floor, w
     assert (again.status_code, again.json()["error"]) == (409, "ScanNotWaiting")
     assert (await operator.get(f"{API}/scans/refused")).json() == []
     assert (await operator.get(f"{API}/terminals/CNC-1")).json()["scan"]["noted"] is True
+
+
+async def test_what_nobody_thought_of_holds_up_no_other_scan(
+    floor: Floor, web: Web, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_scan = execution.take_scan
+
+    async def odd(tx: Tx, unit: EquipmentId, fields: Mapping[str, str]) -> Taken:
+        if fields.get("lot") == "LOT-ODD-1":
+            await tx.execute("update mes.lot set reason = 'half done'")
+            raise ValueError("a lot that is odd")
+        return await take_scan(tx, unit, fields)
+
+    monkeypatch.setattr(execution, "take_scan", odd)
+    came = await read(floor, "LOT:LOT-ODD-1")
+    assert (came.outcome, came.error) == ("refused", "ReadingNotUnderstood")
+    async with floor.db.read() as tx:
+        assert await tx.value("select count(*) from mes.lot where reason = 'half done'") == 0
+    assert (await read(floor, "LOT:LOT-CAST-40-1")).outcome == "booked"
 
 
 async def test_the_floor_worker_acts_on_scans_by_itself(
