@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
 
+from erp_bridge.adapter import SnapshotKind
 from erp_bridge.adapters.tryton import TrytonAdapter
 from erp_bridge.adapters.tryton.rpc import Rpc
 from tests.conformance.erp_suite import Bench, ErpSuite
@@ -93,3 +95,29 @@ class TestTryton(ErpSuite):
         bench = TrytonBench(tryton)
         yield bench
         await bench.close()
+
+    async def test_an_entry_that_is_drafted_early_and_posted_late_is_seen(self, bench: TrytonBench) -> None:
+        """Its lines have lower numbers than what was read meanwhile."""
+        names = bench.adapter._names
+        await names.fresh()
+        rpc = bench.adapter._rpc
+
+        async def draft(lines: int) -> int:
+            account, other = names.accounts["labour_absorbed"], names.accounts["scrap_expense"]
+            amounts = [{"account": account, "debit": Decimal(1), "credit": Decimal(0)},
+                       {"account": other, "debit": Decimal(0), "credit": Decimal(1)}]  # fmt: skip
+            today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
+            values = {"journal": names.journal, "period": names.period(today), "date": today,
+                      "lines": [["create", amounts * lines]]}  # fmt: skip
+            (made,) = await rpc.write("model.account.move.create", [values])
+            return int(made)
+
+        early, between = await draft(1), await draft(120)
+        await rpc.write("model.account.move.post", [between])
+        snapshot = await bench.adapter.snapshot(SnapshotKind.LEDGER)
+        while snapshot.more:
+            snapshot = await bench.adapter.snapshot(SnapshotKind.LEDGER, snapshot.cursor)
+        await rpc.write("model.account.move.post", [early])
+        later = await bench.adapter.snapshot(SnapshotKind.LEDGER, snapshot.cursor)
+        amounts = [line.amount for line in later.ledger if line.ref == f"account.move,{early}"]
+        assert sorted(amounts) == [-1, 1]

@@ -12,11 +12,9 @@ from erp_bridge.adapters.tryton.rpc import Row, Rpc
 from erp_bridge.adapters.tryton.values import decimal_of
 
 PAGE = 2000
-"""Most lines of a snapshot."""
-
-
-LEDGER_OVERLAP = 100
-"""Ids read again on every look at the ledger."""
+"""Most movements of a snapshot."""
+ENTRIES = 500
+"""Most entries of a snapshot, each with some lines."""
 
 
 class Ledger:
@@ -25,30 +23,34 @@ class Ledger:
     def __init__(self, rpc: Rpc, names: Names) -> None:
         self._rpc = rpc
         self._names = names
+        self._entries = Changes(rpc, "account.move")
         self._moves = Changes(rpc, "stock.move")
 
     async def lines(self, cursor: str) -> Snapshot:
-        """Return lines of the plant's accounts behind the cursor."""
-        after = max(int(cursor or 0) - LEDGER_OVERLAP, 0)
-        domain: list[Any] = [
-            ("id", ">", after),
-            ("account", "in", list(self._names.accounts.values())),
-            ("move.state", "=", "posted"),
-        ]
-        fields = ["account", "debit", "credit", "move.origin"]
-        rows = await self._rpc.search_read("account.move.line", domain, fields, [("id", "ASC")], PAGE)
-        names = {record: name for name, record in self._names.accounts.items()}
+        """Return lines of the plant's accounts whose entries were posted behind the cursor.
+
+        The entries are read in the order of their last change: one that was drafted early and posted
+        late comes when it is posted.
+        """
+        accounts = {record: name for name, record in self._names.accounts.items()}
+        domain: list[Any] = [("state", "=", "posted"), ("lines.account", "in", list(accounts))]
+        behind = "" if cursor.isdecimal() else cursor
+        entries, reached, more = await self._entries.read(domain, ["origin"], behind, ENTRIES)
+        if not entries:
+            return Snapshot(cursor=reached)
+        origins = {row["id"]: row["origin"] or f"account.move,{row['id']}" for row in entries}
+        domain = [("move", "in", list(origins)), ("account", "in", list(accounts))]
+        fields = ["move", "account", "debit", "credit"]
         lines = tuple(
             LedgerLine(
                 id=row["id"],
-                account=names[row["account"]],
+                account=accounts[row["account"]],
                 amount=row["debit"] - row["credit"],
-                ref=row["move."]["origin"] or f"account.move,{row['move.']['id']}",
+                ref=origins[row["move"]],
             )
-            for row in rows
+            for row in await self._rpc.search_read("account.move.line", domain, fields, [("id", "ASC")])
         )
-        reached = max([int(cursor or 0), *(line.id for line in lines)])
-        return Snapshot(cursor=str(reached), ledger=lines, more=len(rows) == PAGE)
+        return Snapshot(cursor=reached, ledger=lines, more=more)
 
     async def movements(self, cursor: str) -> Snapshot:
         """Return stock moves of productions that changed behind the cursor."""
