@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,12 +21,14 @@ from mes.kernel.settings import Planner
 from planner import store
 from planner.child import Answers
 from planner.document import Clock, Labels, difference_document, plan_document, sequences
-from planner.form import schedule_from_json
+from planner.explain import why_late
+from planner.form import schedule_from_json, schedule_to_json
 from planner.problem import InvalidProblem, Problem, Published
 from planner.promise import promise
 from planner.reading import QUOTE, labels_of, problem_of, with_quote
 from planner.replan import repair
-from planner.standing import Slip, slips
+from planner.schedule import Schedule
+from planner.standing import Proposal, Retimed, Slip, retimed
 from planner.store import Plan
 
 SAME_PROMISE = timedelta(minutes=5)
@@ -136,7 +138,7 @@ def plan_row(
         late_orders=report["score"]["late"],
         moved=len(changes["moved"]) if changes else 0,
         trigger=trigger,
-        body=plan_document(view.problem, report, view.labels) | {"jobs": _jobs(view.problem, report)},
+        body=_body(view, report),
         diff=difference_document(view.problem, changes or _only_added(view.problem)),
         made_at=at,
         published_at=None,
@@ -144,15 +146,19 @@ def plan_row(
     )
 
 
+def _body(view: View, report: Mapping[str, Any]) -> dict[str, Any]:
+    jobs = _jobs(view.problem, schedule_from_json(report["schedule"]))
+    return plan_document(view.problem, report, view.labels) | {"jobs": jobs}
+
+
 def _only_added(problem: Problem) -> dict[str, Any]:
     added = [o.id for o in problem.operations if not o.published and not o.started]
     return {"moved": [], "late": [], "saved": [], "added": added}
 
 
-def _jobs(problem: Problem, report: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _jobs(problem: Problem, schedule: Schedule) -> list[dict[str, Any]]:
     """What the floor is told of each operation when the plan is published."""
-    schedule, clock = schedule_from_json(report["schedule"]), Clock(problem.origin)
-    places = sequences(schedule)
+    clock, places = Clock(problem.origin), sequences(schedule)
     return [
         {
             "job_order": row.operation,
@@ -225,7 +231,7 @@ async def put_in_force(tx: Tx, plan: Plan) -> int:
 
 
 async def publish_proposal(tx: Tx, plan_id: UUID, at: datetime, settings: Planner) -> dict[str, Any]:
-    """A planner publishes the open proposal, which is checked on the plant as it is now.
+    """A planner publishes the open proposal, timed again on the plant as it is now.
 
     Args:
         at: The present moment, whenever the planner's device says that it was.
@@ -233,37 +239,59 @@ async def publish_proposal(tx: Tx, plan_id: UUID, at: datetime, settings: Planne
     Raises:
         PlanUnknown: No plan has this id.
         ProposalGone: It was published, discarded or replaced by a newer one.
-        ProposalOutdated: It cannot be done any more as people have read it.
+        ProposalOutdated: An order would be late that was in time, or something that it needs is missing.
     """
     plan = await _open_proposal(tx, plan_id)
-    await _require_standing(tx, plan, at, settings)
+    plan = await _on_time(tx, plan, at, settings)
+    await store.retime(tx, plan)
     return {"plan": str(plan.id), "version": await _publish(tx, plan)}
 
 
-async def _require_standing(tx: Tx, plan: Plan, at: datetime, settings: Planner) -> None:
+async def _on_time(tx: Tx, plan: Plan, at: datetime, settings: Planner) -> Plan:
+    """The proposal with the times that it has now."""
     try:
-        problem = (await view_plant(tx, at, settings)).problem
+        view = await view_plant(tx, at, settings)
     except InvalidProblem as invalid:
-        found = [Slip(fault.row, fault.what) for fault in invalid.faults]
-    else:
-        found = await asyncio.to_thread(slips, problem, _places(problem, plan))
-    if found:
-        jobs = [slip.operation for slip in found if slip.operation]
-        raise ProposalOutdated(
-            state={"faults": [str(slip) for slip in found[:SHOWN_SLIPS]]},
-            made_at=plan.made_at.isoformat(),
-            jobs=", ".join(jobs[:SHOWN_SLIPS]),
-        )
+        raise _outdated(plan, [Slip(fault.row, fault.what) for fault in invalid.faults]) from invalid
+    return await asyncio.to_thread(_retimed_plan, view, plan)
 
 
-def _places(problem: Problem, plan: Plan) -> dict[str, Published]:
-    """Where a stored plan has each job, in minutes of a problem of now."""
-    return {
-        row["job_order"]: Published(
-            row["equipment"], (datetime.fromisoformat(row["start"]) - problem.origin) // MINUTE
-        )
+def _outdated(plan: Plan, found: list[Slip]) -> ProposalOutdated:
+    rows = [slip.row for slip in found if slip.row]
+    return ProposalOutdated(
+        state={"faults": [str(slip) for slip in found[:SHOWN_SLIPS]]},
+        made_at=plan.made_at.isoformat(),
+        jobs=", ".join(rows[:SHOWN_SLIPS]),
+    )
+
+
+def _retimed_plan(view: View, plan: Plan) -> Plan:
+    """The plan with its times of now; what the search found and proved when it was made stands."""
+    found = retimed(view.problem, _as_read(view.problem, plan))
+    if not isinstance(found, Retimed):
+        raise _outdated(plan, found)
+    why = why_late(found.problem, found.schedule)
+    report = {
+        **{name: plan.body[name] for name in ("rule", "score", "solutions")},
+        "schedule": schedule_to_json(found.schedule),
+        "why_late": {order: [asdict(cause) for cause in causes] for order, causes in why.items()},
+    }
+    body = _body(replace(view, problem=found.problem), report)
+    return replace(plan, body=body, late_orders=sum(row["late_min"] > 0 for row in body["orders"]))
+
+
+def _as_read(problem: Problem, plan: Plan) -> Proposal:
+    """A stored plan, in minutes of a problem of now."""
+    places = {
+        row["job_order"]: Published(row["equipment"], _minutes(problem, row["start"]))
         for row in plan.body["jobs"]
     }
+    late = {row["work_order"] for row in plan.body["orders"] if row["late_min"]}
+    return Proposal(places, late, age=max(0, -_minutes(problem, plan.body["origin"])))
+
+
+def _minutes(problem: Problem, time: str) -> int:
+    return (datetime.fromisoformat(time) - problem.origin) // MINUTE
 
 
 async def discard_proposal(tx: Tx, plan_id: UUID) -> dict[str, Any]:

@@ -1,58 +1,118 @@
-"""Does a proposal still hold, some time after it was made?
+"""Does a proposal still hold, some time after it was made, and what are its times now?
 
 The floor has moved on meanwhile: work began, ended or waits, a machine stands, somebody left. The
 proposal's order and units are timed again on the plant as it is now, and the independent checker looks
-at the result. It holds while nothing is planned later than people have read it.
+at the result. That time has passed while people read is no fault: what was not begun begins later. It
+does not hold when an order gets late that was in time, or when a unit, people or material are missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from planner.checker import check
 from planner.decoder import Choice, LocksConflict, decode
+from planner.objective import order_ends
 from planner.problem import Operation, Problem, Published
+from planner.schedule import Assignment, Schedule
 
 SLIP_MIN = 3
-"""Minutes by which a start may slip: a plan in force lags behind the floor by as much."""
+"""Minutes by which a start may slip beyond the time that passed: a plan lags behind the floor by as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A proposal as people have read it, seen from now.
+
+    Args:
+        places: Operation id -> unit and begin of its set-up, in minutes of the problem of now.
+        late: Orders that it had late.
+        age: Minutes since the picture of the plant that it was made on.
+    """
+
+    places: Mapping[str, Published]
+    late: AbstractSet[str]
+    age: int
 
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """One operation of a proposal that does not hold any more."""
+    """One operation or order of a proposal that does not hold any more; "" for the whole."""
 
-    operation: str
+    row: str
     what: str
 
     def __str__(self) -> str:
-        return f"{self.operation} {self.what}"
+        return f"{self.row} {self.what}"
 
 
-def slips(problem: Problem, proposed: Mapping[str, Published]) -> list[Slip]:
-    """Return what of a proposal does not hold on the plant as it is now; nothing when it does.
+@dataclass(frozen=True, slots=True)
+class Retimed:
+    """A proposal on the plant as it is now; its orders alone are in `problem`."""
 
-    Args:
-        problem: The plant now.
-        proposed: Operation id -> unit and begin of its set-up, in minutes of `problem`; what is not
-            planned any more is left out of account.
+    problem: Problem
+    schedule: Schedule
+
+
+def retimed(problem: Problem, proposal: Proposal) -> Retimed | list[Slip]:
+    """Time a proposal again on the plant as it is now, or say what of it does not hold.
+
+    Orders that it does not know are left to the next plan; what is over is left out of account.
     """
-    open_work = [o for o in problem.operations if o.id in proposed and not o.started]
-    elsewhere = [slip for o in open_work for slip in _elsewhere(o, proposed[o.id])]
+    known = _known(problem, proposal.places)
+    open_work = [o for o in known.operations if o.id in proposal.places and not o.started]
+    elsewhere = [slip for o in open_work for slip in _elsewhere(o, proposal.places[o.id])]
     if elsewhere:
         return elsewhere
-    asked = replace(problem, operations=tuple(_free(operation) for operation in problem.operations))
-    order = sorted(open_work, key=lambda o: (proposed[o.id].start, o.id))
+    asked = replace(known, operations=tuple(_free(operation) for operation in known.operations))
+    order = sorted(open_work, key=lambda o: (proposal.places[o.id].start, o.id))
+    choices = [Choice(o.id, proposal.places[o.id].unit) for o in order]
     try:
-        plan = decode(asked, [Choice(o.id, proposed[o.id].unit) for o in order])
+        schedule = decode(asked, [*choices, *_published(known, proposal.places)])
     except LocksConflict as conflict:
         return [Slip(conflict.operation, conflict.what)]
+    found = _missing(known, proposal, [schedule.by_operation[o.id] for o in order])
+    found += _late(known, proposal, schedule)
+    return found or [Slip("", fault) for fault in check(asked, schedule)] or Retimed(known, schedule)
+
+
+def _known(problem: Problem, places: Mapping[str, Published]) -> Problem:
+    """The problem without the orders that the proposal has nothing of, unless they run."""
+    names = {o.order for o in problem.operations if o.id in places or o.started}
+    return replace(
+        problem,
+        orders=tuple(order for order in problem.orders if order.id in names),
+        operations=tuple(o for o in problem.operations if o.order in names),
+    )
+
+
+def _published(problem: Problem, places: Mapping[str, Published]) -> list[Choice]:
+    """Steps that came back to an order, such as by a report taken back, stay on their unit."""
+    return [Choice(o.id, o.published.unit) for o in problem.operations if o.published and o.id not in places]
+
+
+def _missing(problem: Problem, proposal: Proposal, rows: list[Assignment]) -> list[Slip]:
+    """What begins later than the passed time explains, because a unit, people or material are missing."""
     found = []
-    for operation in order:
-        late = plan.by_operation[operation.id].setup_start - proposed[operation.id].start
-        if late > SLIP_MIN:
-            found.append(Slip(operation.id, f"starts {late} minutes later"))
-    return found or [Slip("", fault) for fault in check(asked, plan)]
+    for row in rows:
+        later = row.setup_start - proposal.places[row.operation].start
+        stands = problem.unit_by_id[row.unit].stops
+        if later > proposal.age + SLIP_MIN and (stands or row.reason.code in {"people", "release"}):
+            found.append(Slip(row.operation, f"starts {later} minutes later"))
+    return found
+
+
+def _late(problem: Problem, proposal: Proposal, schedule: Schedule) -> list[Slip]:
+    """The orders that people have read in time and that are late now."""
+    read = {o.order for o in problem.operations if o.id in proposal.places} - proposal.late
+    late = [
+        (name, end - problem.order_by_id[name].due) for name, end in order_ends(problem, schedule).items()
+    ]
+    return [
+        Slip(name, f"gets {minutes} minutes late") for name, minutes in late if name in read and minutes > 0
+    ]
 
 
 def _elsewhere(operation: Operation, place: Published) -> list[Slip]:

@@ -270,6 +270,14 @@ async def put_in_force(tx: Tx, plan: UUID, version: int) -> None:
     )
 
 
+async def retime(tx: Tx, plan: Plan) -> None:
+    """Store the times that a proposal has when it is published."""
+    await tx.execute(
+        "update planner.plan set body = %(body)s, late_orders = %(late)s where id = %(plan)s",
+        {"plan": plan.id, "body": Jsonb(plan.body), "late": plan.late_orders},
+    )
+
+
 async def plan_of(tx: Tx, status: str) -> Plan | None:
     """Return the plan that is `in_force` or `proposed`."""
     return await tx.fetch_one(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from planner import desk, service, store
 from planner.checker import check
 from planner.desk import Desk
 from planner.dispatch import best_dispatch
+from planner.form import schedule_to_json
 from planner.reading import problem_of
 from tests.fixtures.floor import NOW, Floor, open_floor
 
@@ -170,6 +171,40 @@ async def test_a_breakdown_makes_a_proposal_that_a_planner_publishes(floor: Floo
         await floor.do(lambda tx: service.discard_proposal(tx, proposal["id"]))
 
 
+async def test_a_proposal_that_was_read_for_ten_minutes_is_published_with_the_times_of_now(
+    floor: Floor, planner: Desk
+) -> None:
+    for _ in range(4):
+        await floor.order(quantity=6, due_in_h=8)
+    await planner.step()
+    async with floor.db.read() as tx:
+        view = await service.view_plant(tx, floor.now, POLICY)
+        plan = await store.plan_of(tx, "in_force")
+    assert plan is not None
+    _, other = best_dispatch(view.problem)
+    report = {**plan.body, "schedule": schedule_to_json(other), "why_late": {}, "objective": 1, "bound": 0}
+    report |= {"solver": "dispatch", "status": "feasible", "dispatch_objective": 1}
+    row = service.plan_row(view, report, [{"reason": "manual"}], floor.now)
+    await floor.do(lambda tx: service.propose(tx, row))
+    read = {job["job_order"]: job for job in row.body["jobs"]}
+    floor.after(10 * 60)
+    await floor.do(lambda tx: service.publish_proposal(tx, row.id, floor.now, POLICY))
+
+    now = await shown(floor)
+    assert now["id"] == str(row.id)
+    assert {job["job_order"]: job["equipment"] for job in now["operations"]} == {
+        name: job["equipment"] for name, job in read.items()
+    }
+    assert min(job["setup_start"] for job in now["operations"]) == floor.now.isoformat()
+    assert now["origin"] == floor.now.isoformat()
+    async with floor.db.read() as tx:
+        snapshot = await dispatching.planning_snapshot(tx, at=floor.now)
+    planned = [job.planned_start for job in snapshot.job_orders]
+    assert all(start is not None and start >= floor.now for start in planned)
+    orders = {order["work_order"]: datetime.fromisoformat(order["end"]) for order in now["orders"]}
+    assert all(end > floor.now for end in orders.values())
+
+
 async def test_a_proposal_that_the_floor_has_overtaken_is_refused(floor: Floor, planner: Desk) -> None:
     await broken_plant(floor, planner)
     await planner.step()
@@ -180,7 +215,7 @@ async def test_a_proposal_that_the_floor_has_overtaken_is_refused(floor: Floor, 
     with pytest.raises(service.ProposalOutdated) as refused:
         await floor.do(lambda tx: service.publish_proposal(tx, proposal["id"], floor.now, POLICY))
     assert refused.value.params["jobs"]
-    assert all("later" in fault for fault in refused.value.state["faults"])  # type: ignore[index]
+    assert all("late" in fault for fault in refused.value.state["faults"])  # type: ignore[index]
     async with floor.db.read() as tx:
         assert await service.open_proposal(tx) is not None
 

@@ -1,18 +1,21 @@
-"""A proposal holds while nothing of it slips; what keeps it from being done is named."""
+"""A proposal holds while only time passes; what keeps it from being done is named."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 
+from planner.checker import check
 from planner.decoder import Choice, decode
 from planner.dispatch import best_dispatch
-from planner.problem import Operation, Problem, Published, Started, Unit, Window
+from planner.objective import order_ends
+from planner.problem import Operation, Problem, Published, Release, Started, Unit, Window
 from planner.schedule import Schedule
-from planner.standing import SLIP_MIN, slips
+from planner.standing import Proposal, Retimed, retimed
 from tests.properties.planner.strategies import problems
-from tests.unit.planner.plants import plant, step
+from tests.unit.planner.plants import people, plant, step
 
 ROWS = (step("A-1", 20, "M", "N"), step("A-2", 10, after="A-1"), step("B-1", 20, "M", "N"))
 
@@ -32,24 +35,66 @@ def later(minutes: int) -> dict[str, Published]:
     return {name: Published(place.unit, place.start - minutes) for name, place in proposed(*ROWS).items()}
 
 
-def told(problem: Problem, read: dict[str, Published]) -> list[str]:
-    return [str(slip) for slip in slips(problem, read)]
+def told(problem: Problem, read: dict[str, Published], *late: str, age: int = 0) -> list[str]:
+    found = retimed(problem, Proposal(read, frozenset(late), age))
+    return [] if isinstance(found, Retimed) else [str(slip) for slip in found]
+
+
+def starts(problem: Problem, read: dict[str, Published], *, age: int = 0) -> dict[str, tuple[str, int]]:
+    """The units and starts of a proposal that holds."""
+    found = retimed(problem, Proposal(read, frozenset(), age))
+    assert isinstance(found, Retimed)
+    assert check(found.problem, found.schedule) == []
+    return {name: (row.unit, row.setup_start) for name, row in found.schedule.by_operation.items()}
 
 
 @settings(deadline=None)
 @given(problems())
 def test_a_plan_that_was_just_made_holds(problem: Problem) -> None:
     _, plan = best_dispatch(problem)
-    assert slips(problem, places(plan)) == []
+    late = [name for name, end in order_ends(problem, plan).items() if end > problem.order_by_id[name].due]
+    assert told(problem, places(plan), *late) == []
 
 
-def test_a_proposal_may_be_read_for_some_minutes_and_no_longer() -> None:
-    assert told(plant(*ROWS), later(SLIP_MIN)) == []
-    assert told(plant(*ROWS), later(SLIP_MIN + 1)) == [
-        "A-1 starts 4 minutes later",
-        "B-1 starts 4 minutes later",
-        "A-2 starts 4 minutes later",
+@pytest.mark.parametrize("age", [0, 10, 120])
+def test_a_proposal_that_was_read_for_long_begins_now_in_its_order_and_on_its_units(age: int) -> None:
+    assert starts(plant(*ROWS), later(age), age=age) == {"A-1": ("M", 0), "A-2": ("M", 20), "B-1": ("N", 0)}
+
+
+def test_an_order_that_gets_late_while_people_read_is_named() -> None:
+    due = {"A": 30, "B": 25}
+    assert told(plant(*ROWS, due=due), later(5), age=5) == []
+    past = {name: minute - 10 for name, minute in due.items()}
+    assert told(plant(*ROWS, due=past), later(10), age=10) == [
+        "A gets 10 minutes late",
+        "B gets 5 minutes late",
     ]
+
+
+def test_an_order_that_was_late_in_the_proposal_is_no_surprise() -> None:
+    assert told(plant(*ROWS, due={"A": 20}), later(10), "A", age=10) == []
+
+
+def test_an_order_that_the_proposal_does_not_know_waits_for_the_next_plan() -> None:
+    new = step("C-1", 20, "M", "N")
+    assert set(starts(plant(*ROWS, new, due={"C": 5}), later(10), age=10)) == {"A-1", "A-2", "B-1"}
+
+
+def test_a_step_that_came_back_stays_on_its_unit() -> None:
+    back = replace(ROWS[0], published=Published("N", -30))
+    read = {"A-2": Published("M", 0), "B-1": Published("N", 0)}
+    assert starts(plant(back, *ROWS[1:]), read)["A-1"][0] == "N"
+
+
+def test_material_that_does_not_come_in_time_breaks_the_proposal() -> None:
+    waits = replace(ROWS[2], releases=(Release(60, "material", "SEAL"),))
+    assert told(plant(*ROWS[:2], waits), later(10), age=10) == ["B-1 starts 70 minutes later"]
+
+
+def test_somebody_who_left_breaks_the_proposal() -> None:
+    rows = tuple(replace(row, skill="turning") for row in ROWS)
+    left = plant(*rows, crews=(people(1, "turning"),))
+    assert "B-1 starts 30 minutes later" in told(left, later(10), age=10)
 
 
 def test_work_that_began_where_it_was_planned_breaks_nothing() -> None:
@@ -57,7 +102,7 @@ def test_work_that_began_where_it_was_planned_breaks_nothing() -> None:
     short = replace(running, alternatives=tuple(replace(a, minutes=15) for a in running.alternatives))
     free = step("B-1", 20, "M", "N")
     asked = {name: place for name, place in later(5).items() if name != "B-1"}
-    assert told(plant(short, ROWS[1], free), asked) == []
+    assert told(plant(short, ROWS[1], free), asked, age=5) == []
 
 
 def test_work_that_is_over_is_left_out() -> None:
@@ -68,6 +113,7 @@ def test_a_machine_that_stands_breaks_the_proposal() -> None:
     stands = (Unit("M", "W", "always", stops=(Window(0, 60),)), Unit("N", "W", "always"))
     found = told(plant(*ROWS, units=stands), proposed(*ROWS))
     assert found == ["A-1 starts 60 minutes later", "A-2 starts 60 minutes later"]
+    assert told(plant(*ROWS, units=stands), later(10), age=10)
 
 
 def test_a_unit_that_cannot_do_it_any_more_is_named() -> None:
