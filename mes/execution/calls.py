@@ -1,9 +1,9 @@
 """Calls for help: open from the call until somebody says that they come."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from mes.execution import store
-from mes.execution.events import HelpAnswered
+from mes.execution.events import HelpAnswered, HelpCalled, HelpCalledLate
 from mes.execution.model import COMING, HelpCall, HelpNotCalled
 from mes.kernel.db import Tx
 from mes.kernel.ids import JobOrderId, PersonId, uuid7
@@ -13,17 +13,46 @@ from mes.resources.model import Equipment
 
 
 async def open_call(
-    tx: Tx, unit: Equipment, person: PersonId, job_order: JobOrderId | None
-) -> tuple[HelpCall, bool]:
-    """Return the call that is open at a unit, and whether it is a new one: there is one at a time.
+    tx: Tx, unit: Equipment, person: PersonId, job_order: JobOrderId | None, waited: timedelta
+) -> HelpCall:
+    """Return the call that is open at a unit: there is one at a time.
+
+    A call that waited at the terminal for longer than `COMING` is an event and opens nothing: somebody
+    came meanwhile, or nobody waits there any more.
 
     Args:
         unit: Locked, so that two calls of the same moment are one.
+        waited: How long ago the call was made, when it arrived.
     """
     known = await store.call_at(tx, unit.id, tx.now)
     if known is not None:
-        return known, False
-    return await store.insert_call(tx, uuid7(), unit.id, unit.scope, person, job_order), True
+        return known
+    if waited > COMING:
+        return await _note_late(tx, unit, person)
+    await append(
+        tx,
+        HelpCalled(site=tx.site, scope=unit.scope, equipment=unit.id, job_order=job_order, person=person),
+    )
+    return await store.insert_call(tx, uuid7(), unit.id, unit.scope, person, job_order)
+
+
+async def _note_late(tx: Tx, unit: Equipment, person: PersonId) -> HelpCall:
+    job_order = await store.job_there(tx, unit.id, tx.now)
+    await append(
+        tx,
+        HelpCalledLate(site=tx.site, scope=unit.scope, equipment=unit.id, job_order=job_order, person=person),
+    )
+    return HelpCall(
+        id=uuid7(),
+        equipment=unit.id,
+        job_order=job_order,
+        person=person,
+        person_name=(await resources.get_person(tx, person)).name,
+        since=tx.now,
+        answered_by=None,
+        answered_at=None,
+        late=True,
+    )
 
 
 async def answer_help(tx: Tx, equipment: str) -> HelpCall:

@@ -196,6 +196,18 @@ class HelpCalled(Event):
 
 @event
 @dataclass(frozen=True, kw_only=True)
+class HelpCalledLate(Event):
+    """A call for help came so late that nobody is called any more; `at` is when it was made."""
+
+    aggregate_field = "equipment"
+
+    equipment: EquipmentId
+    job_order: JobOrderId | None
+    person: PersonId
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
 class HelpAnswered(Event):
     """Somebody comes to a unit that called for help; the call is over."""
 

@@ -21,7 +21,7 @@ from mes.workorders.model import OVER, STARTED, JobOrder, JobOrderStatus, Line
 HOURS = Decimal("0.000001")
 """Booked hours are kept to the millionth (3.6 ms)."""
 COMING = timedelta(minutes=15)
-"""So long after the answer a terminal shows who is coming."""
+"""So long after the answer a terminal shows who is coming; a call that waited longer calls nobody."""
 _MICROSECOND = timedelta(microseconds=1)
 _MICROSECONDS_PER_HOUR = Decimal(3_600_000_000)
 
@@ -114,6 +114,7 @@ class HelpCall:
     Args:
         person: Who called.
         answered_by: Name of who said that somebody comes; the call is open while nobody has.
+        late: It waited at the terminal for so long that it is only noted: it is not open.
     """
 
     id: UUID
@@ -124,6 +125,7 @@ class HelpCall:
     since: datetime
     answered_by: str | None
     answered_at: datetime | None
+    late: bool = False
 
 
 class ScanOutcome(StrEnum):

@@ -1,5 +1,6 @@
 """What people do at the units: every act, by its verb."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from mes.execution import store
@@ -9,7 +10,7 @@ from mes.execution.consuming import consume
 from mes.execution.correcting import reverse
 from mes.execution.counting import report
 from mes.execution.course import complete, hold, resume, start
-from mes.execution.events import HelpCalled, StopReasonGiven
+from mes.execution.events import StopReasonGiven
 from mes.execution.hours import leave
 from mes.execution.model import HelpCall
 from mes.execution.scanning import take_scan
@@ -67,8 +68,11 @@ async def give_stop_reason(tx: Tx, equipment: str, reason: str, interval: UUID |
     return stop
 
 
-async def call_help(tx: Tx, equipment: str) -> HelpCall:
+async def call_help(tx: Tx, equipment: str, waited: timedelta = timedelta()) -> HelpCall:
     """Ask for somebody to come to a unit; a call that is open there stays the only one.
+
+    Args:
+        waited: How long ago that was, when it arrived; what waited for too long calls nobody.
 
     Raises:
         PersonMissing: Nobody is signed on there.
@@ -77,11 +81,4 @@ async def call_help(tx: Tx, equipment: str) -> HelpCall:
     person = actor_of(tx)
     unit = await resources.lock_unit(tx, equipment)
     running = await workorders.running_on(tx, unit.id, simulated=tx.cause.simulated)
-    job_order = None if running is None else running.id
-    call, new = await open_call(tx, unit, person, job_order)
-    if new:
-        await append(
-            tx,
-            HelpCalled(site=tx.site, scope=unit.scope, equipment=unit.id, job_order=job_order, person=person),
-        )
-    return call
+    return await open_call(tx, unit, person, None if running is None else running.id, waited)

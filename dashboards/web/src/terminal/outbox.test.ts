@@ -1,6 +1,6 @@
 import 'fake-indexeddb/auto'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { openStore, Outbox, type Act, type Entry, type Post } from './outbox'
+import { openStore, Outbox, postEntry, type Act, type Entry, type Post } from './outbox'
 
 let count = 0
 let server: { keys: string[]; answers: (entry: Entry) => { status: number; error?: string } | 'gone' }
@@ -24,6 +24,21 @@ beforeEach(() => {
 })
 
 describe('the outbox of a terminal', () => {
+  it('says how long an act has waited, by the clock that dated it', async () => {
+    const sent: (string | null)[] = []
+    const taken = vi.spyOn(globalThis, 'fetch').mockImplementation((_, init) => {
+      sent.push(new Headers(init?.headers).get('X-Waited-S'))
+      return Promise.resolve(new Response('{}'))
+    })
+    const now = vi.spyOn(Date, 'now').mockReturnValue(Date.parse('2026-11-20T13:00:00Z'))
+    const entry = { ...act('terminal:CNC-1', 'help'), seq: 1, id: 'k', terminal: 'CNC-1', person: null, receipt: null, state: 'waiting' as const, refusal: null }
+    await postEntry({ ...entry, at: '2026-11-20T10:00:00.000Z' })
+    await postEntry({ ...entry, at: '2026-11-20T13:00:05.000Z' })
+    now.mockRestore()
+    taken.mockRestore()
+    expect(sent).toEqual(['10800', '0'])
+  })
+
   it('sends in the order of the acts, each under its own key', async () => {
     const outbox = new Outbox(store, post)
     const made = [await outbox.add(act('WO-1'), 'CNC-1', 'E-1'), await outbox.add(act('WO-1'), 'CNC-1', 'E-1')]

@@ -68,6 +68,8 @@ export async function postEntry(entry: Entry): ReturnType<Post> {
       'Content-Type': 'application/json',
       'Idempotency-Key': entry.id,
       'X-Terminal': entry.terminal,
+      // By one clock, so it is true also where that clock is wrong.
+      'X-Waited-S': String(Math.max(0, (Date.now() - Date.parse(entry.at)) / 1000)),
       ...(entry.receipt ? { 'X-Sign-On': entry.receipt } : {}),
     },
     body: JSON.stringify(entry.body),

@@ -45,8 +45,9 @@ async def operator(web: Web) -> httpx2.AsyncClient:
     return client
 
 
-async def call(operator: httpx2.AsyncClient, **body: Any) -> dict[str, Any]:
-    reply = await operator.post(CALL, json=body, headers=key())
+async def call(operator: httpx2.AsyncClient, waited_s: float | None = None, **body: Any) -> dict[str, Any]:
+    waited = {} if waited_s is None else {"X-Waited-S": str(waited_s)}
+    reply = await operator.post(CALL, json=body, headers=key() | waited)
     assert reply.status_code == 200, reply.text
     made: dict[str, Any] = reply.json()
     return made
@@ -102,6 +103,34 @@ async def test_a_call_told_late_is_the_one_that_was_answered_meanwhile(
     late = await call(operator, device_time=before_the_answer)
     assert late["id"] == first["id"]
     assert await told(floor, "HelpCalled") == 1
+
+
+@pytest.mark.parametrize("waited_s", [None, 3 * 3600.0])
+async def test_a_call_that_waited_too_long_is_noted_and_calls_nobody(
+    floor: Floor, operator: httpx2.AsyncClient, waited_s: float | None
+) -> None:
+    await floor.do(lambda tx: tx.execute("update mes.sign_on set since = since - interval '4 hours'"))
+    then = utc_now() - timedelta(hours=3)
+    late = await call(operator, waited_s, device_time=then.isoformat())
+    assert (late["late"], late["person"], late["answered_by"]) == (True, "E-1001", None)
+    assert (await operator.get(f"{API}/help-calls")).json() == []
+    assert await shown(operator) == (None, None)
+    assert (await told(floor, "HelpCalledLate"), await told(floor, "HelpCalled")) == (1, 0)
+    async with floor.db.read() as tx:
+        assert await tx.value("select at from mes.event where type = 'HelpCalledLate'") == then
+    assert (await call(operator))["late"] is False
+    assert len((await operator.get(f"{API}/help-calls")).json()) == 1
+
+
+@pytest.mark.parametrize(("wrong_by_s", "waited_s"), [(-1800, 2), (1800, 2), (0, 14 * 60)])
+async def test_a_call_that_came_in_time_is_open_whatever_the_clock_of_the_terminal_shows(
+    floor: Floor, operator: httpx2.AsyncClient, wrong_by_s: float, waited_s: float
+) -> None:
+    await floor.do(lambda tx: tx.execute("update mes.sign_on set since = since - interval '4 hours'"))
+    shown_there = utc_now() + timedelta(seconds=wrong_by_s - waited_s)
+    made = await call(operator, waited_s, device_time=shown_there.isoformat())
+    assert made["late"] is False
+    assert (await operator.get(f"{API}/help-calls")).json() == [made]
 
 
 async def test_an_answer_that_got_lost_is_given_once(
