@@ -32,7 +32,7 @@ async def counters(tx: Tx) -> Counters:
         """
         select (select coalesce(sum(lost), 0)::bigint from mes.edge_tally) as lost,
                (select coalesce(sum(doubled), 0)::bigint from mes.edge_tally) as doubled,
-               (select round(sum((comparison ->> 'quantity_difference')::numeric
+               (select round(sum(ceil((comparison ->> 'quantity_difference')::numeric * 100) / 100
                                  + (comparison ->> 'value_difference')::numeric), 2)::text
                 from erp.link where comparison is not null) as difference,
                (select coalesce(sum((comparison ->> 'judged')::int), 0) from erp.link) as compared,

@@ -139,6 +139,7 @@ class ErpFigures:
 
     Args:
         outbox_lag_s: Age of the oldest document that waits.
+        quantity_difference: Rounded up, so that the least difference is one.
         events_compared: Events that both books were compared on.
         events_waiting: Events on their way, that are no difference yet.
         events_late: Those of them that wait for longer than they should.
@@ -172,7 +173,7 @@ async def erp_figures(tx: Tx, adapter: str) -> ErpFigures:
                (select count(distinct lane) from erp.document
                 where state in ('pending', 'sending', 'retry', 'dead')) as open_lanes,
                (select count(*) from erp.document where state = 'dead') as dead_letters,
-               round(max((link.comparison ->> 'quantity_difference')::numeric), 2)::text
+               round(ceil(max((link.comparison ->> 'quantity_difference')::numeric) * 100) / 100, 2)::text
                  as quantity_difference,
                round(max((link.comparison ->> 'value_difference')::numeric), 2)::text
                  as value_difference,

@@ -359,7 +359,8 @@ async def sign_on(
 ) -> SignOn:
     """Let the person with this badge and PIN work at a terminal; whoever was there leaves it.
 
-    Each PIN is counted before it is looked at, so that many at once are no more than one by one.
+    Each PIN is counted before it is looked at, so that many at once are no more than one by one; a
+    badge that was withdrawn or got another PIN meanwhile is refused.
 
     Raises:
         TerminalUnknown: No such terminal.
@@ -376,7 +377,7 @@ async def sign_on(
         found = await store.find_badge(tx, badge)
     right = await secret_matches(found.pin_hash if found else None, pin)
     async with db.transaction(cause) as tx:
-        if found is not None and right:
+        if found is not None and right and await store.find_badge(tx, badge) == found:
             await store.forget_attempts(tx, badge)
             return await _take(tx, caller, terminal, found.person, by="badge")
         await append(tx, PinRefused(site=tx.site, terminal=terminal, badge=badge, failures=number))

@@ -305,12 +305,12 @@ async def disable_badge(tx: Tx, person: PersonId) -> bool:
 
 
 async def find_badge(tx: Tx, badge: str) -> Badge | None:
-    """Return whose badge this is."""
+    """Return whose badge this is; it stays so until the transaction ends."""
     return await tx.fetch_one(
         Badge,
         """
         select person, badge, pin_hash, disabled from mes.badge
-        where badge = %(badge)s and not disabled
+        where badge = %(badge)s and not disabled for share
         """,
         {"badge": badge},
     )

@@ -188,9 +188,9 @@ class TrytonAdapter:
         try:
             await self._names.fresh()
             return await self._look_for(document, taken)
-        except (Missing, Refused):
+        except Missing:
             return ()
-        except (Busy, OutcomeUnknown) as error:
+        except (Busy, OutcomeUnknown, Refused) as error:
             raise ErpUnavailable(detail=str(error)) from error
 
     async def _look_for(self, document: Document, taken: Collection[str]) -> tuple[str, ...]:

@@ -46,7 +46,10 @@ class Cycles:
             ref = f"production.work.cycle,{row['id']}"
             if ref not in taken:
                 if row["state"] == "running":
-                    await self.finish([row["id"]])
+                    try:
+                        await self.finish([row["id"]])
+                    except Refused:
+                        return ()
                 return (ref,)
         return ()
 

@@ -45,7 +45,10 @@ class Entries:
         if not rows:
             return ()
         if rows[0]["move."]["state"] == "draft":
-            await self._finish([rows[0]["move"]])
+            try:
+                await self._finish([rows[0]["move"]])
+            except Refused:
+                return ()
         return (f"account.move,{rows[0]['move']}",)
 
     def _line(self, document: CostPosting, line: PostingLine) -> Row:

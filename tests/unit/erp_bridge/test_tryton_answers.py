@@ -132,6 +132,12 @@ async def test_a_probe_that_cannot_finish_is_asked_again(error: Exception) -> No
             await adapter(server).probe([document], {})
 
 
+async def test_a_probe_that_may_not_look_says_nothing_of_the_outcome() -> None:
+    server = Server(account_move_line=Refused("You are not allowed to read this."))
+    with pytest.raises(ErpUnavailable):
+        await adapter(server).probe([ENTRY], {})
+
+
 async def test_what_a_probe_finds_half_done_and_refused_is_taken_back() -> None:
     no = Refused("closed")
     server = Server(production_work_cycle_do=no, account_move_post=no)

@@ -353,6 +353,23 @@ async def test_a_withdrawn_badge_signs_nobody_on(plant: Web, db: Database) -> No
     assert (await sign_on(browser)).json()["error"] == "BadgeRefused"
 
 
+async def test_a_badge_that_is_withdrawn_while_its_pin_is_looked_at_signs_nobody_on(
+    plant: Web, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matches = service.secret_matches
+
+    async def withdrawn_meanwhile(secret: str | None, given: str) -> bool:
+        async with db.transaction(Cause(actor="service:test", at=utc_now())) as tx:
+            await service.withdraw_badge(tx, PersonId("E-1001"))
+        return await matches(secret, given)
+
+    monkeypatch.setattr(service, "secret_matches", withdrawn_meanwhile)
+    browser = await plant.browser(Role.OPERATOR)
+    assert (await sign_on(browser)).json()["error"] == "BadgeRefused"
+    listed = {row["terminal"]: row["sign_on"] for row in (await browser.get("/api/v1/terminals")).json()}
+    assert listed["CNC-1"] is None
+
+
 async def test_a_lost_tablet_is_signed_out_and_leaves_its_terminal(plant: Web, db: Database) -> None:
     lost, other = await plant.browser(Role.OPERATOR), await plant.browser(Role.OPERATOR)
     await sign_on(lost)
