@@ -174,6 +174,7 @@ async def test_a_breakdown_makes_a_proposal_that_a_planner_publishes(floor: Floo
 async def test_a_proposal_that_was_read_for_ten_minutes_is_published_with_the_times_of_now(
     floor: Floor, planner: Desk
 ) -> None:
+    floor.after(30 * 60)  # no break is near
     for _ in range(4):
         await floor.order(quantity=6, due_in_h=8)
     await planner.step()
@@ -187,6 +188,7 @@ async def test_a_proposal_that_was_read_for_ten_minutes_is_published_with_the_ti
     row = service.plan_row(view, report, [{"reason": "manual"}], floor.now)
     await floor.do(lambda tx: service.propose(tx, row))
     read = {job["job_order"]: job for job in row.body["jobs"]}
+    assert min(job["start"] for job in read.values()) == floor.now.isoformat()
     floor.after(10 * 60)
     await floor.do(lambda tx: service.publish_proposal(tx, row.id, floor.now, POLICY))
 
