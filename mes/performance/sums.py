@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId
@@ -22,6 +23,9 @@ from mes.resources.model import Equipment
 from mes.resources.model import Window as CalendarWindow
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+DEFINITION: Final = 1
+"""Number of what the elements mean. Whoever changes that (the statements, the kind of a state, how a calendar
+is laid out) counts it up: sums of another definition are not read, and are made again."""
 QUIET = timedelta(minutes=1)
 """An hour or day is summed when nothing has touched it for so long: late facts come in numbers."""
 REACH = timedelta(days=400)
@@ -56,6 +60,7 @@ async def elements(tx: Tx, units: Iterable[Equipment], window: Window) -> dict[E
 async def roll_up(tx: Tx, at_once: int = AT_ONCE) -> int:
     """Sum hours and days that are over and have no sum that holds; return how many."""
     await store.sums.alone(tx)
+    await store.sums.owe_other(tx, DEFINITION)
     await store.sums.owe_marked(tx, tx.now - REACH)
     await store.sums.owe_new(tx, tx.now - REACH)
     due = await store.sums.owed(tx, QUIET, at_once)
@@ -124,7 +129,7 @@ async def _summed(tx: Tx, units: Sequence[EquipmentId], window: Window) -> Mappi
     if hours is None:
         return {}
     no_day = Window(starts_at=hours.starts_at, ends_at=hours.starts_at)
-    return await store.sums.summed(tx, units, hours, whole(window, DAY) or no_day)
+    return await store.sums.summed(tx, DEFINITION, units, hours, whole(window, DAY) or no_day)
 
 
 def _unit(unit: EquipmentId, spent: Iterable[Spent], made: Iterable[Made]) -> UnitElements:

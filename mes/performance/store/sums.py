@@ -50,18 +50,21 @@ class _Row:
 
 
 async def summed(
-    tx: Tx, units: Sequence[EquipmentId], hours: Window, days: Window
+    tx: Tx, definition: int, units: Sequence[EquipmentId], hours: Window, days: Window
 ) -> Mapping[EquipmentId, Summed]:
     """Return what sums say, in one statement; a unit without a sum that holds is left out.
 
-    A sum holds when it is not owed and no visible mark touches it: a mark is visible together with the
-    change that it tells of. Hours are read where no day holds.
+    A sum holds when it follows this definition, is not owed and no visible mark touches it: a mark is visible
+    together with the change that it tells of. Hours are read where no day holds.
 
     Args:
+        definition: What the elements mean now.
         hours: The whole hours of a window.
         days: The whole days among them; empty where there are none, within `hours`.
     """
     params = {
+        "site": tx.site,
+        "definition": definition,
         "units": list(units),
         "starts_at": hours.starts_at,
         "first_day": days.starts_at,
@@ -83,6 +86,8 @@ with stale as materialized (
 ), valid as not materialized (
     select s.* from mes.equipment_sum s left join stale on stale.equipment = s.equipment
     where s.owed_since is null
+      and exists (select from mes.equipment_sum_definition
+                  where site = %(site)s and definition = %(definition)s)
       and (stale.ranges is null
            or not stale.ranges && tstzrange(s.starts_at, s.starts_at + make_interval(hours => s.hours)))
 ), day as materialized (
@@ -170,6 +175,23 @@ async def alone(tx: Tx) -> None:
     A statement after this one sees whatever the one before has committed.
     """
     await tx.execute("select pg_advisory_xact_lock(hashtextextended('mes.equipment_sum', 0))")
+
+
+async def owe_other(tx: Tx, definition: int) -> None:
+    """Note the definition that sums follow from now on; where it was another one, all of them are owed."""
+    await tx.execute(
+        """
+        with changed as (
+            insert into mes.equipment_sum_definition as known (site, scope, definition, since)
+            values (%(site)s, '', %(definition)s, %(now)s)
+            on conflict (site) do update set definition = excluded.definition, since = excluded.since
+            where known.definition <> excluded.definition
+            returning site
+        )
+        update mes.equipment_sum s set owed_since = %(now)s from changed where s.site = changed.site
+        """,
+        {"site": tx.site, "definition": definition, "now": tx.now},
+    )
 
 
 async def owe_marked(tx: Tx, earliest: datetime) -> None:

@@ -106,6 +106,26 @@ async def test_whole_hours_are_read_from_their_sums_and_the_ends_from_the_facts(
     assert (await asked(shift, "6:10", "6:50")).elements.times.apt == 40 * 60
 
 
+async def test_sums_of_another_definition_are_not_read_and_are_made_again(
+    shift: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await asked(shift)
+    await sum_all(shift)
+    hours = await holding(shift)
+    await spoil(shift)
+    assert await asked(shift) != before
+    monkeypatch.setattr(sums, "DEFINITION", sums.DEFINITION + 1)
+    assert await asked(shift) == before
+    await roll_up(shift, LATE)
+    assert await holding(shift) == 0
+    assert await asked(shift) == before
+    await sum_all(shift)
+    assert await holding(shift) == hours
+    assert await asked(shift) == before
+    await roll_up(shift, LATE)
+    assert await holding(shift) == hours
+
+
 async def test_a_late_state_is_in_the_figure_before_its_hour_is_summed_again(shift: Database) -> None:
     await sum_all(shift)
     await spoil(shift)
