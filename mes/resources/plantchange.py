@@ -5,6 +5,7 @@ applied last can be compared row by row and field by field.
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -27,7 +28,10 @@ Rows = dict[Any, Fields]
 Tables = dict[str, Rows]
 
 STAY = frozenset({"equipment", "people"})
-"""Tables whose rows stay when a file has them no more: orders, costs and genealogy speak of them."""
+"""Tables whose rows stay when a file has them no more: orders, costs and genealogy speak of them.
+
+The skills and calendars that such a row names stay with it.
+"""
 APPENDED = frozenset({"rates"})
 """Tables that only grow: what was once booked must be explained for ever."""
 PLACE = ("level", "name", "parent", "cost_center", "skill", "calendar", "assigns_serial")
@@ -54,15 +58,26 @@ class Change:
 
 def changes(now: PlantDefinition | None, wanted: PlantDefinition) -> list[Change]:
     """Return what differs between the plant as it is and as a file wants it."""
-    there = tables_of(now) if now is not None else {}
+    there, then = tables_of(now) if now is not None else {}, tables_of(wanted)
+    named = set(_named_by_what_stays(there, then))
     return [
         change
-        for table, rows in tables_of(wanted).items()
-        for change in _of_table(table, there.get(table, {}), rows)
+        for table, rows in then.items()
+        for change in _of_table(table, there.get(table, {}), rows, named)
     ]
 
 
-def _of_table(table: str, now: Rows, wanted: Rows) -> Iterator[Change]:
+def _named_by_what_stays(now: Tables, wanted: Tables) -> Iterator[tuple[str, Any]]:
+    """Yield table and key of the rows that a place or a person needs whom the file has no more."""
+    for table in STAY:
+        rows = now.get(table, {})
+        for key in rows.keys() - wanted[table].keys():
+            row = rows[key]
+            yield from (("skills", skill) for skill in row.get("skills", (row.get("skill"),)))
+            yield "calendars", row.get("calendar")
+
+
+def _of_table(table: str, now: Rows, wanted: Rows, named: AbstractSet[tuple[str, Any]]) -> Iterator[Change]:
     for key, row in wanted.items():
         if key not in now:
             if table not in APPENDED or not _holds_already(now, key, row):
@@ -76,7 +91,8 @@ def _of_table(table: str, now: Rows, wanted: Rows) -> Iterator[Change]:
             yield Change("change", table, _name(key), differing)
     gone = [] if table in APPENDED else sorted(now.keys() - wanted.keys(), key=_name)
     for key in gone:
-        yield Change("stays" if table in STAY else "remove", table, _name(key))
+        stays = table in STAY or (table, key) in named
+        yield Change("stays" if stays else "remove", table, _name(key))
 
 
 def _holds_already(now: Rows, key: tuple[Any, ...], row: Fields) -> bool:

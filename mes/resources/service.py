@@ -60,7 +60,8 @@ PERSON = "person:"
 async def put_plant(tx: Tx, plant: PlantDefinition) -> None:
     """Make what the MES owns of the plant what the definition says; again changes only what differs.
 
-    Equipment and people that it has no more stay: orders, costs and genealogy speak of them.
+    Equipment and people that it has no more stay: orders, costs and genealogy speak of them. The skills
+    and calendars that these name stay with them.
     Every unit gets its terminal, every new person a badge `EMP:<number>`.
     """
     listed = [placement.id for placement in plant.people]
@@ -71,6 +72,7 @@ async def put_plant(tx: Tx, plant: PlantDefinition) -> None:
         await put_equipment(tx, place)
     await store.save_lists(tx, plant)
     await store.save_placements(tx, plant.people)
+    await store.drop_from_lists(tx, plant)
     for placement in plant.people:
         if placement.id not in known:
             await access.issue_badge(tx, placement.id, f"EMP:{placement.id}")

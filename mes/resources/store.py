@@ -432,8 +432,7 @@ async def skills(tx: Tx) -> list[str]:
 
 
 async def save_lists(tx: Tx, plant: PlantDefinition) -> None:
-    """Make skills, reasons, setup families and setup rules those of the plant."""
-    await _drop_from_lists(tx, plant)
+    """Put skills, reasons, setup families and setup rules of the plant in; `drop_from_lists` ends it."""
     await tx.execute_many(
         "insert into mes.skill (site, code) values (%(site)s, %(code)s) on conflict do nothing",
         [{"site": tx.site, "code": code} for code in plant.skills],
@@ -459,8 +458,8 @@ async def save_lists(tx: Tx, plant: PlantDefinition) -> None:
     await _save_setups(tx, plant.families, plant.setups)
 
 
-async def _drop_from_lists(tx: Tx, plant: PlantDefinition) -> None:
-    """Delete what the plant has no more; a calendar that a unit still has stays."""
+async def drop_from_lists(tx: Tx, plant: PlantDefinition) -> None:
+    """Delete what the plant has no more; a skill or calendar that a place or a person still has stays."""
     kept = {
         "site": tx.site,
         "skills": list(plant.skills),
@@ -468,9 +467,15 @@ async def _drop_from_lists(tx: Tx, plant: PlantDefinition) -> None:
         "materials": list(plant.families),
         "rules": [f"{one.work_center} {one.from_family} {one.to_family}" for one in plant.setups],
         "calendars": [one.code for one in plant.calendars],
+        "at": tx.now,
     }
     for statement in (
-        "delete from mes.skill where site = %(site)s and code <> all(%(skills)s::text[])",
+        """
+        delete from mes.skill k where site = %(site)s and code <> all(%(skills)s::text[])
+          and not exists (select from mes.equipment e where e.site = k.site and e.skill = k.code)
+          and not exists (select from mes.person_skill s join mes.person p on p.id = s.person
+                          where p.site = k.site and s.skill = k.code and s.valid_to > %(at)s)
+        """,
         "delete from mes.reason where site = %(site)s and kind || ' ' || code <> all(%(reasons)s::text[])",
         "delete from mes.setup_family where site = %(site)s and material <> all(%(materials)s::text[])",
         """

@@ -78,6 +78,41 @@ def test_what_is_shown_loads_as_the_same_plant(folder: Path) -> None:
     assert same.output.strip() == "The plant is as shown.toml says."
 
 
+def without_packing() -> str:
+    """The plant of the page after its packing was given up, with somebody else in the late crew."""
+    gone = FILE[FILE.index('[[equipment]]\nid = "PACK"') : FILE.index("[[calendars]]")]
+    text = FILE.replace(gone, "").replace('skills = ["MILLING", "PACKING"]', 'skills = ["MILLING"]')
+    return text.replace('ids = ["P-102"]', 'ids = ["P-103"]')
+
+
+def test_what_is_shown_loads_though_the_file_gave_up_what_stays(folder: Path, database_url: str) -> None:
+    lineside("plant", "load", "plant.toml")
+    (folder / "plant.toml").write_text(without_packing(), encoding="utf-8")
+    found = json.loads(lineside("plant", "load", "plant.toml", "--json").output)["changes"]
+    assert {(one["what"], one["row"]) for one in found} == {
+        ("stays", "PACKING"),
+        ("stays", "PACK"),
+        ("stays", "P-1"),
+        ("stays", "P-102"),
+        ("add", "P-103"),
+    }
+    shown = lineside("plant", "show").output
+    assert parse_plant(shown).skills == ("MILLING", "PACKING")
+    (folder / "shown.toml").write_text(shown, encoding="utf-8")
+    same = lineside("plant", "load", "shown.toml")
+    assert (same.exit_code, same.output.strip()) == (0, "The plant is as shown.toml says.")
+
+
+def test_a_skill_that_nobody_has_any_more_goes(folder: Path) -> None:
+    more = FILE.replace('skills = ["MILLING", "PACKING"]', 'skills = ["MILLING", "PACKING", "PAINTING"]')
+    assert more.count("PAINTING") == 2
+    (folder / "plant.toml").write_text(more, encoding="utf-8")
+    lineside("plant", "load", "plant.toml")
+    (folder / "plant.toml").write_text(FILE, encoding="utf-8")
+    lineside("plant", "load", "plant.toml")
+    assert parse_plant(lineside("plant", "show").output).skills == ("MILLING", "PACKING")
+
+
 def test_a_changed_file_changes_that_alone(folder: Path, database_url: str) -> None:
     lineside("plant", "load", "plant.toml")
     text = FILE.replace("seconds = 900", "seconds = 600")
