@@ -49,12 +49,14 @@ async def site(
 
 
 @api.get("/status")
-async def status(request: Request, _caller: Annotated[Caller, require(Permission.STATUS_VIEW)]) -> Status:
+async def status(request: Request, caller: Annotated[Caller, require(Permission.STATUS_VIEW)]) -> Status:
     """Return how the whole plant stands, as `lineside status --json` prints it."""
     plant = plant_of(request)
     tree = await service.processes(plant.settings)
     async with plant.db.read() as tx:
-        return await service.status(tx, plant.settings, tree)
+        return await service.status(
+            tx, plant.settings, tree, with_money=Permission.COST_VIEW in caller.permissions
+        )
 
 
 @api.get("/lookup/{number}")

@@ -49,11 +49,12 @@ async def processes(settings: Settings) -> dict[str, Any]:
         return {}
 
 
-async def status(tx: Tx, settings: Settings, tree: Mapping[str, Any]) -> Status:
+async def status(tx: Tx, settings: Settings, tree: Mapping[str, Any], *, with_money: bool) -> Status:
     """Return how the plant stands.
 
     Args:
         tree: What `processes` returned: ask it before the database, it may keep one waiting.
+        with_money: Whether the reader may see costs.
     """
     figures = await performance.shift_figures(tx, utc_now())
     return Status(
@@ -75,7 +76,7 @@ async def status(tx: Tx, settings: Settings, tree: Mapping[str, Any]) -> Status:
             )
             for unit, kpi in figures.items()
         ],
-        erp=await store.status.erp_figures(tx, settings.erp.adapter),
+        erp=await store.status.erp_figures(tx, settings.erp.adapter, with_money=with_money),
     )
 
 

@@ -154,7 +154,7 @@ def once_of(request: Request) -> Once:
 
 
 @router.get("")
-async def show(request: Request, _caller: Annotated[Caller, require(Permission.TROUBLE_VIEW)]) -> Drawer:
+async def show(request: Request, caller: Annotated[Caller, require(Permission.TROUBLE_VIEW)]) -> Drawer:
     """Return the kinds of trouble, what each can be done to, and the three counters."""
     plant = plant_of(request)
     active = await _active(plant.settings.home)
@@ -164,7 +164,10 @@ async def show(request: Request, _caller: Annotated[Caller, require(Permission.T
         kinds = tuple(
             Trouble(kind, NEEDS.get(kind), options.get(kind, ()), active=kind in active) for kind in KINDS
         )
-        return Drawer(kinds=kinds, counters=await store.drawer.counters(tx))
+        counters = await store.drawer.counters(
+            tx, plant.settings.erp.adapter, with_money=Permission.COST_VIEW in caller.permissions
+        )
+        return Drawer(kinds=kinds, counters=counters)
 
 
 async def _active(home: Path) -> set[str]:

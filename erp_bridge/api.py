@@ -41,10 +41,12 @@ def web_url(settings: Settings) -> str:
 
 
 @router.get("/status")
-async def status(request: Request, caller: Viewer, tx: ReadTx) -> ErpStatus:  # noqa: ARG001
-    """Return how the link to the ERP stands."""
+async def status(request: Request, caller: Viewer, tx: ReadTx) -> ErpStatus:
+    """Return how the link to the ERP stands; amounts only to those who may see costs."""
     settings = plant_of(request).settings
-    return await service.status(tx, settings.erp.adapter, web_url(settings), settings.currency)
+    return await service.status(
+        tx, settings.erp.adapter, web_url(settings), settings.currency, with_money=_sees_money(caller)
+    )
 
 
 @dataclass(frozen=True)
@@ -74,16 +76,23 @@ async def visitor(request: Request, caller: Viewer) -> Visitor:  # noqa: ARG001
 async def documents(
     caller: Viewer,
     tx: ReadTx,
+    *,
     work_order: str | None = None,
     state: str | None = None,
+    noun: str | None = None,
     limit: Limit = 200,
 ) -> list[DocumentRow]:
     """Return documents to the ERP, newest first; amounts only to those who may see costs."""
-    return [_shown(row, caller) for row in await service.documents(tx, work_order, state, limit)]
+    rows = await service.documents(tx, work_order, state, limit, noun=noun)
+    return [_shown(row, caller) for row in rows]
 
 
 def _shown(row: DocumentRow, caller: Caller) -> DocumentRow:
-    return row if Permission.COST_VIEW in caller.permissions else service.without_money(row)
+    return row if _sees_money(caller) else service.without_money(row)
+
+
+def _sees_money(caller: Caller) -> bool:
+    return Permission.COST_VIEW in caller.permissions
 
 
 @router.get("/lanes")
@@ -107,9 +116,7 @@ async def reconciliation(
     """Return the newest comparison of both books; amounts only to those who may see costs."""
     settings = plant_of(request).settings
     outcome = await service.reconciliation(tx, settings.erp.adapter) or {"at": None, "cases": []}
-    if Permission.COST_VIEW in caller.permissions:
-        return outcome
-    return service.compared_without_money(outcome)
+    return outcome if _sees_money(caller) else service.compared_without_money(outcome)
 
 
 @router.post("/documents/{document}/retry")

@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 
 from erp_bridge import store
 from erp_bridge.adapter import ErpAdapter, SnapshotKind
 from erp_bridge.store.comparison import AccountRow, Difference
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, Tx
+from mes.kernel.quantity import plain_money
 
 GRACE_S = 10.0
 """The mirror is read after a document was booked; this covers the ERP's own delays."""
 OVERDUE_S = 60.0
 """An event that waits for longer than this is late."""
+HUNDREDTH = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,8 @@ class Reconciliation:
     """The outcome of one comparison.
 
     Args:
-        quantity_difference: Sum of absolute differences, each in its material's own unit.
+        quantity_difference: Sum of absolute differences, each in its material's own unit, rounded up
+            to two digits, so that the least difference is one.
         value_difference: Sum of absolute differences, in `currency`.
         judged: Events compared.
         waiting: Events with something still on its way; they are not compared yet.
@@ -94,9 +97,9 @@ async def compare(
         judged=progress.judged,
         waiting=progress.waiting,
         late=progress.late,
-        value_waiting=progress.value,
-        quantity_difference=_total(quantities),
-        value_difference=_total(values),
+        value_waiting=plain_money(progress.value, currency),
+        quantity_difference=_total(quantities).quantize(HUNDREDTH, ROUND_UP),
+        value_difference=plain_money(_total(values), currency),
         cases=(*values, *quantities),
         accounts=tuple(await store.comparison.account_totals(tx, grace_s)),
     )

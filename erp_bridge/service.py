@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
 from erp_bridge import store
 from erp_bridge.adapter import AdapterFactory, AdapterUnknown, Connection, ErpAdapter
-from erp_bridge.store.lanes import Counts, DocumentRow, LaneRow
+from erp_bridge.store.figures import Figures
+from erp_bridge.store.lanes import DocumentRow, LaneRow
 from erp_bridge.store.records import Refusal
 from mes.kernel import plugins
 from mes.kernel.db import Tx
@@ -20,39 +20,13 @@ ADAPTERS = "erp_bridge.adapters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErpStatus:
+class ErpStatus(Figures):
     """The link to the ERP in figures.
 
     Args:
-        outbox_lag_s: Age of the oldest document that waits.
-        quantity_difference: None before the first comparison.
-        value_difference: None before the first comparison.
-        events_compared: Events that both books were compared on, in the newest comparison.
-        events_waiting: Events still on their way: no difference yet.
-        events_late: Those of them that wait for more than a minute.
-        value_waiting: By how much the books differ until those have arrived.
+        web_url: Where a person opens the ERP; empty while its web client is not there.
     """
 
-    name: str
-    reachable: bool
-    detail: str
-    checked_at: datetime | None
-    latency_ms: float
-    documents_posted: int
-    documents_open: int
-    outbox_lag_s: float
-    lag_p50_s: float | None
-    lag_p95_s: float | None
-    open_lanes: int
-    dead_letters: int
-    refused_records: int
-    quantity_difference: Decimal | None
-    value_difference: Decimal | None
-    events_compared: int
-    events_waiting: int
-    events_late: int
-    value_waiting: Decimal | None
-    compared_at: str | None
     currency: str
     web_url: str
 
@@ -94,44 +68,22 @@ def make_adapter(settings: Settings) -> ErpAdapter:
     )
 
 
-async def status(tx: Tx, adapter: str, web_url: str, currency: str) -> ErpStatus:
-    """Return how the link stands."""
-    counts: Counts = await store.lanes.counts(tx)
-    link = await store.link.link(tx, adapter)
-    outcome = await store.comparison.comparison(tx, adapter) or {}
-    return ErpStatus(
-        name=adapter if link is None or not link.name else link.name,
-        reachable=link is not None and link.reachable,
-        detail="" if link is None else link.detail,
-        checked_at=None if link is None else link.at,
-        latency_ms=0.0 if link is None else link.latency_ms,
-        documents_posted=counts.applied,
-        documents_open=counts.open,
-        outbox_lag_s=round(counts.oldest_open_s, 3),
-        lag_p50_s=counts.lag_p50_s,
-        lag_p95_s=counts.lag_p95_s,
-        open_lanes=counts.open_lanes,
-        dead_letters=counts.dead,
-        refused_records=len(await store.records.refusals(tx)),
-        quantity_difference=_decimal(outcome.get("quantity_difference")),
-        value_difference=_decimal(outcome.get("value_difference")),
-        events_compared=outcome.get("judged", 0),
-        events_waiting=outcome.get("waiting", 0),
-        events_late=outcome.get("late", 0),
-        value_waiting=_decimal(outcome.get("value_waiting")),
-        compared_at=outcome.get("at"),
-        currency=currency,
-        web_url=web_url,
-    )
+async def status(tx: Tx, adapter: str, web_url: str, currency: str, *, with_money: bool) -> ErpStatus:
+    """Return how the link stands.
+
+    Args:
+        with_money: Whether the reader may see costs.
+    """
+    found = await store.figures.figures(tx, adapter, with_money=with_money)
+    told = {one.name: getattr(found, one.name) for one in fields(found)}
+    return ErpStatus(**told, currency=currency, web_url=web_url)
 
 
-def _decimal(plain: str | None) -> Decimal | None:
-    return None if plain is None else Decimal(plain).quantize(Decimal("0.01"))
-
-
-async def documents(tx: Tx, work_order: str | None, state: str | None, limit: int) -> list[DocumentRow]:
+async def documents(
+    tx: Tx, work_order: str | None, state: str | None, limit: int, *, noun: str | None = None
+) -> list[DocumentRow]:
     """Return documents, newest first."""
-    return await store.lanes.documents(tx, work_order, state, limit)
+    return await store.lanes.documents(tx, work_order, state, limit, noun=noun)
 
 
 def without_money(row: DocumentRow) -> DocumentRow:
@@ -140,9 +92,14 @@ def without_money(row: DocumentRow) -> DocumentRow:
 
 
 def compared_without_money(outcome: dict[str, Any]) -> dict[str, Any]:
-    """Return a comparison for somebody who may not see costs: no account, no amount of an event."""
-    cases = [case for case in outcome["cases"] if case["kind"] != "value"]
-    return {**outcome, "accounts": [], "cases": cases}
+    """Return a comparison for somebody who may not see costs: no account, no amount of an event.
+
+    That there is no difference of value is no secret.
+    """
+    cases = [case for case in outcome["cases"] if case["kind"] == "quantity"]
+    sums = {name: outcome[name] for name in ("value_difference", "value_waiting") if outcome.get(name)}
+    hidden = {name: None for name, amount in sums.items() if Decimal(amount)}
+    return {**outcome, **hidden, "accounts": [], "cases": cases}
 
 
 async def lanes(tx: Tx, limit: int) -> list[LaneRow]:

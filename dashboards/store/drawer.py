@@ -13,34 +13,35 @@ class Counters:
     Args:
         lost: Pieces that machines counted and the plant does not have.
         doubled: Pieces that the plant has more than once.
-        difference: Sum of absolute differences of quantities and values between plant and ERP.
+        difference: Sum of absolute differences of quantities and values between plant and ERP; None
+            before the first comparison, and where its amount is not for the reader.
+        agree: Whether there is none; None before the first comparison.
         compared: Events that both books were compared on.
         waiting: Events on their way to the ERP, that are no difference yet.
     """
 
     lost: int
     doubled: int
-    difference: str | None
+    difference: Decimal | None
+    agree: bool | None
     compared: int
     waiting: int
 
 
-async def counters(tx: Tx) -> Counters:
+async def counters(tx: Tx, adapter: str, *, with_money: bool) -> Counters:
     """Return the counters, computed from the sources' own totals."""
     row = await tx.fetch_one(
         Counters,
         """
         select (select coalesce(sum(lost), 0)::bigint from mes.edge_tally) as lost,
                (select coalesce(sum(doubled), 0)::bigint from mes.edge_tally) as doubled,
-               (select round(sum(ceil((comparison ->> 'quantity_difference')::numeric * 100) / 100
-                                 + (comparison ->> 'value_difference')::numeric), 2)::text
-                from erp.link where comparison is not null) as difference,
-               (select coalesce(sum((comparison ->> 'judged')::int), 0) from erp.link) as compared,
-               (select coalesce(sum((comparison ->> 'waiting')::int), 0) from erp.link) as waiting
+               quantity_difference + value_difference as difference, books_agree as agree,
+               events_compared as compared, events_waiting as waiting
+        from erp.figures(%(adapter)s, %(with_money)s)
         """,
-        {},
+        {"adapter": adapter, "with_money": with_money},
     )
-    assert row is not None  # noqa: S101 - one row without a table
+    assert row is not None  # noqa: S101 - the function has one row
     return row
 
 

@@ -1,11 +1,12 @@
 """What the live page of a customer order or work order shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from dashboards.store.number import Found
 from mes.kernel.db import Tx
+from mes.kernel.quantity import plain_money
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,17 +208,24 @@ class CostRow:
 
 async def costs(tx: Tx, numbers: list[str]) -> list[CostRow]:
     """Return each account's sums over the orders' entries."""
-    return await tx.fetch_all(
+    rows = await tx.fetch_all(
         CostRow,
         """
-        select e.work_order, l.account, sum(l.debit)::numeric(18, 2) as debit,
-               sum(l.credit)::numeric(18, 2) as credit, l.currency
+        select e.work_order, l.account, sum(l.debit) as debit, sum(l.credit) as credit, l.currency
         from mes.cost_entry e join mes.cost_line l on l.entry = e.entry
         where e.work_order = any(%(numbers)s)
         group by e.work_order, l.account, l.currency order by e.work_order, min(e.number), l.account
         """,
         {"numbers": numbers},
     )
+    return [
+        replace(
+            row,
+            debit=plain_money(row.debit, row.currency),
+            credit=plain_money(row.credit, row.currency),
+        )
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)

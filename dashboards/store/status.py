@@ -1,6 +1,7 @@
 """The state of the plant in figures."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from mes.kernel.db import Tx
@@ -135,15 +136,16 @@ async def plan_figures(tx: Tx) -> PlanFigures:
 
 @dataclass(frozen=True, slots=True)
 class ErpFigures:
-    """How the link to the ERP stands; differences are None before the first comparison.
+    """How the link to the ERP stands; what a comparison tells is None before the first one.
 
     Args:
         outbox_lag_s: Age of the oldest document that waits.
         quantity_difference: Rounded up, so that the least difference is one.
+        value_difference: None too for those who may not see costs, unless it is zero.
         events_compared: Events that both books were compared on.
         events_waiting: Events on their way, that are no difference yet.
         events_late: Those of them that wait for longer than they should.
-        value_waiting: By how much the books differ until those have arrived.
+        value_waiting: As `value_difference`: by how much the books differ until those have arrived.
     """
 
     name: str
@@ -152,40 +154,29 @@ class ErpFigures:
     outbox_lag_s: float
     open_lanes: int
     dead_letters: int
-    quantity_difference: str | None
-    value_difference: str | None
+    books_agree: bool | None
+    quantity_difference: Decimal | None
+    value_difference: Decimal | None
     events_compared: int
     events_waiting: int
     events_late: int
-    value_waiting: str | None
+    value_waiting: Decimal | None
+    compared_at: datetime | None
 
 
-async def erp_figures(tx: Tx, adapter: str) -> ErpFigures:
-    """Return the link's state, its open documents and the newest comparison."""
+async def erp_figures(tx: Tx, adapter: str, *, with_money: bool) -> ErpFigures:
+    """Return the link's state, its open documents and the newest comparison, as the bridge tells them."""
     row = await tx.fetch_one(
         ErpFigures,
         """
-        select coalesce(nullif(max(link.name), ''), %(adapter)s) as name,
-               coalesce(bool_or(link.reachable), false) as reachable,
-               (select count(*) from erp.document where state = 'applied') as documents_posted,
-               (select coalesce(max(extract(epoch from clock_timestamp() - recorded_at)), 0)::float8
-                from erp.document where state in ('pending', 'sending', 'retry')) as outbox_lag_s,
-               (select count(distinct lane) from erp.document
-                where state in ('pending', 'sending', 'retry', 'dead')) as open_lanes,
-               (select count(*) from erp.document where state = 'dead') as dead_letters,
-               round(ceil(max((link.comparison ->> 'quantity_difference')::numeric) * 100) / 100, 2)::text
-                 as quantity_difference,
-               round(max((link.comparison ->> 'value_difference')::numeric), 2)::text
-                 as value_difference,
-               coalesce(max((link.comparison ->> 'judged')::int), 0) as events_compared,
-               coalesce(max((link.comparison ->> 'waiting')::int), 0) as events_waiting,
-               coalesce(max((link.comparison ->> 'late')::int), 0) as events_late,
-               round(max((link.comparison ->> 'value_waiting')::numeric), 2)::text as value_waiting
-        from erp.link where erp = %(adapter)s
+        select name, reachable, documents_posted, outbox_lag_s, open_lanes, dead_letters, books_agree,
+               quantity_difference, value_difference, events_compared, events_waiting, events_late,
+               value_waiting, compared_at
+        from erp.figures(%(adapter)s, %(with_money)s)
         """,
-        {"adapter": adapter},
+        {"adapter": adapter, "with_money": with_money},
     )
-    assert row is not None  # noqa: S101 - an aggregate always has a row
+    assert row is not None  # noqa: S101 - the function has one row
     return row
 
 

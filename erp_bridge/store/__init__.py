@@ -1,5 +1,5 @@
 """Tables of the bridge: schema `erp`."""
 
-from erp_bridge.store import comparison, lanes, link, mirror, plant, records
+from erp_bridge.store import comparison, figures, lanes, link, mirror, plant, records
 
-__all__ = ["comparison", "lanes", "link", "mirror", "plant", "records"]
+__all__ = ["comparison", "figures", "lanes", "link", "mirror", "plant", "records"]

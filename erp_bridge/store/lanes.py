@@ -84,9 +84,9 @@ async def add(tx: Tx, document: Document, cause: StoredEvent) -> None:
     )
     if document.subject != OPENING:
         await tx.execute(
-            "insert into erp.subject (subject, site) values (%(subject)s, %(site)s) on conflict (subject)"
-            " do update set agreed_at = null, reopened = subject.reopened + 1",
-            {"subject": document.subject, "site": cause.site},
+            "insert into erp.subject (subject, site, scope) values (%(subject)s, %(site)s, %(scope)s)"
+            " on conflict (subject) do update set agreed_at = null, reopened = subject.reopened + 1",
+            {"subject": document.subject, "site": cause.site, "scope": cause.scope},
         )
 
 
@@ -263,7 +263,9 @@ async def document(tx: Tx, row: int) -> DocumentRow | None:
     )
 
 
-async def documents(tx: Tx, work_order: str | None, state: str | None, limit: int) -> list[DocumentRow]:
+async def documents(
+    tx: Tx, work_order: str | None, state: str | None, limit: int, *, noun: str | None = None
+) -> list[DocumentRow]:
     """Return documents, newest first."""
     return await tx.fetch_all(
         DocumentRow,
@@ -271,9 +273,10 @@ async def documents(tx: Tx, work_order: str | None, state: str | None, limit: in
         select {COLUMNS} from erp.document
         where (%(work_order)s::text is null or work_order = %(work_order)s)
           and (%(state)s::text is null or state = %(state)s)
+          and (%(noun)s::text is null or noun = %(noun)s)
         order by id desc limit %(limit)s
         """,
-        {"work_order": work_order, "state": state, "limit": limit},
+        {"work_order": work_order, "state": state, "noun": noun, "limit": limit},
     )
 
 
@@ -330,42 +333,6 @@ async def lanes(tx: Tx, limit: int) -> list[LaneRow]:
         """,
         {"limit": limit},
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Figures of the ledger; the lag is that of the last 15 minutes, in seconds."""
-
-    applied: int
-    open: int
-    open_lanes: int
-    dead: int
-    oldest_open_s: float
-    lag_p50_s: float | None
-    lag_p95_s: float | None
-
-
-async def counts(tx: Tx) -> Counts:
-    """Return how the ledger stands."""
-    row = await tx.fetch_one(
-        Counts,
-        """
-        select count(*) filter (where state = 'applied') as applied,
-               count(*) filter (where state in ('pending', 'sending', 'retry')) as open,
-               count(distinct lane) filter (where state in ('pending', 'sending', 'retry', 'dead'))
-                   as open_lanes,
-               count(*) filter (where state = 'dead') as dead,
-               coalesce(extract(epoch from clock_timestamp() - min(recorded_at)
-                   filter (where state in ('pending', 'sending', 'retry')))::float8, 0) as oldest_open_s,
-               percentile_cont(0.5) within group (order by extract(epoch from applied_at - recorded_at))
-                   filter (where applied_at > now() - interval '15 minutes') as lag_p50_s,
-               percentile_cont(0.95) within group (order by extract(epoch from applied_at - recorded_at))
-                   filter (where applied_at > now() - interval '15 minutes') as lag_p95_s
-        from erp.document
-        """,
-    )
-    assert row is not None  # noqa: S101 - an aggregate always has a row
-    return row
 
 
 async def wake(tx: Tx) -> None:

@@ -12,6 +12,7 @@ from mes.costing.model import Account, Balance, CostEntry, CostLine, EntryKind, 
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, LotNumber, MaterialId, WorkOrderNumber
 from mes.kernel.outbox import COLUMNS, EventRow, StoredEvent
+from mes.kernel.quantity import plain_money
 
 
 async def insert_entry(tx: Tx, entry: CostEntry) -> bool:
@@ -174,11 +175,10 @@ def _entry(row: _EntryRow, lines: Lines) -> CostEntry:
 
 
 def _line(row: _LineRow) -> CostLine:
-    cent = Decimal("0.01")
     return CostLine(
         account=Account(row.account),
-        debit=_exact(row.debit, cent),
-        credit=_exact(row.credit, cent),
+        debit=plain_money(row.debit, row.currency),
+        credit=plain_money(row.credit, row.currency),
         currency=row.currency,
         quantity=row.quantity,
         uom=row.uom,
@@ -187,12 +187,6 @@ def _line(row: _LineRow) -> CostLine:
         material=row.material,
         lot=row.lot,
     )
-
-
-def _exact(amount: Decimal, cent: Decimal) -> Decimal:
-    """Return an amount with two decimals where it has no more (currencies with three keep them)."""
-    rounded = amount.quantize(cent)
-    return rounded if rounded == amount else amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +217,13 @@ async def balances(tx: Tx, work_order: str | None, *, simulated: bool) -> list[B
             """,
             {"work_order": work_order},
         )
-    cent = Decimal("0.01")
     return [
-        Balance(Account(row.account), row.currency, _exact(row.debit, cent), _exact(row.credit, cent))
+        Balance(
+            Account(row.account),
+            row.currency,
+            plain_money(row.debit, row.currency),
+            plain_money(row.credit, row.currency),
+        )
         for row in rows
     ]
 
@@ -299,7 +297,9 @@ async def wait_for_price(tx: Tx, event: UUID, error: str) -> bool:
     """Set an event aside that cannot be costed yet; return whether it is the first time."""
     attempts: int = await tx.value(
         """
-        insert into mes.cost_waiting as w (event_id, site, error) values (%(event)s, %(site)s, %(error)s)
+        insert into mes.cost_waiting as w (event_id, site, scope, error)
+        values (%(event)s, %(site)s,
+                coalesce((select scope from mes.event where event_id = %(event)s), ''), %(error)s)
         on conflict (event_id) do update
         set error = excluded.error, attempts = w.attempts + 1, tried_at = clock_timestamp()
         returning attempts

@@ -69,8 +69,26 @@ def unit_digits(uom: str) -> int:
     return 0 if uom in COUNTED else MEASURED_DIGITS
 
 
-EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "KWD": 3, "BHD": 3, "TND": 3}
+EXPONENTS = {
+    **dict.fromkeys(
+        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV",
+         "XAF", "XOF", "XPF"),
+        0,
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}  # fmt: skip
 """Minor-unit digits that are not 2 (ISO 4217, column "minor unit")."""
+
+
+def minor_unit(currency: str) -> Decimal:
+    """Return the least amount of `currency`: a cent, a yen, a millime."""
+    return Decimal(1).scaleb(-EXPONENTS.get(currency, 2))
+
+
+def plain_money(amount: Decimal, currency: str) -> Decimal:
+    """Return the same amount with the digits of `currency`; one that is finer keeps its own."""
+    written = amount.quantize(minor_unit(currency))
+    return written if written == amount else amount
 
 
 def round_money(amount: Decimal, currency: str) -> Decimal:
@@ -81,4 +99,4 @@ def round_money(amount: Decimal, currency: str) -> Decimal:
         `ROUND_HALF_EVEN`, called by `account_stock_continental/stock.py`): with another rule here
         every half cent would be a difference. It is also IEEE 754's rule, and has no drift.
     """
-    return amount.quantize(Decimal(1).scaleb(-EXPONENTS.get(currency, 2)), ROUND_HALF_EVEN)
+    return amount.quantize(minor_unit(currency), ROUND_HALF_EVEN)

@@ -3,6 +3,8 @@
 import pytest
 from fastapi import APIRouter
 
+from dashboards.app import api as pages_router
+from dashboards.trouble import router as trouble_router
 from erp_bridge import store
 from erp_bridge.adapters.memory import MemoryAdapter
 from erp_bridge.api import router
@@ -17,7 +19,7 @@ from tests.integration.erp_bridge.test_outbound import consume, labour, outbound
 
 @pytest.fixture
 def web_routers() -> list[APIRouter]:
-    return [access_router, router]
+    return [access_router, router, pages_router, trouble_router]
 
 
 async def refuse_one(db: Database) -> None:
@@ -66,13 +68,38 @@ async def test_amounts_are_for_those_who_may_see_costs(web: Web, db: Database) -
         assert {"CostPosting", "MaterialActual"} <= {one["noun"] for one in documents.json()}
         compared = await browser.get("/api/v1/erp/reconciliation")
         assert {case["kind"] for case in compared.json()["cases"]} >= {"quantity"}
-        assert ("98.70" in documents.text, "98.70" in compared.text) == (sees, sees)
+        for answer in (documents, compared, await browser.get("/api/v1/erp/status")):
+            assert any(amount in answer.text for amount in ("98.70", "197.40")) == sees
 
 
-async def found_different(db: Database) -> None:
+async def test_sums_are_for_those_who_may_see_costs_and_that_the_books_differ_for_all(
+    web: Web, db: Database
+) -> None:
+    await found_different(db)
+    for role, difference in ((Role.FINANCE, "197.40"), (Role.OPERATOR, None)):
+        browser = await web.browser(role)
+        told = (await browser.get("/api/v1/erp/status")).json()
+        compared = (await browser.get("/api/v1/erp/reconciliation")).json()
+        status = (await browser.get("/api/v1/status")).json()["erp"]
+        drawer = (await browser.get("/api/v1/trouble")).json()["counters"]
+        for one in (told, compared, status):
+            assert (one["value_difference"], one["value_waiting"]) == (difference, difference)
+            assert one["quantity_difference"] == "0.00"
+        assert (told["books_agree"], status["books_agree"], drawer["agree"]) == (False, False, False)
+        assert drawer["difference"] == difference
+    await found_different(db, "0.00")
+    assert (await browser.get("/api/v1/trouble")).json()["counters"]["difference"] == "0.00"
+    for path in ("/api/v1/erp/status", "/api/v1/erp/reconciliation"):
+        assert (await browser.get(path)).json()["value_difference"] == "0.00"
+
+
+async def found_different(db: Database, sum_of_values: str = "197.40") -> None:
     case = {"work_order": "WO-1", "what": "x", "mine": "98.70", "theirs": "0", "subject": "s"}
     outcome = {
         "at": "2026-11-22T00:00:00Z",
+        "quantity_difference": "0.00",
+        "value_difference": sum_of_values,
+        "value_waiting": sum_of_values,
         "cases": [{"kind": "value", **case}, {"kind": "quantity", **case, "mine": "1"}],
         "accounts": [{"account": "wip", "mine": "98.70", "theirs": "0"}],
     }

@@ -89,9 +89,9 @@ async def test_an_order_ends_with_nothing_in_process_and_no_difference(db: Datab
     await both.push()
     async with db.read() as tx:
         dead = await service.documents(tx, None, "dead", 10)
-        counts = await store.lanes.counts(tx)
+        counts = await store.figures.figures(tx, "tryton", with_money=True)
     assert not dead, dead
-    assert counts.open == 0
+    assert counts.documents_open == 0
     await refresh(db, both.adapter)
     async with db.read() as tx:
         outcome = await compare(tx, "CNY", grace_s=0)

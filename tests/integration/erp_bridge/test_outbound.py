@@ -148,7 +148,7 @@ async def run_dry(db: Database, worker: Outbound) -> None:
         while await worker.deliver():
             pass
         async with db.read() as tx:
-            if (await store.lanes.counts(tx)).open == 0:
+            if (await store.figures.figures(tx, "tryton", with_money=True)).documents_open == 0:
                 return
         await due_now(db)
     raise AssertionError("never ended")
@@ -348,10 +348,10 @@ async def test_while_the_erp_is_away_everything_waits(db: Database) -> None:
     assert await worker.deliver() == 0
     assert worker.reachable is False
     async with db.read() as tx:
-        counts = await store.lanes.counts(tx)
+        counts = await store.figures.figures(tx, "tryton", with_money=True)
         waiting = await service.documents(tx, None, "retry", 100)
-    assert counts.dead == 0
-    assert counts.open == 15
+    assert counts.dead_letters == 0
+    assert counts.documents_open == 15
     assert {document.code for document in waiting} == {"ErpUnavailable"}
     books.faults.away = False
     await run_dry(db, worker)
