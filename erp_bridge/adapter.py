@@ -27,6 +27,8 @@ class Stream(StrEnum):
     LOTS = "lots"
     PURCHASES = "purchases"
     ORDERS = "orders"
+    SALES = "sales"
+    """Orders again, at work or not, of which the customer's order changed."""
 
 
 class Movement(StrEnum):

@@ -42,6 +42,7 @@ POLLS = {
     Stream.LOTS: timedelta(seconds=15),
     Stream.PURCHASES: timedelta(seconds=15),
     Stream.ORDERS: timedelta(seconds=2),
+    Stream.SALES: timedelta(seconds=10),
 }
 """How often each stream is asked; masters first, since orders name them."""
 REFUSED_S = 30.0

@@ -6,7 +6,7 @@ A bench is an ERP with the facts of the demo plant: products PUMP-40 and their c
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 from uuid import uuid4
@@ -71,6 +71,10 @@ class Bench(Protocol):
 
     async def touch(self, erp_refs: Sequence[str]) -> None:
         """Change all these productions at the same moment."""
+        ...
+
+    async def postpone(self, customer_order: str, day: date) -> None:
+        """Note that the customer wants it on another day."""
         ...
 
     async def copy_material(self, like: str, code: str, price: Decimal) -> None:
@@ -454,11 +458,11 @@ class ErpSuite:
                 page = await bench.adapter.pull(Stream.ORDERS, page.cursor, 2)
             assert wanted <= set(seen)
 
-    async def end(self, bench: Bench) -> str:
+    async def end(self, bench: Bench, stream: Stream = Stream.ORDERS) -> str:
         """Return the cursor behind everything."""
-        page = await bench.adapter.pull(Stream.ORDERS, "")
+        page = await bench.adapter.pull(stream, "")
         while page.more:
-            page = await bench.adapter.pull(Stream.ORDERS, page.cursor)
+            page = await bench.adapter.pull(stream, page.cursor)
         return page.cursor
 
     async def test_erp_25_books_nothing_behind_a_refused_one_of_its_lane(self, bench: Bench) -> None:
@@ -484,6 +488,26 @@ class ErpSuite:
         for _ in range(2):
             await order.apply(OperationsRequestCancelled(**order.head()))
             assert await bench.production_state(request.erp_ref) == "cancelled"
+
+    async def test_erp_27_tells_a_new_day_of_the_customers_order_that_is_made(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        sale, cursor = order.request.customer_order, await self.end(bench, Stream.SALES)
+        assert sale is not None
+        day = order.request.due_at.date() + timedelta(days=9)
+        await bench.postpone(sale, day)
+        for promised in (day + timedelta(days=2), day, day + timedelta(days=1)):
+            assert [one.due_at.date() for one in await self.changed(bench, cursor, sale)] == [day]
+            at = datetime.combine(promised, time(2, 30), UTC)
+            await order.apply(PromiseChanged(**order.head(), customer_order=sale, promised_at=at))
+        day -= timedelta(days=3)
+        await bench.postpone(sale, day)
+        assert [one.due_at.date() for one in await self.changed(bench, cursor, sale)] == [day]
+
+    async def changed(self, bench: Bench, cursor: str, sale: str) -> list[OperationsRequest]:
+        """Return the newest of each of the sale's orders that changed since the cursor."""
+        records = (await bench.adapter.pull(Stream.SALES, cursor)).records
+        orders = [one for one in records if isinstance(one, OperationsRequest)]
+        return list({one.erp_ref: one for one in orders if one.customer_order == sale}.values())
 
     async def test_erp_99_waits_while_it_is_away(self, bench: Bench) -> None:
         order = await self.order(bench)

@@ -1,7 +1,8 @@
 """The suite on the ERP in memory."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
@@ -97,6 +98,13 @@ class MemoryBench:
     async def touch(self, erp_refs: Sequence[str]) -> None:
         orders = self.books.records[Stream.ORDERS]
         orders += [one for one in orders if isinstance(one, OperationsRequest) and one.erp_ref in erp_refs]
+
+    async def postpone(self, customer_order: str, day: date) -> None:
+        orders = self.books.records[Stream.ORDERS]
+        (sold,) = [one for one in orders if isinstance(one, OperationsRequest)
+                   and one.customer_order == customer_order]  # fmt: skip
+        changed = replace(sold, due_at=datetime.combine(day, time(10), UTC))
+        self.books.records.setdefault(Stream.SALES, []).append(changed)
 
     async def copy_material(self, like: str, code: str, price: Decimal) -> None:
         self.books.prices[code] = price

@@ -68,6 +68,11 @@ class TrytonBench:
         ids = [int(ref.split(",")[1]) for ref in erp_refs]
         await self.adapter._rpc.write("model.production.write", ids, {"planned_date": date(2026, 12, 24)})
 
+    async def postpone(self, customer_order: str, day: date) -> None:
+        domain = [("number", "=", customer_order)]
+        (sale,) = await self.rpc.search_read("sale.sale", domain, ["shipments"])
+        await self.rpc.write("model.stock.shipment.out.write", sale["shipments"], {"planned_date": day})
+
     async def copy_material(self, like: str, code: str, price: Decimal) -> None:
         with self.server.run_inside(COPY, like, code, str(price)) as process:
             answer, _ = await asyncio.to_thread(process.communicate)

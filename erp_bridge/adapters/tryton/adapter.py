@@ -94,13 +94,15 @@ class TrytonAdapter:
         }
         masters = Masters(rpc, connection.currency, zone)
         receipts = Receipts(rpc, connection.currency, zone)
+        orders = Orders(rpc, zone)
         self._pullers: dict[Stream, Callable[[str, int], Awaitable[Page]]] = {
             Stream.MATERIALS: masters.pull_materials,
             Stream.RATES: masters.pull_rates,
             Stream.PEOPLE: masters.pull_people,
             Stream.LOTS: receipts.pull_lots,
             Stream.PURCHASES: receipts.pull_purchases,
-            Stream.ORDERS: Orders(rpc, zone).pull_orders,
+            Stream.ORDERS: orders.pull_orders,
+            Stream.SALES: orders.pull_sales,
         }
 
     async def capabilities(self) -> Capabilities:

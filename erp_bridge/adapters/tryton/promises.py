@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from erp_bridge.adapter import Applied, Outcome, Remark
 from erp_bridge.adapters.tryton.names import Missing
-from erp_bridge.adapters.tryton.rpc import Rpc
+from erp_bridge.adapters.tryton.rpc import Row, Rpc
+from erp_bridge.adapters.tryton.wishes import Notes, noted, wish
 from erp_bridge.documents import PromiseChanged
 
 
@@ -26,24 +27,37 @@ class Promises:
 
     async def _book_one(self, document: PromiseChanged) -> Outcome:
         domain: list[Any] = [("number", "=", document.customer_order)]
-        rows = await self._rpc.search_read("sale.sale", domain, ["comment", "lines"], limit=1)
+        fields = ["comment", "lines", "shipping_date"]
+        rows = await self._rpc.search_read("sale.sale", domain, fields, limit=1)
         if not rows:
             raise Missing(Remark.CUSTOMER_ORDER_MISSING, document.customer_order)
         sale = rows[0]
         local = document.promised_at.astimezone(self._zone)
-        promise = f"Promised: {local:%Y-%m-%d %H:%M} ({local:%z})"
-        kept = [line for line in (sale["comment"] or "").splitlines() if not line.startswith("Promised: ")]
-        comment = "\n".join([*kept, promise])
+        moves = await self._moves(sale)
+        notes = Notes.of(sale["comment"])
+        wishes = (
+            wish(row["planned_date"], row["origin_planned_date"], notes, sale["shipping_date"])
+            for row in moves
+        )
+        wanted = min((day for day in wishes if day is not None), default=None)
+        comment = noted(sale["comment"], wanted, sale["shipping_date"], local)
         if comment != sale["comment"]:
             await self._rpc.write("model.sale.sale.write", [sale["id"]], {"comment": comment})
-        origins = [f"sale.line,{line}" for line in sale["lines"]]
-        domain = [("origin", "in", origins), ("state", "in", ["staging", "draft"])]
-        moves = await self._rpc.search_read("stock.move", domain, ["planned_date"])
-        late = [row["id"] for row in moves if row["planned_date"] != local.date()]
+        late = [
+            row["id"]
+            for row in moves
+            if row["planned_date"] in {notes.promised, row["origin_planned_date"]} - {local.date()}
+        ]
         if late:
             await self._rpc.write("model.stock.move.write", late, {"planned_date": local.date()})
         await self._plan_production(document, local.date())
         return Applied((f"sale.sale,{sale['id']}",))
+
+    async def _moves(self, sale: Row) -> list[Row]:
+        """Return the moves to the customer; those whose day somebody else has set keep it."""
+        origins = [f"sale.line,{line}" for line in sale["lines"]]
+        domain: list[Any] = [("origin", "in", origins), ("state", "in", ["staging", "draft"])]
+        return await self._rpc.search_read("stock.move", domain, ["planned_date", "origin_planned_date"])
 
     async def _plan_production(self, document: PromiseChanged, day: date) -> None:
         """Move the production's planned date; before its release it is still the date wanted of us."""

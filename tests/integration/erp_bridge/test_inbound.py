@@ -86,6 +86,13 @@ async def test_a_changed_order_changes_the_work_order(db: Database) -> None:
     await reader.pull(Stream.ORDERS)
     assert await events(db, "WorkOrderReceived") == 1
     assert await events(db, "WorkOrderChanged") == 1
+    put(books, Stream.SALES, request(priority=1, due_at=DUE + timedelta(days=3)))
+    assert await reader.pull(Stream.SALES) == 1
+    assert await events(db, "WorkOrderChanged") == 2
+    async with db.read() as tx:
+        order = await workorders.order_of_ref(tx, "production,1")
+    assert order is not None
+    assert order.due_at == DUE + timedelta(days=3)
 
 
 async def test_an_order_that_the_erp_takes_back_is_cancelled(db: Database) -> None:
