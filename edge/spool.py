@@ -44,6 +44,10 @@ THIN_KEEP = 4
 """Thinning keeps every fourth batch."""
 FULL_RATIO = 0.9
 """Thinning starts here, so that events still find room."""
+NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+"""What SQLite says of a disk without room: where its index of the log cannot grow it is an I/O error."""
+PRIMARY_CODE = 0xFF
+"""The bits of a result code that say which error it is; those above say where it was met."""
 
 
 class SpoolFull(OSError):
@@ -353,8 +357,8 @@ class Spool:
 
 def _full(error: sqlite3.Error) -> Exception:
     """Return what to raise: that the disk is full, when it is."""
-    words = str(error)
-    return SpoolFull(words) if "full" in words or "disk I/O" in words else error
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return SpoolFull(str(error)) if code & PRIMARY_CODE in NO_ROOM else error
 
 
 def set_aside(folder: Path) -> Path | None:

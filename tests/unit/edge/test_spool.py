@@ -1,3 +1,4 @@
+import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
@@ -57,6 +58,17 @@ def test_a_full_disk_stores_nothing_of_a_commit(tmp_path: Path) -> None:
     with pytest.raises(SpoolFull):
         spool.commit(Write([StoredBatch(epoch.id, 1, 1, 1, b"y" * 1_000_000)], counters={"A/n": Decimal(9)}))
     assert spool.counters() == {}
+    spool.close()
+
+
+def test_an_error_that_only_speaks_of_full_is_not_taken_for_a_full_disk(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    epoch = spool.open_epoch(Stream.EVENTS)
+    spool._db.execute(
+        "create trigger refused before insert on batch begin select raise(abort, 'the list is full'); end"
+    )
+    with pytest.raises(sqlite3.IntegrityError):
+        spool.commit(Write([batch(epoch.id, 1)]))
     spool.close()
 
 
