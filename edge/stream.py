@@ -51,10 +51,6 @@ class Inlet:
         """Note that everything up to `seq` is in the database."""
         self.committed = max(self.committed, seq)
 
-    def roll_back(self) -> None:
-        """Forget what was taken and did not reach the database."""
-        self.taken = self.committed
-
 
 @dataclass(slots=True)
 class Outlet:

@@ -56,15 +56,12 @@ class Permission(StrEnum):
     """Work as a demo person without a PIN (demo profile on loopback only)."""
     ORDER_RELEASE = "order.release"
     ORDER_CHANGE = "order.change"
-    LOT_RECEIVE = "lot.receive"
     LOT_HOLD = "lot.hold"
     LOT_RELEASE = "lot.release"
     """Release a held lot: the decision of quality or a supervisor."""
     LOT_SCRAP = "lot.scrap"
     PERSON_CLOCK = "person.clock"
     """Clock people in and out."""
-    MASTER_EDIT = "master.edit"
-    """Change equipment, skills, reasons, work masters and calendars."""
     COUNT_DECIDE = "count.decide"
     """Decide a doubtful machine count."""
     PLAN_VIEW = "plan.view"
@@ -80,9 +77,6 @@ class Permission(StrEnum):
     TROUBLE_VIEW = "trouble.view"
     TROUBLE_MAKE = "trouble.make"
     """Make trouble in the demo plant (demo profile on loopback only)."""
-    ACCOUNT_MANAGE = "account.manage"
-    """Accounts, badges, PINs, terminals and one-time links."""
-    AUDIT_VERIFY = "audit.verify"
 
 
 SEEING = frozenset(
@@ -118,7 +112,6 @@ _OPERATOR = _VIEW | {
 _SUPERVISOR = _OPERATOR | {
     Permission.HELP_ANSWER,
     Permission.ORDER_RELEASE,
-    Permission.LOT_RECEIVE,
     Permission.LOT_RELEASE,
     Permission.LOT_SCRAP,
     Permission.COUNT_DECIDE,
@@ -138,15 +131,13 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     },
     Role.ENGINEER: _VIEW
     | {
-        Permission.MASTER_EDIT,
         Permission.HELP_ANSWER,
         Permission.COUNT_DECIDE,
         Permission.EDGE_VIEW,
         Permission.EDGE_CONFIGURE,
         Permission.ERP_REPAIR,
-        Permission.AUDIT_VERIFY,
     },
-    Role.FINANCE: _VIEW | {Permission.COST_VIEW, Permission.ERP_REPAIR, Permission.AUDIT_VERIFY},
+    Role.FINANCE: _VIEW | {Permission.COST_VIEW, Permission.ERP_REPAIR},
     Role.ADMINISTRATOR: frozenset(Permission),
 }
 """The one table of rights; anything not in it is refused."""

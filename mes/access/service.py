@@ -75,7 +75,7 @@ OPERATOR_RIGHTS = frozenset(
 )
 SERVICE_RIGHTS: dict[str, frozenset[Permission]] = {
     "cli": frozenset(Permission),
-    "plant": OPERATOR_RIGHTS | {Permission.ORDER_RELEASE, Permission.LOT_RECEIVE},
+    "plant": OPERATOR_RIGHTS | {Permission.ORDER_RELEASE},
     "supervisor": frozenset({Permission.STATUS_VIEW, Permission.TROUBLE_VIEW}),
 }
 """Programs that call the API, and what their tokens allow."""
@@ -317,7 +317,7 @@ async def caller_of_token(tx: Tx, credential: str, terminal: str | None) -> Call
         site=tx.site,
         session=f"token:{name}",
         terminal=terminal,
-        tokens=frozenset(Permission(value) for value in row.permissions),
+        tokens=frozenset(one for one in Permission if one.value in row.permissions),
     )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from mes.dispatching.model import PlanInForce, PlannedJob, Promise, PublishedPlan
 from mes.kernel.db import Tx
@@ -227,8 +226,3 @@ async def unit_families(tx: Tx) -> dict[EquipmentId, str | None]:
         {"site": tx.site},
     )
     return {row.equipment: row.family for row in rows}
-
-
-async def find_plan(tx: Tx, plan: UUID) -> PlanInForce | None:
-    """Return one published plan."""
-    return await tx.fetch_one(PlanInForce, f"{_PLAN} where plan = %(plan)s", {"plan": plan})

@@ -144,11 +144,6 @@ class Bus:
             self._client.loop_write()
         self._drop("closed")
 
-    @property
-    def in_flight(self) -> int:
-        """Messages published and not yet acknowledged by the broker."""
-        return len(self._waiting)
-
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish with QoS 1 and wait for the broker's acknowledgement.
 

@@ -70,7 +70,6 @@ TRANSITIONS: frozenset[tuple[JobOrderStatus, JobOrderStatus]] = frozenset(
 """Every allowed change. Completed -> Held is a reversal that reopens the job; Cancelled -> Waiting or
 Dispatched follows from one: pieces come after all."""
 
-STARTABLE = frozenset({_J.DISPATCHED, _J.READY})
 STARTED = frozenset({_J.RUNNING, _J.HELD, _J.SUSPENDED})
 """Work has begun and is not over; the unit is set up, the job stays where it is."""
 NOT_STARTED = frozenset({_J.WAITING, _J.PENDING, _J.DISPATCHED, _J.READY})

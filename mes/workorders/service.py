@@ -12,7 +12,6 @@ from mes.definitions.model import (
     QuantityNotWhole,
     StandardTime,
     WorkMaster,
-    WorkMasterComponent,
 )
 from mes.inventory.model import QuantityNotPositive, plain
 from mes.kernel.db import Tx
@@ -489,9 +488,3 @@ async def standard_times(tx: Tx, number: str) -> tuple[StandardTime, ...]:
     """Return the standard hours of an order's operations by its own version of the work master."""
     order = await get_work_order(tx, number)
     return await definitions.standard_times(tx, order.work_master, order.work_master_version)
-
-
-async def bill_of(tx: Tx, number: str) -> tuple[WorkMasterComponent, ...]:
-    """Return what one piece of an order takes by its own version of the work master."""
-    order = await get_work_order(tx, number)
-    return await definitions.bill(tx, order.work_master, order.work_master_version)

@@ -12,7 +12,6 @@ from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, WorkOrderNumber
 from mes.workorders.model import (
     NOT_STARTED,
     OVER,
-    STARTABLE,
     STARTED,
     TRANSITIONS,
     JobOrder,
@@ -86,7 +85,6 @@ def test_every_status_is_in_exactly_one_phase() -> None:
     assert set(JobOrderStatus) == NOT_STARTED | STARTED | OVER
     assert not NOT_STARTED & STARTED
     assert not STARTED & OVER
-    assert STARTABLE < NOT_STARTED
 
 
 def test_every_status_is_reached_and_closed_is_the_end() -> None:

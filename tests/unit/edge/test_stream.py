@@ -15,13 +15,6 @@ def test_a_declared_gap_moves_the_cursor_over_what_is_gone() -> None:
     assert inlet.taken == 9
 
 
-def test_what_was_not_committed_is_taken_again() -> None:
-    inlet = Inlet(4, 4)
-    inlet.judge(5, 5)
-    inlet.roll_back()
-    assert inlet.judge(5, 5) is Verdict.ACCEPT
-
-
 def test_nothing_goes_out_beyond_the_window() -> None:
     outlet = Outlet(last=1000)
     assert outlet.due() == (1, WINDOW)

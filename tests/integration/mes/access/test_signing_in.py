@@ -157,6 +157,13 @@ async def test_a_program_may_only_what_its_token_allows(web: Web) -> None:
     assert (await program.get("/api/v1/terminals")).json()["error"] == "NotPermitted"
 
 
+async def test_a_right_that_a_release_took_away_opens_nothing_and_shuts_nobody_out(web: Web) -> None:
+    program = await web.program("supervisor")
+    async with web.db.transaction(cause()) as tx:
+        await tx.execute("update mes.service_token set permissions = permissions || '{lot.receive}'")
+    assert (await program.get("/api/v1/me")).json()["permissions"] == ["status.view", "trouble.view"]
+
+
 async def test_the_language_of_an_account_is_kept(web: Web) -> None:
     browser = await web.browser(Role.PLANNER)
     await browser.post("/api/v1/me/language", json={"language": "zh-CN"})

@@ -18,6 +18,7 @@ from mes.definitions.model import (
 from mes.execution import service as execution
 from mes.execution.model import QuantityReport
 from mes.inventory.model import QuantityNotPositive
+from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId
 from mes.resources import store as resources_store
@@ -126,10 +127,16 @@ async def test_an_order_keeps_the_version_it_was_released_by(floor: Floor) -> No
     newer = await receive(floor, erp_ref="P-2")
     assert version == 2
     async with floor.db.read() as tx:
-        assert "BOX" in {part.material for part in await workorders.bill_of(tx, number)}
-        assert "BOX" not in {part.material for part in await workorders.bill_of(tx, newer)}
+        assert "BOX" in await _bill(tx, number)
+        assert "BOX" not in await _bill(tx, newer)
         times = await workorders.standard_times(tx, number)
     assert (times[0].operation, times[0].machine_h) == (10, Decimal("0.00416667"))
+
+
+async def _bill(tx: Tx, number: str) -> set[str]:
+    made_by = await workorders.get_work_order(tx, number)
+    bill = await definitions.bill(tx, made_by.work_master, made_by.work_master_version)
+    return {part.material for part in bill}
 
 
 async def test_the_same_work_master_again_is_no_new_version(floor: Floor) -> None:
@@ -172,7 +179,7 @@ async def test_a_work_master_that_cannot_be(floor: Floor, changes: dict[str, Any
 
 
 async def test_a_careful_site_releases_by_hand(floor: Floor) -> None:
-    await floor.do(lambda tx: resources_store.save_policy(tx, Policy(), "Asia/Shanghai"))
+    await floor.do(lambda tx: resources_store.plant.save_policy(tx, Policy(), "Asia/Shanghai"))
     number = await receive(floor)
     assert (await order(floor, number)).status is WorkOrderStatus.WAITING
     jobs = await floor.do(lambda tx: workorders.release_work_order(tx, number))
