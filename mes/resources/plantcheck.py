@@ -3,7 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
+from datetime import time
 from decimal import Decimal
+from operator import itemgetter
 from zoneinfo import available_timezones
 
 from mes.kernel.ids import EquipmentId
@@ -102,11 +104,31 @@ def _calendar(calendar: Calendar) -> Iterator[PlantFault]:
         if not shift.days or any(day not in DAYS for day in shift.days):
             remedy = "Give weekdays from 1 (Monday) to 7"
             yield PlantFault(row, f"shift {shift.name} is on the days {list(shift.days)}", remedy)
+    yield from _overlaps(row, calendar)
     longest = max((shift.minutes for shift in calendar.shifts), default=0)
     for pause in calendar.breaks:
         if pause.after_minutes < 0 or pause.minutes < 1 or pause.after_minutes + pause.minutes > longest:
             what = f"a break of {pause.minutes} minutes after {pause.after_minutes} is in no shift"
             yield PlantFault(row, what, "Keep breaks inside a shift")
+
+
+def _overlaps(row: str, calendar: Calendar) -> Iterator[PlantFault]:
+    """Yield every shift that begins before the one before it is over; a week follows a week."""
+    turns = sorted(
+        ((_minute_of_week(day, one.starts), one) for one in calendar.shifts for day in one.days),
+        key=itemgetter(0),
+    )
+    following = [*turns[1:], *((begin + len(DAYS) * DAY_MIN, shift) for begin, shift in turns[:1])]
+    for (begin, shift), (then, other) in zip(turns, following, strict=True):
+        left = begin + shift.minutes - then
+        if left > 0:
+            day = then // DAY_MIN % len(DAYS) + 1
+            what = f"shift {other.name} begins on day {day} when shift {shift.name} has {left} minutes left"
+            yield PlantFault(row, what, "Let a shift begin when the one before it is over")
+
+
+def _minute_of_week(day: int, at: time) -> int:
+    return (day - 1) * DAY_MIN + at.hour * 60 + at.minute
 
 
 def _person(person: PersonPlacement, skills: set[str], shifts: set[str]) -> Iterator[PlantFault]:

@@ -65,14 +65,14 @@ async def put_plant(tx: Tx, plant: PlantDefinition) -> None:
     Every unit gets its terminal, every new person a badge `EMP:<number>`.
     """
     listed = [placement.id for placement in plant.people]
-    known = {person.id for person in await store.people_named(tx, listed, tx.now)}
-    await store.save_policy(tx, plant.policy, plant.timezone)
-    await store.save_calendars(tx, plant.calendars)
+    known = {person.id for person in await store.people.people_named(tx, listed, tx.now)}
+    await store.plant.save_policy(tx, plant.policy, plant.timezone)
+    await store.calendars.save_calendars(tx, plant.calendars)
     for place in plant.equipment:
         await put_equipment(tx, place)
-    await store.save_lists(tx, plant)
-    await store.save_placements(tx, plant.people)
-    await store.drop_from_lists(tx, plant)
+    await store.lists.save_lists(tx, plant)
+    await store.people.save_placements(tx, plant.people)
+    await store.lists.drop_from_lists(tx, plant)
     for placement in plant.people:
         if placement.id not in known:
             await access.issue_badge(tx, placement.id, f"EMP:{placement.id}")
@@ -85,17 +85,17 @@ async def keep_plant(tx: Tx, plant: PlantDefinition) -> None:
 
     What people changed since then stays as they left it.
     """
-    base = await store.applied_plant(tx)
+    base = await store.plant.applied_plant(tx)
     if base == plant:
         return
     now = await read_plant(tx, tx.now)
     await put_plant(tx, plant if now is None else plantchange.merged(base, now, plant))
-    await store.remember_plant(tx, plant)
+    await store.plant.remember_plant(tx, plant)
 
 
 async def read_plant(tx: Tx, at: datetime) -> PlantDefinition | None:
     """Return the plant as it is defined, with the skills of its people at `at`; None when none is."""
-    known = await store.find_policy(tx)
+    known = await store.plant.find_policy(tx)
     if known is None:
         return None
     policy, timezone = known
@@ -103,14 +103,14 @@ async def read_plant(tx: Tx, at: datetime) -> PlantDefinition | None:
         site=tx.site,
         timezone=timezone,
         policy=policy,
-        equipment=tuple(_from_the_top(await store.all_equipment(tx), None)),
-        calendars=tuple((await store.calendars(tx)).values()),
-        skills=tuple(await store.skills(tx)),
-        people=tuple(await store.placements(tx, at)),
-        families=await store.families(tx),
-        setups=tuple(await store.setups(tx)),
-        reasons=tuple(await store.reasons(tx)),
-        rates=tuple(await store.rates(tx)),
+        equipment=tuple(_from_the_top(await store.places.all_equipment(tx), None)),
+        calendars=tuple((await store.calendars.calendars(tx)).values()),
+        skills=tuple(await store.lists.skills(tx)),
+        people=tuple(await store.people.placements(tx, at)),
+        families=await store.lists.families(tx),
+        setups=tuple(await store.lists.setups(tx)),
+        reasons=tuple(await store.lists.reasons(tx)),
+        rates=tuple(await store.rates.rates(tx)),
     )
 
 
@@ -140,17 +140,17 @@ async def check_site(tx: Tx, timezone: str) -> None:
         TimezoneDiffers: The plant was defined for another time zone.
         SiteDiffers: The database holds no plant of this site, but one of another.
     """
-    known = await store.find_policy(tx)
+    known = await store.plant.find_policy(tx)
     if known is not None and known[1] != timezone:
         raise TimezoneDiffers(site=tx.site, plant=known[1], settings=timezone)
-    other = None if known is not None else await store.other_site(tx)
+    other = None if known is not None else await store.plant.other_site(tx)
     if other is not None:
         raise SiteDiffers(plant=other, settings=tx.site)
 
 
 async def put_equipment(tx: Tx, place: Equipment) -> None:
     """Add or change a node of the hierarchy; a unit gets its terminal."""
-    if not await store.save_equipment(tx, place):
+    if not await store.places.save_equipment(tx, place):
         return
     if place.level is EquipmentLevel.WORK_UNIT:
         await access.put_terminal(tx, place.id, place.scope)
@@ -170,7 +170,7 @@ async def put_equipment(tx: Tx, place: Equipment) -> None:
 
 async def put_person(tx: Tx, draft: PersonDraft) -> None:
     """Add or change a person as HR sends it; crew and skills are the plant's and stay."""
-    if await store.save_person(tx, draft):
+    if await store.people.save_person(tx, draft):
         await append(
             tx,
             PersonDefined(site=tx.site, person=draft.id, name=draft.name, active=draft.active),
@@ -179,7 +179,7 @@ async def put_person(tx: Tx, draft: PersonDraft) -> None:
 
 async def put_rate(tx: Tx, draft: RateDraft) -> None:
     """Add a standard rate; the same rate again adds nothing."""
-    await store.save_rate(tx, draft)
+    await store.rates.save_rate(tx, draft)
 
 
 async def rate(tx: Tx, kind: str, code: str, at: datetime) -> Money | None:
@@ -188,7 +188,7 @@ async def rate(tx: Tx, kind: str, code: str, at: datetime) -> Money | None:
     Args:
         kind: `labour` (code is a rate class) or `machine` (code is a work centre).
     """
-    standard = await store.find_rate(tx, kind, code, at)
+    standard = await store.rates.find_rate(tx, kind, code, at)
     return None if standard is None else Money(standard.per_hour, standard.currency)
 
 
@@ -200,7 +200,7 @@ async def clock_in(tx: Tx, person: PersonId) -> None:
         PersonClockedInAlready: The person is at work already.
     """
     await get_person(tx, person)
-    if not await store.open_attendance(tx, uuid7(), person):
+    if not await store.attendance.open_attendance(tx, uuid7(), person):
         raise PersonClockedInAlready(person=person)
     await append(tx, PersonClockedIn(site=tx.site, person=person, at=tx.now))
 
@@ -221,7 +221,7 @@ async def clock_out(tx: Tx, person: PersonId, reason: str | None = None) -> None
     await get_person(tx, person)
     if reason is not None:
         await check_reason(tx, ReasonKind.ABSENCE, reason)
-    if not await store.close_attendance(tx, person, reason):
+    if not await store.attendance.close_attendance(tx, person, reason):
         raise PersonNotClockedIn(person=person)
     await append(tx, PersonClockedOut(site=tx.site, person=person, at=tx.now, reason=reason))
 
@@ -235,7 +235,7 @@ async def check_can_work(tx: Tx, person: PersonId, skill: str | None) -> Person:
         PersonLacksSkill: The skill is missing or out of date.
     """
     there = await get_person(tx, person)
-    if not await store.clocked_in(tx, person, tx.now):
+    if not await store.attendance.clocked_in(tx, person, tx.now):
         raise PersonNotClockedIn(person=person)
     if skill is not None and skill not in there.skills:
         raise PersonLacksSkill(person=person, skill=skill)
@@ -254,7 +254,7 @@ async def get_person(tx: Tx, person: PersonId, at: datetime | None = None) -> Pe
     Raises:
         PersonUnknown: Nobody has that number.
     """
-    return found(await store.find_person(tx, person, at or tx.now), PersonUnknown, person=person)
+    return found(await store.people.find_person(tx, person, at or tx.now), PersonUnknown, person=person)
 
 
 async def person_card(tx: Tx, person: PersonId, at: datetime) -> PersonCard:
@@ -269,7 +269,7 @@ async def person_card(tx: Tx, person: PersonId, at: datetime) -> PersonCard:
 
 async def people_named(tx: Tx, people: Collection[PersonId], at: datetime) -> list[PersonCard]:
     """Return the cards of some people."""
-    known = await store.people_named(tx, people, at) if people else []
+    known = await store.people.people_named(tx, people, at) if people else []
     return [PersonCard(one.id, one.name, one.skills) for one in known]
 
 
@@ -279,7 +279,7 @@ async def get_equipment(tx: Tx, equipment: str) -> Equipment:
     Raises:
         EquipmentUnknown: No such code.
     """
-    return found(await store.find_equipment(tx, equipment), EquipmentUnknown, equipment=equipment)
+    return found(await store.places.find_equipment(tx, equipment), EquipmentUnknown, equipment=equipment)
 
 
 async def lock_unit(tx: Tx, equipment: str) -> Equipment:
@@ -288,7 +288,7 @@ async def lock_unit(tx: Tx, equipment: str) -> Equipment:
     Raises:
         EquipmentUnknown: No such unit.
     """
-    place = found(await store.lock_equipment(tx, equipment), EquipmentUnknown, equipment=equipment)
+    place = found(await store.places.lock_equipment(tx, equipment), EquipmentUnknown, equipment=equipment)
     if place.level is not EquipmentLevel.WORK_UNIT:
         raise EquipmentUnknown(equipment=equipment)
     return place
@@ -296,17 +296,17 @@ async def lock_unit(tx: Tx, equipment: str) -> Equipment:
 
 async def hierarchy(tx: Tx) -> list[Equipment]:
     """Return the site's equipment from the top down."""
-    return await store.all_equipment(tx)
+    return await store.places.all_equipment(tx)
 
 
 async def work_centers(tx: Tx) -> list[Equipment]:
     """Return the site's work centres in the plant's order."""
-    return await store.all_equipment(tx, EquipmentLevel.WORK_CENTER)
+    return await store.places.all_equipment(tx, EquipmentLevel.WORK_CENTER)
 
 
 async def units(tx: Tx) -> list[Equipment]:
     """Return the site's work units in the plant's order."""
-    return await store.all_equipment(tx, EquipmentLevel.WORK_UNIT)
+    return await store.places.all_equipment(tx, EquipmentLevel.WORK_UNIT)
 
 
 async def set_equipment_state(
@@ -320,12 +320,12 @@ async def set_equipment_state(
     Raises:
         EquipmentUnknown: No such code.
     """
-    await store.save_status(tx, await get_equipment(tx, equipment), state, since, reason)
+    await store.places.save_status(tx, await get_equipment(tx, equipment), state, since, reason)
 
 
 async def equipment_states(tx: Tx) -> dict[EquipmentId, EquipmentStatus]:
     """Return the last known state of every unit that ever told one."""
-    return {status.equipment: status for status in await store.all_status(tx)}
+    return {status.equipment: status for status in await store.places.all_status(tx)}
 
 
 async def check_reason(tx: Tx, kind: ReasonKind, code: str | None) -> str:
@@ -337,43 +337,43 @@ async def check_reason(tx: Tx, kind: ReasonKind, code: str | None) -> str:
     """
     if not code:
         raise ReasonMissing(kind=kind.value)
-    if not await store.has_reason(tx, kind, code):
+    if not await store.lists.has_reason(tx, kind, code):
         raise ReasonUnknown(kind=kind.value, reason=code)
     return code
 
 
 async def reasons(tx: Tx) -> list[Reason]:
     """Return every reason of the site in the plant's order."""
-    return await store.reasons(tx)
+    return await store.lists.reasons(tx)
 
 
 async def policy(tx: Tx) -> Policy:
     """Return how the site runs its orders; the careful defaults before a plant is defined."""
-    known = await store.find_policy(tx)
+    known = await store.plant.find_policy(tx)
     return Policy() if known is None else known[0]
 
 
 async def timezone(tx: Tx) -> str:
     """Return the site's time zone name; UTC before a plant is defined."""
-    known = await store.find_policy(tx)
+    known = await store.plant.find_policy(tx)
     return "UTC" if known is None else known[1]
 
 
 async def setups(tx: Tx) -> list[SetupRule]:
     """Return every setup rule."""
-    return await store.setups(tx)
+    return await store.lists.setups(tx)
 
 
 async def family_of(tx: Tx, material: str) -> str | None:
     """Return the setup family of a material."""
-    return await store.family_of(tx, material)
+    return await store.lists.family_of(tx, material)
 
 
 async def rest(tx: Tx, equipment: EquipmentId, starts_at: datetime, ends_at: datetime) -> timedelta:
     """Return the time of a unit's planned breaks that lie wholly between two moments."""
     known = None
     if ends_at - starts_at >= SHORTEST_BREAK:
-        known = await store.calendar_of(tx, equipment)
+        known = await store.calendars.calendar_of(tx, equipment)
     if known is None:
         return timedelta(0)
     return calendar.rest(known.calendar, ZoneInfo(known.timezone), starts_at, ends_at)
@@ -383,7 +383,7 @@ async def unit_windows(
     tx: Tx, starts_at: datetime, ends_at: datetime
 ) -> dict[EquipmentId, tuple[Window, ...]]:
     """Return the stretches of every unit; each calendar is laid out once."""
-    known = await store.calendars(tx)
+    known = await store.calendars.calendars(tx)
     zone = ZoneInfo(await timezone(tx))
     laid_out = {code: calendar.windows(one, zone, starts_at, ends_at) for code, one in known.items()}
     return {unit.id: laid_out.get(unit.calendar or "", ()) for unit in await units(tx)}
@@ -391,7 +391,7 @@ async def unit_windows(
 
 async def site_calendars(tx: Tx) -> calendar.SiteCalendars:
     """Return every calendar, to be laid out span by span."""
-    return calendar.SiteCalendars(await store.calendars(tx), ZoneInfo(await timezone(tx)))
+    return calendar.SiteCalendars(await store.calendars.calendars(tx), ZoneInfo(await timezone(tx)))
 
 
 async def availability(tx: Tx, at: datetime, until: datetime) -> tuple[PersonAvailability, ...]:
@@ -399,12 +399,12 @@ async def availability(tx: Tx, at: datetime, until: datetime) -> tuple[PersonAva
 
     A crew works its shift. Who left this shift with a reason is out until the shift ends.
     """
-    known = await store.calendars(tx)
+    known = await store.calendars.calendars(tx)
     zone = ZoneInfo(await timezone(tx))
-    gone = await store.departures(tx, at - LONGEST_SHIFT)
+    gone = await store.attendance.departures(tx, at - LONGEST_SHIFT)
     centers = await work_centers(tx)
     plannable = []
-    for person in await store.all_people(tx, at):
+    for person in await store.people.all_people(tx, at):
         crew = _crew_calendar(person, centers, known)
         begin = max(at, _back_at(crew, zone, gone[person.id])) if person.id in gone else at
         stretches = calendar.windows(crew, zone, begin, until) if begin < until else ()
@@ -428,12 +428,12 @@ def _crew_calendar(person: Person, centers: Sequence[Equipment], known: dict[str
 
 async def roster(tx: Tx, at: datetime) -> Roster:
     """Return the shift that runs at `at`, everybody, and who is at work."""
-    known = await store.calendars(tx)
+    known = await store.calendars.calendars(tx)
     zone = ZoneInfo(await timezone(tx))
     running = [calendar.shift_at(one, zone, at) for one in known.values()]
     shift: ShiftNow | None = next((one for one in running if one is not None), None)
-    there = await store.present(tx, at)
-    gone = {} if shift is None else await store.departures(tx, shift.starts_at)
+    there = await store.attendance.present(tx, at)
+    gone = {} if shift is None else await store.attendance.departures(tx, shift.starts_at)
     return Roster(
         shift=shift,
         people=tuple(
@@ -446,6 +446,6 @@ async def roster(tx: Tx, at: datetime) -> Roster:
                 on_shift=shift is not None and person.crew == shift.name,
                 excused=person.id in gone,
             )
-            for person in await store.all_people(tx, at)
+            for person in await store.people.all_people(tx, at)
         ),
     )

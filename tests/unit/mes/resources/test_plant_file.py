@@ -19,6 +19,20 @@ level = "site"
 name = "X"
 """
 
+CALENDAR = (
+    SMALL.replace("calendars = []\n", "")
+    + """
+[[calendars]]
+code = "TWO"
+breaks = []
+shifts = [
+  { name = "A", starts = 06:00:00, minutes = 480, days = [1, 2] },
+  { name = "B", starts = 13:30:00, minutes = 480, days = [2] },
+]
+"""
+)
+"""A small plant with two shifts that overlap on Tuesday."""
+
 
 def test_the_pump_plant_is_complete() -> None:
     plant = load_plant()
@@ -41,6 +55,11 @@ def test_a_small_plant_is_enough() -> None:
     assert [one.id for one in parse_plant(SMALL).equipment] == ["X"]
 
 
+def test_shifts_that_follow_each_other_do_not_overlap() -> None:
+    text = CALENDAR.replace("13:30:00, minutes = 480, days = [2]", "14:00:00, minutes = 960, days = [1, 7]")
+    assert len(parse_plant(text).calendars[0].shifts) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [
@@ -48,6 +67,11 @@ def test_a_small_plant_is_enough() -> None:
         (SMALL.replace('timezone = "UTC"', ""), "timezone is missing"),
         (SMALL.replace('"site"\nname', '"site"\nparent = "Y"\nname'), "parent Y comes later"),
         (SMALL.replace("reasons = {}", "reasons = {scrap = [{}]}"), "code is missing"),
+        (CALENDAR, "calendars TWO: shift B begins on day 2 when shift A has 30 minutes left"),
+        (
+            CALENDAR.replace("13:30:00, minutes = 480, days = [2]", "23:00:00, minutes = 540, days = [7]"),
+            "calendars TWO: shift A begins on day 1 when shift B has 120 minutes left",
+        ),
         (SMALL + "\n[policy]\nauto_relase = true\n", "auto_relase"),
     ],
 )

@@ -1,0 +1,91 @@
+"""SQL of the hierarchy of equipment, and what each unit does."""
+
+from datetime import datetime
+
+from mes.kernel.db import Tx
+from mes.resources.model import Equipment, EquipmentStatus
+
+_EQUIPMENT = """
+    select id, level, name, scope, parent, work_center, cost_center, skill, calendar,
+           assigns_serial, position
+    from mes.equipment
+"""
+
+
+async def find_equipment(tx: Tx, equipment: str) -> Equipment | None:
+    """Return one node of the hierarchy."""
+    return await tx.fetch_one(Equipment, f"{_EQUIPMENT} where id = %(id)s", {"id": equipment})
+
+
+async def lock_equipment(tx: Tx, equipment: str) -> Equipment | None:
+    """Return a unit and keep others from starting work on it until the transaction ends."""
+    return await tx.fetch_one(
+        Equipment, f"{_EQUIPMENT} where id = %(id)s for no key update", {"id": equipment}
+    )
+
+
+async def all_equipment(tx: Tx, level: str | None = None) -> list[Equipment]:
+    """Return the site's hierarchy, or one level of it, in the plant's order."""
+    return await tx.fetch_all(
+        Equipment,
+        f"""
+        {_EQUIPMENT} where site = %(site)s and (%(level)s::text is null or level = %(level)s)
+        order by position, id
+        """,
+        {"site": tx.site, "level": level},
+    )
+
+
+async def save_equipment(tx: Tx, one: Equipment) -> bool:
+    """Insert or change a node; return whether anything differed."""
+    return bool(
+        await tx.execute(
+            """
+            insert into mes.equipment as e (id, site, scope, level, name, parent, work_center,
+                cost_center, skill, calendar, assigns_serial, position)
+            values (%(id)s, %(site)s, %(scope)s, %(level)s, %(name)s, %(parent)s, %(work_center)s,
+                %(cost_center)s, %(skill)s, %(calendar)s, %(assigns_serial)s, %(position)s)
+            on conflict (id) do update set scope = excluded.scope, level = excluded.level,
+                name = excluded.name, parent = excluded.parent, work_center = excluded.work_center,
+                cost_center = excluded.cost_center, skill = excluded.skill,
+                calendar = excluded.calendar, assigns_serial = excluded.assigns_serial,
+                position = excluded.position
+            where (e.scope, e.level, e.name, e.parent, e.work_center, e.cost_center, e.skill,
+                   e.calendar, e.assigns_serial, e.position)
+               is distinct from (excluded.scope, excluded.level, excluded.name, excluded.parent,
+                   excluded.work_center, excluded.cost_center, excluded.skill, excluded.calendar,
+                   excluded.assigns_serial, excluded.position)
+            """,
+            {"site": tx.site, **{name: getattr(one, name) for name in one.__slots__}},
+        )
+    )
+
+
+async def all_status(tx: Tx) -> list[EquipmentStatus]:
+    """Return what each unit does, as far as it ever told."""
+    return await tx.fetch_all(
+        EquipmentStatus,
+        "select equipment, state, since, reason from mes.equipment_status where site = %(site)s",
+        {"site": tx.site},
+    )
+
+
+async def save_status(tx: Tx, equipment: Equipment, state: str, since: datetime, reason: str | None) -> None:
+    """Remember the state of a unit, unless a later one is known."""
+    await tx.execute(
+        """
+        insert into mes.equipment_status as s (equipment, site, scope, state, since, reason)
+        values (%(equipment)s, %(site)s, %(scope)s, %(state)s, %(since)s, %(reason)s)
+        on conflict (equipment) do update
+        set state = excluded.state, since = excluded.since, reason = excluded.reason
+        where s.since <= excluded.since
+        """,
+        {
+            "equipment": equipment.id,
+            "site": tx.site,
+            "scope": equipment.scope,
+            "state": state,
+            "since": since,
+            "reason": reason,
+        },
+    )
