@@ -89,7 +89,7 @@ async def test_a_changed_order_changes_the_work_order(db: Database) -> None:
     put(books, Stream.SALES, request(priority=1, due_at=DUE + timedelta(days=3)))
     assert await reader.pull(Stream.SALES) == 1
     assert await events(db, "WorkOrderChanged") == 2
-    async with db.read() as tx:
+    async with db.transaction(cause()) as tx:
         order = await workorders.order_of_ref(tx, "production,1")
     assert order is not None
     assert order.due_at == DUE + timedelta(days=3)
