@@ -43,6 +43,7 @@ _SUBJECTS: Final = {
 """Field of an event -> topic of the pages that show the thing."""
 
 _TOPICS: Final = {
+    "PlanProposed": ("proposal",),
     "PlanPublished": ("plan",),
     "PromiseGiven": ("plan",),
     "JobOrderDispatched": ("plan",),
@@ -58,6 +59,7 @@ _TOPICS: Final = {
     "PersonClockedIn": ("trouble",),
     "HelpCalled": ("help",),
     "HelpAnswered": ("help",),
+    "HelpWithdrawn": ("help",),
     "ScanNotUnderstood": ("scan",),
     "ScanTaken": ("scan",),
     "ScanNoted": ("scan",),

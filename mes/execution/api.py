@@ -255,6 +255,19 @@ async def help_comes(request: Request, equipment: str, body: CommandBody, caller
     return await run_command(request, caller, "execution.help_answer", body, act)
 
 
+@router.post("/help-calls/{call}/withdraw", response_model=HelpCall)
+async def help_withdrawn(request: Request, call: UUID, body: CommandBody, caller: Reporter) -> JSONResponse:
+    """Say that nobody needs to come any more; a call that somebody has answered stays as it is."""
+
+    async def act(tx: Tx) -> HelpCall:
+        known = await service.get_call(tx, call)
+        unit = await resources.get_equipment(tx, known.equipment)
+        caller.check(Permission.WORK_REPORT, unit.scope)
+        return await service.withdraw_help(tx, known)
+
+    return await run_command(request, caller, "execution.help_withdraw", body, act)
+
+
 @router.post("/people/{person}/clock-out")
 async def clock_out(request: Request, person: str, body: Departure, caller: Clerk) -> JSONResponse:
     """Let a person go; the hours on the job at hand are booked."""

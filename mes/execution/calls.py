@@ -1,9 +1,10 @@
-"""Calls for help: open from the call until somebody says that they come."""
+"""Calls for help: open from the call until somebody says that they come, or that nobody needs to."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from mes.execution import store
-from mes.execution.events import HelpAnswered, HelpCalled, HelpCalledLate
+from mes.execution.events import HelpAnswered, HelpCalled, HelpCalledLate, HelpWithdrawn
 from mes.execution.model import COMING, HelpCall, HelpNotCalled
 from mes.kernel.db import Tx
 from mes.kernel.ids import JobOrderId, PersonId, uuid7
@@ -71,6 +72,28 @@ async def answer_help(tx: Tx, equipment: str) -> HelpCall:
         HelpAnswered(site=tx.site, scope=unit.scope, equipment=unit.id, call=call.id, person=call.person),
     )
     return call
+
+
+async def get_call(tx: Tx, call: UUID) -> HelpCall:
+    """Return a call for help, open or over.
+
+    Raises:
+        HelpNotCalled: There is no such call.
+    """
+    return await store.get_call(tx, call)
+
+
+async def withdraw_help(tx: Tx, call: HelpCall) -> HelpCall:
+    """Take a call back and return what became of it: one that somebody has answered stays answered."""
+    if await store.withdraw_call(tx, call.id):
+        unit = await resources.get_equipment(tx, call.equipment)
+        await append(
+            tx,
+            HelpWithdrawn(
+                site=tx.site, scope=unit.scope, equipment=unit.id, call=call.id, person=call.person
+            ),
+        )
+    return await store.get_call(tx, call.id)
 
 
 async def open_calls(tx: Tx) -> list[HelpCall]:

@@ -216,3 +216,15 @@ class HelpAnswered(Event):
     equipment: EquipmentId
     call: UUID
     person: PersonId
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class HelpWithdrawn(Event):
+    """Nobody needs to come any more to a unit that called for help; `person` is who had called."""
+
+    aggregate_field = "equipment"
+
+    equipment: EquipmentId
+    call: UUID
+    person: PersonId

@@ -115,6 +115,7 @@ class HelpCall:
         person: Who called.
         answered_by: Name of who said that somebody comes; the call is open while nobody has.
         late: It waited at the terminal for so long that it is only noted: it is not open.
+        withdrawn: It was taken back by `answered_by`: nobody comes.
     """
 
     id: UUID
@@ -125,6 +126,7 @@ class HelpCall:
     since: datetime
     answered_by: str | None
     answered_at: datetime | None
+    withdrawn: bool = False
     late: bool = False
 
 

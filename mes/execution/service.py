@@ -5,7 +5,7 @@ from uuid import UUID
 
 from mes.execution import store
 from mes.execution.acting import Done, actor_of
-from mes.execution.calls import answer_help, open_call, open_calls
+from mes.execution.calls import answer_help, get_call, open_call, open_calls, withdraw_help
 from mes.execution.consuming import consume
 from mes.execution.correcting import reverse
 from mes.execution.counting import report
@@ -27,6 +27,7 @@ __all__ = [
     "call_help",
     "complete",
     "consume",
+    "get_call",
     "give_stop_reason",
     "hold",
     "leave",
@@ -36,6 +37,7 @@ __all__ = [
     "reverse",
     "start",
     "take_scan",
+    "withdraw_help",
 ]
 
 

@@ -454,7 +454,8 @@ async def terminal_serials(tx: Tx, orders: list[WorkOrderNumber]) -> list[Termin
 
 _CALL = """
     select c.id, c.equipment, c.job_order, c.person, p.name as person_name, c.called_at as since,
-           coalesce(a.name, split_part(c.answered_by, ':', 2)) as answered_by, c.answered_at
+           coalesce(a.name, split_part(c.answered_by, ':', 2)) as answered_by, c.answered_at,
+           c.withdrawn
     from mes.help_call c
     join mes.person p on p.id = c.person
     left join mes.person a on c.answered_by = 'person:' || a.id
@@ -480,7 +481,12 @@ async def insert_call(  # noqa: PLR0917 - the columns of one row
             "at": tx.now,
         },
     )
-    return found(await _call(tx, call), HelpNotCalled, equipment=equipment)
+    return await get_call(tx, call)
+
+
+async def get_call(tx: Tx, call: UUID) -> HelpCall:
+    """Return a call for help, open or over."""
+    return found(await _call(tx, call), HelpNotCalled, call=call)
 
 
 async def _call(tx: Tx, call: UUID | None) -> HelpCall | None:
@@ -503,7 +509,7 @@ async def latest_call(tx: Tx, equipment: str, answered_after: datetime) -> HelpC
     return await tx.fetch_one(
         HelpCall,
         f"""{_CALL} where c.equipment = %(equipment)s
-            and (c.answered_at is null or c.answered_at > %(after)s)
+            and (c.answered_at is null or (c.answered_at > %(after)s and not c.withdrawn))
             order by c.called_at desc limit 1""",
         {"equipment": equipment, "after": answered_after},
     )
@@ -524,6 +530,19 @@ async def answer_call(tx: Tx, equipment: str) -> HelpCall | None:
         {"equipment": equipment, "actor": tx.cause.actor, "at": tx.now},
     )
     return await _call(tx, call)
+
+
+async def withdraw_call(tx: Tx, call: UUID) -> bool:
+    """End a call at `tx.now` because nobody needs to come; False where it is over already."""
+    changed = await tx.execute(
+        """
+        update mes.help_call
+        set withdrawn = true, answered_by = %(actor)s, answered_at = greatest(called_at, %(at)s)
+        where id = %(id)s and answered_at is null
+        """,
+        {"id": call, "actor": tx.cause.actor, "at": tx.now},
+    )
+    return changed == 1
 
 
 async def job_there(tx: Tx, equipment: str, at: datetime) -> JobOrderId | None:

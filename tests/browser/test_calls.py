@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from mes.access.model import Role
 from mes.intake import service as intake
@@ -71,6 +71,36 @@ async def test_a_call_for_help_is_seen_answered_and_told_to_the_caller(site: Sit
     await expect(terminal.get_by_text("Nobody has answered yet")).to_have_count(0)
     await expect(board.locator(".tile.calling")).to_have_count(0)
     assert site.faults == []
+
+
+async def test_a_call_is_taken_back_where_it_was_made(site: Site) -> None:
+    terminal = await site.page("/terminal/CNC-1", Role.OPERATOR)
+    await sit_down(terminal)
+    await call_for_help(terminal)
+    board = await site.page("/board", Role.SUPERVISOR)
+    await expect(board.locator(".tile.calling")).to_contain_text("Name of E-1001 calls for help")
+    await terminal.get_by_role("button", name="Not needed any more").click()
+    await expect(terminal.get_by_role("heading", name="The call is taken back")).to_be_visible()
+    await expect(board.locator(".tile.calling")).to_have_count(0)
+    await expect(terminal.get_by_text("Nobody has answered yet")).to_have_count(0)
+    assert site.faults == []
+
+
+async def arrive_late(route: Route) -> None:
+    """Let a call arrive as one that waited for twenty minutes."""
+    await route.continue_(headers={**route.request.headers, "x-waited-s": "1200"})
+
+
+async def test_who_calls_in_vain_is_told_so(site: Site) -> None:
+    terminal = await site.page("/terminal/CNC-1", Role.OPERATOR, language="zh-CN")
+    await sit_down(terminal)
+    await terminal.route("**/equipment/CNC-1/help", arrive_late, times=1)
+    await scan(terminal, "CMD:HELP")
+    told = terminal.get_by_role("alert").filter(has_text="没有通知任何人")
+    await expect(told).to_be_visible()
+    await told.get_by_role("button", name="再次呼叫").click()
+    await expect(terminal.get_by_text("还没有人应答")).to_be_visible()
+    await expect(told).to_have_count(0)
 
 
 async def test_who_may_not_answer_sees_who_does(site: Site) -> None:

@@ -20,10 +20,10 @@ const DESK_GROUPS = new Set([
 /** Refusals that only planners, engineers, finance and administrators can meet. */
 const DESK_ERRORS = new Set([
   'AccountLocked', 'AccountUnknown', 'AdapterUnknown', 'ClockAhead', 'CountNegative', 'CountNotWaiting', 'CustomerOrderUnknown',
-  'DocumentNotDead', 'DocumentUnknown', 'EdgeConfigUnknown', 'EntryNotBalanced', 'ErpLoginRefused', 'ErpUnavailable', 'HelpNotCalled', 'HostRefused',
+  'DocumentNotDead', 'DocumentUnknown', 'EdgeConfigUnknown', 'EntryNotBalanced', 'ErpLoginRefused', 'ErpUnavailable', 'HostRefused',
   'LinkNotValid', 'LotNotHeld', 'LotNumberTaken', 'MaterialUnitChanged', 'MethodNotAllowed', 'NotInQuarantine', 'NothingPlanned',
   'NothingToBreak', 'NumberUnknown', 'OutcomeUnknown', 'PagesMissing', 'PasswordTooShort', 'PersonClockedInAlready', 'PinNotValid',
-  'PlanMovedOn', 'PlanPublishedAlready', 'PlanUnknown', 'PlantFileNotValid', 'PlantOutOfReach', 'ProposalGone', 'QuantityNotPossible',
+  'PlanMovedOn', 'PlanPublishedAlready', 'PlanUnknown', 'PlannerSilent', 'PlantFileNotValid', 'PlantNotPlannable', 'PlantOutOfReach', 'ProposalGone', 'ProposalOverruled', 'QuantityNotPossible',
   'ReadingNotUnderstood', 'ReadingRefused', 'ReceiptDiffers', 'SignInRefused', 'StateUnknown', 'TakenOver', 'TroubleUnknown',
   'WindowNotValid', 'WorkMasterNotValid', 'WorkOrderNotChangeable', 'WorkOrderNotClosable', 'WorkOrderNotReleasable', 'WorkOrderStarted',
 ])

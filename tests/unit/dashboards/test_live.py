@@ -43,6 +43,8 @@ def test_a_change_names_what_it_touches() -> None:
     [
         ("HelpCalled", "help"),
         ("HelpAnswered", "help"),
+        ("HelpWithdrawn", "help"),
+        ("PlanProposed", "proposal"),
         ("ScanNotUnderstood", "scan"),
         ("ScanTaken", "scan"),
         ("ScanNoted", "scan"),

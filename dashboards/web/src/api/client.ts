@@ -14,15 +14,28 @@ export class ServerRefusal extends Error {
   }
 }
 
-/** The server did not answer at all, or a gateway answered for it. */
-export class Unreachable extends Error {}
+/** The server did not answer at all, a gateway answered for it, or it could not do it now: then it says why. */
+export class Unreachable extends Error {
+  refusal: Refusal | null = null
+}
+
+/** What to tell a person of a call that failed. */
+export function whyNot(error: unknown): Refusal {
+  const known = error instanceof ServerRefusal || error instanceof Unreachable ? error.refusal : null
+  return known ?? { error: 'NoNetwork' }
+}
 
 export const client = createClient<paths>({ baseUrl: '', credentials: 'same-origin' })
 
 interface Answer { data?: unknown; error?: unknown; response: Response }
 
+function coded(error: unknown): Refusal | null {
+  return typeof error === 'object' && error !== null && 'error' in error ? (error as Refusal) : null
+}
+
 function refusalOf(error: unknown, status: number): Refusal {
-  if (typeof error === 'object' && error !== null && 'error' in error) return error as Refusal
+  const known = coded(error)
+  if (known) return known
   if (typeof error === 'object' && error !== null && 'detail' in error) {
     return { error: status === 422 ? 'InvalidRequest' : 'Refused', params: { status } }
   }
@@ -51,7 +64,11 @@ export async function answer<T>(call: Promise<Answer>, options: { stay?: boolean
   }
   const { response, data, error } = result
   if (response.ok) return data as T
-  if (response.status >= 500) throw new Unreachable(`status ${response.status}`)
+  if (response.status >= 500) {
+    const unable = new Unreachable(`status ${response.status}`)
+    unable.refusal = coded(error)
+    throw unable
+  }
   if (response.status === 401 && !options.stay) toSignIn()
   throw new ServerRefusal(response.status, refusalOf(error, response.status))
 }

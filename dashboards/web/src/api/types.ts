@@ -21,6 +21,7 @@ export type Me = Schemas['Me']
 export type SiteFacts = Schemas['SiteFacts']
 export type Status = Schemas['Status']
 export type ErpStatus = Schemas['ErpStatus']
+export type ErpDocument = Schemas['erp_bridge__store__lanes__DocumentRow']
 export type ErpVisitor = Schemas['Visitor']
 
 // --- terminal
@@ -69,6 +70,7 @@ export interface PlanEquipment {
   calendar: { from: Time; to: Time; kind: string }[]
 }
 export interface Plan {
+  id: string
   version: number
   solver: string
   status: string
@@ -98,7 +100,7 @@ export interface PlanDiff {
   added: string[]
   trigger: PlanTrigger[]
 }
-export interface Proposal extends Plan { id: string; diff: PlanDiff }
+export interface Proposal extends Plan { diff: PlanDiff }
 export interface Promise_ { date: Time; binding: Coded | null }
 
 // --- board

@@ -25,6 +25,9 @@ describe('a command that a tap sends', () => {
     expect(refusal.value).toEqual({ error: 'HelpNotCalled' })
     expect(await send('call-1', () => Promise.reject(new Unreachable('lost')))).toBe(false)
     expect(refusal.value).toEqual({ error: 'NoNetwork' })
+    const unable = Object.assign(new Unreachable('status 503'), { refusal: { error: 'PlannerSilent' } })
+    expect(await send('call-1', () => Promise.reject(unable))).toBe(false)
+    expect(refusal.value).toEqual({ error: 'PlannerSilent' })
   })
 
   it('is alone while it is on its way', async () => {

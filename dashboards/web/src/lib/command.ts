@@ -1,5 +1,5 @@
 import { ref } from 'vue'
-import { newKey, ServerRefusal } from '@/api/client'
+import { newKey, ServerRefusal, whyNot } from '@/api/client'
 import type { Refusal } from '@/api/types'
 
 type Header = { 'Idempotency-Key': string }
@@ -25,7 +25,7 @@ export function useCommands() {
       return true
     } catch (error) {
       if (error instanceof ServerRefusal) keys.delete(subject)
-      refusal.value = error instanceof ServerRefusal ? error.refusal : { error: 'NoNetwork' }
+      refusal.value = whyNot(error)
       return false
     } finally {
       busy.value = null

@@ -8,7 +8,7 @@ import type { Refusal, TerminalSnapshot } from '@/api/types'
 
 export type Verb =
   | 'start' | 'hold' | 'resume' | 'complete' | 'consume' | 'report' | 'reverse' | 'stop-reason' | 'sign-off'
-  | 'clock-in' | 'clock-out' | 'help'
+  | 'clock-in' | 'clock-out' | 'help' | 'help-withdraw'
 
 export interface Act {
   verb: Verb
@@ -41,7 +41,8 @@ interface Store extends DBSchema {
   snapshots: { key: string; value: Kept }
 }
 
-export type Post = (entry: Entry) => Promise<{ status: number; refusal: Refusal | null }>
+/** `said` is what the server answered to an act that it took. */
+export type Post = (entry: Entry) => Promise<{ status: number; refusal: Refusal | null; said?: unknown }>
 
 export interface Result {
   sent: Entry[]
@@ -75,8 +76,9 @@ export async function postEntry(entry: Entry): ReturnType<Post> {
     body: JSON.stringify(entry.body),
     signal: AbortSignal.timeout(15_000),
   })
-  if (response.ok || NO_ANSWER.has(response.status)) return { status: response.status, refusal: null }
+  if (NO_ANSWER.has(response.status)) return { status: response.status, refusal: null }
   const body: unknown = await response.json().catch(() => null)
+  if (response.ok) return { status: response.status, refusal: null, said: body }
   const known = typeof body === 'object' && body !== null && 'error' in body
   const refusal = known ? (body as Refusal) : { error: response.status >= 500 ? FAILED : 'Refused', params: { status: response.status } }
   return { status: response.status, refusal }
@@ -94,16 +96,16 @@ const NOT_THERE = new Set(['TerminalTakenOver', 'NobodySignedOn'])
 export class Outbox {
   private readonly store: Promise<IDBPDatabase<Store>>
   private readonly post: Post
-  private readonly delivered: (entry: Entry) => void
+  private readonly delivered: (entry: Entry, said: unknown) => void
   /** The sender that has not begun yet. */
   private queued: Promise<Result> | null = null
   private last: Promise<void> = Promise.resolve()
 
-  /** `delivered` hears of each entry that the server took, before the next one is sent. */
+  /** `delivered` hears of each entry that the server took, and its answer, before the next one is sent. */
   constructor(
     store: Promise<IDBPDatabase<Store>> = openStore(),
     post: Post = postEntry,
-    delivered: (entry: Entry) => void = () => undefined,
+    delivered: (entry: Entry, said: unknown) => void = () => undefined,
   ) {
     this.store = store
     this.post = post
@@ -220,7 +222,7 @@ export class Outbox {
     const database = await this.store
     if (answer.refusal === null) {
       await database.delete('outbox', entry.seq)
-      this.delivered(entry)
+      this.delivered(entry, answer.said)
       result.sent.push(entry)
       return null
     }

@@ -76,6 +76,8 @@ export function project(snapshot: TerminalSnapshot, entry: Entry): TerminalSnaps
       const quantity = typeof body.quantity === 'string' ? body.quantity : undefined
       return editJob(snapshot, job, (one) => consumed(one, text(body.lot), quantity))
     }
+    case 'help-withdraw':
+      return { ...snapshot, help: null }
     case 'sign-off':
       return { ...snapshot, people: [] }
     default:

@@ -1,7 +1,7 @@
 import { computed, onScopeDispose, ref, shallowRef } from 'vue'
-import { answer, client, newKey, ServerRefusal, Unreachable } from '@/api/client'
+import { answer, client, newKey, ServerRefusal, Unreachable, whyNot } from '@/api/client'
 import { isOnline, onChange, onReconnect } from '@/api/live'
-import type { Job, Person, Recent, Refusal, TerminalCard, TerminalSnapshot } from '@/api/types'
+import type { HelpCall, Job, Person, Recent, Refusal, TerminalCard, TerminalSnapshot } from '@/api/types'
 import { Outbox, type Act, type Entry, type Verb } from './outbox'
 import { project, projectAll } from './project'
 
@@ -22,6 +22,8 @@ export function useTerminal(unit: string) {
   const signedOut = ref(false)
   const reachable = ref(true)
   const keptAt = ref<string | null>(null)
+  /** When help was called that nobody was told of any more, because the call arrived too late. */
+  const lateCall = ref<string | null>(null)
   const snapshot = computed(() => (base.value ? projectAll(base.value, entries.value) : null))
   const waiting = computed(() => entries.value.filter((entry) => entry.state === 'waiting'))
   const conflicts = computed(() => entries.value.filter((entry) => entry.state === 'conflict'))
@@ -41,8 +43,9 @@ export function useTerminal(unit: string) {
   const delivered = new Set<number>()
 
   /** What the server took belongs to the picture until a newer one is there, also without a network. */
-  function settle(entry: Entry): void {
+  function settle(entry: Entry, said: unknown): void {
     if (entry.terminal !== unit) return
+    if (entry.verb === 'help') lateCall.value = (said as HelpCall | null)?.late ? entry.at : null
     pictures.old = pictures.begun
     delivered.add(entry.seq)
     entries.value = entries.value.filter((one) => one.seq !== entry.seq)
@@ -152,6 +155,7 @@ export function useTerminal(unit: string) {
     stopReason: (reason: string) =>
       act('stop-reason', null, `/api/v1/equipment/${encodeURIComponent(unit)}/stop-reason`, { reason }, { reason }),
     help: () => act('help', null, `/api/v1/equipment/${encodeURIComponent(unit)}/help`, {}, {}),
+    withdrawHelp: (call: HelpCall) => act('help-withdraw', null, `/api/v1/help-calls/${encodeURIComponent(call.id)}/withdraw`, {}, {}),
     signOff: () => act('sign-off', null, `/api/v1/terminals/${encodeURIComponent(unit)}/sign-off`, {}, {}),
   }
 
@@ -186,7 +190,7 @@ export function useTerminal(unit: string) {
     try {
       await answer(client.POST('/api/v1/people/{person}/clock-in', options as never), { stay: true })
     } catch (error) {
-      return error instanceof ServerRefusal ? error.refusal : { error: 'NoNetwork' }
+      return whyNot(error)
     }
     await retry(entry)
     return null
@@ -218,7 +222,7 @@ export function useTerminal(unit: string) {
     removeEventListener('online', comeBack)
   })
   return {
-    snapshot, base, person, other, online, waiting, conflicts, refusal, signedOut, keptAt, acts,
+    snapshot, base, person, other, online, waiting, conflicts, refusal, signedOut, keptAt, lateCall, acts,
     start, sync, signOn, sitDown, retry, clockIn, drop,
   }
 }

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -172,6 +173,44 @@ async def test_a_call_is_answered_where_the_right_holds(
     await call(operator)
     other = await web.browser(role, scope=scope)
     assert (await other.post(ANSWER, json={}, headers=key())).status_code == status
+
+
+async def take_back(client: httpx2.AsyncClient, call_id: str) -> tuple[int, dict[str, Any]]:
+    reply = await client.post(f"{API}/help-calls/{call_id}/withdraw", json={}, headers=key())
+    return reply.status_code, reply.json()
+
+
+async def test_who_called_takes_the_call_back(floor: Floor, web: Web, operator: httpx2.AsyncClient) -> None:
+    made = await call(operator)
+    status, over = await take_back(operator, made["id"])
+    assert (status, over["withdrawn"], over["answered_by"]) == (200, True, "Name of E-1001")
+    assert (await operator.get(f"{API}/help-calls")).json() == []
+    assert await shown(operator) == (None, None)
+    assert (await take_back(operator, made["id"]))[1] == over
+    assert await told(floor, "HelpWithdrawn") == 1
+    supervisor = await web.browser(Role.SUPERVISOR)
+    assert (await supervisor.post(ANSWER, json={}, headers=key())).json()["error"] == "HelpNotCalled"
+    assert (await call(operator))["id"] != made["id"]
+
+
+async def test_a_call_that_somebody_answers_meanwhile_stays_answered(
+    floor: Floor, web: Web, operator: httpx2.AsyncClient
+) -> None:
+    made = await call(operator)
+    supervisor = await web.browser(Role.SUPERVISOR, account="chen")
+    await supervisor.post(ANSWER, json={}, headers=key())
+    status, over = await take_back(operator, made["id"])
+    assert (status, over["withdrawn"], over["answered_by"]) == (200, False, "chen")
+    assert await told(floor, "HelpWithdrawn") == 0
+    assert (await shown(operator))[1] == over
+    assert (await take_back(operator, str(uuid4())))[0] == 409
+
+
+async def test_a_call_is_taken_back_where_the_right_holds(web: Web, operator: httpx2.AsyncClient) -> None:
+    made = await call(operator)
+    elsewhere = await web.browser(Role.OPERATOR, scope="PACK")
+    assert (await take_back(elsewhere, made["id"]))[0] == 403
+    assert (await operator.get(f"{API}/help-calls")).json() == [made]
 
 
 async def test_who_came_is_no_news_after_a_while(

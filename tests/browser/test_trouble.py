@@ -1,0 +1,83 @@
+"""What follows from trouble is shown where it was made, up to the plan that is published there."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Locator, expect
+
+from erp_bridge.adapter import Period
+from erp_bridge.adapters.memory import Books, MemoryAdapter
+from erp_bridge.outbound import Outbound
+from mes.access.model import Role
+from mes.kernel.settings import Settings
+from planner import answering
+from planner.answering import Answerer
+from tests.browser.conftest import Site
+from tests.browser.planning import POLICY, plan_late_orders, propose_the_other_way_round, quiet_hour
+from tests.browser.test_pages import axe
+
+
+@pytest_asyncio.fixture
+async def planned(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[datetime]:
+    """A plan in force, the planner's process at its questions, and the hour at which it all is."""
+    at = quiet_hour()
+    monkeypatch.setattr(answering, "utc_now", lambda: at)
+    await plan_late_orders(site.floor, at)
+    settings = Settings(database_url=site.floor.db.url, planner=POLICY)
+    planner = asyncio.create_task(Answerer(site.floor.db, settings, "planner").run())
+    yield at
+    planner.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await planner
+
+
+async def tell_the_erp(site: Site) -> None:
+    """Let the bridge send what happened to an ERP."""
+    year = datetime.now(UTC).year
+    period = Period(date(year, 1, 1), date(year, 12, 31), open=True)
+    bridge = Outbound(site.floor.db, MemoryAdapter(Books(periods=[period])), Settings(), "bridge", (period,))
+    while await bridge.collect():
+        pass
+    await bridge.deliver()
+
+
+def step(drawer: Locator, name: str) -> Locator:
+    """Return one link of the chain."""
+    return drawer.locator(".chain > ol > li").filter(has_text=name)
+
+
+async def test_trouble_is_followed_to_the_promise_in_the_erp(site: Site, planned: datetime) -> None:
+    await site.floor.lot("BOX", "50")
+    page = await site.page("/board", Role.ADMINISTRATOR)
+    await page.get_by_role("button", name="Make trouble").click()
+    drawer = page.get_by_role("dialog", name="Make trouble")
+    scrap = drawer.get_by_role("listitem").filter(has_text="Scrap a lot")
+    await scrap.get_by_role("combobox").select_option(label="LOT-BOX-0001 (50 pc)")
+    await scrap.get_by_role("button", name="Do it").click()
+    await expect(step(drawer, "On the floor")).to_contain_text("Lot scrapped")
+    await expect(step(drawer, "Late orders 3 / 3")).to_contain_text("WO-000001 +")
+    await expect(step(drawer, "New plan")).to_contain_text("No better plan is proposed so far")
+
+    await propose_the_other_way_round(site.floor, planned)
+    plan = step(drawer, "New plan")
+    await expect(plan).to_contain_text("10 operations move, 1 orders later, 1 orders earlier")
+    await plan.get_by_role("button", name="What changes").click()
+    changes = page.get_by_role("dialog", name="What changes")
+    await expect(changes.get_by_role("row")).to_have_count(11)
+    assert await axe(page) == []
+    await changes.get_by_role("button", name="Close").click()
+
+    await plan.get_by_role("button", name="Publish").click()
+    await expect(plan).to_contain_text("Version 2 is in force")
+    await expect(plan.get_by_role("button", name="Publish")).to_have_count(0)
+    await expect(step(drawer, "Terminals")).to_contain_text("Assembly 1: 2 jobs")
+    promises = step(drawer, "Promises in the ERP")
+    await expect(promises.get_by_text("on its way")).to_have_count(2)
+    await tell_the_erp(site)
+    await expect(promises.get_by_text("in the ERP")).to_have_count(3)
+    assert await axe(page) == []
+    assert site.faults == []
