@@ -99,9 +99,9 @@ class Stores:
     def open(cls, database_url: str, historian_url: str, site: str) -> Stores:
         """Prepare the connections; each is made at its first use."""
         return cls(
-            EventStore(database_url, "ingest events"),
+            EventStore(database_url, "ingest events", site),
             Historian(historian_url, "ingest telemetry", site),
-            EventStore(database_url, "ingest figures"),
+            EventStore(database_url, "ingest figures", site),
             Historian(historian_url, "ingest history", site),
         )
 

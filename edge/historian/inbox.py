@@ -15,10 +15,18 @@ from mes.kernel.topics import Stream
 
 
 class EventStore(Store):
-    """The MES's side: events go to `mes.edge_inbox`, where intake makes facts of them."""
+    """The MES's side: events go to `mes.edge_inbox`, where intake makes facts of them.
+
+    Args:
+        site: Where the edges stand.
+    """
 
     cursor_table = "mes.edge_cursor"
     stream = Stream.EVENTS
+
+    def __init__(self, url: str, name: str, site: str) -> None:
+        super().__init__(url, name)
+        self._site = site
 
     async def _write(self, connection: psycopg.AsyncConnection, takes: Sequence[Take]) -> int:
         inbox = read_events(takes)
@@ -52,11 +60,12 @@ class EventStore(Store):
     async def note_link(self, edge: str, figures: Mapping[str, Any], detail: Mapping[str, Any]) -> None:
         """Add to the figures of one edge that the status page shows."""
         await self._execute(
-            """insert into mes.edge_link as l (edge, connected_at, at, samples_committed, events_committed,
-                   duplicates_refused, replays, gaps_declared, quarantined, spool_depth, ingest_lag_s, detail)
-               values (%(edge)s, now(), now(), %(samples)s, %(events)s, %(duplicates)s, %(replays)s, %(gaps)s,
-                   %(quarantined)s, %(spool_depth)s, %(lag_s)s, %(detail)s)
-               on conflict (edge) do update set at = now(),
+            """insert into mes.edge_link as l (edge, site, connected_at, at, samples_committed,
+                   events_committed, duplicates_refused, replays, gaps_declared, quarantined, spool_depth,
+                   ingest_lag_s, detail)
+               values (%(edge)s, %(site)s, now(), now(), %(samples)s, %(events)s, %(duplicates)s,
+                   %(replays)s, %(gaps)s, %(quarantined)s, %(spool_depth)s, %(lag_s)s, %(detail)s)
+               on conflict (edge) do update set at = now(), site = excluded.site,
                    samples_committed = l.samples_committed + excluded.samples_committed,
                    events_committed = l.events_committed + excluded.events_committed,
                    duplicates_refused = l.duplicates_refused + excluded.duplicates_refused,
@@ -65,7 +74,7 @@ class EventStore(Store):
                    quarantined = l.quarantined + excluded.quarantined,
                    spool_depth = excluded.spool_depth, ingest_lag_s = excluded.ingest_lag_s,
                    detail = excluded.detail""",
-            {"edge": edge, "detail": Jsonb(dict(detail)), **figures},
+            {"edge": edge, "site": self._site, "detail": Jsonb(dict(detail)), **figures},
         )
 
     async def _execute(self, query: LiteralString, params: Sequence[Any] | Mapping[str, Any]) -> None:

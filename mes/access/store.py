@@ -324,8 +324,9 @@ async def count_pin(tx: Tx, badge: str, terminal: str, most: int, until: datetim
     """
     number: int | None = await tx.value(
         """
-        insert into mes.pin_attempt as p (badge, terminal, site, failures)
-        values (%(badge)s, %(terminal)s, %(site)s, 1)
+        insert into mes.pin_attempt as p (badge, terminal, site, scope, failures)
+        values (%(badge)s, %(terminal)s, %(site)s,
+                coalesce((select scope from mes.terminal where terminal = %(terminal)s), ''), 1)
         on conflict (badge, terminal) do update
         set failures = case when p.locked_until is null then p.failures + 1 else 1 end,
             locked_until = case when p.locked_until is null and p.failures + 1 >= %(most)s
@@ -477,9 +478,10 @@ async def insert_sign_on(tx: Tx, sign_on: SignOn) -> None:
     await tx.execute(
         """
         insert into mes.sign_on
-          (receipt, terminal, site, person, account, session, simulated, since, last_used_at)
-        values (%(receipt)s, %(terminal)s, %(site)s, %(person)s, %(account)s, %(session)s, %(simulated)s,
-                %(since)s, %(since)s)
+          (receipt, terminal, site, scope, person, account, session, simulated, since, last_used_at)
+        values (%(receipt)s, %(terminal)s, %(site)s,
+                coalesce((select scope from mes.terminal where terminal = %(terminal)s), ''),
+                %(person)s, %(account)s, %(session)s, %(simulated)s, %(since)s, %(since)s)
         """,
         {
             "receipt": sign_on.receipt,

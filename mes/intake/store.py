@@ -212,8 +212,10 @@ async def insert_gap(tx: Tx, edge: str, equipment: str, gap: GapValue) -> None:
     """Add a declared gap."""
     await tx.execute(
         """
-        insert into mes.edge_gap (site, edge, stream, equipment, from_at, to_at, from_seq, to_seq, reason)
-        values (%(site)s, %(edge)s, %(stream)s, %(equipment)s, %(from_at)s, %(to_at)s,
+        insert into mes.edge_gap (site, scope, edge, stream, equipment, from_at, to_at, from_seq, to_seq,
+                                  reason)
+        values (%(site)s, coalesce((select scope from mes.equipment where id = %(equipment)s), ''),
+                %(edge)s, %(stream)s, %(equipment)s, %(from_at)s, %(to_at)s,
                 %(from_seq)s, %(to_seq)s, %(reason)s)
         """,
         {

@@ -104,9 +104,10 @@ async def insert_movement(tx: Tx, movement: Movement) -> None:
     """Add a line to the stock ledger; the lot's stock follows by itself."""
     await tx.execute(
         """
-        insert into mes.stock_movement (id, site, lot, material, kind, quantity, uom, work_order,
+        insert into mes.stock_movement (id, site, scope, lot, material, kind, quantity, uom, work_order,
                                         job_order, reason, reverses, at, actor, simulated)
-        values (%(id)s, %(site)s, %(lot)s, %(material)s, %(kind)s, %(quantity)s, %(uom)s,
+        values (%(id)s, %(site)s, coalesce((select scope from mes.job_order where id = %(job_order)s), ''),
+                %(lot)s, %(material)s, %(kind)s, %(quantity)s, %(uom)s,
                 %(work_order)s, %(job_order)s, %(reason)s, %(reverses)s, %(at)s, %(actor)s,
                 %(simulated)s)
         """,

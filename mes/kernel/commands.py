@@ -110,8 +110,10 @@ async def _stored(tx: Tx, key: str | None) -> _Stored | None:
 async def _claim(tx: Tx, kind: str, digest: str) -> _Stored | None:
     claimed = await tx.execute(
         """
-        insert into mes.command (key, kind, body_hash, site, actor, terminal, at)
-        values (%(key)s, %(kind)s, %(hash)s, %(site)s, %(actor)s, %(terminal)s, %(at)s)
+        insert into mes.command (key, kind, body_hash, site, scope, actor, terminal, at)
+        values (%(key)s, %(kind)s, %(hash)s, %(site)s,
+                coalesce((select scope from mes.terminal where terminal = %(terminal)s), ''),
+                %(actor)s, %(terminal)s, %(at)s)
         on conflict (key) do nothing
         """,
         {

@@ -104,9 +104,10 @@ async def insert_edge(tx: Tx, edge: GenealogyEdge) -> None:
     """Add an edge to the genealogy."""
     await tx.execute(
         """
-        insert into mes.genealogy_edge (id, site, work_order, job_order, material, lot, serial,
+        insert into mes.genealogy_edge (id, site, scope, work_order, job_order, material, lot, serial,
                                         quantity, uom, actual, at, simulated)
-        values (%(id)s, %(site)s, %(work_order)s, %(job_order)s, %(material)s, %(lot)s, %(serial)s,
+        values (%(id)s, %(site)s, coalesce((select scope from mes.job_order where id = %(job_order)s), ''),
+                %(work_order)s, %(job_order)s, %(material)s, %(lot)s, %(serial)s,
                 %(quantity)s, %(uom)s, %(actual)s, %(at)s, %(simulated)s)
         """,
         {

@@ -275,8 +275,10 @@ async def insert_components(tx: Tx, components: Sequence[JobComponent]) -> None:
     """Add what the jobs of an order take."""
     await tx.execute_many(
         """
-        insert into mes.job_component (job_order, material, site, per_piece, required, uom)
-        values (%(job_order)s, %(material)s, %(site)s, %(per_piece)s, %(required)s, %(uom)s)
+        insert into mes.job_component (job_order, material, site, scope, per_piece, required, uom)
+        values (%(job_order)s, %(material)s, %(site)s,
+                coalesce((select scope from mes.job_order where id = %(job_order)s), ''),
+                %(per_piece)s, %(required)s, %(uom)s)
         """,
         [
             {

@@ -6,36 +6,18 @@ from mes.kernel.db import Database
 
 OWNERS = ("mes", "planner", "erp")
 
-WITHOUT_SITE = {
+WITHOUT = {
     "mes.alembic_version": "the schema's own version",
     "planner.alembic_version": "the schema's own version",
     "erp.alembic_version": "the schema's own version",
     "mes.consumer_cursor": "how far a consumer has read, of all sites",
-    "mes.cost_account": "the chart of accounts is the enterprise's",
-    "mes.edge_cursor": "keyed by edge; an edge stands at one site",
-    "mes.edge_inbox": "keyed by edge; an edge stands at one site",
-    "mes.edge_config": "keyed by edge; an edge stands at one site",
-    "mes.edge_tally": "keyed by edge; an edge stands at one site",
-    "mes.edge_link": "keyed by edge; an edge stands at one site",
+    "mes.cost_account": "sums of the enterprise's chart of accounts; the entries have site and scope",
+    "mes.edge_cursor": "of an edge, whose link says where it stands",
+    "mes.edge_inbox": "a reading as it came; the fact that it becomes has site and scope",
+    "mes.edge_config": "of an edge, whose link says where it stands",
+    "mes.edge_tally": "of an edge; it counts units that the plant may not know",
 }
-
-
-WITHOUT_SCOPE = {
-    "mes.setup_rule": "a rule of a work centre, read with it",
-    "mes.work_master_operation": "how the whole site makes a product",
-    "mes.equipment_fault": "at most one row for a unit, read with it",
-    "mes.edge_inbox": "a reading as it came; the fact that it becomes has the scope",
-    "mes.edge_tally": "counters of an edge, of units that the plant may not know",
-    "mes.edge_gap": "a gap may be of a whole edge",
-    "mes.cost_line": "its entry has the scope",
-    "mes.command": "a reply kept for a retry; what the command changed has its own scope",
-    "mes.sign_on": "of a terminal, which has the scope",
-    "mes.pin_attempt": "of a terminal, which has the scope",
-}
-"""Tables that name equipment and no place below the site, and why."""
-
-PLACES = {"equipment", "work_center", "terminal"}
-"""Columns that name equipment; a terminal is its unit's."""
+"""Tables that are no part of another and say neither site nor scope, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +63,16 @@ async def parents(db: Database) -> list[tuple[str, str]]:
     return [(row.table, row.column) for row in rows]
 
 
-async def test_every_table_carries_its_site(db: Database) -> None:
+async def test_every_table_carries_its_site_and_its_scope(db: Database) -> None:
+    """A right holds at a site and below a place of it: a row says where it belongs, or its whole does."""
     tables: dict[str, set[str]] = {}
     for found in await columns(db):
         tables.setdefault(found.table, set()).add(found.column)
-    without = {table for table, names in tables.items() if "site" not in names}
-    parts = {child for child, parent in await parents(db) if parent not in without}
-    assert sorted(without - parts - set(WITHOUT_SITE)) == []
-
-
-async def test_every_table_about_equipment_carries_its_scope(db: Database) -> None:
-    """A right holds below a place of the hierarchy: what is about equipment says where that is."""
-    tables: dict[str, set[str]] = {}
-    for found in await columns(db):
-        if found.table.startswith("mes."):
-            tables.setdefault(found.table, set()).add(found.column)
-    about = {table for table, names in tables.items() if names & PLACES}
-    without = {table for table in about if "scope" not in tables[table]}
-    assert sorted(without - set(WITHOUT_SCOPE)) == []
-    assert sorted(set(WITHOUT_SCOPE) - without) == []
+    without = {table for table, names in tables.items() if not {"site", "scope"} <= names}
+    parts = {child for child, whole in await parents(db) if whole not in without}
+    assert sorted(without - parts - set(WITHOUT)) == []
+    assert sorted(set(WITHOUT) - without) == []
+    assert sorted(table for table in without if tables[table] & {"site", "scope"}) == []
 
 
 async def test_times_know_their_zone_and_amounts_are_exact(db: Database) -> None:

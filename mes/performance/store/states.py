@@ -119,8 +119,10 @@ async def save_fault(tx: Tx, equipment: EquipmentId, reason: str, since: datetim
     if reason:
         await tx.execute(
             """
-            insert into mes.equipment_fault (equipment, site, reason, since)
-            values (%(equipment)s, %(site)s, %(reason)s, %(since)s)
+            insert into mes.equipment_fault (equipment, site, scope, reason, since)
+            values (%(equipment)s, %(site)s,
+                    coalesce((select scope from mes.equipment where id = %(equipment)s), ''),
+                    %(reason)s, %(since)s)
             on conflict (equipment) do update set reason = excluded.reason, since = excluded.since
             """,
             {"equipment": equipment, "site": tx.site, "reason": reason, "since": since},

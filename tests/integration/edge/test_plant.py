@@ -57,9 +57,9 @@ def tally(url: str) -> dict[str, tuple[int, int, int]]:
 
 def make_ingest(nats: RunningBroker, url: str) -> Ingest:
     stores = Stores(
-        EventStore(url, "events"),
+        EventStore(url, "events", "SUZ"),
         Historian(url, "telemetry", "SUZ"),
-        EventStore(url, "figures"),
+        EventStore(url, "figures", "SUZ"),
         Historian(url, "history", "SUZ"),
     )
     mine: list[dict[str, Any]] = [row for row in tags() if row["endpoint"] == "test"]

@@ -161,7 +161,7 @@ async def test_a_right_that_a_release_took_away_opens_nothing_and_shuts_nobody_o
     program = await web.program("supervisor")
     async with web.db.transaction(cause()) as tx:
         await tx.execute("update mes.service_token set permissions = permissions || '{lot.receive}'")
-    assert (await program.get("/api/v1/me")).json()["permissions"] == ["status.view", "trouble.view"]
+    assert (await program.get("/api/v1/terminals")).json()["error"] == "NotPermitted"
 
 
 async def test_the_language_of_an_account_is_kept(web: Web) -> None:
