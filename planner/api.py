@@ -14,7 +14,7 @@ from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import MaterialId
-from planner import service
+from planner import answering, service
 
 router = APIRouter(prefix="/api/v1/planner", tags=["planner"])
 
@@ -292,11 +292,12 @@ async def publish(
     plan_id: Annotated[UUID, Path()],
     body: CommandBody,
 ) -> Response:
-    """Put the open proposal in force, unless the floor has moved on since it was made."""
+    """Put a proposal in force, with the times of now, unless the floor has overtaken it."""
+    db, question = plant_of(request).db, {"plan": str(plan_id)}
+    said = await answering.inquire(db, caller.actor, "renew", question)
 
     async def carry_out(tx: Tx) -> dict[str, Any]:
-        settings = plant_of(request).settings.planner
-        return await service.publish_proposal(tx, plan_id, utc_now(), settings)
+        return await service.publish_proposal(tx, plan_id, said)
 
     return await run_command(request, caller, "planner.publish", body, carry_out)
 
@@ -319,11 +320,13 @@ async def discard(
 @router.get("/promise", response_model=PromiseShown)
 async def promise(
     request: Request,
-    tx: ReadTx,
-    _caller: Reader,
+    caller: Reader,
     material: Annotated[str, Query(max_length=100)],
     quantity: Annotated[Decimal, Query(gt=0, le=1_000_000)],
 ) -> dict[str, Any]:
     """Say when a new order could be done without moving anybody, and what binds that date."""
-    settings = plant_of(request).settings.planner
-    return await service.quote(tx, MaterialId(material), quantity, utc_now(), settings)
+    db = plant_of(request).db
+    async with db.read() as tx:
+        await service.check_quote(tx, MaterialId(material), quantity, utc_now())
+    asked = {"material": material, "quantity": str(quantity)}
+    return {**asked, **await answering.inquire(db, caller.actor, "quote", asked)}

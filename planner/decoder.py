@@ -154,6 +154,36 @@ class Decoder:
                 return fit
         raise AssertionError(unit)  # the last gap never ends
 
+    def earliest(self, operation: Operation) -> Fit:
+        """The earliest end in any gap of any unit that can do it; of equal ones the least set-up."""
+        best: Fit | None = None
+        for alternative in operation.alternatives:
+            fit = self._fit_until(operation, alternative.unit, best.end if best else WorkTime.FOREVER)
+            if fit and (best is None or (fit.end, fit.setup) < (best.end, best.setup)):
+                best = fit
+        if best is None:
+            raise AssertionError(operation.id)  # the last gap never ends
+        return best
+
+    def _fit_until(self, operation: Operation, unit: str, end: int) -> Fit | None:
+        """The earliest place in a gap, or None when it cannot be done by minute `end`."""
+        line, minutes = self.lines[unit], operation.minutes_on(unit)
+        blocks, last = line.blocks, line.time.work(end) - minutes
+        ready, why_ready = self.ready(operation)
+        earliest = line.time.work(ready)
+        if earliest > last:
+            return None
+        for position in range(line.first_gap(earliest + minutes), len(blocks) + 1):
+            free = blocks[position - 1].end if position else 0
+            if free > last:
+                return None
+            if position < len(blocks) and blocks[position].begin - max(free, earliest) < minutes:
+                continue
+            fit = self._fit_gap(line, position, operation, ready, why_ready)
+            if fit is not None:
+                return fit
+        raise AssertionError(unit)  # the last gap never ends
+
     def _fit_gap(
         self, line: _Line, position: int, operation: Operation, ready: int, why: Reason
     ) -> Fit | None:

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import platform
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,15 +31,16 @@ from mes.workorders.events import WorkOrderCancelled, WorkOrderChanged, WorkOrde
 from planner import service, store
 from planner.child import Answers, SolverLost, SolverRefused, compile_in_child, replan_in_child
 from planner.effort import Effort
+from planner.form import schedule_from_json
 from planner.problem import InvalidProblem, Problem
-from planner.service import PlanMovedOn, View
+from planner.replan import LEAST_GAIN
+from planner.service import ACTOR, PlanMovedOn, View
 from planner.solve import wants_kernel
 from planner.store import Request
 from planner.warm import is_installed, is_warm
 
 log = get_logger(__name__)
 
-ACTOR = "service:planner"
 CONSUMER = "planner"
 
 DRIFT_MIN = 3
@@ -159,6 +160,7 @@ class Desk:
         self._next_drift = 0.0
         self._drift_pause = DRIFT_PAUSE_S
         self.compiler: asyncio.Task[None] | None = None
+        self.on_news: Callable[[], None] = lambda: None
 
     async def run(self) -> None:
         """Gather events, answer requests, wait; go on through losses of the database."""
@@ -213,6 +215,7 @@ class Desk:
             for stored in events:
                 trigger = trigger_of(stored)
                 if trigger is not None:
+                    self.on_news()
                     await service.ask(tx, trigger.reason, trigger.params, move=trigger.move)
         return len(events) > 0
 
@@ -284,8 +287,25 @@ class Desk:
         if max(request.attempts for request in requests) > SEARCHES:
             effort = replace(effort, seconds=0.0)
         answers = await replan_in_child(view.problem, effort, move=move)
+        standing = await self._standing(view, answers, move=move)
         async with self._transaction() as tx:
-            return await self._store(tx, requests, view, answers)
+            return await self._store(tx, requests, view, answers, standing)
+
+    async def _standing(self, view: View, answers: Answers, *, move: bool) -> store.Plan | None:
+        """The open proposal on the plant as it is now, while it holds and is of use."""
+        async with self.db.read() as tx:
+            plan = await store.plan_of(tx, "proposed")
+        if plan is None or answers.fresh:
+            return None
+        kept = schedule_from_json(answers.kept["schedule"])
+        found = await asyncio.to_thread(service.retimed_plan, view, plan, kept)
+        if not isinstance(found, store.Plan):
+            log.info("proposal.outdated", slips=[str(slip) for slip in found])
+            return None
+        if answers.better is not None:
+            return found if answers.better["objective"] > found.objective - LEAST_GAIN else None
+        gain = (found.current_objective or 0) - found.objective
+        return None if move and gain < LEAST_GAIN else found
 
     def _compile_beside(self, problem: Problem) -> None:
         """Have the kernel compiled, once, as soon as a plant is large enough for it.
@@ -318,7 +338,14 @@ class Desk:
                 async with self._transaction() as tx:
                     await store.renew(tx, self.name, [request.id for request in requests])
 
-    async def _store(self, tx: Tx, requests: list[Request], view: View, answers: Answers) -> str:
+    async def _store(
+        self,
+        tx: Tx,
+        requests: list[Request],
+        view: View,
+        answers: Answers,
+        standing: store.Plan | None,
+    ) -> str:
         """Store the answer and close the requests, in one transaction."""
         trigger = [{"reason": r.reason, "params": r.params, "by": r.requested_by} for r in requests]
         await service.hold_plans(tx, view.version)
@@ -326,16 +353,22 @@ class Desk:
         better = None
         if answers.better is not None:
             better = service.plan_row(view, answers.better, trigger, tx.now, answers)
-        outcome = await self._decide(tx, view, kept, better)
+        outcome = await self._decide(tx, view, kept, better, standing)
         await store.prune(tx)
         if not await store.finish(tx, self.name, [request.id for request in requests], outcome):
             raise TakenOver
         return outcome
 
-    async def _decide(self, tx: Tx, view: View, kept: store.Plan, better: store.Plan | None) -> str:
-        """Times are corrected at once where the policy allows; what moves people waits for one."""
+    async def _decide(
+        self, tx: Tx, view: View, kept: store.Plan, better: store.Plan | None, standing: store.Plan | None
+    ) -> str:
+        """Times are corrected at once where the policy allows; what moves people waits for one.
+
+        A proposal that people read stays theirs while it holds and no other is clearly better.
+        """
         policy = self.settings.planner.auto_publish
         if better is not None and policy == "always":
+            await store.close_proposal(tx, "superseded")
             await service.put_in_force(tx, better)
             return "published"
         outcome = "unchanged"
@@ -345,9 +378,13 @@ class Desk:
                 outcome = "published"
             elif better is None:
                 better = kept
-        if better is not None:
+        if standing is not None:
+            await store.renew_proposal(tx, standing)
+        elif better is not None:
             await service.propose(tx, better)
             outcome = "proposed"
+        else:
+            await store.close_proposal(tx, "superseded")
         return outcome
 
     async def _close(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from random import Random
 
 from planner.decoder import Decoder, Fit
-from planner.problem import Operation, Order, Problem
+from planner.problem import Fault, InvalidProblem, Operation, Order, Problem
 from planner.schedule import Reason, Schedule
 
 
@@ -55,12 +56,22 @@ class Desk:
         return found
 
     def accept(self, operations: tuple[Operation, ...]) -> Quote:
-        """Quote, and reserve the units and people of the answer."""
+        """Quote, and reserve the units and people of the answer.
+
+        Raises:
+            InvalidProblem: A step has no unit that can do it.
+        """
         steps: list[Fit] = []
         longest, binding, end = -1, Reason("now"), 0
+        faults = [
+            Fault(f"operations {o.id}", "has no unit that can do it", "Give its work centre a unit")
+            for o in operations
+            if not o.alternatives
+        ]
+        if faults:
+            raise InvalidProblem(faults)
         for operation in operations:
-            fits = [self.decoder.fit(operation, a.unit, gaps=True) for a in operation.alternatives]
-            best = min(fits, key=lambda fit: (fit.end, fit.setup))
+            best = self.decoder.earliest(operation)
             ready, _ = self.decoder.ready(operation)
             self.decoder.place(best)
             steps.append(best)
@@ -68,6 +79,34 @@ class Desk:
             if best.start - ready > longest:
                 longest, binding = best.start - ready, best.block.reason
         return Quote(end, binding, tuple(steps))
+
+
+class Alike:
+    """Orders like those of a plant: what is likely to be asked for next."""
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        self._random = Random(seed)
+        routes: dict[str, list[Operation]] = {}
+        for operation in problem.operations:
+            routes.setdefault(operation.order, []).append(operation)
+        self._routes = [routes[name] for name in sorted(routes)]
+
+    def order(self, name: str) -> tuple[Operation, ...]:
+        """The steps of an order called `name`, free to begin at once."""
+        route = self._random.choice(self._routes)
+        names = {step.id: f"{name}-{k}" for k, step in enumerate(route)}
+        return tuple(
+            Operation(
+                names[step.id],
+                name,
+                step.alternatives,
+                tuple(replace(link, operation=names[link.operation]) for link in step.predecessors),
+                step.family,
+                step.skill,
+                step.resumable,
+            )
+            for step in route
+        )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -38,9 +38,6 @@ from planner.problem import (
     WorkCenter,
 )
 
-QUOTE = "QUOTE"
-"""Order id of a product that is only asked for."""
-
 WEIGHTS = {1: 8, 2: 4, 3: 2}
 """Price of a late minute by the order's priority (1 is the most urgent); 1 for the others."""
 
@@ -51,13 +48,18 @@ def problem_of(snapshot: PlanningSnapshot, settings: Planner) -> Problem:
     Raises:
         InvalidProblem: The facts contradict each other; names the rows.
     """
-    return _Builder(snapshot, settings).problem()
+    return Reading(snapshot, settings).problem
 
 
-class _Builder:
-    """Turns one snapshot into a problem."""
+class Reading:
+    """One snapshot as a problem in whole minutes, and what more work would be in it."""
 
     def __init__(self, snapshot: PlanningSnapshot, settings: Planner) -> None:
+        """Read the snapshot.
+
+        Raises:
+            InvalidProblem: The facts contradict each other; names the rows.
+        """
         self._snapshot, self._settings = snapshot, settings
         self._origin = snapshot.at.astimezone(UTC).replace(second=0, microsecond=0)
         self._horizon = max(1, self._minute(snapshot.until))
@@ -66,8 +68,22 @@ class _Builder:
             self._units[unit.work_center].append(unit.id)
         self._down = {unit.id for unit in snapshot.equipment if unit.down_since is not None}
         self._running = _running(snapshot.job_orders)
+        self._supply = _Supply.of(snapshot)
+        self.problem = self._problem()
 
-    def problem(self) -> Problem:
+    def asked(
+        self, name: str, material: MaterialId, quantity: Decimal, master: Sequence[PlanMasterOperation]
+    ) -> tuple[Operation, ...]:
+        """The steps of an order that is only asked for: its materials are pegged after all others'.
+
+        Args:
+            name: Id of the order.
+        """
+        supply = self._supply.copy()
+        jobs = asked_jobs(name, material, quantity, master)
+        return tuple(self._operation(job, self._waits(supply, job)) for job in jobs)
+
+    def _problem(self) -> Problem:
         """Put the parts together; freeze what starts soon."""
         snapshot = self._snapshot
         orders = {job.work_order for job in snapshot.job_orders}
@@ -189,18 +205,17 @@ class _Builder:
 
     def _materials(self, jobs: Sequence[PlanJobOrder]) -> dict[str, tuple[Release, ...]]:
         """Peg stock and receipts to jobs, earliest due first, work under way before all."""
-        supply = _Supply(self._snapshot)
         first = sorted(jobs, key=lambda job: job.id not in self._running)
-        found: dict[str, tuple[Release, ...]] = {}
-        for job in first:
-            waits = []
-            for need in job.components:
-                at = supply.take(need.material, need.quantity)
-                minute = self._horizon if at is None else self._ceiling(at)
-                if minute > 0:
-                    waits.append(Release(minute, "material", need.material))
-            found[job.id] = tuple(waits)
-        return found
+        return {job.id: self._waits(self._supply, job) for job in first}
+
+    def _waits(self, supply: _Supply, job: PlanJobOrder) -> tuple[Release, ...]:
+        waits = []
+        for need in job.components:
+            at = supply.take(need.material, need.quantity)
+            minute = self._horizon if at is None else self._ceiling(at)
+            if minute > 0:
+                waits.append(Release(minute, "material", need.material))
+        return tuple(waits)
 
     def _ceiling(self, time: datetime) -> int:
         return math.ceil((time - self._origin).total_seconds() / 60)
@@ -209,13 +224,23 @@ class _Builder:
 class _Supply:
     """Stock now and receipts to come of each material, used up in the order of asking."""
 
-    def __init__(self, snapshot: PlanningSnapshot) -> None:
-        self._left: dict[str, list[tuple[datetime, Decimal]]] = defaultdict(list)
+    def __init__(self, left: Mapping[str, Iterable[tuple[datetime, Decimal]]]) -> None:
+        """Begin with what each material has: (when it is there, so much), the earliest first."""
+        self._left = defaultdict(list, {name: list(rows) for name, rows in left.items()})
+
+    @classmethod
+    def of(cls, snapshot: PlanningSnapshot) -> _Supply:
+        """All that the snapshot knows of."""
+        left: dict[str, list[tuple[datetime, Decimal]]] = defaultdict(list)
         for stock in snapshot.stock:
-            self._left[stock.material].append((datetime.min.replace(tzinfo=UTC), stock.quantity))
+            left[stock.material].append((datetime.min.replace(tzinfo=UTC), stock.quantity))
         for receipt in sorted(snapshot.receipts, key=lambda row: row.expected_at):
-            due = max(receipt.expected_at, snapshot.at)
-            self._left[receipt.material].append((due, receipt.quantity))
+            left[receipt.material].append((max(receipt.expected_at, snapshot.at), receipt.quantity))
+        return cls(left)
+
+    def copy(self) -> _Supply:
+        """What is left, to be used up without being missed."""
+        return _Supply(self._left)
 
     def take(self, material: MaterialId, quantity: Decimal) -> datetime | None:
         """Use `quantity` up; returns when the last of it is there, None when it never is."""
@@ -267,47 +292,27 @@ def labels_of(snapshot: PlanningSnapshot) -> Labels:
     )
 
 
-def with_quote(
-    snapshot: PlanningSnapshot,
-    material: MaterialId,
-    quantity: Decimal,
-    master: Sequence[PlanMasterOperation],
-) -> PlanningSnapshot:
-    """The snapshot with one more order, due last, so that its materials are pegged last."""
-    order = PlanWorkOrder(
-        id=WorkOrderNumber(QUOTE),
-        material=material,
-        quantity=quantity,
-        uom="",
-        due_at=snapshot.until,
-        priority=9,
-        customer_order=None,
-        customer=None,
-        promised_at=None,
-        received_at=snapshot.at,
-    )
-    jobs = []
-    before: tuple[JobOrderId, ...] = ()
+def asked_jobs(
+    name: str, material: MaterialId, quantity: Decimal, master: Sequence[PlanMasterOperation]
+) -> list[PlanJobOrder]:
+    """The jobs that an order of `quantity` would have."""
+    jobs: list[PlanJobOrder] = []
     for step in master:
-        job = _quoted_job(step, material, quantity, before)
-        before = (job.id,)
-        jobs.append(job)
-    return replace(
-        snapshot,
-        work_orders=(*snapshot.work_orders, order),
-        job_orders=(*snapshot.job_orders, *jobs),
-    )
+        before = (jobs[-1].id,) if jobs else ()
+        jobs.append(_asked_job(name, step, material, quantity, before))
+    return jobs
 
 
-def _quoted_job(
+def _asked_job(
+    name: str,
     step: PlanMasterOperation,
     material: MaterialId,
     quantity: Decimal,
     before: tuple[JobOrderId, ...],
 ) -> PlanJobOrder:
     return PlanJobOrder(
-        id=JobOrderId(f"{QUOTE}-{step.operation}"),
-        work_order=WorkOrderNumber(QUOTE),
+        id=JobOrderId(f"{name}-{step.operation}"),
+        work_order=WorkOrderNumber(name),
         operation=step.operation,
         name=step.name,
         work_center=step.work_center,

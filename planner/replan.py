@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from planner.decoder import Decoder, InOrder
+from planner.decoder import Choice, Decoder, InOrder, decode
 from planner.difference import Difference, difference
 from planner.dispatch import dispatch, ranked
 from planner.effort import Effort
@@ -68,7 +68,7 @@ def replan(
     alone = Replanned(kept, None, None, kept.score.total, fresh)
     if fresh or not (consider_moving or kept.score.late):
         return alone
-    read = _as_read(problem, kept.schedule)
+    read = as_read(problem, kept.schedule)
     cost = score(read, kept.schedule).total
     best = solve(read, effort, known=kept.schedule)
     changes = difference(read, kept.schedule, best.schedule)
@@ -78,7 +78,7 @@ def replan(
     return Replanned(kept, best, changes, cost, fresh)
 
 
-def _as_read(problem: Problem, kept: Schedule) -> Problem:
+def as_read(problem: Problem, kept: Schedule) -> Problem:
     """The problem as people see it who have read `kept`: changes are counted from there."""
     rows = tuple(replace(o, published=_place(o, kept)) if o.published else o for o in problem.operations)
     return replace(problem, operations=rows)
@@ -95,20 +95,43 @@ def repair(problem: Problem) -> Schedule:
     Raises:
         LocksConflict: The locks cannot be kept.
     """
-    old = _published_work(problem)
     places = sorted((o.published.start, o.id) for o in problem.operations if o.published)
-    stay = tuple(_staying(operation) for operation in problem.operations if operation.id in old)
-    plant = replace(problem, operations=stay)
-    kept = dispatch(plant, ranked([name for _, name in places]))
+    return with_the_rest(problem, dispatch(_published_plant(problem), ranked([name for _, name in places])))
+
+
+def as_published(problem: Problem) -> Schedule:
+    """The plan in force on the plant as it is now, each unit in its published order; new work fills gaps.
+
+    Ten times quicker than `repair`, and good while nothing has broken since it was published.
+
+    Raises:
+        LocksConflict: The locks cannot be kept.
+    """
+    places = sorted((o.published.start, o.id, o.published.unit) for o in problem.operations if o.published)
+    choices = [Choice(name, unit) for _, name, unit in places]
+    return with_the_rest(problem, decode(_published_plant(problem), choices))
+
+
+def with_the_rest(problem: Problem, plan: Schedule) -> Schedule:
+    """A plan of some operations as it is, with the others of the problem in its gaps.
+
+    Raises:
+        LocksConflict: The locks cannot be kept.
+    """
     decoder = Decoder(problem)
-    for assignment in kept.assignments:
+    for assignment in plan.assignments:
         if not decoder.is_placed(assignment.operation):
             decoder.keep(assignment)
     for name in in_gaps(problem, decoder):
-        operation = problem.operation_by_id[name]
-        fits = [decoder.fit(operation, a.unit, gaps=True) for a in operation.alternatives]
-        decoder.place(min(fits, key=lambda fit: (fit.end, fit.setup)))
+        decoder.place(decoder.earliest(problem.operation_by_id[name]))
     return decoder.schedule()
+
+
+def _published_plant(problem: Problem) -> Problem:
+    """What was planned before, each on its unit, and whatever it waits for."""
+    old = _published_work(problem)
+    stay = tuple(_staying(operation) for operation in problem.operations if operation.id in old)
+    return replace(problem, operations=stay)
 
 
 def _published_work(problem: Problem) -> set[str]:

@@ -13,23 +13,26 @@ from uuid import UUID
 from mes.dispatching import service as dispatching
 from mes.dispatching.events import PlanProposed
 from mes.dispatching.model import PlannedJob, PublishedPlan
-from mes.kernel.db import Tx
+from mes.kernel.db import Cause, Database, Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, WorkOrderNumber, uuid7
 from mes.kernel.outbox import append
 from mes.kernel.settings import Planner
 from planner import store
 from planner.child import Answers
+from planner.difference import difference
 from planner.document import Clock, Labels, difference_document, plan_document, sequences
 from planner.explain import why_late
 from planner.form import schedule_from_json, schedule_to_json
+from planner.objective import score
 from planner.problem import InvalidProblem, Problem, Published
-from planner.promise import promise
-from planner.reading import QUOTE, labels_of, problem_of, with_quote
-from planner.replan import repair
+from planner.reading import Reading, labels_of
+from planner.replan import as_read
 from planner.schedule import Schedule
 from planner.standing import Proposal, Retimed, Slip, retimed
-from planner.store import Plan
+from planner.store import Plan, Ruling
+
+ACTOR = "service:planner"
 
 SAME_PROMISE = timedelta(minutes=5)
 """A promise that would move by less stands."""
@@ -37,6 +40,8 @@ SAME_PROMISE = timedelta(minutes=5)
 MINUTE = timedelta(minutes=1)
 SHOWN_SLIPS = 3
 """So many of the jobs that do not hold are named."""
+TOLD_SLIPS = 20
+"""So many of them are handed on."""
 
 SAME_START = timedelta(minutes=1)
 """A start that moves by less is the same start."""
@@ -63,6 +68,13 @@ class ProposalOutdated(PlantError):
     remedy = "Plan again: the new proposal starts from what is true now."
 
 
+class ProposalOverruled(PlantError):
+    """Another plan was put in force since this proposal was made."""
+
+    http_status = 409
+    remedy = "Look at the plan in force; plan again if it still has to change."
+
+
 class PlanMovedOn(PlantError):
     """Another plan came in force meanwhile."""
 
@@ -83,16 +95,21 @@ class View:
     """The plant as the planner sees it at one moment.
 
     Args:
+        reading: The snapshot that it was made of.
         version: Of the plan in force; None before the first.
     """
 
-    problem: Problem
+    reading: Reading
     labels: Labels
     version: int | None
 
+    @property
+    def problem(self) -> Problem:
+        return self.reading.problem
+
 
 async def view_plant(tx: Tx, at: datetime, settings: Planner) -> View:
-    """Read everything a plan depends on in one snapshot.
+    """Read everything a plan depends on in one snapshot. For the planner's own process: it computes.
 
     Args:
         at: Moment to plan from; minute 0 is its minute.
@@ -103,7 +120,8 @@ async def view_plant(tx: Tx, at: datetime, settings: Planner) -> View:
     snapshot = await dispatching.planning_snapshot(tx, at=at)
     head = snapshot.in_force
     version = None if head is None else head.version
-    return View(problem_of(snapshot, settings), labels_of(snapshot), version)
+    reading = await asyncio.to_thread(Reading, snapshot, settings)
+    return View(reading, labels_of(snapshot), version)
 
 
 async def ask(tx: Tx, reason: str, params: Mapping[str, Any], *, move: bool) -> UUID:
@@ -143,6 +161,7 @@ def plan_row(
         made_at=at,
         published_at=None,
         published_by=None,
+        planned_on=view.version,
     )
 
 
@@ -202,7 +221,8 @@ async def hold_plans(tx: Tx, version: int | None) -> None:
 
 
 async def propose(tx: Tx, plan: Plan) -> None:
-    """Store a proposal and tell the pages."""
+    """Store a proposal in the place of the one before it, and tell the pages."""
+    await store.close_proposal(tx, "superseded")
     await store.insert_plan(tx, plan)
     await append(
         tx,
@@ -220,40 +240,78 @@ async def propose(tx: Tx, plan: Plan) -> None:
 
 
 async def put_in_force(tx: Tx, plan: Plan) -> int:
-    """Publish a plan that is not stored yet; returns its version. Open proposals are outdated.
+    """Publish a plan that is not stored yet; returns its version. The open proposal stays open.
 
     Raises:
         PlantError: The plan does not fit the plant any more.
     """
-    await store.close_proposal(tx, "superseded")
-    await store.insert_plan(tx, plan)
+    await store.insert_plan(tx, replace(plan, status="superseded"))  # until its version is known
     return await _publish(tx, plan)
 
 
-async def publish_proposal(tx: Tx, plan_id: UUID, at: datetime, settings: Planner) -> dict[str, Any]:
-    """A planner publishes the open proposal, timed again on the plant as it is now.
+async def renew(db: Database, plan_id: UUID, at: datetime, settings: Planner) -> dict[str, Any]:
+    """Time a proposal again on the plant as it is now. For the planner's own process: it computes.
 
     Args:
-        at: The present moment, whenever the planner's device says that it was.
+        at: The present moment.
+
+    Returns:
+        What `publish_proposal` wants to be told: `renewed`, or the `slips` that keep it from holding.
+    """
+    async with db.read() as tx:
+        plan = await store.plan_by_id(tx, plan_id)
+        if plan is None or plan.version is not None or plan.status == "discarded":
+            return {}
+        try:
+            view = await view_plant(tx, at, settings)
+        except InvalidProblem as invalid:
+            return _said([Slip(fault.row, fault.what) for fault in invalid.faults])
+    found = await asyncio.to_thread(retimed_plan, view, plan)
+    if not isinstance(found, Plan):
+        return _said(found)
+    async with db.transaction(Cause(actor=ACTOR, at=at)) as tx:
+        stored = await store.renew_proposal(tx, found)
+    return {"renewed": at.isoformat()} if stored else {}
+
+
+def _said(slips: list[Slip]) -> dict[str, Any]:
+    return {"slips": [[slip.row, slip.what] for slip in slips[:TOLD_SLIPS]]}
+
+
+async def publish_proposal(tx: Tx, plan_id: UUID, said: Mapping[str, Any]) -> dict[str, Any]:
+    """A planner publishes the proposal that he has read, with the times that it has now.
+
+    Newer ones may be there: what he has read is put in force while it holds.
+
+    Args:
+        said: What the planner's process has just said of it, see `renew`.
 
     Raises:
         PlanUnknown: No plan has this id.
-        ProposalGone: It was published, discarded or replaced by a newer one.
+        ProposalGone: It was published or discarded.
+        ProposalOverruled: A person, or the planner's rule, put another plan in force since it was made.
         ProposalOutdated: An order would be late that was in time, or something that it needs is missing.
     """
     plan = await _open_proposal(tx, plan_id)
-    plan = await _on_time(tx, plan, at, settings)
-    await store.retime(tx, plan)
+    ruling = await store.overruled_by(tx, plan, ACTOR)
+    if ruling is not None:
+        raise _overruled(plan, ruling)
+    if "renewed" not in said:
+        raise _outdated(plan, [Slip(*row) for row in said.get("slips", ())])
+    await store.close_proposal(tx, "superseded")
     return {"plan": str(plan.id), "version": await _publish(tx, plan)}
 
 
-async def _on_time(tx: Tx, plan: Plan, at: datetime, settings: Planner) -> Plan:
-    """The proposal with the times that it has now."""
-    try:
-        view = await view_plant(tx, at, settings)
-    except InvalidProblem as invalid:
-        raise _outdated(plan, [Slip(fault.row, fault.what) for fault in invalid.faults]) from invalid
-    return await asyncio.to_thread(_retimed_plan, view, plan)
+def _overruled(plan: Plan, ruling: Ruling) -> ProposalOverruled:
+    now = {row["job_order"]: (row["equipment"], row["sequence"]) for row in ruling.body["jobs"]}
+    read = {row["job_order"]: (row["equipment"], row["sequence"]) for row in plan.body["jobs"]}
+    elsewhere = [job for job, place in read.items() if job in now and now[job] != place]
+    return ProposalOverruled(
+        state={"version": ruling.version, "elsewhere": elsewhere},
+        version=ruling.version,
+        by=ruling.published_by,
+        jobs=", ".join(elsewhere[:SHOWN_SLIPS]),
+    )
 
 
 def _outdated(plan: Plan, found: list[Slip]) -> ProposalOutdated:
@@ -265,19 +323,41 @@ def _outdated(plan: Plan, found: list[Slip]) -> ProposalOutdated:
     )
 
 
-def _retimed_plan(view: View, plan: Plan) -> Plan:
-    """The plan with its times of now; what the search found and proved when it was made stands."""
+def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan | list[Slip]:
+    """A proposal with its times of now, or what of it does not hold. Computes for a while.
+
+    Args:
+        kept: What happens without it: its changes are told against that anew. What the search found
+            and proved when it was made stands otherwise.
+    """
     found = retimed(view.problem, _as_read(view.problem, plan))
     if not isinstance(found, Retimed):
-        raise _outdated(plan, found)
+        return found
     why = why_late(found.problem, found.schedule)
     report = {
         **{name: plan.body[name] for name in ("rule", "score", "solutions")},
         "schedule": schedule_to_json(found.schedule),
         "why_late": {order: [asdict(cause) for cause in causes] for order, causes in why.items()},
     }
-    body = _body(replace(view, problem=found.problem), report)
-    return replace(plan, body=body, late_orders=sum(row["late_min"] > 0 for row in body["orders"]))
+    body = _body(view, report)
+    new = replace(plan, body=body, late_orders=sum(row["late_min"] > 0 for row in body["orders"]))
+    return new if kept is None else _against(view.problem, new, found.schedule, kept)
+
+
+def _against(problem: Problem, plan: Plan, schedule: Schedule, kept: Schedule) -> Plan:
+    """The plan with what it changes and saves against `kept`."""
+    read = as_read(problem, kept)
+    cost = score(read, schedule)
+    changes = difference(read, kept, schedule)
+    return replace(
+        plan,
+        body={**plan.body, "score": asdict(cost)},
+        diff=difference_document(problem, asdict(changes)),
+        moved=len(changes.moved),
+        objective=cost.total,
+        bound=min(plan.bound, cost.total),
+        current_objective=score(read, kept).total,
+    )
 
 
 def _as_read(problem: Problem, plan: Plan) -> Proposal:
@@ -302,16 +382,19 @@ async def discard_proposal(tx: Tx, plan_id: UUID) -> dict[str, Any]:
         ProposalGone: It was published, discarded or replaced by a newer one.
     """
     plan = await _open_proposal(tx, plan_id)
+    if plan.status != "proposed":
+        raise ProposalGone(plan=str(plan_id), state={"status": plan.status})
     await store.close_proposal(tx, "discarded")
     return {"plan": str(plan.id), "status": "discarded"}
 
 
 async def _open_proposal(tx: Tx, plan_id: UUID) -> Plan:
+    """A proposal that nobody has decided on yet, held until the end of the transaction."""
     await store.lock_plans(tx)
-    plan = await store.lock_plan(tx, plan_id)
+    plan = await store.plan_by_id(tx, plan_id)
     if plan is None:
         raise PlanUnknown(plan=str(plan_id))
-    if plan.status != "proposed":
+    if plan.version is not None or plan.status == "discarded":
         raise ProposalGone(plan=str(plan_id), state={"status": plan.status})
     return plan
 
@@ -413,10 +496,8 @@ async def _shown(tx: Tx, plan: Plan) -> dict[str, Any]:
     }
 
 
-async def quote(
-    tx: Tx, material: MaterialId, quantity: Decimal, at: datetime, settings: Planner
-) -> dict[str, Any]:
-    """When could `quantity` of `material` be done if it were ordered now and moved nobody?
+async def check_quote(tx: Tx, material: MaterialId, quantity: Decimal, at: datetime) -> None:
+    """Refuse a question for a date that nobody can answer.
 
     Raises:
         QuantityNotPossible: Nothing is asked for.
@@ -424,20 +505,4 @@ async def quote(
     """
     if quantity <= 0:
         raise QuantityNotPossible(quantity=str(quantity))
-    master = await dispatching.planning_master(tx, material, at)
-    snapshot = await dispatching.planning_snapshot(tx, at=at)
-    asked = with_quote(snapshot, material, quantity, master)
-    whole = problem_of(asked, settings)
-    mine = tuple(o for o in whole.operations if o.order == QUOTE)
-    problem = replace(
-        whole,
-        orders=tuple(o for o in whole.orders if o.id != QUOTE),
-        operations=tuple(o for o in whole.operations if o.order != QUOTE),
-    )
-    found = promise(problem, repair(problem), whole.order_by_id[QUOTE], mine)
-    return {
-        "material": material,
-        "quantity": str(quantity),
-        "date": Clock(problem.origin).text(found.end),
-        "binding": {"code": found.binding.code, "params": dict(found.binding.params)},
-    }
+    await dispatching.planning_master(tx, material, at)

@@ -4,6 +4,7 @@ The floor has moved on meanwhile: work began, ended or waits, a machine stands, 
 proposal's order and units are timed again on the plant as it is now, and the independent checker looks
 at the result. That time has passed while people read is no fault: what was not begun begins later. It
 does not hold when an order gets late that was in time, or when a unit, people or material are missing.
+Work that came meanwhile goes into its gaps and moves nobody.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from planner.checker import check
 from planner.decoder import Choice, LocksConflict, decode
 from planner.objective import order_ends
 from planner.problem import Operation, Problem, Published
+from planner.replan import with_the_rest
 from planner.schedule import Assignment, Schedule
 
 SLIP_MIN = 3
@@ -50,7 +52,7 @@ class Slip:
 
 @dataclass(frozen=True, slots=True)
 class Retimed:
-    """A proposal on the plant as it is now; its orders alone are in `problem`."""
+    """A proposal on the plant as it is now, with the work that came meanwhile in its gaps."""
 
     problem: Problem
     schedule: Schedule
@@ -59,23 +61,32 @@ class Retimed:
 def retimed(problem: Problem, proposal: Proposal) -> Retimed | list[Slip]:
     """Time a proposal again on the plant as it is now, or say what of it does not hold.
 
-    Orders that it does not know are left to the next plan; what is over is left out of account.
+    Orders that it does not know fill its gaps; what is over is left out of account.
     """
     known = _known(problem, proposal.places)
     open_work = [o for o in known.operations if o.id in proposal.places and not o.started]
     elsewhere = [slip for o in open_work for slip in _elsewhere(o, proposal.places[o.id])]
     if elsewhere:
         return elsewhere
-    asked = replace(known, operations=tuple(_free(operation) for operation in known.operations))
+    asked = _without_places(known)
     order = sorted(open_work, key=lambda o: (proposal.places[o.id].start, o.id))
     choices = [Choice(o.id, proposal.places[o.id].unit) for o in order]
     try:
         schedule = decode(asked, [*choices, *_published(known, proposal.places)])
+        found = _missing(known, proposal, [schedule.by_operation[o.id] for o in order])
+        found += _late(known, proposal, schedule)
+        if found:
+            return found
+        whole = _without_places(problem)
+        schedule = with_the_rest(whole, schedule)
     except LocksConflict as conflict:
         return [Slip(conflict.operation, conflict.what)]
-    found = _missing(known, proposal, [schedule.by_operation[o.id] for o in order])
-    found += _late(known, proposal, schedule)
-    return found or [Slip("", fault) for fault in check(asked, schedule)] or Retimed(known, schedule)
+    return [Slip("", fault) for fault in check(whole, schedule)] or Retimed(problem, schedule)
+
+
+def _without_places(problem: Problem) -> Problem:
+    """The problem without the places of the plan in force: those of the proposal count."""
+    return replace(problem, operations=tuple(_free(operation) for operation in problem.operations))
 
 
 def _known(problem: Problem, places: Mapping[str, Published]) -> Problem:
@@ -124,5 +135,4 @@ def _elsewhere(operation: Operation, place: Published) -> list[Slip]:
 
 
 def _free(operation: Operation) -> Operation:
-    """The operation without the places of the plan in force: the proposal takes their place."""
     return replace(operation, published=None, frozen=False, kept=False)

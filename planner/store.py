@@ -13,6 +13,18 @@ from mes.kernel.ids import uuid7
 LEASE_S = 15
 """A worker that has not renewed its lease for so long is taken for dead."""
 
+QUESTIONS: LiteralString = "lineside_question"
+"""Channel that wakes whoever answers questions."""
+
+QUESTION_LEASE_S = 5
+"""A planner that has not answered for so long is taken for dead; another machine's tries then."""
+
+QUESTION_ATTEMPTS = 2
+"""A question that a planner did not survive twice is not tried again."""
+
+QUESTION_KEPT_S = 60
+"""Whoever asked has long given up by then."""
+
 KEPT_DAYS = 14
 """How long requests and plans that are gone stay readable."""
 
@@ -57,12 +69,14 @@ class Plan:
     made_at: datetime
     published_at: datetime | None
     published_by: str | None
+    planned_on: int | None = None
+    renewed_at: datetime | None = None
 
 
 _REQUEST: LiteralString = "id, reason, params, move, requested_at, requested_by, attempts"
 _PLAN: LiteralString = (
     "id, status, version, solver, proof, objective, bound, dispatch_objective, current_objective,"
-    " late_orders, moved, trigger, body, diff, made_at, published_at, published_by"
+    " late_orders, moved, trigger, body, diff, made_at, published_at, published_by, planned_on, renewed_at"
 )
 
 
@@ -213,18 +227,94 @@ async def waiting(tx: Tx) -> int:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Somebody who must not compute wants to know something of the plan."""
+
+    id: UUID
+    kind: str
+    body: dict[str, Any]
+
+
+async def add_question(tx: Tx, kind: str, body: dict[str, Any]) -> UUID:
+    """Ask; wakes those who answer at commit."""
+    question = uuid7()
+    await tx.execute(
+        """
+        with asked as (
+            insert into planner.question (id, site, kind, body, asked_at, asked_by)
+            values (%(id)s, %(site)s, %(kind)s, %(body)s, clock_timestamp(), %(by)s)
+            returning id
+        )
+        select pg_notify('lineside_question', '') from asked
+        """,
+        {"id": question, "site": tx.site, "kind": kind, "body": Jsonb(body), "by": tx.cause.actor},
+    )
+    return question
+
+
+async def claim_questions(tx: Tx, worker: str) -> list[Question]:
+    """Take the open questions of the site that no other living worker has, the oldest first.
+
+    A worker takes back at once what it held itself before it was killed.
+    """
+    rows = await tx.fetch_all(
+        Question,
+        f"""
+        update planner.question
+        set worker = %(worker)s, attempts = attempts + 1,
+            lease_until = clock_timestamp() + make_interval(secs => {QUESTION_LEASE_S})
+        where id in (
+            select id from planner.question
+            where site = %(site)s and answer is null
+              and (worker = %(worker)s or lease_until is null or lease_until < clock_timestamp())
+              and attempts < {QUESTION_ATTEMPTS}
+            for update skip locked
+        )
+        returning id, kind, body
+        """,  # noqa: S608 - numbers of ours
+        {"site": tx.site, "worker": worker},
+    )
+    return sorted(rows, key=lambda row: row.id)
+
+
+async def answer_question(tx: Tx, question: UUID, answer: dict[str, Any]) -> None:
+    """Tell the answer, if it is still waited for."""
+    await tx.execute(
+        "update planner.question set answer = %(answer)s where id = %(id)s",
+        {"id": question, "answer": Jsonb(answer)},
+    )
+
+
+async def answer_to(tx: Tx, question: UUID) -> dict[str, Any] | None:
+    """Return the answer, or None while there is none."""
+    answer: dict[str, Any] | None = await tx.value(
+        "select answer from planner.question where id = %(id)s", {"id": question}
+    )
+    return answer
+
+
+async def drop_question(tx: Tx, question: UUID) -> None:
+    """Nobody waits for the answer any more."""
+    await tx.execute(
+        f"""
+        delete from planner.question where id = %(id)s
+           or asked_at < clock_timestamp() - make_interval(secs => {QUESTION_KEPT_S})
+        """,  # noqa: S608 - a number of ours
+        {"id": question},
+    )
+
+
 async def insert_plan(tx: Tx, plan: Plan) -> None:
-    """Store a plan; one that is proposed takes the place of the proposal before it."""
-    if plan.status == "proposed":
-        await close_proposal(tx, "superseded")
+    """Store a plan."""
     await tx.execute(
         """
         insert into planner.plan (id, site, status, version, solver, proof, objective, bound,
             dispatch_objective, current_objective, late_orders, moved, trigger, body, diff, made_at,
-            published_at, published_by)
+            published_at, published_by, planned_on)
         values (%(id)s, %(site)s, %(status)s, %(version)s, %(solver)s, %(proof)s, %(objective)s, %(bound)s,
             %(dispatch_objective)s, %(current_objective)s, %(late_orders)s, %(moved)s, %(trigger)s, %(body)s,
-            %(diff)s, %(made_at)s, %(published_at)s, %(published_by)s)
+            %(diff)s, %(made_at)s, %(published_at)s, %(published_by)s, %(planned_on)s)
         """,
         {
             **{name: getattr(plan, name) for name in plan.__slots__},
@@ -270,11 +360,64 @@ async def put_in_force(tx: Tx, plan: UUID, version: int) -> None:
     )
 
 
-async def retime(tx: Tx, plan: Plan) -> None:
-    """Store the times that a proposal has when it is published."""
-    await tx.execute(
-        "update planner.plan set body = %(body)s, late_orders = %(late)s where id = %(plan)s",
-        {"plan": plan.id, "body": Jsonb(plan.body), "late": plan.late_orders},
+async def renew_proposal(tx: Tx, plan: Plan) -> bool:
+    """Store the times of now of a plan that is not published; False when it is, or discarded."""
+    renewed = await tx.execute(
+        """
+        update planner.plan
+        set body = %(body)s, diff = %(diff)s, late_orders = %(late)s, moved = %(moved)s,
+            objective = %(objective)s, bound = %(bound)s, current_objective = %(current)s,
+            renewed_at = %(at)s
+        where id = %(plan)s and version is null and status <> 'discarded'
+        """,
+        {
+            "plan": plan.id,
+            "body": Jsonb(plan.body),
+            "diff": None if plan.diff is None else Jsonb(plan.diff),
+            "late": plan.late_orders,
+            "moved": plan.moved,
+            "objective": plan.objective,
+            "bound": plan.bound,
+            "current": plan.current_objective,
+            "at": tx.now,
+        },
+    )
+    return renewed == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A plan that came in force, and who put it there."""
+
+    version: int
+    published_at: datetime
+    published_by: str
+    body: dict[str, Any]
+
+
+async def overruled_by(tx: Tx, plan: Plan, planner: str) -> Ruling | None:
+    """Return the newest plan that was put in force since `plan` was made and is none of the same wish.
+
+    A plan of the `planner` that moves nobody overrules no proposal: it corrects times and adds new work.
+    """
+    return await tx.fetch_one(
+        Ruling,
+        """
+        select version, published_at, published_by, body from planner.plan
+        where site = %(site)s and version > coalesce(%(planned_on)s, 0)
+          and (moved > 0 or published_by <> %(planner)s)
+        order by version desc limit 1
+        """,
+        {"site": tx.site, "planned_on": plan.planned_on, "planner": planner},
+    )
+
+
+async def plan_by_id(tx: Tx, plan: UUID) -> Plan | None:
+    """Return a plan, whatever became of it."""
+    return await tx.fetch_one(
+        Plan,
+        f"select {_PLAN} from planner.plan where site = %(site)s and id = %(plan)s",  # noqa: S608
+        {"site": tx.site, "plan": plan},
     )
 
 
@@ -284,15 +427,6 @@ async def plan_of(tx: Tx, status: str) -> Plan | None:
         Plan,
         f"select {_PLAN} from planner.plan where site = %(site)s and status = %(status)s",  # noqa: S608
         {"site": tx.site, "status": status},
-    )
-
-
-async def lock_plan(tx: Tx, plan: UUID) -> Plan | None:
-    """Return a plan and hold it until the end of the transaction."""
-    return await tx.fetch_one(
-        Plan,
-        f"select {_PLAN} from planner.plan where site = %(site)s and id = %(plan)s for update",  # noqa: S608
-        {"site": tx.site, "plan": plan},
     )
 
 

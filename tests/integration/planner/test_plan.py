@@ -8,19 +8,21 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
 
 from mes.dispatching import service as dispatching
 from mes.dispatching.model import PlanReceipt
-from mes.kernel.db import Database
+from mes.kernel.db import Database, Tx
 from mes.kernel.ids import EquipmentId, MaterialId
 from mes.kernel.outbox import append
 from mes.kernel.settings import Planner, Settings
 from mes.performance.events import EquipmentStateChanged
 from mes.resources import service as resources
-from planner import desk, service, store
+from planner import answering, desk, service, store
+from planner.answering import Answerer
 from planner.checker import check
 from planner.desk import Desk
 from planner.dispatch import best_dispatch
@@ -43,6 +45,18 @@ async def floor(db: Database, monkeypatch: pytest.MonkeyPatch) -> Floor:
 def planner(db: Database, tmp_path: Path) -> Desk:
     settings = Settings(home=tmp_path, database_url=db.url, planner=POLICY)
     return Desk(db, settings)
+
+
+async def publish(floor: Floor, plan: UUID | str) -> dict[str, Any]:
+    """A planner publishes what he has read."""
+    plan = UUID(str(plan))
+    said = await service.renew(floor.db, plan, floor.now, POLICY)
+    return await floor.do(lambda tx: service.publish_proposal(tx, plan, said))
+
+
+async def open_now(floor: Floor) -> dict[str, Any] | None:
+    async with floor.db.read() as tx:
+        return await service.open_proposal(tx)
 
 
 async def shown(floor: Floor) -> dict[str, Any]:
@@ -113,8 +127,7 @@ async def test_a_new_order_is_added_without_asking(floor: Floor, planner: Desk) 
     assert {row["work_order"] for row in plan["orders"]} == {first, second}
     after = {row["job_order"]: row["equipment"] for row in plan["operations"]}
     assert before.items() <= after.items()
-    async with floor.db.read() as tx:
-        assert await service.open_proposal(tx) is None
+    assert await open_now(floor) is None
 
 
 async def break_machine(floor: Floor, unit: str) -> None:
@@ -151,8 +164,7 @@ async def broken_plant(floor: Floor, planner: Desk) -> str:
 async def test_a_breakdown_makes_a_proposal_that_a_planner_publishes(floor: Floor, planner: Desk) -> None:
     job = await broken_plant(floor, planner)
     await planner.step()
-    async with floor.db.read() as tx:
-        proposal = await service.open_proposal(tx)
+    proposal = await open_now(floor)
     assert proposal is not None
     assert job in {row["job_order"] for row in proposal["diff"]["moved"]}
     assert proposal["diff"]["trigger"][-1]["reason"] == "machine"
@@ -163,7 +175,7 @@ async def test_a_breakdown_makes_a_proposal_that_a_planner_publishes(floor: Floo
     for row in late:
         assert sum(cause["minutes"] for cause in row["why"]) == row["late_min"]
 
-    published = await floor.do(lambda tx: service.publish_proposal(tx, proposal["id"], floor.now, POLICY))
+    published = await publish(floor, proposal["id"])
     plan = await shown(floor)
     assert plan["id"] == proposal["id"]
     assert plan["version"] == published["version"]
@@ -190,7 +202,7 @@ async def test_a_proposal_that_was_read_for_ten_minutes_is_published_with_the_ti
     read = {job["job_order"]: job for job in row.body["jobs"]}
     assert min(job["start"] for job in read.values()) == floor.now.isoformat()
     floor.after(10 * 60)
-    await floor.do(lambda tx: service.publish_proposal(tx, row.id, floor.now, POLICY))
+    await publish(floor, row.id)
 
     now = await shown(floor)
     assert now["id"] == str(row.id)
@@ -210,41 +222,36 @@ async def test_a_proposal_that_was_read_for_ten_minutes_is_published_with_the_ti
 async def test_a_proposal_that_the_floor_has_overtaken_is_refused(floor: Floor, planner: Desk) -> None:
     await broken_plant(floor, planner)
     await planner.step()
-    async with floor.db.read() as tx:
-        proposal = await service.open_proposal(tx)
+    proposal = await open_now(floor)
     assert proposal is not None
     floor.after(20 * 60)
     with pytest.raises(service.ProposalOutdated) as refused:
-        await floor.do(lambda tx: service.publish_proposal(tx, proposal["id"], floor.now, POLICY))
+        await publish(floor, proposal["id"])
     assert refused.value.params["jobs"]
     assert all("late" in fault for fault in refused.value.state["faults"])  # type: ignore[index]
-    async with floor.db.read() as tx:
-        assert await service.open_proposal(tx) is not None
+    assert await open_now(floor) is not None
 
 
 async def test_a_proposal_for_a_machine_that_broke_meanwhile_is_refused(floor: Floor, planner: Desk) -> None:
     await broken_plant(floor, planner)
     await planner.step()
-    async with floor.db.read() as tx:
-        proposal = await service.open_proposal(tx)
+    proposal = await open_now(floor)
     assert proposal is not None
     machining = [row for row in proposal["operations"] if row["operation"] == 10]
     await break_machine(floor, min(machining, key=lambda row: row["start"])["equipment"])
     with pytest.raises(service.ProposalOutdated):
-        await floor.do(lambda tx: service.publish_proposal(tx, proposal["id"], floor.now, POLICY))
+        await publish(floor, proposal["id"])
 
 
 async def test_a_discarded_proposal_leaves_the_plan_in_force(floor: Floor, planner: Desk) -> None:
     await broken_plant(floor, planner)
     await planner.step()
     before = await shown(floor)
-    async with floor.db.read() as tx:
-        proposal = await service.open_proposal(tx)
+    proposal = await open_now(floor)
     assert proposal is not None
     await floor.do(lambda tx: service.discard_proposal(tx, proposal["id"]))
     assert (await shown(floor))["version"] == before["version"]
-    async with floor.db.read() as tx:
-        assert await service.open_proposal(tx) is None
+    assert await open_now(floor) is None
 
 
 async def test_a_worker_that_dies_in_the_middle_of_a_solve_is_followed_by_one_that_solves(
@@ -288,16 +295,89 @@ async def test_a_plan_made_on_an_outdated_one_is_thrown_away(floor: Floor, plann
         await floor.do(lambda tx: service.hold_plans(tx, None))
 
 
-async def test_a_promise_is_quoted_without_touching_the_plan(floor: Floor, planner: Desk) -> None:
+async def test_a_promise_is_quoted_without_touching_the_plan(
+    floor: Floor, planner: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "utc_now", lambda: floor.now)
     await floor.order(quantity=4)
     await planner.step()
-    async with floor.db.read() as tx:
-        quote = await service.quote(tx, MaterialId("PUMP-40"), Decimal(3), floor.now, POLICY)
-        big = await service.quote(tx, MaterialId("PUMP-40"), Decimal(500), floor.now, POLICY)
-    assert NOW.isoformat() < quote["date"] < (NOW + timedelta(hours=1)).isoformat()
-    assert big["date"] > quote["date"]
+    answerer = Answerer(planner.db, planner.settings, "here")
+
+    async def quote(quantity: int) -> dict[str, Any]:
+        body = {"material": "PUMP-40", "quantity": str(quantity)}
+        asked = asyncio.create_task(answering.inquire(floor.db, "account:p", "quote", body))
+        while not await answerer.step():
+            await asyncio.sleep(0.01)
+        return await asked
+
+    small, big = await quote(3), await quote(500)
+    assert NOW.isoformat() < small["date"] < (NOW + timedelta(hours=1)).isoformat()
+    assert big["date"] > small["date"]
     assert big["binding"]["code"] == "release"
+    assert (await quote(3)) == small
     assert (await shown(floor))["version"] == 1
+
+
+async def test_who_asks_a_planner_that_is_not_there_is_told_to_ask_again(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "WAIT_S", 0.1)
+    with pytest.raises(answering.PlannerSilent) as told:
+        await answering.inquire(floor.db, "account:p", "quote", {"material": "PUMP-40", "quantity": "1"})
+    assert told.value.retryable
+    async with floor.db.read() as tx:
+        assert await tx.value("select count(*) from planner.question") == 0
+
+
+async def test_a_question_outlives_the_planner_that_had_it(floor: Floor) -> None:
+    question = await floor.do(lambda tx: store.add_question(tx, "quote", {}))
+    assert [row.id for row in await floor.do(lambda tx: store.claim_questions(tx, "one"))] == [question]
+    assert await floor.do(lambda tx: store.claim_questions(tx, "other")) == []
+    assert [row.id for row in await floor.do(lambda tx: store.claim_questions(tx, "one"))] == [question]
+    assert await floor.do(lambda tx: store.claim_questions(tx, "one")) == []
+
+
+async def test_a_proposal_stays_open_while_times_are_corrected(floor: Floor, planner: Desk) -> None:
+    await broken_plant(floor, planner)
+    await planner.step()
+    seen = await open_now(floor)
+    assert seen is not None
+    floor.after(60)
+    await floor.order(quantity=1)
+    await planner.step()
+    now = await open_now(floor)
+    assert now is not None
+    assert now["id"] == seen["id"]
+    assert (await shown(floor))["version"] > 1
+    assert len(now["orders"]) == len(seen["orders"]) + 1
+    assert min(row["setup_start"] for row in now["operations"]) >= floor.now.isoformat()
+    assert now["objective"] < now["current_objective"]
+    await publish(floor, seen["id"])
+    assert (await shown(floor))["id"] == seen["id"]
+
+
+async def test_the_proposal_that_was_read_is_published_though_a_newer_one_is_there(
+    floor: Floor, planner: Desk
+) -> None:
+    await broken_plant(floor, planner)
+    await planner.step()
+    seen = await open_now(floor)
+    assert seen is not None
+
+    async def newer(tx: Tx) -> UUID:
+        plan = await store.plan_of(tx, "proposed")
+        assert plan is not None
+        other = replace(plan, id=uuid4())
+        await service.propose(tx, other)
+        return other.id
+
+    other = await floor.do(newer)
+    await publish(floor, seen["id"])
+    assert (await shown(floor))["id"] == seen["id"]
+    assert await open_now(floor) is None
+    with pytest.raises(service.ProposalOverruled) as overruled:
+        await publish(floor, other)
+    assert overruled.value.params["by"] == "service:test"
 
 
 async def test_simulated_history_asks_for_no_plan(floor: Floor, planner: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mes.kernel.db import Database
 from mes.kernel.settings import Planner, Settings
 from mes.resources.service import person_card
 from planner import desk
+from planner.answering import Answerer
 from planner.desk import Desk
 from tests.fixtures.floor import Floor, open_floor
 from tests.fixtures.web import Web, demo_settings, key
@@ -46,6 +48,15 @@ def planner(floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> De
     return Desk(floor.db, Settings(home=tmp_path, database_url=floor.db.url, planner=POLICY))
 
 
+@pytest_asyncio.fixture
+async def answerer(planner: Desk) -> AsyncIterator[None]:
+    """The part of the planner's process that answers questions."""
+    answering = asyncio.create_task(Answerer(planner.db, planner.settings, planner.name).run())
+    yield
+    answering.cancel()
+    await asyncio.wait([answering])
+
+
 async def test_before_the_first_plan_the_page_is_told_so(web: Web) -> None:
     browser = await web.browser(Role.PLANNER)
     reply = await browser.get(f"{API}/plan")
@@ -53,6 +64,7 @@ async def test_before_the_first_plan_the_page_is_told_so(web: Web) -> None:
     assert (await browser.get(f"{API}/proposal")).status_code == 204
 
 
+@pytest.mark.usefixtures("answerer")
 async def test_a_planner_publishes_what_the_rules_leave_to_him(web: Web, floor: Floor, planner: Desk) -> None:
     first = await floor.order(quantity=3)
     await planner.step()
@@ -78,6 +90,7 @@ async def test_a_planner_publishes_what_the_rules_leave_to_him(web: Web, floor: 
     assert (await browser.get(f"{API}/plan")).json()["id"] == proposal["id"]
 
 
+@pytest.mark.usefixtures("answerer")
 async def test_a_supervisor_may_ask_for_a_plan_but_not_publish_one(web: Web, floor: Floor) -> None:
     browser = await web.browser(Role.SUPERVISOR)
     asked = await browser.post(f"{API}/replan", json={"reason": "meeting"}, headers=key())
@@ -90,6 +103,7 @@ async def test_a_supervisor_may_ask_for_a_plan_but_not_publish_one(web: Web, flo
     assert (missing.status_code, missing.json()["error"]) == (404, "PlanUnknown")
 
 
+@pytest.mark.usefixtures("answerer")
 async def test_a_date_is_quoted_with_what_binds_it(web: Web, floor: Floor) -> None:
     browser = await web.browser(Role.PLANNER)
     query = {"material": "PUMP-40", "quantity": "4"}

@@ -16,7 +16,7 @@ from planner.form import problem_from_json, problem_to_json, schedule_from_json,
 from planner.objective import order_ends
 from planner.problem import Operation, Order, Problem
 from planner.promise import Desk, promise
-from planner.replan import repair, replan
+from planner.replan import as_published, repair, replan
 from tests.properties.planner.strategies import locked, operations, problems
 
 RUNS = settings(max_examples=50, deadline=None)
@@ -122,11 +122,11 @@ def test_a_promise_holds_and_moves_nobody(quote: tuple[Problem, tuple[Operation,
 @RUNS
 @given(problems())
 def test_a_repair_keeps_everybody_on_the_published_unit(problem: Problem) -> None:
-    plan = repair(problem)
-    assert check(problem, plan) == []
-    for operation in problem.operations:
-        if operation.published and not operation.started:
-            assert plan.by_operation[operation.id].unit == operation.published.unit
+    for plan in (repair(problem), as_published(problem)):
+        assert check(problem, plan) == []
+        for operation in problem.operations:
+            if operation.published and not operation.started:
+                assert plan.by_operation[operation.id].unit == operation.published.unit
 
 
 @settings(max_examples=20, deadline=None)

@@ -75,9 +75,10 @@ def test_an_order_that_was_late_in_the_proposal_is_no_surprise() -> None:
     assert told(plant(*ROWS, due={"A": 20}), later(10), "A", age=10) == []
 
 
-def test_an_order_that_the_proposal_does_not_know_waits_for_the_next_plan() -> None:
+def test_an_order_that_the_proposal_does_not_know_goes_into_its_gaps() -> None:
     new = step("C-1", 20, "M", "N")
-    assert set(starts(plant(*ROWS, new, due={"C": 5}), later(10), age=10)) == {"A-1", "A-2", "B-1"}
+    known = {"A-1": ("M", 0), "A-2": ("M", 20), "B-1": ("N", 0)}
+    assert starts(plant(*ROWS, new, due={"C": 5}), later(10), age=10) == {**known, "C-1": ("N", 20)}
 
 
 def test_a_step_that_came_back_stays_on_its_unit() -> None:

@@ -1,0 +1,193 @@
+"""Questions are answered where the plant is in memory, never in a request.
+
+`lineside serve` writes a question into a table and looks for its answer; the planner's process has a
+picture of the plant and a plan of it at hand. A question outlives a planner that is killed: its
+successor answers it, or whoever asked is told to ask again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from mes.dispatching import service as dispatching
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Cause, Database, DatabaseBusy, DatabaseUnavailable, wakeups
+from mes.kernel.errors import PlantError
+from mes.kernel.ids import MaterialId
+from mes.kernel.log import get_logger
+from mes.kernel.settings import Settings
+from planner import service, store
+from planner.decoder import LocksConflict
+from planner.document import Clock
+from planner.problem import InvalidProblem
+from planner.promise import Desk
+from planner.replan import as_published
+from planner.service import ACTOR, View
+
+log = get_logger(__name__)
+
+WAIT_S = 10.0
+"""A planner that was killed is back by then and has answered."""
+LOOK_S = 0.03
+"""Seconds between two looks for an answer."""
+
+FRESH_S = 30.0
+"""A picture of the plant is good for so long, if nothing happens that asks for a plan."""
+IDLE_S = 5.0
+RETRY_S = 2.0
+
+QUOTE = "QUOTE"
+"""Order id of what is only asked for."""
+
+
+class PlannerSilent(PlantError):
+    """The planner gives no answer: it restarts, or has much to do."""
+
+    http_status = 503
+    retryable = True
+    remedy = "Ask again in a few seconds."
+
+
+class PlantNotPlannable(PlantError):
+    """The facts of the plant contradict each other: no date can be told."""
+
+    http_status = 409
+    retryable = True
+    remedy = "Mend what is named here, then ask again."
+
+
+async def inquire(db: Database, actor: str, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask the planner's process and wait for its answer; no connection is held meanwhile.
+
+    Raises:
+        PlannerSilent: No answer within `WAIT_S` seconds.
+        PlantNotPlannable: The plant's facts or locks are at fault.
+    """
+    async with db.transaction(Cause(actor=actor, at=utc_now())) as tx:
+        question = await store.add_question(tx, kind, dict(body))
+    answer = await _answer_to(db, question)
+    async with db.transaction(Cause(actor=actor, at=utc_now())) as tx:
+        await store.drop_question(tx, question)
+    if answer is None:
+        raise PlannerSilent
+    if faults := answer.get("faults"):
+        rows = ", ".join(fault["row"] for fault in faults[: service.SHOWN_SLIPS])
+        raise PlantNotPlannable(state={"faults": faults}, rows=rows)
+    return answer
+
+
+async def _answer_to(db: Database, question: UUID) -> dict[str, Any] | None:
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        async with db.read() as tx:
+            answer = await store.answer_to(tx, question)
+        if answer is not None:
+            return answer
+        await asyncio.sleep(LOOK_S)
+    return None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The plant at one moment, and a plan of it that new work may be put into."""
+
+    view: View
+    desk: Desk
+    skills: frozenset[str]
+    taken: float
+
+    def holds(self, version: int | None, skills: frozenset[str]) -> bool:
+        """Whether it can still be answered from."""
+        fresh = time.monotonic() - self.taken < FRESH_S
+        return fresh and self.view.version == version and skills <= self.skills
+
+
+class Answerer:
+    """Answers the questions of a site, one after the other."""
+
+    def __init__(self, db: Database, settings: Settings, name: str) -> None:
+        """Take part under the name of a worker; after a restart it has the same name."""
+        self.db, self.settings, self.name = db, settings, name
+        self._picture: Picture | None = None
+        self._kinds: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
+            "quote": self._quote,
+            "renew": self._renew,
+        }
+
+    async def run(self) -> None:
+        """Answer until cancelled; go on through losses of the database."""
+        while True:
+            try:
+                async with wakeups(self.db, store.QUESTIONS) as wakeup:
+                    while True:
+                        await self.step()
+                        await wakeup.wait(IDLE_S)
+            except (DatabaseUnavailable, DatabaseBusy):
+                await asyncio.sleep(RETRY_S)
+
+    async def step(self) -> int:
+        """Answer what is asked now; returns how many questions that were."""
+        async with self.db.transaction(Cause(actor=ACTOR, at=utc_now())) as tx:
+            questions = await store.claim_questions(tx, self.name)
+        for question in questions:
+            answer = await self._answer(question)
+            async with self.db.transaction(Cause(actor=ACTOR, at=utc_now())) as tx:
+                await store.answer_question(tx, question.id, answer)
+        return len(questions)
+
+    def forget(self) -> None:
+        """Something happened: the next answer needs a new picture."""
+        self._picture = None
+
+    async def _answer(self, question: store.Question) -> dict[str, Any]:
+        began = time.monotonic()
+        try:
+            answer = await self._kinds[question.kind](question.body)
+        except InvalidProblem as invalid:
+            faults = [{"row": f.row, "what": f.what, "remedy": f.remedy} for f in invalid.faults]
+            answer = {"faults": faults}
+        except LocksConflict as conflict:
+            fault = {"row": conflict.operation, "what": conflict.what, "remedy": conflict.remedy}
+            answer = {"faults": [fault]}
+        took = round(1000 * (time.monotonic() - began))
+        log.info("question.answered", kind=question.kind, took_ms=took)
+        return answer
+
+    async def _renew(self, body: dict[str, Any]) -> dict[str, Any]:
+        return await service.renew(self.db, UUID(body["plan"]), utc_now(), self.settings.planner)
+
+    async def _quote(self, body: dict[str, Any]) -> dict[str, Any]:
+        material, quantity = MaterialId(body["material"]), Decimal(body["quantity"])
+        async with self.db.read() as tx:
+            master = await dispatching.planning_master(tx, material, utc_now())
+        picture = await self._now(frozenset(step.skill for step in master if step.skill))
+        steps = picture.view.reading.asked(QUOTE, material, quantity, master)
+        found = await asyncio.to_thread(picture.desk.quote, steps)
+        return {
+            "date": Clock(picture.view.problem.origin).text(found.end),
+            "binding": {"code": found.binding.code, "params": dict(found.binding.params)},
+        }
+
+    async def _now(self, skills: frozenset[str]) -> Picture:
+        """The picture at hand while it holds, else a new one."""
+        async with self.db.read() as tx:
+            head = await dispatching.plan_in_force(tx)
+        version = None if head is None else head.version
+        if self._picture is None or not self._picture.holds(version, skills):
+            async with self.db.read() as tx:
+                view = await service.view_plant(tx, utc_now(), self.settings.planner)
+            self._picture = await asyncio.to_thread(_picture, view, skills)
+        return self._picture
+
+
+def _picture(view: View, skills: frozenset[str]) -> Picture:
+    taken = time.monotonic()
+    problem = view.problem
+    known = skills | {skill for crew in problem.crews for skill in crew.skills}
+    return Picture(view, Desk(problem, as_published(problem), known), frozenset(known), taken)
