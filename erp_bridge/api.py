@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
+from pydantic import Field
 
 from erp_bridge import service
 from erp_bridge.embedded_erp import SECRETS, VISITOR, web_client_ready
 from erp_bridge.service import ErpStatus
+from erp_bridge.store.comparison import Difference
 from erp_bridge.store.lanes import DocumentRow, LaneRow
 from erp_bridge.store.records import Refusal
 from mes.access.guard import CommandBody, ReadTx, demo_only, plant_of, require, run_command
@@ -117,6 +119,32 @@ async def reconciliation(
     settings = plant_of(request).settings
     outcome = await service.reconciliation(tx, settings.erp.adapter) or {"at": None, "cases": []}
     return outcome if _sees_money(caller) else service.compared_without_money(outcome)
+
+
+class ExplainBody(CommandBody):
+    """Why the books differ on one thing."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=200)]
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+@router.post("/reconciliation/explain")
+async def explain(
+    request: Request,
+    body: ExplainBody,
+    caller: Annotated[Caller, require(Permission.ERP_REPAIR)],
+) -> JSONResponse:
+    """Say why the books differ on one thing: it is kept with the reason, and is no difference any more.
+
+    Differences of value are explained by those who may see costs.
+    """
+    adapter = plant_of(request).settings.erp.adapter
+
+    async def keep(tx: Tx) -> list[Difference]:
+        sees = _sees_money(caller)
+        return await service.explain(tx, adapter, body.subject, body.reason, with_money=sees)
+
+    return await run_command(request, caller, "erp.explain", body, keep)
 
 
 @router.post("/documents/{document}/retry")

@@ -15,9 +15,10 @@ from decimal import ROUND_UP, Decimal
 from erp_bridge import store
 from erp_bridge.adapter import ErpAdapter, SnapshotKind
 from erp_bridge.store.comparison import AccountRow, Difference
+from erp_bridge.store.explained import Explained
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, Tx
-from mes.kernel.quantity import plain_money
+from mes.kernel.quantity import minor_unit, plain_money
 
 GRACE_S = 10.0
 """The mirror is read after a document was booked; this covers the ERP's own delays."""
@@ -38,6 +39,7 @@ class Reconciliation:
         waiting: Events with something still on its way; they are not compared yet.
         late: Those of them that wait for more than a minute.
         value_waiting: By how much the books differ until those have arrived, in `currency`.
+        explained: Differences of which somebody gave the reason, newest first; they are in no sum.
     """
 
     at: datetime
@@ -50,6 +52,7 @@ class Reconciliation:
     value_difference: Decimal
     cases: tuple[Difference, ...]
     accounts: tuple[AccountRow, ...]
+    explained: tuple[Explained, ...] = ()
 
 
 async def refresh(db: Database, adapter: ErpAdapter) -> None:
@@ -83,7 +86,7 @@ async def compare(
 ) -> Reconciliation:
     """Compare what is not on its way any more."""
     values = [
-        *await store.comparison.value_differences(tx, grace_s),
+        *await store.comparison.value_differences(tx, grace_s, minor_unit(currency) / 2),
         *await store.comparison.unexplained_values(tx, grace_s),
     ]
     quantities = [
@@ -102,6 +105,7 @@ async def compare(
         value_difference=plain_money(_total(values), currency),
         cases=(*values, *quantities),
         accounts=tuple(await store.comparison.account_totals(tx, grace_s)),
+        explained=tuple(await store.explained.explained(tx)),
     )
 
 

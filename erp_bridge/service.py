@@ -6,8 +6,11 @@ from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from erp_bridge import store
 from erp_bridge.adapter import AdapterFactory, AdapterUnknown, Connection, ErpAdapter
+from erp_bridge.store.comparison import Difference
 from erp_bridge.store.figures import Figures
 from erp_bridge.store.lanes import DocumentRow, LaneRow
 from erp_bridge.store.records import Refusal
@@ -17,6 +20,7 @@ from mes.kernel.errors import PlantError
 from mes.kernel.settings import Settings
 
 ADAPTERS = "erp_bridge.adapters"
+_CASE: TypeAdapter[Difference] = TypeAdapter(Difference)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,13 @@ class DocumentNotDead(PlantError):
 
     http_status = 409
     remedy = "Nothing to do: it was booked or is still on its way."
+
+
+class DifferenceUnknown(PlantError):
+    """The books do not differ on this."""
+
+    http_status = 404
+    remedy = "Look it up in the newest comparison; it may have gone away meanwhile."
 
 
 def make_adapter(settings: Settings) -> ErpAdapter:
@@ -96,10 +107,12 @@ def compared_without_money(outcome: dict[str, Any]) -> dict[str, Any]:
 
     That there is no difference of value is no secret.
     """
-    cases = [case for case in outcome["cases"] if case["kind"] == "quantity"]
+    cases, explained = (
+        [one for one in outcome.get(name, []) if one["kind"] == "quantity"] for name in ("cases", "explained")
+    )
     sums = {name: outcome[name] for name in ("value_difference", "value_waiting") if outcome.get(name)}
     hidden = {name: None for name, amount in sums.items() if Decimal(amount)}
-    return {**outcome, **hidden, "accounts": [], "cases": cases}
+    return {**outcome, **hidden, "accounts": [], "cases": cases, "explained": explained}
 
 
 async def lanes(tx: Tx, limit: int) -> list[LaneRow]:
@@ -115,6 +128,28 @@ async def refusals(tx: Tx) -> list[Refusal]:
 async def reconciliation(tx: Tx, adapter: str) -> dict[str, Any] | None:
     """Return the newest comparison of both books."""
     return await store.comparison.comparison(tx, adapter)
+
+
+async def explain(tx: Tx, adapter: str, subject: str, reason: str, *, with_money: bool) -> list[Difference]:
+    """Keep why the books differ on one thing; it is no difference any more while its amount stays.
+
+    Args:
+        with_money: Whether who explains may see costs; else differences of value are not theirs.
+
+    Returns:
+        The differences as the newest comparison has them.
+
+    Raises:
+        DifferenceUnknown: The books agree on it.
+    """
+    outcome = await reconciliation(tx, adapter) or {"cases": []}
+    if not with_money:
+        outcome = compared_without_money(outcome)
+    cases = [_CASE.validate_python(case) for case in outcome["cases"] if case["subject"] == subject]
+    if not cases:
+        raise DifferenceUnknown(subject=subject)
+    await store.explained.explain(tx, cases, reason)
+    return cases
 
 
 async def retry(tx: Tx, document: int) -> DocumentRow:

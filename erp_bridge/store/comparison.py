@@ -24,6 +24,8 @@ class Difference:
         mine: The plant's figure.
         theirs: The ERP's.
         subject: The event it is about, or the ERP's record that no event explains.
+        why: `price` where the ERP valued the same quantity at another standard price that the material
+            has or had: it was changed there while the order was at work.
     """
 
     kind: str
@@ -32,6 +34,7 @@ class Difference:
     mine: Decimal
     theirs: Decimal
     subject: str
+    why: str = ""
 
 
 ENTRIES = "compare/entries"
@@ -105,37 +108,58 @@ of that entry, is still to be made by a process that has not come so far. `seen`
 """
 
 
-async def value_differences(tx: Tx, grace_s: float) -> list[Difference]:
+def _unexplained(differences: str) -> str:
+    """Return the differences of a query of which nobody gave the reason."""
+    return f"""
+        select d.* from ({differences}) d where not exists (
+            select from erp.explained x where x.subject = d.subject and x.kind = d.kind
+                and x.what = d.what and x.amount = d.mine - d.theirs)
+        order by d.subject, d.what limit 500
+    """
+
+
+BY_PRICE = """
+    exists (select from values_of s where s.subject = v.subject and s.mine <> s.theirs
+                and s.account in ('raw_material', 'finished_goods'))
+    and not exists (select from quantities_of q where q.subject = v.subject and q.mine <> q.theirs)
+    and coalesce((
+        select bool_and(exists (select from mes.standard_price p where p.material = m.material
+                                and abs(abs(m.quantity) * p.price - abs(l.amount)) <= %(half)s))
+        from erp.document o cross join unnest(o.erp_ref) as r (ref)
+        join erp.mirror_stock m on m.ref = r.ref
+        join erp.mirror_ledger l on l.ref = r.ref and l.account in ('raw_material', 'finished_goods')
+        where o.subject = v.subject), false)
+"""
+"""Whether the ERP valued each movement of an event at a standard price that its material has or had."""
+
+
+async def value_differences(tx: Tx, grace_s: float, half: Decimal) -> list[Difference]:
     """Compare, event by event, the plant's cost entries with the ERP's ledger lines.
 
-    What is still on its way is not compared; what was lost stays a difference for ever.
+    What is still on its way is not compared; what was lost stays a difference until it is explained.
+
+    Args:
+        half: Of the currency's least amount: what rounding takes or gives.
     """
-    return await tx.fetch_all(
-        Difference,
-        f"""
-        with {OPEN}
-        select 'value' as kind, state.work_order, v.account as what, v.mine, v.theirs, v.subject
+    differences = f"""
+        select 'value' as kind, state.work_order, v.account as what, v.mine, v.theirs, v.subject,
+               case when {BY_PRICE} then 'price' else '' end as why
         from state join values_of v using (subject)
         where v.mine <> v.theirs and state.seen and not state.moves and not state.costs
-        order by v.subject, v.account limit 500
-        """,
-        {"grace": grace_s},
+    """
+    return await tx.fetch_all(
+        Difference, f"with {OPEN} {_unexplained(differences)}", {"grace": grace_s, "half": half}
     )
 
 
 async def quantity_differences(tx: Tx, grace_s: float) -> list[Difference]:
     """Compare, event by event, what the plant moved with the ERP's movements of stock."""
-    return await tx.fetch_all(
-        Difference,
-        f"""
-        with {OPEN}
+    differences = """
         select 'quantity' as kind, state.work_order, q.material as what, q.mine, q.theirs, q.subject
         from state join quantities_of q using (subject)
         where q.mine <> q.theirs and state.seen and not state.moves
-        order by q.subject limit 500
-        """,
-        {"grace": grace_s},
-    )
+    """
+    return await tx.fetch_all(Difference, f"with {OPEN} {_unexplained(differences)}", {"grace": grace_s})
 
 
 ANSWER_OPEN = """
@@ -146,9 +170,7 @@ ANSWER_OPEN = """
 
 async def unexplained_stock(tx: Tx, grace_s: float) -> list[Difference]:
     """Return movements of the ERP on our orders that no document of ours made."""
-    return await tx.fetch_all(
-        Difference,
-        f"""
+    differences = f"""
         select 'quantity' as kind, m.work_order, m.material as what, 0::numeric as mine,
                m.quantity as theirs, m.ref as subject
         from erp.mirror_stock m
@@ -156,16 +178,20 @@ async def unexplained_stock(tx: Tx, grace_s: float) -> list[Difference]:
           and m.seen_at < clock_timestamp() - make_interval(secs => %(grace)s)
           and m.seen_at < {ANSWER_OPEN}
           and not exists (select from erp.document d where d.erp_ref @> array[m.ref])
-        order by m.id limit 500
-        """,
-        {"grace": grace_s},
-    )
+    """
+    return await tx.fetch_all(Difference, _unexplained(differences), {"grace": grace_s})
 
 
 async def unexplained_values(tx: Tx, grace_s: float) -> list[Difference]:
     """Return entries of the ERP on work in process that no document of ours made: all their lines.
 
     Receipts and shipments are the ERP's own business; work in process is the plant's alone.
+    """
+    differences = """
+        select 'value' as kind, '' as work_order, m.account as what, 0::numeric as mine,
+               sum(m.amount) as theirs, m.ref as subject
+        from stranger join erp.mirror_ledger m using (ref)
+        group by m.ref, m.account having sum(m.amount) <> 0
     """
     return await tx.fetch_all(
         Difference,
@@ -178,10 +204,7 @@ async def unexplained_values(tx: Tx, grace_s: float) -> list[Difference]:
               and w.seen_at < {ANSWER_OPEN}
               and not exists (select from erp.document d where d.erp_ref @> array[w.ref])
         )
-        select 'value' as kind, '' as work_order, m.account as what, 0::numeric as mine,
-               sum(m.amount) as theirs, m.ref as subject
-        from stranger join erp.mirror_ledger m using (ref)
-        group by m.ref, m.account having sum(m.amount) <> 0 order by m.ref, m.account limit 500
+        {_unexplained(differences)}
         """,
         {"own": PLANTS_OWN, "begin": LEDGER_BEGIN, "grace": grace_s},
     )
@@ -232,8 +255,8 @@ async def agree(tx: Tx, grace_s: float) -> int:
     """Note what both books agree on; return how many events that were."""
     await tx.execute(
         """
-        insert into erp.subject (subject, site, costed)
-        select cause_event::text, site, true from mes.cost_entry
+        insert into erp.subject (subject, site, scope, costed)
+        select cause_event::text, site, scope, true from mes.cost_entry
         where number > coalesce((select value::bigint from erp.cursor where name = %(entries)s), 0)
           and not simulated and kind <> 'receipt'
         on conflict (subject) do update set costed = true, agreed_at = null, reopened = subject.reopened + 1

@@ -93,6 +93,25 @@ async def test_sums_are_for_those_who_may_see_costs_and_that_the_books_differ_fo
         assert (await browser.get(path)).json()["value_difference"] == "0.00"
 
 
+async def test_a_difference_is_explained_by_those_who_may_see_it(web: Web, db: Database) -> None:
+    await found_different(db)
+    path, body = "/api/v1/erp/reconciliation/explain", {"subject": "s", "reason": "price rose on Monday"}
+    for role, status, kinds in (
+        (Role.OPERATOR, 403, set()),
+        (Role.ENGINEER, 200, {"quantity"}),
+        (Role.FINANCE, 200, {"quantity", "value"}),
+    ):
+        browser = await web.browser(role)
+        assert (await browser.post(path, json=body, headers=key())).status_code == status
+        async with db.read() as tx:
+            kept = await store.explained.explained(tx)
+        assert {one.kind for one in kept} == kinds
+    assert {one.reason for one in kept} == {"price rose on Monday"}
+    assert (await browser.post(path, json={**body, "reason": ""}, headers=key())).status_code == 422
+    unknown = await browser.post(path, json={**body, "subject": "t"}, headers=key())
+    assert unknown.json()["error"] == "DifferenceUnknown"
+
+
 async def found_different(db: Database, sum_of_values: str = "197.40") -> None:
     case = {"work_order": "WO-1", "what": "x", "mine": "98.70", "theirs": "0", "subject": "s"}
     outcome = {

@@ -12,9 +12,11 @@ from erp_bridge.adapters.memory import Books, Faults, MemoryAdapter
 from erp_bridge.outbound import Outbound
 from erp_bridge.reconcile import Reconciliation, compare, refresh
 from mes.costing.events import BookedLine, CostBooked
+from mes.definitions import service as definitions
+from mes.definitions.model import MaterialDraft, MaterialKind, MaterialTracking
 from mes.kernel.db import Cause, Database
-from mes.kernel.ids import EquipmentId, WorkOrderNumber
-from mes.kernel.outbox import append
+from mes.kernel.ids import EquipmentId, MaterialId, WorkOrderNumber
+from mes.kernel.outbox import append, to_json
 from tests.conformance.test_erp_memory import demo_books
 from tests.fixtures.postgres import cause
 from tests.integration.erp_bridge.test_outbound import consume, outbound, run_dry, work_order
@@ -88,6 +90,30 @@ class Link:
             outcome = await compare(tx, "CNY", grace_s=-1, overdue_s=60)
             await store.comparison.agree(tx, grace_s=-1)
         return outcome
+
+    async def price(self, *prices: str) -> None:
+        """Let castings have these standard prices in the plant, one after the other."""
+        for price in prices:
+            async with self.db.transaction(cause()) as tx:
+                await definitions.put_material(
+                    tx,
+                    MaterialDraft(
+                        id=MaterialId("CAST-40"), name="Casting", kind=MaterialKind.COMPONENT, uom="pc",
+                        tracking=MaterialTracking.LOT, standard_price=Decimal(price), currency="CNY",
+                        erp_ref="product.product,1",
+                    ),
+                )  # fmt: skip
+
+    async def use(self, worth: str) -> str:
+        """Use one casting, at what the plant thinks it is worth; return what the books compare it by."""
+        await consume(self.db, "WO-1")
+        await run_dry(self.db, self.worker)
+        await self.costing_reads_on()
+        async with self.db.read() as tx:
+            subject = await tx.value("select max(subject) from erp.document where noun = 'MaterialActual'")
+        await self.book(UUID(subject), ("wip", worth, "0"), ("raw_material", "0", worth))
+        await run_dry(self.db, self.worker)
+        return str(subject)
 
     async def let_pass(self, time: str) -> None:
         """Make everything in the bridge's ledger older."""
@@ -210,14 +236,46 @@ async def test_what_the_erp_ships_and_what_was_there_before_is_its_own(db: Datab
     assert (await link.look()).cases == ()
 
 
+@pytest.mark.parametrize(("known", "why"), [(("120", "130"), "price"), (("120",), "")])
+async def test_a_price_that_was_changed_in_the_erp_is_named(
+    link: Link, known: tuple[str, ...], why: str
+) -> None:
+    await link.price(*known)
+    link.books.prices["CAST-40"] = Decimal(130)
+    await link.use("120")
+    outcome = await link.look()
+    assert {(case.what, case.mine, case.theirs, case.why) for case in outcome.cases} == {
+        ("wip", 120, 130, why),
+        ("raw_material", -120, -130, why),
+    }
+
+
+async def test_a_difference_that_somebody_explained_is_kept_with_the_reason_and_is_none(link: Link) -> None:
+    link.books.prices["CAST-40"] = Decimal(130)
+    subject = await link.use("120")
+    await link.price("120", "130")
+    outcome = await link.look()
+    async with link.db.transaction(cause()) as tx:
+        await store.link.put_link(tx, "memory", "Memory", reachable=True, detail="", ms=1.0)
+        await store.comparison.put_comparison(tx, "memory", to_json(outcome))
+        await service.explain(tx, "memory", subject, "price of castings rose on Monday", with_money=True)
+    outcome = await link.look()
+    assert (outcome.cases, outcome.value_difference) == ((), 0)
+    assert {(one.what, one.amount, one.why, one.reason) for one in outcome.explained} == {
+        ("wip", -10, "price", "price of castings rose on Monday"),
+        ("raw_material", 10, "price", "price of castings rose on Monday"),
+    }
+    async with link.db.transaction(cause()) as tx:
+        await tx.execute("update erp.mirror_ledger set amount = amount * 2")
+        outcome = await compare(tx, "CNY", grace_s=-1)
+    assert outcome.value_difference == 2 * (260 - 120)
+    async with link.db.transaction(cause()) as tx:
+        with pytest.raises(service.DifferenceUnknown):
+            await service.explain(tx, "memory", "stock.move,99", "there is none", with_money=True)
+
+
 async def test_a_movement_that_the_erp_cancels_later_differs_again(link: Link) -> None:
-    await consume(link.db, "WO-1")
-    await run_dry(link.db, link.worker)
-    await link.costing_reads_on()
-    async with link.db.read() as tx:
-        subject = await tx.value("select subject from erp.document where noun = 'MaterialActual'")
-    await link.book(UUID(subject), ("wip", "120", "0"), ("raw_material", "0", "120"))
-    await run_dry(link.db, link.worker)
+    await link.use("120")
     assert (await link.look()).cases == ()
     (line,) = (await link.adapter.snapshot(SnapshotKind.STOCK)).stock
     async with link.db.transaction(cause()) as tx:
