@@ -1,25 +1,40 @@
 """How sure is a date? The plan is lived through many times with the speed and yield of the floor.
 
-Work takes longer or shorter than its standard, and some of it is done again. Each life keeps the
-plan's sequences and lets the times fall as they do, so that delays run on over units and routes as
-they would. How much later than planned orders end, early in the plan and late in it, is what a new
-promise has to reckon with too.
+Work takes longer or shorter than its standard, and some of it is done again. In each life everybody
+stays on the unit of the plan and takes what lies ready in the plan's order, so that delays run on over
+units and routes as they would; what is not there is overtaken, as it is on a floor (holding on to the
+plan's sequences would pile up delays of weeks). How much later than planned orders end, early in the
+plan and late in it, is what a new promise has to reckon with too: an order in a gap more than one that
+the search has placed.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from planner import kernel
 from planner.anneal import Engine, Sequences
-from planner.pack import Ints
+from planner.mend import on_units
+from planner.pack import Ints, ints, pack
+from planner.problem import Order, Problem
+from planner.promise import Alike, Desk
+from planner.schedule import Schedule
 
 GROUPS = 24
 """Stretches of the plan, with as many orders each, that have a spread of their own."""
+
+LIVES = 42
+FILLS = 3
+"""Likely futures of a plan: which orders come is as uncertain as how long they take."""
+
+
+EARLY = 240
+"""Minutes before its time in the plan at which work may begin: half a shift, as work lies ready."""
 
 
 @dataclass(frozen=True)
@@ -37,61 +52,106 @@ class Pace:
     first_time_share: float = 0.98
 
 
-def live(engine: Engine, plan: Sequences, pace: Pace, random: np.random.Generator) -> Ints:
-    """The ends of all operations in one life of the plan, in minutes after its origin."""
-    plant = engine.packed.plant.copy()
-    count = int(plant[kernel.COUNT])
+def live(engine: Engine, plan: Sequences, starts: Ints, pace: Pace, random: np.random.Generator) -> Ints:
+    """The ends of all operations in one life of the plan, in minutes after its origin.
+
+    Args:
+        starts: When the plan starts each operation.
+    """
+    packed = engine.packed
+    plant = packed.plant.copy()
+    count = len(plan.unit_of)
     share = np.maximum(0.2, random.normal(pace.mean, pace.deviation, count))
     share *= 1 + (random.random(count) > pace.first_time_share)
+    stretch(plant, share)
+    hold_back(plant, starts - EARLY)
+    lived = Engine(replace(packed, plant=on_units(plant, plan.perm, plan.unit_of)))
+    rank = np.zeros(count)
+    rank[plan.perm] = -np.arange(len(plan.perm), dtype=np.float64)
+    lived.ranked(rank, "the plan's order")
+    ends: Ints = lived.st.reshape(-1, kernel.ST)[:count, kernel.END].copy()
+    return ends
+
+
+def places(engine: Engine, plan: Sequences) -> tuple[Ints, Ints]:
+    """When a plan starts and ends each operation."""
+    engine.retime(plan, engine.mode)
+    rows = engine.st.reshape(-1, kernel.ST)[: len(plan.unit_of)]
+    return rows[:, kernel.START].copy(), rows[:, kernel.END].copy()
+
+
+def hold_back(plant: Ints, earliest: Ints) -> None:
+    """Let no operation start before its minute of `earliest`, in place."""
+    head, count = int(plant[kernel.OPS]), len(earliest)
+    releases = plant[head + kernel.RELEASE : head + count * kernel.OP : kernel.OP]
+    releases[:] = np.maximum(releases, earliest)
+
+
+def stretch(plant: Ints, share: NDArray[np.float64]) -> None:
+    """Multiply the minutes of all operations, in place."""
+    count = len(share)
     head = int(plant[kernel.ALTERNATIVES])
     firsts, lasts = plant[head : head + count], plant[head + 1 : head + count + 1]
     first, last = int(firsts[0]) if count else 0, int(lasts[-1]) if count else 0
     minutes = plant[first + 1 : last : 2]
     stretched = np.rint(minutes * np.repeat(share, (lasts - firsts) // 2))
     plant[first + 1 : last : 2] = np.maximum(1, stretched).astype(np.int64)
-    st = np.zeros_like(engine.st)
-    people = engine.packed.people.copy()
-    kernel.retime(plant, plan.perm, plan.unit_of, plan.lane_of, st, people, engine.mode)
-    ends: Ints = st.reshape(-1, kernel.ST)[:, kernel.END].copy()
-    return ends
+
+
+@dataclass(frozen=True)
+class Lived:
+    """Orders of a plan that was lived through.
+
+    Args:
+        planned: When each ends in the plan.
+        delays: How much later each ended, one row for each life.
+    """
+
+    planned: Ints
+    delays: NDArray[np.int64]
+
+
+def live_through(
+    engine: Engine, plan: Sequences, pace: Pace, *, of: Ints | None = None, lives: int = 40, seed: int = 1
+) -> Lived:
+    """Live through a plan several times.
+
+    Args:
+        of: Last operations of the orders that matter, one for each; else of all orders of the plan.
+        lives: How often; 40 give the 90th percentile of a stretch to about a tenth of its spread.
+    """
+    starts, ends = places(engine, plan)
+    last = _lasts(engine) if of is None else of
+    random = np.random.default_rng(seed)
+    rows = [live(engine, plan, starts, pace, random)[last] - ends[last] for _ in range(lives)]
+    return Lived(ends[last], np.array(rows))
+
+
+def _lasts(engine: Engine) -> Ints:
+    """The last operations of all orders."""
+    plant = engine.packed.plant
+    head, count = int(plant[kernel.ORDERS]), int(plant[kernel.ORDER_COUNT])
+    rows = [
+        plant[int(plant[at + kernel.O_LAST]) : int(plant[at + kernel.O_LAST_END])]
+        for at in range(head, head + kernel.OR * count, kernel.OR)
+    ]
+    return np.concatenate(rows) if rows else np.zeros(0, np.int64)
 
 
 class Confidence:
     """By when an order is done, with a given confidence, that the plan has done at some minute."""
 
-    def __init__(self, engine: Engine, plan: Sequences, pace: Pace, lives: int = 40, seed: int = 1) -> None:
-        """Live through a plan.
-
-        Args:
-            lives: How often; 40 give the 90th percentile of a stretch to about a tenth of its spread.
-        """
-        engine.retime(plan, engine.mode)
-        planned = engine.st.reshape(-1, kernel.ST)[:, kernel.END].copy()
-        last = self._lasts(engine)
-        order = last[np.argsort(planned[last], kind="stable")]
-        random = np.random.default_rng(seed)
-        delays = np.array([live(engine, plan, pace, random)[order] - planned[order] for _ in range(lives)])
+    def __init__(self, lived: Sequence[Lived]) -> None:
+        """Learn from plans that were lived through equally often."""
         self._until: list[int] = []
         self._delays: list[NDArray[np.int64]] = []
-        for rows in np.array_split(np.arange(len(order)), min(GROUPS, max(1, len(order)))):
+        planned = np.concatenate([one.planned for one in lived])
+        delays = np.concatenate([one.delays for one in lived], axis=1)
+        order = np.argsort(planned, kind="stable")
+        for rows in np.array_split(order, min(GROUPS, max(1, len(order)))):
             if len(rows):
-                self._until.append(int(planned[order[rows[-1]]]))
+                self._until.append(int(planned[rows[-1]]))
                 self._delays.append(np.sort(delays[:, rows].reshape(-1)))
-
-    @staticmethod
-    def _lasts(engine: Engine) -> Ints:
-        """The last operations of all orders."""
-        plant = engine.packed.plant
-        head, count = int(plant[kernel.ORDERS]), int(plant[kernel.ORDER_COUNT])
-        rows = [
-            plant[
-                int(plant[head + kernel.OR * o + kernel.O_LAST]) : int(
-                    plant[head + kernel.OR * o + kernel.O_LAST_END]
-                )
-            ]
-            for o in range(count)
-        ]
-        return np.concatenate(rows) if rows else np.zeros(0, np.int64)
 
     def latest(self, end: int, confidence: float = 0.9) -> int:
         """The minute by which an order that is planned to end at `end` is done."""
@@ -99,3 +159,36 @@ class Confidence:
             return end
         delays = self._delays[min(bisect_left(self._until, end), len(self._until) - 1)]
         return end + max(0, int(np.quantile(delays, confidence)))
+
+
+def learn(problem: Problem, plan: Schedule, pace: Pace, expected: int, seed: int = 1) -> Confidence:
+    """The confidence of promises that are put into the gaps of a plan.
+
+    Gaps that are filled hand delays on: the plan is lived through with as many more orders in its
+    gaps as will be promised while it holds, and what becomes of those is learned.
+
+    Args:
+        plan: Times for all of `problem`, from the decoder.
+        expected: How many promises are still to come; their orders are like those of the plan.
+    """
+    fills = FILLS if expected else 1
+    lives = -(-LIVES // fills)
+    return Confidence([_filled(problem, plan, pace, expected, (seed + n, lives)) for n in range(fills)])
+
+
+def _filled(problem: Problem, plan: Schedule, pace: Pace, expected: int, chance: tuple[int, int]) -> Lived:
+    """The plan with some likely orders in its gaps, lived through.
+
+    Args:
+        chance: Seed and number of lives.
+    """
+    likely, desk = Alike(problem, chance[0]), Desk(problem, plan)
+    routes = [likely.order(f"EXPECTED-{number}") for number in range(expected)]
+    orders = tuple(Order(route[0].order, desk.accept(route).end) for route in routes)
+    steps = [step for route in routes for step in route]
+    whole = replace(problem, orders=(*problem.orders, *orders), operations=(*problem.operations, *steps))
+    engine = Engine(pack(whole))
+    rows = {operation.order: row for row, operation in enumerate(whole.operations)}
+    mine = ints(rows[order.id] for order in orders) if orders else None
+    known = engine.sequences(desk.decoder.schedule())
+    return live_through(engine, known, pace, of=mine, lives=chance[1], seed=chance[0])

@@ -50,7 +50,7 @@ class Mender:
         held = int(np.searchsorted(self.starts[self.perm], frozen_until))
         first = self.perm[: max(held, len(self.packed.first))].copy()
         plant[kernel.FIRST_COUNT] = len(first)
-        engine = Engine(replace(self.packed, plant=_on_units(plant, first, self.unit_of), first=first))
+        engine = Engine(replace(self.packed, plant=on_units(plant, first, self.unit_of), first=first))
         rank = np.zeros(len(self.unit_of), np.float64)
         rank[self.perm] = -np.arange(len(self.perm), dtype=np.float64)
         shifted = Sequences(
@@ -61,7 +61,7 @@ class Mender:
         return engine, min(shifted, again, key=lambda plan: plan.cost)
 
 
-def _on_units(plant: Ints, held: Ints, unit_of: Ints) -> Ints:
+def on_units(plant: Ints, held: Ints, unit_of: Ints) -> Ints:
     """Give held operations their own unit alone, in place.
 
     The list of alternatives keeps its length: all its entries name the one unit.

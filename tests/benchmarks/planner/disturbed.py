@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 from statistics import median, quantiles
@@ -12,12 +11,12 @@ import numpy as np
 
 from planner.anneal import Budget, Engine, Sequences
 from planner.checker import check
-from planner.confidence import Confidence, Pace, live
+from planner.confidence import Pace, learn, live, places
 from planner.decoder import decode
 from planner.mend import Mender
 from planner.pack import pack
 from planner.problem import Operation, Order, Problem
-from planner.promise import Desk
+from planner.promise import Alike, Desk
 from planner.schedule import Schedule
 from tests.benchmarks.planner.synthetic import DAY, plant
 
@@ -87,29 +86,6 @@ def _frozen_moved(engine: Engine, plan: Sequences, mender: Mender) -> int:
     return elsewhere + int(np.sum(plan.perm[: len(first)] != first))
 
 
-def questions(problem: Problem, seed: int, count: int) -> Iterator[tuple[Operation, ...]]:
-    """Routes of orders that somebody asks for: those of the plant, from now on."""
-    random = Random(seed)
-    routes: dict[str, list[Operation]] = {}
-    for operation in problem.operations:
-        routes.setdefault(operation.order, []).append(operation)
-    names = sorted(routes)
-    for number in range(count):
-        steps = routes[random.choice(names)]
-        yield tuple(
-            replace(
-                step,
-                id=f"Q{number}-{k}",
-                order=f"Q{number}",
-                predecessors=tuple(
-                    replace(link, operation=f"Q{number}-{k - 1}") for link in step.predecessors
-                ),
-                releases=(),
-            )
-            for k, step in enumerate(steps)
-        )
-
-
 @dataclass(frozen=True)
 class Promised:
     """Figures of a row of promises.
@@ -131,10 +107,12 @@ def promises(base: Published, seed: int, count: int) -> Promised:
     Every promise is accepted, so that the next has it in its way; then the whole plant with all
     promised orders is timed anew and checked, and lived through with other speeds and yields.
     """
-    sure = Confidence(base.engine, base.plan, Pace(), seed=seed)
-    desk = Desk(base.problem, base.schedule)
-    times, dates, orders, rows = [], {}, [], []
-    for steps in questions(base.problem, seed, count):
+    sure = learn(base.problem, base.schedule, Pace(), expected=count, seed=seed + 1)
+    desk, asked = Desk(base.problem, base.schedule), Alike(base.problem, seed)
+    times, dates, orders = [], {}, []
+    rows: list[Operation] = []
+    for number in range(count):
+        steps = asked.order(f"Q{number}")
         began = time.process_time()
         quote = desk.quote(steps)
         times.append(1000 * (time.process_time() - began))
@@ -148,7 +126,7 @@ def promises(base: Published, seed: int, count: int) -> Promised:
         operations=(*base.problem.operations, *rows),
     )
     engine = Engine(pack(whole))
-    plan = _sequences(whole, desk)
+    plan = engine.sequences(desk.decoder.schedule())
     kept = decode(whole, engine.choices(plan))
     faults = check(whole, kept)
     if faults:
@@ -156,28 +134,13 @@ def promises(base: Published, seed: int, count: int) -> Promised:
     ends = {o.order: kept.by_operation[o.id].end for o in rows}
     share = sum(ends[name] <= date for name, date in dates.items()) / len(dates)
     last = {o.order: row for row, o in enumerate(whole.operations) if o.order in dates}
-    random = np.random.default_rng(seed + 1)
+    random = np.random.default_rng(seed + 100)
+    starts, _ = places(engine, plan)
     good = []
     for _ in range(20):
-        lived = live(engine, plan, Pace(), random)
+        lived = live(engine, plan, starts, Pace(), random)
         good += [lived[last[name]] <= sure.latest(date) for name, date in dates.items()]
     return Promised(quantiles(times, n=20)[-1], share, sum(good) / len(good))
-
-
-def _sequences(whole: Problem, desk: Desk) -> Sequences:
-    """The plan with all promised orders, as sequences alone."""
-    rows = {o.id: row for row, o in enumerate(whole.operations)}
-    units = {u.id: row for row, u in enumerate(whole.units)}
-    order: list[tuple[int, int]] = []
-    unit_of = np.zeros(len(rows), np.int64)
-    for line in desk.decoder.lines.values():
-        for block in line.blocks:
-            row = rows[block.operation.id]
-            order.append((line.time.at(block.run), row))
-            unit_of[row] = units[line.unit]
-    perm = np.array([row for _, row in sorted(order)], np.int64)
-    none = np.full(len(rows), -1, np.int64)
-    return Sequences(perm, unit_of, none, 0, "promised")
 
 
 def middle(values: list[float]) -> float:

@@ -11,7 +11,7 @@ import pytest
 
 from planner.anneal import Budget, Engine
 from planner.checker import check
-from planner.confidence import Confidence, Pace
+from planner.confidence import Confidence, Pace, live_through
 from planner.effort import Effort
 from planner.form import problem_to_json
 from planner.pack import pack
@@ -100,12 +100,12 @@ def test_a_search_ends_when_it_is_told_to() -> None:
 
 def test_a_floor_that_keeps_its_standards_keeps_the_planned_dates() -> None:
     engine = Engine(pack(busy(20)))
-    sure = Confidence(engine, engine.grid(), Pace(deviation=0, first_time_share=1), lives=3)
+    sure = Confidence([live_through(engine, engine.grid(), Pace(deviation=0, first_time_share=1), lives=3)])
     assert [sure.latest(minute) for minute in (10, 200, 5_000)] == [10, 200, 5_000]
 
 
 def test_a_slow_floor_ends_later_than_planned() -> None:
     engine = Engine(pack(busy(20)))
-    sure = Confidence(engine, engine.grid(), Pace(mean=1.5))
+    sure = Confidence([live_through(engine, engine.grid(), Pace(mean=1.5))])
     assert sure.latest(200) > 200
     assert sure.latest(200, 0.95) >= sure.latest(200, 0.5)
