@@ -21,7 +21,7 @@ PLANT_TESTS = ("tests/scenarios/", "tests/browser/test_whole_plant.py", "tests/f
 """Where whole plants are started, and nowhere else."""
 
 
-class OnePlantAtATime(LoadScopeScheduling):
+class OnePlantAtATime(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives a worker one file after another, and all whole plants to the same."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -124,8 +124,7 @@ async def run_edge(broker: str, folder: str) -> None:
         drivers.append(LoadDriver(endpoint, sink))
         return drivers[-1]
 
-    edge.agent.driver_class = lambda _name: make  # type: ignore[assignment,return-value]
-    edge.agent.Epochs = MeasuredEpochs  # type: ignore[misc]
+    vars(edge.agent).update(driver_class=lambda _name: make, Epochs=MeasuredEpochs)
     endpoints = (Endpoint(name="load", driver="load", url="load://"),)
     config = EdgeConfig(id=EDGE, broker=broker, spool=Path(folder), endpoints=endpoints, batch_s=BATCH_S)
     task = asyncio.create_task(edge.agent.Agent(config).run())

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from statistics import quantiles
@@ -215,7 +216,7 @@ async def product(url: str, home: Path, floor: Floor) -> tuple[Clock, float]:
             await clock.time("report", terminal.report)
             await clock.time("look", terminal.look)
 
-        core = await measured(clock, [lambda one=one: busy(one) for one in terminals], pid)
+        core = await measured(clock, [partial(busy, one) for one in terminals], pid)
         await asyncio.gather(*(terminal.browser.aclose() for terminal in terminals))
     return clock, core
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from edge.tags import Endpoint, Tag
 from mes.kernel.bus import Bus
 from mes.kernel.messages import Kind, Value
-from tests.conformance.driver_suite import DriverSuite
+from tests.conformance.driver_suite import DriverSuite, Source
 from tests.fixtures.edge import RunningBroker
 
 TOPIC = "devices/press/report"
@@ -85,11 +84,10 @@ class TestMqtt(DriverSuite):
         broker.kill()
 
     async def test_dr_03_fast_changes_all_arrive_in_their_order(
-        self, source: MqttSource, tags: list[Tag]
+        self, source: Source, tags: list[Tag]
     ) -> None:
         """A device repeats its last changes in each message; the agent knows them by number."""
-        started = time.monotonic()
+        assert isinstance(source, MqttSource)
         for step in range(5):
             await source.set("state", step + 1, step)
         assert [entry["n"] for entry in source._report["changes"]] == [1, 2, 3, 4, 5]
-        assert time.monotonic() - started < 30

@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from asyncua import ua
 from asyncua.server.server import Server
+from asyncua.ua.status_codes import StatusCodes
 
 from edge.plant_sim.servers import CellServer, Pki
 from edge.tags import Endpoint, Tag
@@ -90,7 +91,7 @@ class AsyncuaSource(OpcUaSource):
 
     async def set(self, signal: str, value: Value, time_ms: int, *, good: bool = True) -> None:
         assert self._server is not None
-        status = ua.StatusCodes.Good if good else ua.StatusCodes.BadSensorFailure
+        status = StatusCodes.Good if good else StatusCodes.BadSensorFailure
         at = ua.DateTime.fromtimestamp(time_ms / 1000, UTC)
         found = ua.DataValue(
             ua.Variant(value, TYPES[signal]), ua.StatusCode(ua.UInt32(status)), SourceTimestamp=at
@@ -206,7 +207,7 @@ class TestSecurity:
     """Only who is trusted is spoken to, and nobody listens."""
 
     @pytest.fixture
-    def pki(self, tmp_path: Path) -> Iterator[Pki]:
+    def pki(self, tmp_path: Path) -> Pki:
         return Pki(tmp_path / "pki")
 
     def endpoint(self, pki: Pki, port: int, **more: object) -> Endpoint:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mes.kernel.db import Database
+from mes.kernel.ids import EquipmentId
 from mes.performance import service as performance
 from mes.performance.model import PACKML, StateReading
 from tests.fixtures.facts import at_work, define_plant
@@ -41,7 +42,9 @@ def test_intervals_are_contiguous(plant_url: str, told: list[tuple[int, str]]) -
             await tx.execute("delete from mes.equipment_state")
             for minute, state in told:
                 at = START + timedelta(minutes=minute)
-                await performance.record_state(tx, StateReading(equipment="CNC-1", state=state, at=at))
+                await performance.record_state(
+                    tx, StateReading(equipment=EquipmentId("CNC-1"), state=state, at=at)
+                )
 
     asyncio.run(tell())
     with psycopg.connect(plant_url) as conn:

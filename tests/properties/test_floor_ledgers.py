@@ -193,8 +193,6 @@ async def test_the_ledgers_add_up_after_any_walk(floor: Floor, seed: int) -> Non
     assert walk.outcomes["complete"] > 1, walk.outcomes
     async with floor.db.read() as tx:
         wrong = {
-            name: found
-            for name, check in CHECKS.items()
-            if (found := await tx.value(check)) is not None  # type: ignore[arg-type]
+            name: found for name, check in CHECKS.items() if (found := await tx.value(check)) is not None
         }
     assert wrong == {}, walk.outcomes

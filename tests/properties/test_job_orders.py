@@ -99,7 +99,8 @@ def test_every_status_is_reached_and_closed_is_the_end() -> None:
 def lines(draw: st.DrawFn) -> Line:
     """A line as reports can make it: nobody reports more than the step before made good."""
     quantity = draw(st.integers(1, 20))
-    arrived, jobs = quantity, []
+    arrived = quantity
+    jobs: list[JobOrder] = []
     for operation in (10, 20, 30):
         done = draw(st.integers(0, arrived))
         good = draw(st.integers(0, done))

@@ -18,11 +18,12 @@ from pathlib import Path
 from statistics import median
 
 from planner.anneal import Budget, Engine, Sequences
+from planner.bench import Instance
 from planner.pack import pack
 from planner.problem import Problem
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.planner import disturbed, plants, rolling
-from tests.benchmarks.planner.instances import DATA, Instance, every, listed, suite
+from tests.benchmarks.planner.instances import DATA, every, listed, suite
 from tests.benchmarks.planner.machines import first_solution_s, geometric, ratios
 from tests.benchmarks.planner.synthetic import plant
 

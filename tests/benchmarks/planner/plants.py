@@ -92,4 +92,4 @@ def duels(size: Size, seeds: tuple[int, ...]) -> list[Duel]:
 
 def middle(rows: list[Duel], name: str) -> float:
     """The median of a figure over the seeds."""
-    return median(getattr(row, name) for row in rows)
+    return float(median(getattr(row, name) for row in rows))

@@ -70,7 +70,7 @@ def historian_url(request: pytest.FixtureRequest, database_url: str) -> str:
             "select tablename from pg_tables where schemaname = 'historian'"
         ).fetchall()
         names = [f"historian.{name}" for (name,) in found if name != "alembic_version"]
-        connection.execute(f"truncate {', '.join(names)} restart identity")  # type: ignore[call-overload]
+        connection.execute(f"truncate {', '.join(names)} restart identity")
     return url
 
 

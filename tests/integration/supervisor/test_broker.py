@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from mes.kernel.settings import Broker
 from mes.supervisor import ports
@@ -47,7 +48,7 @@ class Client:
         self.heard: queue.Queue[tuple[str, bytes, bool]] = queue.Queue()
         self.granted: queue.Queue[bool] = queue.Queue()
         host, port, user, password, _ = split_url(url)
-        self.client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
         self.client.username_pw_set(user, password)
         self.client.on_message = self._on_message
         self.client.on_subscribe = self._on_subscribe
@@ -55,7 +56,7 @@ class Client:
         self.client.loop_start()
 
     def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self.heard.put((message.topic, message.payload, message.retain))
+        self.heard.put((message.topic, bytes(message.payload), message.retain))
 
     def _on_subscribe(self, _client: Any, _data: Any, _mid: int, codes: Any, _properties: Any) -> None:
         self.granted.put(not codes[0].is_failure)

@@ -10,8 +10,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from mes.access.events import SignedIn
 from mes.intake import service as intake

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from mes.definitions import service as definitions
+from mes.execution import service as execution
 from mes.kernel.db import Cause, Database
 from mes.kernel.ids import MaterialId
 from mes.kernel.settings import Settings
@@ -26,7 +27,7 @@ async def plant_with_past(db: Database, home: Path) -> history.Past:
             draft=work_master(id="WM-PUMP-65", material=MaterialId("PUMP-65")),
         )
     )
-    settings = Settings(home=home, plant={"history_days": 1})  # type: ignore[arg-type]
+    settings = Settings(home=home, plant={"history_days": 1})
     past = await history.prepare(db, settings)
     await history.open_books(db, past)
     return past
@@ -59,7 +60,7 @@ async def test_a_past_booked_twice_is_booked_once(db: Database, tmp_path: Path) 
     """An interrupted history goes on where it stopped and doubles nothing."""
     past = await plant_with_past(db, tmp_path)
     for _ in range(2):
-        again = await history.prepare(db, Settings(home=tmp_path, plant={"history_days": 1}))  # type: ignore[arg-type]
+        again = await history.prepare(db, Settings(home=tmp_path, plant={"history_days": 1}))
         assert again == past
         await history.open_books(db, again)
         await history.book_order(db, again.orders[0])
@@ -81,9 +82,7 @@ async def test_live_work_beside_the_past_is_not_disturbed(db: Database, tmp_path
             await resources.clock_in(tx, person.id)
     number = await now.order()
     await now.plan(number)
-    await now.do(
-        partial(history.execution.start, job_order=f"{number}-10", equipment="CNC-1"), person="E-1001"
-    )
+    await now.do(partial(execution.start, job_order=f"{number}-10", equipment="CNC-1"), person="E-1001")
     order = next(one for one in past.orders if one.jobs[0].equipment == "CNC-1")
     await history.book_order(db, order)
     async with db.read() as tx:

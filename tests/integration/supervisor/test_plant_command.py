@@ -7,8 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from mes.resources.plantfile import load_plant, parse_plant
 from mes.supervisor.cli import app
@@ -81,7 +80,7 @@ def test_what_is_shown_loads_as_the_same_plant(folder: Path) -> None:
 def without_packing() -> str:
     """The plant of the page after its packing was given up, with somebody else in the late crew."""
     gone = FILE[FILE.index('[[equipment]]\nid = "PACK"') : FILE.index("[[calendars]]")]
-    text = FILE.replace(gone, "").replace('skills = ["MILLING", "PACKING"]', 'skills = ["MILLING"]')
+    text: str = FILE.replace(gone, "").replace('skills = ["MILLING", "PACKING"]', 'skills = ["MILLING"]')
     return text.replace('ids = ["P-102"]', 'ids = ["P-103"]')
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import psycopg
 
@@ -38,7 +39,7 @@ class Found:
     waiting: Decimal = Decimal(0)
 
 
-def read(conn: psycopg.Connection[tuple[object, ...]], unit: str) -> Facts:
+def read(conn: psycopg.Connection[tuple[Any, ...]], unit: str) -> Facts:
     """Read a unit's facts."""
     states = conn.execute(
         "select started_at, coalesce(ended_at, %s), state from mes.equipment_state where equipment = %s",
@@ -48,10 +49,10 @@ def read(conn: psycopg.Connection[tuple[object, ...]], unit: str) -> Facts:
         "select at, kind, delta, item, run_s, doubtful, accepted from mes.machine_count where equipment = %s",
         (unit,),
     ).fetchall()
-    return Facts(states, _loads(conn, unit), counts)  # type: ignore[arg-type]
+    return Facts(states, _loads(conn, unit), counts)
 
 
-def _loads(conn: psycopg.Connection[tuple[object, ...]], unit: str) -> list[Stretch]:
+def _loads(conn: psycopg.Connection[tuple[Any, ...]], unit: str) -> list[Stretch]:
     """A job is on a unit from its start there until it starts elsewhere or is over, holds included."""
     rows = conn.execute(
         """
@@ -79,7 +80,8 @@ def exact(facts: Facts, calendar: tuple[CalendarWindow, ...], window: Window) ->
     found = Found()
     stretches = [(one.starts_at, one.ends_at) for one in calendar]
     moments = {window.starts_at, window.ends_at}
-    for start, end, *_ in (*facts.states, *facts.loads, *stretches):
+    spans = [*facts.loads, *stretches, *((start, end) for start, end, _ in facts.states)]
+    for start, end in spans:
         moments |= {moment for moment in (start, end) if window.starts_at < moment < window.ends_at}
     for start, end in pairwise(sorted(moments)):
         for element in _elements(facts, calendar, start):

@@ -34,7 +34,11 @@ START = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
 SPAN = timedelta(hours=60)
 UNITS = ("CNC-1", "CNC-2", "ASM-1")
 STATES = ("Execute", "Starting", "Held", "Idle", "Undefined")
-BREAKS = ([], [{"after_minutes": 240, "minutes": 10}], [{"after_minutes": 95, "minutes": 45}])
+BREAKS: tuple[list[dict[str, int]], ...] = (
+    [],
+    [{"after_minutes": 240, "minutes": 10}],
+    [{"after_minutes": 95, "minutes": 45}],
+)
 ZONES = ("Asia/Shanghai", "Asia/Kolkata", "Europe/Berlin")
 
 moments = st.one_of(

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -15,10 +16,10 @@ from tests.unit.kernel.test_event_samples import catalogue
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 
 
-def stored(type_name: str, payload: dict[str, object]) -> StoredEvent:
+def stored(type_name: str, payload: Mapping[str, object]) -> StoredEvent:
     return StoredEvent(
         id=7, xid="42", event_id=uuid4(), type=type_name, schema_version=1, site="SUZ", scope="",
-        aggregate="x", payload=payload, actor="person:E-1001", terminal="CNC-1", key=None, causation=None,
+        aggregate="x", payload={**payload}, actor="person:E-1001", terminal="CNC-1", key=None, causation=None,
         at=NOW, recorded_at=NOW, simulated=False,
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ EPOCH = UUID("8f7c3c1e-7f5c-4d5e-9b1a-0c2d3e4f5a6b")
 
 
 def test_a_batch_says_what_was_read() -> None:
-    samples = [
+    samples: list[Sample | NoteSample] = [
         Sample(1, 3.25, 1_000),
         Sample(2, -7, 1_001),
         Sample(3, True, 1_002),

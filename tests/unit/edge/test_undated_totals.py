@@ -1,6 +1,6 @@
 """A total that its machine does not date is refused, and said once."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from asyncua import ua
@@ -12,7 +12,7 @@ from edge.drivers.opcua import OpcUaDriver
 from edge.tags import Endpoint, Tag
 from mes.kernel.messages import NoteSample
 
-AT = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+AT = ua.DateTime(2026, 3, 2, 6, 0, tzinfo=UTC)
 
 
 def tag(kind: str, **more: Any) -> Tag:
@@ -20,7 +20,7 @@ def tag(kind: str, **more: Any) -> Tag:
     return Tag.model_validate(row)
 
 
-def shown(value: int, at: datetime | None = None) -> ua.DataValue:
+def shown(value: int, at: ua.DateTime | None = None) -> ua.DataValue:
     return ua.DataValue(ua.Variant(value, ua.VariantType.UInt32), SourceTimestamp=at, ServerTimestamp=AT)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from planner.bench import Instance
 from planner.problem import InvalidProblem
 from planner.readers import read_fjsp, read_fjsp_with_setups, read_jsp
-from tests.benchmarks.planner.instances import DATA, Instance, every
+from tests.benchmarks.planner.instances import DATA, every
 
 
 def test_a_job_shop() -> None:

@@ -16,6 +16,7 @@ from mes.access import service
 from mes.access.api import router as access_router
 from mes.access.guard import CommandBody, Plant, require, run_command
 from mes.access.model import PIN_ATTEMPTS, Caller, Permission, PinNotValid, Role
+from mes.access.passwords import secret_matches
 from mes.app import build_app
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, Tx
@@ -356,7 +357,7 @@ async def test_a_withdrawn_badge_signs_nobody_on(plant: Web, db: Database) -> No
 async def test_a_badge_that_is_withdrawn_while_its_pin_is_looked_at_signs_nobody_on(
     plant: Web, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    matches = service.secret_matches
+    matches = secret_matches
 
     async def withdrawn_meanwhile(secret: str | None, given: str) -> bool:
         async with db.transaction(Cause(actor="service:test", at=utc_now())) as tx:

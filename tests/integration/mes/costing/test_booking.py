@@ -23,6 +23,7 @@ from mes.execution.events import (
 from mes.inventory.events import LotReceived, LotScrapped
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database
+from mes.kernel.ids import LotNumber, MaterialId, PersonId, WorkOrderNumber
 from mes.kernel.outbox import Event, append
 from mes.workorders.events import WorkOrderCancelled, WorkOrderClosed
 from tests.fixtures.facts import define_plant, order_pumps
@@ -59,9 +60,9 @@ class Floor:
         return MaterialConsumed(
             **self.at(10, "MC", "CNC-1"),
             actual=actual or uuid4(),
-            person="E-1001",
-            material=material,
-            lot=f"LOT-{material}-0001",
+            person=PersonId("E-1001"),
+            material=MaterialId(material),
+            lot=LotNumber(f"LOT-{material}-0001"),
             quantity=Decimal(quantity),
             uom="kg" if material == "GREASE" else "pc",
             serial=None,
@@ -73,18 +74,22 @@ class Floor:
             actual=uuid4(),
             reverses=actual,
             reason="typo",
-            person="E-1001",
-            material=material,
-            lot=f"LOT-{material}-0001",
+            person=PersonId("E-1001"),
+            material=MaterialId(material),
+            lot=LotNumber(f"LOT-{material}-0001"),
             quantity=Decimal(quantity),
             uom="pc",
             serial=None,
         )
 
     def worked(self, hours: str) -> tuple[LabourBooked, MachineTimeBooked]:
-        span = {"started_at": NOW, "ended_at": NOW + timedelta(hours=1), "hours": Decimal(hours)}
+        span: dict[str, Any] = {
+            "started_at": NOW,
+            "ended_at": NOW + timedelta(hours=1),
+            "hours": Decimal(hours),
+        }
         place = self.at(10, "MC", "CNC-1")
-        return LabourBooked(**place, person="E-1001", rate_class="L1", **span), MachineTimeBooked(
+        return LabourBooked(**place, person=PersonId("E-1001"), rate_class="L1", **span), MachineTimeBooked(
             **place, **span
         )
 
@@ -93,8 +98,8 @@ class Floor:
             **self.at(60, "PK", "PACK-1"),
             report=report or uuid4(),
             last=last,
-            material="PUMP-40",
-            person="E-1001",
+            material=MaterialId("PUMP-40"),
+            person=PersonId("E-1001"),
             quantity=Decimal(quantity),
             uom="pc",
             serials=(),
@@ -105,8 +110,8 @@ class Floor:
             **self.at(30, "AS2", "ASM-2"),
             report=report or uuid4(),
             last=False,
-            material="PUMP-40",
-            person="E-1001",
+            material=MaterialId("PUMP-40"),
+            person=PersonId("E-1001"),
             quantity=Decimal(quantity),
             uom="pc",
             reason="leak",
@@ -120,8 +125,8 @@ class Floor:
             reverses=report,
             reason="typo",
             last=True,
-            material="PUMP-40",
-            person="E-1001",
+            material=MaterialId("PUMP-40"),
+            person=PersonId("E-1001"),
             good=Decimal(good),
             scrap=Decimal(scrap),
             uom="pc",
@@ -130,7 +135,7 @@ class Floor:
         )
 
     def closed(self) -> WorkOrderClosed:
-        return WorkOrderClosed(site="SUZ", work_order=self.number)
+        return WorkOrderClosed(site="SUZ", work_order=WorkOrderNumber(self.number))
 
     async def book(self) -> list[CostEntry]:
         async with self.db.transaction(cause()) as tx:
@@ -299,7 +304,7 @@ async def test_what_comes_after_the_close_leaves_no_work_in_process(floor: Floor
 async def test_a_cancelled_order_gives_its_costs_to_the_variances(floor: Floor) -> None:
     await floor.tell(
         floor.used("CAST-40", "2"),
-        WorkOrderCancelled(site="SUZ", work_order=floor.number, reason="customer"),
+        WorkOrderCancelled(site="SUZ", work_order=WorkOrderNumber(floor.number), reason="customer"),
     )
     assert kinds(await floor.book()) == ["consumption", "close"]
     balance = await floor.order_balance()
@@ -315,7 +320,7 @@ async def test_a_later_price_changes_no_released_order(floor: Floor) -> None:
 
 
 async def test_receipts_and_scrapped_lots_are_booked_without_an_order(floor: Floor) -> None:
-    lot = {"site": "SUZ", "lot": "LOT-SEAL-0001", "material": "SEAL", "uom": "pc"}
+    lot: dict[str, Any] = {"site": "SUZ", "lot": "LOT-SEAL-0001", "material": "SEAL", "uom": "pc"}
     await floor.tell(
         LotReceived(
             **lot,

@@ -192,11 +192,14 @@ async def test_the_planner_sees_the_plant(floor: Floor) -> None:
     assert (jobs[10].remaining, jobs[10].started_at, jobs[10].equipment) == (2, floor.now, "CNC-2")
     assert [(need.material, need.quantity) for need in jobs[10].components] == [("CAST-40", 3)]
     assert (jobs[20].remaining, jobs[20].predecessors) == (3, (jobs[10].id,))
-    assert (units["CNC-2"].running, units["CNC-2"].family) == (jobs[10].id, "40")
-    assert (units["CNC-3"].down_since, units["CNC-3"].down_reason) == (floor.now, "spindle")
-    assert units["CNC-1"].down_since is None
+    assert (units[EquipmentId("CNC-2")].running, units[EquipmentId("CNC-2")].family) == (jobs[10].id, "40")
+    assert (units[EquipmentId("CNC-3")].down_since, units[EquipmentId("CNC-3")].down_reason) == (
+        floor.now,
+        "spindle",
+    )
+    assert units[EquipmentId("CNC-1")].down_since is None
     assert seen.site_tz == "Asia/Shanghai"
-    assert {need.material: need.quantity for need in seen.stock}["CAST-40"] == 199
+    assert {need.material: need.quantity for need in seen.stock}[MaterialId("CAST-40")] == 199
     assert [one.id for one in seen.work_orders] == [number]
 
 
@@ -205,9 +208,9 @@ async def test_a_person_who_went_home_is_out_until_the_next_shift(floor: Floor) 
     before = {one.id: one.present[0].start for one in (await snapshot(floor)).people}
     await floor.do(lambda tx: execution.leave(tx, PersonId("E-1001"), "sick"))
     after = {one.id: one.present[0].start for one in (await snapshot(floor)).people}
-    assert before["E-1001"] == floor.now
-    assert after["E-1001"] == floor.now + timedelta(hours=19)
-    assert after["E-1002"] == before["E-1002"]
+    assert before[PersonId("E-1001")] == floor.now
+    assert after[PersonId("E-1001")] == floor.now + timedelta(hours=19)
+    assert after[PersonId("E-1002")] == before[PersonId("E-1002")]
 
 
 async def test_purchases_on_their_way_and_their_delays_are_seen(floor: Floor) -> None:

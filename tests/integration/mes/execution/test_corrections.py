@@ -251,4 +251,4 @@ async def test_a_closed_order_stands(floor: Floor) -> None:
 )
 async def test_the_application_cannot_rewrite_a_ledger(floor: Floor, statement: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        await floor.do(lambda tx: tx.execute(statement))  # type: ignore[arg-type]
+        await floor.do(lambda tx: tx.execute(statement))

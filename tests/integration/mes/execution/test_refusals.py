@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -158,9 +159,9 @@ async def test_a_weight_keeps_the_decimals_that_its_unit_has(floor: Floor) -> No
     await floor.plan(number)
     for operation, unit, person in ((10, "CNC-1", "E-1001"), (20, "ASM-1", "E-1005")):
         job = JobOrderId(f"{number}-{operation}")
-        await floor.do(lambda tx, job=job: execution.start(tx, job), person, unit)
+        await floor.do(partial(execution.start, job_order=job), person, unit)
         await floor.do(count(job, "2"), person, unit)
-        await floor.do(lambda tx, job=job: execution.complete(tx, job), person, unit)
+        await floor.do(partial(execution.complete, job_order=job), person, unit)
     job = JobOrderId(f"{number}-30")
     await floor.do(lambda tx: execution.start(tx, job), "E-1006", "ASM-2")
     await floor.do(lambda tx: definitions.put_material(tx, grease(digits=2)))

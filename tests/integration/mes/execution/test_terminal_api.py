@@ -1,13 +1,15 @@
 """The terminal over HTTP: one snapshot, idempotent commands, refusals that a page can show."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
+from fastapi._compat import ModelField
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from mes.access.guard import Plant
 from mes.access.model import Role
@@ -233,12 +235,18 @@ def commands_about_equipment() -> Iterator[tuple[str, dict[str, Any]]]:
         for route in router.routes:
             if (
                 isinstance(route, APIRoute)
-                and "POST" in route.methods
+                and "POST" in (route.methods or ())
                 and ABOUT & set(route.param_convertors)
             ):
-                body = route.dependant.body_params
-                wanted = body[0].field_info.annotation.model_fields if body else {}
+                wanted = {name for param in route.dependant.body_params for name in fields_of(param)}
                 yield route.path, {name: value for name, value in VALUES.items() if name in wanted}
+
+
+def fields_of(param: ModelField) -> Iterable[str]:
+    model = param.field_info.annotation
+    assert isinstance(model, type)
+    assert issubclass(model, BaseModel)
+    return model.model_fields
 
 
 ABOUT = {"job_order", "equipment"}

@@ -17,6 +17,7 @@ from mes.execution.events import MaterialConsumed, StopReasonGiven
 from mes.kernel import audit
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Database, Tx
+from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, MaterialId, PersonId, WorkOrderNumber
 from mes.kernel.outbox import append
 from mes.kernel.settings import Settings
 from tests.fixtures.facts import Edge, define_plant, order_pumps
@@ -46,7 +47,7 @@ async def eventually(check: Callable[[], Awaitable[bool]], within_s: float = 60.
 
 async def number(db: Database, sql: str) -> int:
     async with db.read() as tx:
-        return int(await tx.value(sql))  # type: ignore[arg-type]
+        return int(await tx.value(sql))
 
 
 async def test_readings_become_facts_by_themselves(db: Database, settings: Settings) -> None:
@@ -101,22 +102,28 @@ async def test_events_are_booked_sealed_and_followed(db: Database, settings: Set
         async with db.transaction(cause(actor="person:E-1001")) as tx:
             await append(
                 tx,
-                StopReasonGiven(site=SITE, equipment="CNC-1", interval=None, reason="tool", person="E-1001"),
+                StopReasonGiven(
+                    site=SITE,
+                    equipment=EquipmentId("CNC-1"),
+                    interval=None,
+                    reason="tool",
+                    person=PersonId("E-1001"),
+                ),
             )
             await append(
                 tx,
                 MaterialConsumed(
                     site=SITE,
-                    job_order=f"{order}-10",
-                    work_order=order,
+                    job_order=JobOrderId(f"{order}-10"),
+                    work_order=WorkOrderNumber(order),
                     operation=10,
-                    work_center="MC",
+                    work_center=EquipmentId("MC"),
                     cost_center="CC-MACH",
-                    equipment="CNC-1",
+                    equipment=EquipmentId("CNC-1"),
                     actual=uuid4(),
-                    person="E-1001",
-                    material="CAST-40",
-                    lot="LOT-CAST-40-0001",
+                    person=PersonId("E-1001"),
+                    material=MaterialId("CAST-40"),
+                    lot=LotNumber("LOT-CAST-40-0001"),
                     quantity=Decimal(5),
                     uom="pc",
                     serial=None,
@@ -129,7 +136,7 @@ async def test_events_are_booked_sealed_and_followed(db: Database, settings: Set
 
         async def explained() -> bool:
             async with db.read() as tx:
-                return await tx.value("select reason from mes.equipment_state") == "tool"
+                return bool(await tx.value("select reason from mes.equipment_state") == "tool")
 
         async def sealed() -> bool:
             async with db.read() as tx:

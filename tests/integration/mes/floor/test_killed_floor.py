@@ -16,6 +16,7 @@ from mes.execution.events import MaterialConsumed
 from mes.kernel import audit
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Database
+from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, MaterialId, PersonId, WorkOrderNumber
 from mes.kernel.outbox import append
 from tests.fixtures.facts import Edge, define_plant, order_pumps
 from tests.fixtures.postgres import SITE, cause
@@ -41,16 +42,16 @@ async def worker(home: Path, database_url: str) -> AsyncIterator[asyncio.subproc
 def consumed(order: str) -> MaterialConsumed:
     return MaterialConsumed(
         site=SITE,
-        job_order=f"{order}-10",
-        work_order=order,
+        job_order=JobOrderId(f"{order}-10"),
+        work_order=WorkOrderNumber(order),
         operation=10,
-        work_center="MC",
+        work_center=EquipmentId("MC"),
         cost_center="CC-MACH",
-        equipment="CNC-1",
+        equipment=EquipmentId("CNC-1"),
         actual=uuid4(),
-        person="E-1001",
-        material="CAST-40",
-        lot="LOT-CAST-40-0001",
+        person=PersonId("E-1001"),
+        material=MaterialId("CAST-40"),
+        lot=LotNumber("LOT-CAST-40-0001"),
         quantity=Decimal(1),
         uom="pc",
         serial=None,

@@ -11,6 +11,7 @@ from mes.intake import service as intake
 from mes.intake.model import Absorbed, NotInQuarantine
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Database
+from mes.kernel.ids import EquipmentId, JobOrderId
 from mes.performance import service as performance
 from mes.resources import service as resources
 from tests.fixtures.facts import Edge, at_work, define_plant, order_pumps, run_job
@@ -85,7 +86,7 @@ async def test_states_become_contiguous_intervals(db: Database) -> None:
     assert [one.state for one in found] == ["Idle", "Starting", "Execute", "Aborted"]
     assert [one.ended_at for one in found] == [*(one.started_at for one in found[1:]), None]
     async with db.read() as tx:
-        assert (await resources.equipment_states(tx))["CNC-1"].state == "Aborted"
+        assert (await resources.equipment_states(tx))[EquipmentId("CNC-1")].state == "Aborted"
     events = await told(db, "EquipmentStateChanged")
     assert [(one.payload["previous"], one.payload["state"]) for one in events] == [
         ("Undefined", "Idle"),
@@ -139,7 +140,7 @@ async def test_a_start_told_late_gives_counts_their_job(db: Database) -> None:
     await absorb(db)
     await run_job(db, f"{number}-10", "CNC-1", NOW - timedelta(minutes=20))
     async with db.transaction(cause()) as tx:
-        assert await performance.attribute_counts(tx, f"{number}-10") == 1
+        assert await performance.attribute_counts(tx, JobOrderId(f"{number}-10")) == 1
     assert await counts(db) == [Count("good", Decimal(2), f"{number}-10", Decimal(15), False)]
 
 
@@ -174,7 +175,7 @@ async def test_a_mended_row_is_tried_again(db: Database) -> None:
     async with db.transaction(cause()) as tx:
         unit = await resources.get_equipment(tx, "CNC-4")
         assert await intake.retry_known(tx) == 0
-        await resources.put_equipment(tx, replace(unit, id="CNC-9", scope="MACH/MC/CNC-9"))
+        await resources.put_equipment(tx, replace(unit, id=EquipmentId("CNC-9"), scope="MACH/MC/CNC-9"))
         assert await intake.retry_known(tx) == 1
     assert await absorb(db) == Absorbed(1, 0)
     assert [one.state for one in await intervals(db, "CNC-9")] == ["Execute"]
@@ -216,7 +217,7 @@ async def test_the_machines_own_fault_explains_its_stop(db: Database) -> None:
         ("Stopped", "door open"),
     ]
     async with db.read() as tx:
-        assert (await resources.equipment_states(tx))["CNC-1"].reason == "door open"
+        assert (await resources.equipment_states(tx))[EquipmentId("CNC-1")].reason == "door open"
 
 
 async def test_a_scan_is_understood_or_told_as_refused(db: Database) -> None:

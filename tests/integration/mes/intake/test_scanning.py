@@ -315,6 +315,6 @@ async def test_the_floor_worker_acts_on_scans_by_itself(
 
         async def judged() -> bool:
             async with db.read() as tx:
-                return await tx.value("select outcome from mes.scan") == "refused"
+                return bool(await tx.value("select outcome from mes.scan") == "refused")
 
         await eventually(judged)

@@ -11,6 +11,7 @@ from mes.access.api import router as access_router
 from mes.access.model import Role
 from mes.intake import service as intake
 from mes.kernel.db import Database
+from mes.kernel.ids import EquipmentId
 from mes.performance import service as performance
 from mes.performance.api import router
 from mes.performance.iso22400 import NoValue
@@ -25,6 +26,7 @@ def web_routers() -> list[APIRouter]:
     return [access_router, router]
 
 
+CNC_1, CNC_2 = EquipmentId("CNC-1"), EquipmentId("CNC-2")
 SHIFT = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
 """06:00 in Suzhou: shift A begins. The machining cell rests from 10:00 to 10:10."""
 
@@ -55,7 +57,7 @@ async def a_shift(db: Database) -> Edge:
 async def test_a_shift_has_its_figures(db: Database) -> None:
     await a_shift(db)
     async with db.read() as tx:
-        found = await performance.report(tx, "CNC-1", Window(starts_at=clock("6:00"), ends_at=clock("8:00")))
+        found = await performance.report(tx, CNC_1, Window(starts_at=clock("6:00"), ends_at=clock("8:00")))
     minutes = {name: value / 60 for name, value in found.elements.items() if name not in {"PQ", "GQ", "SQ"}}
     assert minutes == {
         "POT": 120,
@@ -85,7 +87,7 @@ async def test_a_shift_has_its_figures(db: Database) -> None:
 async def test_every_figure_shows_its_evidence(db: Database) -> None:
     edge = await a_shift(db)
     async with db.read() as tx:
-        found = await performance.report(tx, "CNC-1", Window(starts_at=clock("6:05"), ends_at=clock("7:00")))
+        found = await performance.report(tx, CNC_1, Window(starts_at=clock("6:05"), ends_at=clock("7:00")))
     assert [(one.state, one.kind.value, one.seconds) for one in found.intervals] == [
         ("Idle", "delay", 300),
         ("Starting", "setup", 300),
@@ -106,7 +108,7 @@ async def test_a_break_is_no_planned_time_and_its_pieces_are_in_no_figure(db: Da
     await edge.good("CNC-1", 1, clock("10:05"))
     async with db.transaction(cause()) as tx:
         await intake.absorb(tx)
-        found = await performance.report(tx, "CNC-1", Window(starts_at=clock("9:50"), ends_at=clock("10:20")))
+        found = await performance.report(tx, CNC_1, Window(starts_at=clock("9:50"), ends_at=clock("10:20")))
     assert (found.elements["POT"], found.elements["PDOT"], found.elements["PBT"]) == (1800, 600, 1200)
     assert (found.elements["PQ"], found.unattributed) == (0, 0)
     assert found.counts_in_all == 1
@@ -115,7 +117,7 @@ async def test_a_break_is_no_planned_time_and_its_pieces_are_in_no_figure(db: Da
 async def test_time_without_data_is_unknown_and_not_a_stop(db: Database) -> None:
     await define_plant(db)
     async with db.read() as tx:
-        found = await performance.report(tx, "CNC-1", Window(starts_at=clock("6:00"), ends_at=clock("7:00")))
+        found = await performance.report(tx, CNC_1, Window(starts_at=clock("6:00"), ends_at=clock("7:00")))
     assert (found.elements["unknown"], found.elements["ADOT"], found.elements["ADET"]) == (3600, 0, 0)
     assert (found.elements["PBT"], found.values["availability"]) == (0, None)
     assert found.reasons["availability"] is NoValue.NOTHING_KNOWN
@@ -129,7 +131,7 @@ async def test_pieces_without_a_job_are_shown_beside_the_figures(db: Database) -
     await edge.good("CNC-1", 900, clock("7:51"), doubtful=True)
     async with db.transaction(cause()) as tx:
         await intake.absorb(tx)
-        found = await performance.report(tx, "CNC-1", Window(starts_at=clock("6:00"), ends_at=clock("8:00")))
+        found = await performance.report(tx, CNC_1, Window(starts_at=clock("6:00"), ends_at=clock("8:00")))
     assert (found.elements["PQ"], found.unattributed, found.waiting) == (200, 7, 900)
 
 
@@ -137,7 +139,7 @@ async def test_two_windows_add_up_to_one(db: Database) -> None:
     await a_shift(db)
     async with db.read() as tx:
         parts = [
-            await performance.report(tx, "CNC-1", Window(starts_at=clock(start), ends_at=clock(end)))
+            await performance.report(tx, CNC_1, Window(starts_at=clock(start), ends_at=clock(end)))
             for start, end in (("6:00", "6:47"), ("6:47", "8:00"), ("6:00", "8:00"))
         ]
     first, second, whole = (part.elements for part in parts)
@@ -148,9 +150,9 @@ async def test_a_window_is_no_longer_than_a_month(db: Database) -> None:
     await define_plant(db)
     async with db.read() as tx:
         with pytest.raises(WindowNotValid):
-            await performance.report(tx, "CNC-1", Window(starts_at=SHIFT, ends_at=SHIFT + timedelta(days=32)))
+            await performance.report(tx, CNC_1, Window(starts_at=SHIFT, ends_at=SHIFT + timedelta(days=32)))
         with pytest.raises(WindowNotValid):
-            await performance.report(tx, "CNC-1", Window(starts_at=SHIFT, ends_at=SHIFT))
+            await performance.report(tx, CNC_1, Window(starts_at=SHIFT, ends_at=SHIFT))
 
 
 async def test_the_board_shows_every_unit_of_the_running_shift(db: Database) -> None:
@@ -161,13 +163,20 @@ async def test_the_board_shows_every_unit_of_the_running_shift(db: Database) -> 
     assert (board.shift.name, board.shift.starts_at) == ("A", SHIFT)
     tiles = {tile.id: tile for tile in board.equipment}
     assert len(tiles) == 9
-    assert (tiles["CNC-1"].state, tiles["CNC-1"].counts.good, tiles["CNC-1"].counts.scrap) == (
+    assert (
+        tiles[CNC_1].state,
+        tiles[CNC_1].counts.good,
+        tiles[CNC_1].counts.scrap,
+    ) == (
         "Idle",
         180,
         20,
     )
-    assert tiles["CNC-1"].kpi.oee == Decimal("0.375000")
-    assert (tiles["CNC-2"].kpi.oee, tiles["CNC-2"].kpi.reason) == (None, NoValue.NOTHING_KNOWN)
+    assert tiles[CNC_1].kpi.oee == Decimal("0.375000")
+    assert (tiles[CNC_2].kpi.oee, tiles[CNC_2].kpi.reason) == (
+        None,
+        NoValue.NOTHING_KNOWN,
+    )
     assert [link.name for link in board.links] == ["edge", "ingest", "outbox", "erp", "planner"]
 
 
@@ -204,8 +213,8 @@ async def test_states_told_late_keep_intervals_contiguous(db: Database) -> None:
     ]
     async with db.transaction(at_work(SHIFT)) as tx:
         for text, state in told:
-            await performance.record_state(tx, StateReading(equipment="CNC-1", state=state, at=clock(text)))
-        found = await performance.report(tx, "CNC-1", Window(starts_at=clock("6:00"), ends_at=clock("8:00")))
+            await performance.record_state(tx, StateReading(equipment=CNC_1, state=state, at=clock(text)))
+        found = await performance.report(tx, CNC_1, Window(starts_at=clock("6:00"), ends_at=clock("8:00")))
     assert [(one.state, one.starts_at) for one in found.intervals] == [
         ("Idle", clock("6:00")),
         ("Starting", clock("6:30")),
@@ -218,13 +227,13 @@ async def test_counts_and_states_can_be_booked_without_an_edge(db: Database) -> 
     async with db.transaction(at_work(SHIFT)) as tx:
         await performance.record_count(
             tx,
-            CountReading(equipment="CNC-1", kind=CountKind.GOOD, delta=Decimal(2), at=clock("6:30")),
+            CountReading(equipment=CNC_1, kind=CountKind.GOOD, delta=Decimal(2), at=clock("6:30")),
         )
         await performance.record_count(
             tx,
-            CountReading(equipment="CNC-1", kind=CountKind.GOOD, delta=Decimal(0), at=clock("6:31")),
+            CountReading(equipment=CNC_1, kind=CountKind.GOOD, delta=Decimal(0), at=clock("6:31")),
         )
-        found = await performance.report(tx, "CNC-1", Window(starts_at=clock("6:00"), ends_at=clock("8:00")))
+        found = await performance.report(tx, CNC_1, Window(starts_at=clock("6:00"), ends_at=clock("8:00")))
     assert [one.source for one in found.counts] == [None]
 
 

@@ -237,7 +237,7 @@ async def test_a_price_holds_from_its_day_on_and_the_first_before_it(floor: Floo
         await floor.do(
             lambda tx: definitions.put_material(
                 tx,
-                MaterialDraft(**{n: getattr(seal, n) for n in seal.__slots__} | {"uom": "kg"}),  # type: ignore[arg-type]
+                MaterialDraft(**{n: getattr(seal, n) for n in seal.__slots__} | {"uom": "kg"}),
             )
         )
 

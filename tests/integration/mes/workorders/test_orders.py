@@ -83,7 +83,7 @@ async def test_a_change_before_the_start_reaches_jobs_and_numbers(floor: Floor) 
             parts = await workorders.components_of(tx, f"{number}-30")
             serials = await tracking.serials_of(tx, number)
         assert {job.quantity for job in jobs} == {Decimal(quantity)}
-        assert {part.material: part.required for part in parts}["BOLT"] == 8 * quantity
+        assert {part.material: part.required for part in parts}[MaterialId("BOLT")] == 8 * quantity
         assert len([one for one in serials if one.status is SerialStatus.RESERVED]) == quantity
     assert (await order(floor, number)).priority == 1
 

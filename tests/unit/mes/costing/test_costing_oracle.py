@@ -94,10 +94,13 @@ def deliveries(*parts: int) -> list[Lines]:
 def closing(so_far: list[Lines]) -> Lines:
     by_material = {
         material: sum(
-            line.amount
-            for lines in so_far
-            for line in lines
-            if line.account is Account.WIP and line.material == material
+            (
+                line.amount
+                for lines in so_far
+                for line in lines
+                if line.account is Account.WIP and line.material == material
+            ),
+            Decimal(0),
         )
         for material in (A, B)
     }
