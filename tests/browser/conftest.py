@@ -1,4 +1,7 @@
-"""A server with the built pages on a port of its own, and a browser that is signed in there."""
+"""A server with the built pages on a port of its own, and a browser that is signed in there.
+
+All tests share one loop, and in it one Chromium; each has its own database, server and contexts.
+"""
 
 import asyncio
 import contextlib
@@ -11,7 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 import uvicorn
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright, expect
 
 from dashboards import build
 from mes.access import service as access
@@ -21,7 +24,7 @@ from mes.app import build_app, installed_routers
 from mes.kernel.clock import utc_now
 from mes.kernel.settings import Erp, Http, Settings
 from mes.resources.service import person_card
-from tests.fixtures.floor import Floor
+from tests.fixtures.floor import Floor, own_floor
 from tests.fixtures.postgres import SITE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium"
@@ -34,9 +37,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-expect.set_options(timeout=30_000)
-
 
 ERP_PAGES = "http://erp.invalid/#lineside"
 
@@ -78,10 +78,9 @@ class Site:
             await access.make_account(tx, account, tuple(Grant(role, SITE) for role in roles))  # type: ignore[arg-type]
             return await access.make_one_time_link(tx, self.url, account)  # type: ignore[arg-type]
 
-        page = await made.new_page()
-        await page.goto(await self.floor.do(link))
-        await page.wait_for_url(f"{self.url}/")
-        await page.close()
+        token = (await self.floor.do(link)).partition("token=")[2]
+        signed_in = await made.request.post(f"{self.url}/api/v1/sign-in/link", data={"token": token})
+        assert signed_in.ok
         return made
 
     async def page(self, path: str, *roles: Role, **options: object) -> Page:
@@ -105,8 +104,51 @@ def built_pages() -> Path:
     return build.STATIC
 
 
-@pytest_asyncio.fixture
-async def site(floor: Floor, tmp_path: Path, built_pages: Path) -> AsyncIterator[Site]:
+class Chromium:
+    """One Chromium for all tests; another one when it should ever have died."""
+
+    def __init__(self, playwright: Playwright) -> None:
+        self._playwright = playwright
+        self._browser: Browser | None = None
+
+    async def browser(self) -> Browser:
+        """Return the browser that runs."""
+        if self._browser is None or not self._browser.is_connected():
+            self._browser = await self._playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        return self._browser
+
+    async def close(self) -> None:
+        """End it."""
+        if self._browser is not None:
+            await self._browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Chromium]:
+    """The browser."""
+    async with async_playwright() as playwright:
+        made = Chromium(playwright)
+        yield made
+        await made.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run all tests of this folder in the loop of their browser."""
+    for item in items:
+        if item.nodeid.startswith("tests/browser/") and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def floor(postgres_server: str, floor_template: str) -> AsyncIterator[Floor]:
+    """The pump plant with crew A at work, for this test alone."""
+    async with own_floor(postgres_server, floor_template) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(floor: Floor, chromium: Chromium, tmp_path: Path, built_pages: Path) -> AsyncIterator[Site]:
     """The real server on a free port, and a browser."""
     assert built_pages.exists()
     floor.now = utc_now()
@@ -124,13 +166,10 @@ async def site(floor: Floor, tmp_path: Path, built_pages: Path) -> AsyncIterator
     app = build_app(Plant(floor.db, settings, person_card), installed_routers())
     server = Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve(sockets=[bound]))
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        made = Site(url, floor, browser)
-        yield made
-        for context in made.contexts:
-            await context.close()
-        await browser.close()
+    made = Site(url, floor, await chromium.browser())
+    yield made
+    for context in made.contexts:
+        await context.close()
     server.should_exit = True
     await serving
     bound.close()

@@ -60,6 +60,14 @@ async def _trouble(page: Page, plant: Plant) -> None:
     await expect(page.locator(".kinds li").first).to_be_visible()
 
 
+async def _chain(page: Page, plant: Plant) -> None:
+    await _trouble(page, plant)
+    broken = page.locator(".kinds li").first
+    await broken.locator("select").select_option("CNC-2")
+    await broken.locator("button").click()
+    await expect(page.locator(".chain .proposal")).to_be_visible(timeout=120_000)
+
+
 async def _chosen(page: Page, plant: Plant) -> None:
     await _open(page, f"{plant.url}/planner", ".orders li button")
     await page.locator(".orders li button").first.click()
@@ -141,6 +149,7 @@ POSES: Final[dict[str, Pose]] = {
     "board": _at("/board", ".tile"),
     "evidence": _evidence,
     "trouble": _trouble,
+    "trouble-chain": _chain,
     "planner": _at("/planner", ".orders li"),
     "planner-chosen": _chosen,
     "planner-promise": _promise,
@@ -179,13 +188,17 @@ async def _json(context: BrowserContext, url: str) -> Any:
 
 
 async def choose(context: BrowserContext, url: str) -> Plant:
-    """Find an order with pieces, a piece of it and a lot that it used."""
+    """Find an order with pieces, a piece of it and a lot that it used; a plant that is new has them soon."""
     api = f"{url}/api/v1"
-    recent = (await _json(context, f"{api}/status"))["recent_orders"]
-    found = [await _json(context, f"{api}/lookup/{one['work_order']}") for one in recent]
-    best = max((one["orders"][0] for one in found), key=lambda one: len(one["serials"]))
-    lot = next(one["lot"] for one in best["materials"])
-    return Plant(url, best["work_order"], best["serials"][0]["serial"], lot)
+    async with asyncio.timeout(300):
+        while True:
+            recent = (await _json(context, f"{api}/status"))["recent_orders"]
+            for one in recent:
+                order = (await _json(context, f"{api}/lookup/{one['work_order']}"))["orders"][0]
+                if order["serials"] and order["materials"]:
+                    serial, lot = order["serials"][0]["serial"], order["materials"][0]["lot"]
+                    return Plant(url, order["work_order"], serial, lot)
+            await asyncio.sleep(2)
 
 
 async def take(page: Page, name: str, out: Path) -> None:

@@ -1,5 +1,7 @@
 """An installation without a plant says on its first page what to do next."""
 
+from collections.abc import AsyncIterator
+
 import pytest_asyncio
 from playwright.async_api import expect
 
@@ -7,12 +9,14 @@ from mes.kernel.db import Database
 from mes.resources import service as resources
 from tests.browser.conftest import Site
 from tests.fixtures.floor import Floor
+from tests.fixtures.postgres import SITE
 
 
-@pytest_asyncio.fixture
-async def floor(db: Database) -> Floor:
+@pytest_asyncio.fixture(loop_scope="session")
+async def floor(database_url: str) -> AsyncIterator[Floor]:
     """A database in which nobody has defined a plant."""
-    return Floor(db)
+    async with await Database.open(database_url, name="test", site=SITE, max_size=10) as db:
+        yield Floor(db)
 
 
 async def test_the_first_page_says_the_next_step_until_there_is_a_plant(site: Site) -> None:

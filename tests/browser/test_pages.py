@@ -2,7 +2,9 @@
 
 import gzip
 import re
+from itertools import cycle
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.async_api import Page, expect
@@ -10,10 +12,12 @@ from playwright.async_api import Page, expect
 from dashboards.build import STATIC, WEB
 from mes.access.model import Role
 from tests.browser.conftest import ERP_PAGES, Site
-from tests.browser.test_terminal import eventually, scan, sit_down, status
+from tests.browser.planning import plan_late_orders, quiet_hour
+from tests.browser.test_terminal import eventually, job, scan, sit_down, status
 
 AXE = WEB / "node_modules/axe-core/axe.min.js"
 SERIOUS = {"serious", "critical"}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = {"tablet": (1024, 768), "portrait": (800, 1280), "desk": (1600, 900)}
 
 
@@ -26,6 +30,15 @@ async def axe(page: Page) -> list[str]:
         for one in found["violations"]
         if one["impact"] in SERIOUS
     ]
+
+
+async def axe_by_day_and_night(page: Page) -> list[str]:
+    """Return what axe finds in the light theme and in the dark one."""
+    found = []
+    for scheme in SCHEMES:
+        await page.emulate_media(color_scheme=scheme)
+        found += [f"{scheme} {one}" for one in await axe(page)]
+    return found
 
 
 async def overflow(page: Page) -> list[str]:
@@ -48,41 +61,46 @@ def ready_when(order: str) -> dict[str, str]:
     return {
         "/": ".units li",
         "/board": ".tile",
-        "/planner": ".empty",
+        "/planner": ".orders li",
         f"/o/{order}": ".steps li",
         "/o/LOT-CAST-40-1": ".facts",
         "/o/nothing": "[role=alert]",
     }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def at_each_size(page: Page, place: str, axe_at: str) -> dict[str, list[str]]:
+    """Return what is wrong with a page: what sticks out at any size, and what axe finds at one."""
+    faults = {}
+    for name, (width, height) in SIZES.items():
+        await page.set_viewport_size({"width": width, "height": height})
+        faults[f"{place} {name}"] = [*await overflow(page), *(await axe(page) if name == axe_at else [])]
+    return faults
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
 async def test_anybody_can_use_the_pages(site: Site, scheme: str) -> None:
     """One plant at work; every page in one theme, each at another size and in another language."""
-    order = await site.floor.order(quantity=8)
-    await site.floor.plan(order)
+    (order, *_) = await plan_late_orders(site.floor, quiet_hour())
+    unit = (await job(site, f"{order}-10")).equipment
     language = {"light": "en", "dark": "zh-CN"}[scheme]
     context = await site.context(Role.ADMINISTRATOR, language=language, color_scheme=scheme)
     page = await context.new_page()
     faults: dict[str, list[str]] = {}
-    await page.goto(f"{site.url}/terminal/CNC-1")
+    await page.goto(f"{site.url}/terminal/{unit}")
     await expect(page.locator(".sign-on")).to_be_visible()
     faults["sign-on"] = await axe(page)
     await sit_down(page)
     await scan(page, f"WO:{order}")
     await eventually(lambda: status(site, f"{order}-10"), "Running")
-    for name, (width, height) in SIZES.items():
-        await page.set_viewport_size({"width": width, "height": height})
-        faults[f"terminal {name}"] = [*await overflow(page), *await axe(page)]
+    faults |= await at_each_size(page, "terminal", "tablet")
     await scan(page, "CMD:SCRAP")
     await expect(page.get_by_role("dialog")).to_be_visible()
     faults["report"] = await axe(page)
+    sizes = cycle(SIZES)
     for path, ready in ready_when(order).items():
-        for name, (width, height) in SIZES.items():
-            await page.set_viewport_size({"width": width, "height": height})
-            if name == "tablet":
-                await page.goto(f"{site.url}{path}")
-                await expect(page.locator(ready).first).to_be_visible()
-            faults[f"{path} {name}"] = [*await overflow(page), *await axe(page)]
+        await page.goto(f"{site.url}{path}")
+        await expect(page.locator(ready).first).to_be_visible()
+        faults |= await at_each_size(page, path, next(sizes))
     wrong = [f"{place}: {found}" for place, found in faults.items() if found]
     assert not wrong, "\n".join(wrong)
 
@@ -92,7 +110,7 @@ async def test_the_sign_in_page_says_what_is_wrong(site: Site) -> None:
     page = await context.new_page()
     await page.goto(f"{site.url}/board")
     await page.wait_for_url("**/sign-in?next=%2Fboard")
-    assert await axe(page) == []
+    assert await axe_by_day_and_night(page) == []
     await page.get_by_label("帳號").fill("nobody")
     await page.get_by_label("密碼").fill("a wrong pass phrase")
     await page.get_by_role("button", name="登入").click()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Locator, Page, expect
 
-from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.conftest import Chromium
 from tests.fixtures.plant import RunningPlant
 
 pytestmark = pytest.mark.timeout(600)
@@ -17,20 +17,19 @@ pytestmark = pytest.mark.timeout(600)
 PATIENCE_MS = 180_000
 
 
-@pytest_asyncio.fixture
-async def board(running_plant: RunningPlant, built_pages: Path) -> AsyncIterator[Page]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def board(running_plant: RunningPlant, chromium: Chromium, built_pages: Path) -> AsyncIterator[Page]:
     """The board of a plant at work, opened by the link that `lineside sign-in` prints."""
     assert built_pages.exists()
     printed = await asyncio.to_thread(running_plant.lineside, "sign-in")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        url = await asyncio.to_thread(lambda: running_plant.url)
-        page = await (await browser.new_context(locale="en", base_url=url)).new_page()
-        await page.goto(printed.stdout.strip())
-        await page.get_by_role("button", name="Make trouble").wait_for()
-        await page.goto("/board")
-        yield page
-        await browser.close()
+    url = await asyncio.to_thread(lambda: running_plant.url)
+    context = await (await chromium.browser()).new_context(locale="en", base_url=url)
+    page = await context.new_page()
+    await page.goto(printed.stdout.strip())
+    await page.get_by_role("button", name="Make trouble").wait_for()
+    await page.goto("/board")
+    yield page
+    await context.close()
 
 
 def kind(drawer: Locator, name: str) -> Locator:
