@@ -4,7 +4,7 @@ A bench is an ERP with the facts of the demo plant: products PUMP-40 and their c
 `LOT-<material>-0001`, the books of this year open.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -52,6 +52,9 @@ from mes.kernel.quantity import Money
 class Bench(Protocol):
     """An ERP under test."""
 
+    running: "Order | None"
+    """An order at work that serves all tests which neither close nor count it."""
+
     @property
     def adapter(self) -> ErpAdapter:
         """Return the adapter."""
@@ -77,8 +80,12 @@ class Bench(Protocol):
         """Note that the customer wants it on another day."""
         ...
 
-    async def copy_material(self, like: str, code: str, price: Decimal) -> None:
-        """Make a material like another, with a lot `LOT-<code>-0001` and a cost price of its own."""
+    async def copy_materials(self, price: Decimal, copies: Mapping[str, str]) -> None:
+        """Make materials like others, each with a lot `LOT-<code>-0001` and this cost price.
+
+        Args:
+            copies: New code by that of the other.
+        """
         ...
 
     async def close_year(self, year: int) -> None:
@@ -172,6 +179,12 @@ class ErpSuite:
                 return await Order(bench, request).accept()
         raise AssertionError(sale)
 
+    async def running(self, bench: Bench) -> Order:
+        """Return an order at work; what others book on it is told by its references."""
+        if bench.running is None:
+            bench.running = await self.order(bench)
+        return bench.running
+
     async def requests(self, bench: Bench) -> list[OperationsRequest]:
         page = await bench.adapter.pull(Stream.ORDERS, "")
         return [record for record in page.records if isinstance(record, OperationsRequest)]
@@ -252,7 +265,7 @@ class ErpSuite:
         assert await bench.production_state(order.request.erp_ref) == "running"
 
     async def test_erp_06_values_consumption_as_its_sheet_says(self, bench: Bench) -> None:
-        order = await self.order(bench)
+        order = await self.running(bench)
         refs = await order.apply(order.use("CAST-40", "2"), order.use("GREASE", "0.050"))
         posting = (await bench.adapter.capabilities()).posts[Movement.ISSUE]
         assert await self.amounts(bench, refs) == {
@@ -261,7 +274,7 @@ class ErpSuite:
         }
 
     async def test_erp_07_takes_finished_pieces_by_serial_number(self, bench: Bench) -> None:
-        order = await self.order(bench)
+        order = await self.running(bench)
         refs = await order.apply(order.made(*serials(2)))
         assert await self.amounts(bench, refs) == {
             "finished_goods": Decimal("1306.66"),
@@ -269,13 +282,13 @@ class ErpSuite:
         }
 
     async def test_erp_08_notes_scrap_without_posting_it(self, bench: Bench) -> None:
-        order = await self.order(bench)
+        order = await self.running(bench)
         lost = replace(order.made(use=MaterialUse.SCRAPPED), quantity=Decimal(1))
         refs = await order.apply(lost)
         assert await self.amounts(bench, refs) == {}
 
     async def test_erp_09_takes_material_back(self, bench: Bench) -> None:
-        order = await self.order(bench)
+        order = await self.running(bench)
         await order.apply(order.use("CAST-40", "2"))
         refs = await order.apply(order.use("CAST-40", use=MaterialUse.RETURNED))
         posting = (await bench.adapter.capabilities()).posts[Movement.RETURN]
@@ -285,7 +298,7 @@ class ErpSuite:
         }
 
     async def test_erp_10_posts_an_entry_as_it_is_given(self, bench: Bench) -> None:
-        order = await self.order(bench)
+        order = await self.running(bench)
         refs = await order.apply(
             order.entry(("wip", "12.34", "0"), ("labour_absorbed", "0", "12.34")),
             order.entry(("scrap_expense", "653.33", "0"), ("wip", "0", "653.33")),
@@ -313,14 +326,14 @@ class ErpSuite:
         assert list(answers) == [*(Found(tuple(ref)) for ref in refs), Absent(), Absent()]
 
     async def test_erp_12_says_which_lot_is_missing(self, bench: Bench) -> None:
-        order = await self.order(bench)
+        order = await self.running(bench)
         wrong = replace(order.use("CAST-40"), lot="LOT-CAST-40-9999")
         (outcome,) = await bench.adapter.apply([wrong])
         assert isinstance(outcome, Rejected)
         assert outcome.code == "ErpLotMissing"
 
     async def test_erp_13_books_the_good_ones_of_a_batch_with_a_bad_one(self, bench: Bench) -> None:
-        order = await self.order(bench)
+        order = await self.running(bench)
         wrong = replace(order.use("CAST-40"), lot="LOT-CAST-40-9999")
         other = replace(order.use("BOX"), lane="WO:another")
         outcomes = await bench.adapter.apply([order.use("SEAL"), wrong, other])
@@ -349,7 +362,7 @@ class ErpSuite:
         assert "2026-12-25" in await bench.promise(sale)
 
     async def test_erp_16_scraps_stock_of_a_lot(self, bench: Bench) -> None:
-        order = await self.order(bench)
+        order = await self.running(bench)
         document = replace(
             order.use("SEAL", "3", MaterialUse.LOT_SCRAPPED), work_order=None, lane="LOT:LOT-SEAL-0001"
         )
@@ -361,7 +374,7 @@ class ErpSuite:
         }
 
     async def test_erp_17_reverses_what_it_booked(self, bench: Bench) -> None:
-        order = await self.order(bench)
+        order = await self.running(bench)
         entry = order.entry(("wip", "5.00", "0"), ("labour_absorbed", "0", "5.00"))
         refs = await order.apply(entry)
         outcome = await bench.adapter.reverse(entry, refs, entry.posting_date)
@@ -370,7 +383,7 @@ class ErpSuite:
         assert set(sums.values()) == {Decimal("0.00")}
 
     async def test_erp_18_moves_pieces_back_when_a_report_is_reversed(self, bench: Bench) -> None:
-        order = await self.order(bench)
+        order = await self.running(bench)
         numbers = serials(1)
         await order.apply(order.made(*numbers))
         refs = await order.apply(order.made(*numbers, use=MaterialUse.UNPRODUCED))
@@ -379,7 +392,7 @@ class ErpSuite:
         assert await self.amounts(bench, refs) == {posting.debit: worth, posting.credit: -worth}
 
     async def test_erp_19_shows_its_movements_of_stock(self, bench: Bench) -> None:
-        order = await self.order(bench)
+        order = await self.running(bench)
         refs = await order.apply(order.use("CAST-40", "2"), order.use("GREASE", "0.05"))
         mine = {line.material: line for line in await self.stock(bench) if line.ref in refs}
         assert mine["CAST-40"].quantity == -2
@@ -397,9 +410,8 @@ class ErpSuite:
         assert [period.open for period in now] == [True]
 
     async def test_erp_21_rounds_half_a_cent_as_the_plant_does(self, bench: Bench) -> None:
-        order, price = await self.order(bench), Money(Decimal("0.125"), "CNY")
-        await bench.copy_material("BOX", "HALF-BOX", price.amount)
-        await bench.copy_material("PUMP-40", "HALF-PUMP", price.amount)
+        order, price = await self.running(bench), Money(Decimal("0.125"), "CNY")
+        await bench.copy_materials(price.amount, {"BOX": "HALF-BOX", "PUMP-40": "HALF-PUMP"})
         issued = {count: await order.apply(order.use("HALF-BOX", str(count))) for count in (1, 3, 5, 7)}
         pieces = await order.apply(replace(order.made(*serials(3)), material="HALF-PUMP"))
         for count, refs in issued.items():

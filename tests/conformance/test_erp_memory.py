@@ -1,6 +1,6 @@
 """The suite on the ERP in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -17,7 +17,7 @@ from erp_bridge.documents import (
     OperationsDefinition,
     OperationsRequest,
 )
-from tests.conformance.erp_suite import Bench, ErpSuite
+from tests.conformance.erp_suite import Bench, ErpSuite, Order
 
 PRICES = {
     "PUMP-40": "653.33", "CAST-40": "120", "SHAFT": "60", "IMP-40": "45", "SEAL": "25",
@@ -72,6 +72,7 @@ class MemoryBench:
     """The ERP in memory, and its people."""
 
     def __init__(self) -> None:
+        self.running: Order | None = None
         self.books = demo_books()
         self.adapter = MemoryAdapter(self.books)
 
@@ -106,9 +107,10 @@ class MemoryBench:
         changed = replace(sold, due_at=datetime.combine(day, time(10), UTC))
         self.books.records.setdefault(Stream.SALES, []).append(changed)
 
-    async def copy_material(self, like: str, code: str, price: Decimal) -> None:
-        self.books.prices[code] = price
-        self.books.lots.add((code, f"LOT-{code}-0001"))
+    async def copy_materials(self, price: Decimal, copies: Mapping[str, str]) -> None:
+        for code in copies.values():
+            self.books.prices[code] = price
+            self.books.lots.add((code, f"LOT-{code}-0001"))
 
     async def close_year(self, year: int) -> None:
         self.books.periods = [

@@ -1,7 +1,7 @@
 """The suite on a real Tryton."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -12,25 +12,26 @@ import pytest_asyncio
 from erp_bridge.adapter import SnapshotKind
 from erp_bridge.adapters.tryton import TrytonAdapter
 from erp_bridge.adapters.tryton.rpc import Rpc
-from tests.conformance.erp_suite import Bench, ErpSuite
-from tests.fixtures.tryton import Tryton, place_order
+from tests.conformance.erp_suite import Bench, ErpSuite, Order
+from tests.fixtures.tryton import Tryton, enter_order
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 
 COPY = """
-like, code, price = sys.argv[3:]
-(product,) = pool.get("product.product").search([("code", "=", like)])
-(template,) = product.template.copy([product.template], {"code": code, "name": code})
-template.account_category = product.template.account_category
-template.cost_price_method = product.template.cost_price_method
-template.save()
-(made,) = template.products
-made.cost_price = Decimal(price)
-made.save()
-pool.get("stock.lot").create([{"number": f"LOT-{code}-0001", "product": made.id}])
+price, *names = sys.argv[3:]
+for like, code in zip(names[::2], names[1::2]):
+    (product,) = pool.get("product.product").search([("code", "=", like)])
+    (template,) = product.template.copy([product.template], {"code": code, "name": code})
+    template.account_category = product.template.account_category
+    template.cost_price_method = product.template.cost_price_method
+    template.save()
+    (made,) = template.products
+    made.cost_price = Decimal(price)
+    made.save()
+    pool.get("stock.lot").create([{"number": f"LOT-{code}-0001", "product": made.id}])
+    print("made", made.code)
 transaction.commit()
-print("made", made.code)
 """
 """What only the one may do who sets the products' accounts."""
 
@@ -39,6 +40,7 @@ class TrytonBench:
     """A Tryton server, and the people who work with it."""
 
     def __init__(self, server: Tryton) -> None:
+        self.running: Order | None = None
         self.server = server
         self.adapter = TrytonAdapter(server.connection())
         self.rpc = Rpc(server.connection("clerk"))
@@ -48,7 +50,7 @@ class TrytonBench:
         await self.rpc.close()
 
     async def demand(self, material: str, quantity: int, words: str = "") -> str:
-        return await place_order(self.server, material, quantity, words)
+        return await enter_order(self.rpc, material, quantity, words)
 
     async def production_state(self, erp_ref: str) -> str:
         (row,) = await self.rpc.read("model.production.read", [int(erp_ref.split(",")[1])], ["state"])
@@ -73,12 +75,12 @@ class TrytonBench:
         (sale,) = await self.rpc.search_read("sale.sale", domain, ["shipments"])
         await self.rpc.write("model.stock.shipment.out.write", sale["shipments"], {"planned_date": day})
 
-    async def copy_material(self, like: str, code: str, price: Decimal) -> None:
-        with self.server.run_inside(COPY, like, code, str(price)) as process:
+    async def copy_materials(self, price: Decimal, copies: Mapping[str, str]) -> None:
+        names = [name for pair in copies.items() for name in pair]
+        with self.server.run_inside(COPY, str(price), *names) as process:
             answer, _ = await asyncio.to_thread(process.communicate)
-        assert answer.split() == ["made", code]
-        await self.adapter.close()
-        self.adapter = TrytonAdapter(self.server.connection())
+        assert [line.split()[1] for line in answer.splitlines()] == list(copies.values())
+        self.adapter._names.stale()
 
     async def close_year(self, year: int) -> None:
         domain = [("fiscalyear.name", "=", str(year))]
@@ -92,14 +94,16 @@ class TrytonBench:
             self.server.kill()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bench(tryton: Tryton) -> AsyncIterator[Bench]:
+    """One bench for all tests: to sign in costs Tryton more than most of them."""
+    bench = TrytonBench(tryton)
+    yield bench
+    await bench.close()
+
+
 class TestTryton(ErpSuite):
     """ERP-01 and on."""
-
-    @pytest_asyncio.fixture
-    async def bench(self, tryton: Tryton) -> AsyncIterator[Bench]:
-        bench = TrytonBench(tryton)
-        yield bench
-        await bench.close()
 
     async def test_an_entry_that_is_drafted_early_and_posted_late_is_seen(self, bench: TrytonBench) -> None:
         """Its lines have lower numbers than what was read meanwhile."""
