@@ -61,7 +61,7 @@ class Heard:
 
 @dataclass
 class Recorder:
-    """A sink that remembers."""
+    """A sink that remembers; a numbered change that a device repeats is the same one, as for the agent."""
 
     readings: list[Heard] = field(default_factory=list)
     links: list[bool] = field(default_factory=list)
@@ -72,6 +72,8 @@ class Recorder:
 
     def reading(self, tag: Tag, value: Value, time_ms: int, quality: int = GOOD, *, number: int = -1) -> None:
         mark = self.marks.get(tag.name)
+        if mark is not None and 0 <= number <= mark.number:
+            return
         if mark is None or time_ms >= mark.time_ms:
             self.marks[tag.name] = Mark(time_ms, number, str(value))
         self.readings.append(Heard(tag.signal, value, time_ms, quality))

@@ -11,7 +11,7 @@ import pytest
 from edge.tags import Endpoint, Tag
 from mes.kernel.bus import Bus
 from mes.kernel.messages import Kind, Value
-from tests.conformance.driver_suite import DriverSuite, Source
+from tests.conformance.driver_suite import DriverSuite
 from tests.fixtures.edge import RunningBroker
 
 TOPIC = "devices/press/report"
@@ -82,12 +82,3 @@ class TestMqtt(DriverSuite):
         broker.start()
         yield MqttSource(broker)
         broker.kill()
-
-    async def test_dr_03_fast_changes_all_arrive_in_their_order(
-        self, source: Source, tags: list[Tag]
-    ) -> None:
-        """A device repeats its last changes in each message; the agent knows them by number."""
-        assert isinstance(source, MqttSource)
-        for step in range(5):
-            await source.set("state", step + 1, step)
-        assert [entry["n"] for entry in source._report["changes"]] == [1, 2, 3, 4, 5]
