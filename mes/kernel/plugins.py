@@ -1,4 +1,4 @@
-"""What other packages plug in by entry points: services, routers, migrations, adapters."""
+"""What other packages plug in by entry points: services, routers, migrations, commands, adapters."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ T = TypeVar("T")
 SERVICES = "mes.services"
 ROUTERS = "mes.routers"
 MIGRATIONS = "mes.migrations"
+COMMANDS = "mes.commands"
 
 
 class UnknownPlugin(LookupError):

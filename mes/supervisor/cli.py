@@ -230,7 +230,13 @@ def _run_service(name: str) -> None:
     run_service(name)
 
 
+def _add_commands() -> None:
+    for name, entry in plugins.entries(plugins.COMMANDS).items():
+        app.add_typer(entry.load(), name=name)
+
+
 _add_services()
+_add_commands()
 
 
 async def _down() -> None:
