@@ -12,18 +12,18 @@ const PREFIX = 'virtual:texts/'
 
 /** Groups that only the pages for desks and walls show. */
 const DESK_GROUPS = new Set([
-  'account', 'actor', 'board', 'cause', 'countKind', 'documentError', 'documentKind', 'documentState', 'edgeFault', 'erp', 'erpRecord', 'event', 'home', 'kpi',
+  'account', 'actor', 'board', 'cause', 'countKind', 'documentError', 'documentKind', 'documentState', 'edgeFault', 'erp', 'erpDesk', 'erpRecord', 'event', 'home', 'kpi',
   'kpiElement', 'kpiReason', 'link', 'linkState', 'lotStatus', 'numberKind', 'order', 'orderStatus', 'planReason', 'planner',
   'promiseReason', 'signIn', 'solver', 'solverStatus', 'trigger', 'trouble', 'troubleHint', 'troubleKind', 'workCenter',
 ])
 
 /** Refusals that only planners, engineers, finance and administrators can meet. */
 const DESK_ERRORS = new Set([
-  'AccountLocked', 'AccountUnknown', 'AdapterUnknown', 'ClockAhead', 'CountNegative', 'CountNotWaiting', 'CustomerOrderUnknown',
+  'AccountLocked', 'AccountUnknown', 'AdapterUnknown', 'ClockAhead', 'CountNegative', 'CountNotWaiting', 'CustomerOrderUnknown', 'DateGone',
   'DocumentNotDead', 'DocumentUnknown', 'EdgeConfigUnknown', 'EntryNotBalanced', 'ErpLoginRefused', 'ErpUnavailable', 'HostRefused',
   'LinkNotValid', 'LotNotHeld', 'LotNumberTaken', 'MaterialUnitChanged', 'MethodNotAllowed', 'NotInQuarantine', 'NothingPlanned',
   'NothingToBreak', 'NumberUnknown', 'OutcomeUnknown', 'PagesMissing', 'PasswordTooShort', 'PersonClockedInAlready', 'PinNotValid',
-  'PlanMovedOn', 'PlanPublishedAlready', 'PlanUnknown', 'PlannerSilent', 'PlantFileNotValid', 'PlantNotPlannable', 'PlantOutOfReach', 'ProposalGone', 'ProposalOverruled', 'QuantityNotPossible',
+  'PlanMovedOn', 'PlanPublishedAlready', 'PlanUnknown', 'PlannerSilent', 'PlantFileNotValid', 'PlantNotPlannable', 'PlantOutOfReach', 'ProposalGone', 'ProposalOverruled', 'PromiseNotHeld', 'QuantityNotPossible',
   'ReadingNotUnderstood', 'ReadingRefused', 'ReceiptDiffers', 'SignInRefused', 'StateUnknown', 'TakenOver', 'TroubleUnknown',
   'WindowNotValid', 'WorkMasterNotValid', 'WorkOrderNotChangeable', 'WorkOrderNotClosable', 'WorkOrderNotReleasable', 'WorkOrderStarted',
 ])

@@ -22,6 +22,7 @@ export type SiteFacts = Schemas['SiteFacts']
 export type Status = Schemas['Status']
 export type ErpStatus = Schemas['ErpStatus']
 export type ErpDocument = Schemas['erp_bridge__store__lanes__DocumentRow']
+export type ErpRefused = Schemas['erp_bridge__store__records__Refusal']
 export type ErpVisitor = Schemas['Visitor']
 
 // --- terminal
