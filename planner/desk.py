@@ -26,7 +26,7 @@ from mes.kernel.log import get_logger
 from mes.kernel.outbox import Event, StoredEvent, consume, event_wakeups
 from mes.kernel.settings import Settings
 from mes.performance.events import EquipmentStateChanged
-from mes.resources.events import PersonClockedIn, PersonClockedOut
+from mes.resources.events import EquipmentRetired, PersonClockedIn, PersonClockedOut, PersonRetired
 from mes.workorders.events import WorkOrderCancelled, WorkOrderChanged, WorkOrderReleased
 from planner import service, store
 from planner.child import Answers, SolverLost, SolverRefused, compile_in_child, replan_in_child
@@ -70,6 +70,8 @@ TYPES = (
     "ReceiptDelayed",
     "PersonClockedIn",
     "PersonClockedOut",
+    "PersonRetired",
+    "EquipmentRetired",
     "ScrapReported",
     "JobOrderHeld",
 )
@@ -115,6 +117,8 @@ def _person(event: Event) -> Trigger | None:
     match event:
         case PersonClockedOut(person=person, reason=reason) if reason is not None:
             return Trigger("people", {"person": person}, move=True)
+        case PersonRetired(person=person):
+            return Trigger("people", {"person": person}, move=True)
         case PersonClockedIn(person=person):
             return Trigger("back", {"person": person})
         case _:
@@ -122,6 +126,8 @@ def _person(event: Event) -> Trigger | None:
 
 
 def _machine(change: Event) -> Trigger | None:
+    if isinstance(change, EquipmentRetired):
+        return Trigger("machine", {"equipment": change.equipment}, move=True)
     if not isinstance(change, EquipmentStateChanged):
         return None
     was, now = is_down(change.previous, None), is_down(change.state, change.reason)

@@ -20,7 +20,8 @@ async def units(tx: Tx) -> list[UnitRow]:
     """Return the work units, in the order of the plant file."""
     return await tx.fetch_all(
         UnitRow,
-        "select id, name, work_center from mes.equipment where level = 'work_unit' order by position, id",
+        "select id, name, work_center from mes.equipment where level = 'work_unit' and until is null"
+        " order by position, id",
         {},
     )
 

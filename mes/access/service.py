@@ -1,5 +1,6 @@
 """Signing in and on: accounts, sessions, one-time links, tokens, badges and terminals."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -330,6 +331,29 @@ async def put_terminal(tx: Tx, terminal: str, scope: str) -> None:
     await store.save_terminal(tx, terminal, scope)
 
 
+async def close_terminal(tx: Tx, terminal: str) -> None:
+    """Let nobody sign on at a terminal any more; whoever is there leaves. `put_terminal` opens it again."""
+    await _leave(tx, terminal, reason="withdrawn")
+    await store.close_terminal(tx, terminal)
+
+
+async def rest_badges(tx: Tx, people: Collection[PersonId]) -> None:
+    """Let the badges of some people sign nobody on until they are woken; wherever they are, they leave."""
+    await store.rest_badges(tx, people, resting=True)
+    await _leave_everywhere(tx, people)
+
+
+async def wake_badges(tx: Tx, people: Collection[PersonId]) -> None:
+    """Let the badges of some people sign on again; one that was withdrawn stays withdrawn."""
+    await store.rest_badges(tx, people, resting=False)
+
+
+async def _leave_everywhere(tx: Tx, people: Collection[PersonId]) -> None:
+    for there in await store.open_sign_ons(tx):
+        if there.person in people:
+            await _leave(tx, there.terminal, reason="withdrawn")
+
+
 async def issue_badge(tx: Tx, person: PersonId, badge: str, pin_hash: str | None = None) -> None:
     """Give a person a badge, and a PIN when `pin_hash` (from `hash_pin`) is given.
 
@@ -348,9 +372,7 @@ async def withdraw_badge(tx: Tx, person: PersonId) -> None:
     """
     if not await store.disable_badge(tx, person):
         raise BadgeNotIssued(person=person)
-    for there in await store.open_sign_ons(tx):
-        if there.person == person:
-            await _leave(tx, there.terminal, reason="withdrawn")
+    await _leave_everywhere(tx, (person,))
     await append(tx, BadgeWithdrawn(site=tx.site, person=person))
 
 
@@ -392,9 +414,12 @@ async def sit_down(tx: Tx, caller: Caller, terminal: str, person: PersonId) -> S
     Raises:
         TerminalUnknown: No such terminal.
         NotPermitted: The account has no right at that place.
+        BadgeRefused: The person does not work here any more.
         TerminalTakenOver: A person works there.
     """
     await _check_place(tx, caller, terminal, Permission.TERMINAL_SIT_DOWN)
+    if await store.rests(tx, person):
+        raise BadgeRefused
     if caller.is_service:
         now_there = await store.open_sign_on(tx, terminal, tx.now - SIGN_ON_LIFETIME)
         if now_there is not None and now_there.visitor(tx.now):

@@ -1,5 +1,6 @@
 """SQL of accounts, sessions, badges, terminals and sign-ons."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -304,13 +305,32 @@ async def disable_badge(tx: Tx, person: PersonId) -> bool:
     return bool(await tx.execute(shut, {"person": person}))
 
 
+async def rest_badges(tx: Tx, people: Collection[str], *, resting: bool) -> None:
+    """Let the badges of some people sign nobody on for a while, or sign on again."""
+    await tx.execute(
+        """
+        update mes.badge set resting = %(resting)s
+        where person = any(%(people)s) and resting <> %(resting)s
+        """,
+        {"people": list(people), "resting": resting},
+    )
+
+
+async def rests(tx: Tx, person: str) -> bool:
+    """Say whether the badge of a person signs nobody on for a while."""
+    found = await tx.value(
+        "select true from mes.badge where person = %(person)s and resting", {"person": person}
+    )
+    return bool(found)
+
+
 async def find_badge(tx: Tx, badge: str) -> Badge | None:
     """Return whose badge this is; it stays so until the transaction ends."""
     return await tx.fetch_one(
         Badge,
         """
         select person, badge, pin_hash, disabled from mes.badge
-        where badge = %(badge)s and not disabled for share
+        where badge = %(badge)s and not disabled and not resting for share
         """,
         {"badge": badge},
     )
@@ -369,9 +389,16 @@ async def save_terminal(tx: Tx, terminal: str, scope: str) -> None:
         """
         insert into mes.terminal (terminal, site, scope)
         values (%(terminal)s, %(site)s, %(scope)s)
-        on conflict (terminal) do update set scope = excluded.scope
+        on conflict (terminal) do update set scope = excluded.scope, active = true
         """,
         {"terminal": terminal, "site": tx.site, "scope": scope},
+    )
+
+
+async def close_terminal(tx: Tx, terminal: str) -> None:
+    """Let nobody sign on at a terminal any more."""
+    await tx.execute(
+        "update mes.terminal set active = false where terminal = %(terminal)s", {"terminal": terminal}
     )
 
 
@@ -379,14 +406,16 @@ async def find_terminal(tx: Tx, terminal: str) -> Terminal | None:
     """Return an enrolled terminal."""
     return await tx.fetch_one(
         Terminal,
-        "select terminal, scope from mes.terminal where terminal = %(terminal)s",
+        "select terminal, scope from mes.terminal where terminal = %(terminal)s and active",
         {"terminal": terminal},
     )
 
 
 async def all_terminals(tx: Tx) -> list[Terminal]:
     """Return the enrolled terminals by name."""
-    return await tx.fetch_all(Terminal, "select terminal, scope from mes.terminal order by terminal")
+    return await tx.fetch_all(
+        Terminal, "select terminal, scope from mes.terminal where active order by terminal"
+    )
 
 
 async def lock_terminal(tx: Tx, terminal: str) -> Terminal | None:

@@ -24,10 +24,11 @@ from mes.definitions.model import (
     WorkMasterUnknown,
 )
 from mes.kernel.db import Tx
-from mes.kernel.ids import MaterialId
+from mes.kernel.ids import EquipmentId, MaterialId
 from mes.kernel.outbox import append, to_json
 from mes.kernel.quantity import Money
 from mes.resources import service as resources
+from mes.resources.model import Equipment
 
 SECONDS_PER_HOUR = Decimal(3600)
 HOURS = Decimal("0.00000001")
@@ -188,10 +189,23 @@ async def rate(tx: Tx, kind: str, code: str, at: datetime) -> Money:
     return found
 
 
+async def centers_of(tx: Tx, master: WorkMaster) -> dict[EquipmentId, Equipment]:
+    """Return the work centres that a work master needs.
+
+    Raises:
+        WorkMasterNotValid: One is not in service (any more).
+    """
+    there = {center.id: center for center in await resources.work_centers(tx)}
+    for step in master.operations:
+        if step.work_center not in there:
+            raise WorkMasterNotValid(work_master=master.id, place=f"work centre {step.work_center}")
+    return there
+
+
 async def standard_times(tx: Tx, number: str, version: int) -> tuple[StandardTime, ...]:
     """Return the standard hours of one version's operations, per piece and per setup."""
     master = await work_master(tx, number, version)
-    centers = {center.id: center for center in await resources.work_centers(tx)}
+    centers = {center.id: center for center in await resources.work_centers(tx, retired=True)}
     return tuple(
         StandardTime(
             operation=one.operation,

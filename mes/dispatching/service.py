@@ -340,11 +340,11 @@ async def planning_master(tx: Tx, material: MaterialId, at: datetime) -> tuple[P
     """Return how a product would be made if it were ordered at `at` (default: now).
 
     Raises:
-        MaterialUnknown, WorkMasterUnknown: It is not made here.
+        MaterialUnknown, WorkMasterUnknown, WorkMasterNotValid: It is not made here.
     """
     product = await definitions.get_material(tx, material)
     master = await definitions.work_master_for(tx, material, at or utc_now())
-    centers = {center.id: center for center in await resources.work_centers(tx)}
+    centers = await definitions.centers_of(tx, master)
     return tuple(
         PlanMasterOperation(
             operation=step.operation,

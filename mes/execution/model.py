@@ -193,6 +193,13 @@ def why_not_startable_from(status: JobOrderStatus, available: Decimal) -> str | 
     return None if available > 0 else "nothing-before"
 
 
+class PlantInUse(PlantError):
+    """Work still needs equipment or people that the plant file has no more."""
+
+    http_status = 409
+    remedy = "Complete, move or abort the jobs named and let the people named stop; then load the file again."
+
+
 class JobOrderNotStartable(PlantError):
     """This job cannot be started now."""
 

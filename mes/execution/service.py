@@ -13,6 +13,7 @@ from mes.execution.course import complete, hold, resume, start
 from mes.execution.events import StopReasonGiven
 from mes.execution.hours import leave
 from mes.execution.model import HelpCall
+from mes.execution.retiring import change_plant, uses
 from mes.execution.scanning import take_scan
 from mes.kernel.db import Tx
 from mes.kernel.ids import uuid7
@@ -25,6 +26,7 @@ __all__ = [
     "Done",
     "answer_help",
     "call_help",
+    "change_plant",
     "complete",
     "consume",
     "get_call",
@@ -37,6 +39,7 @@ __all__ = [
     "reverse",
     "start",
     "take_scan",
+    "uses",
     "withdraw_help",
 ]
 

@@ -1,5 +1,6 @@
 """SQL of reports, material use and the intervals of work at the units."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -295,7 +296,7 @@ async def find_unit(tx: Tx, equipment: str) -> UnitRow | None:
                 where j.equipment = e.id and j.started_at is not null and not j.simulated
                 order by j.started_at desc limit 1) as family
         from mes.equipment e left join mes.equipment_status s on s.equipment = e.id
-        where e.id = %(id)s and e.level = 'work_unit'
+        where e.id = %(id)s and e.level = 'work_unit' and e.until is null
         """,
         {"id": equipment},
     )
@@ -607,4 +608,45 @@ async def last_scan(tx: Tx, equipment: str, after: datetime) -> MachineScan | No
         order by at desc, id desc limit 1
         """,
         {"equipment": equipment, "after": after},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Work that needs a place or a person.
+
+    Args:
+        what: The place or the person.
+        why: Status of the job, `locked` to the place by a planner, or `works` for a person on it.
+    """
+
+    what: str
+    job_order: JobOrderId
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.job_order} ({self.why})"
+
+
+async def uses(tx: Tx, *, units: Sequence[str], centers: Sequence[str], people: Sequence[str]) -> list[Use]:
+    """Return the jobs begun on or fixed to units, those that are not over of work centres, and who works."""
+    return await tx.fetch_all(
+        Use,
+        """
+        select equipment as what, id as job_order,
+               case when status in ('Running', 'Held', 'Suspended') then status else 'locked' end as why
+        from mes.job_order
+        where equipment = any(%(units)s::text[]) and not simulated
+          and (status in ('Running', 'Held', 'Suspended')
+               or locked and status in ('Waiting', 'Pending', 'Dispatched', 'Ready'))
+        union
+        select work_center, id, status from mes.job_order
+        where work_center = any(%(centers)s::text[]) and not simulated
+          and status not in ('Completed', 'Cancelled', 'Aborted', 'Closed')
+        union
+        select person, job_order, 'works' from mes.personnel_actual
+        where person = any(%(people)s::text[]) and ended_at is null and not simulated
+        order by 1, 2, 3
+        """,
+        {"units": list(units), "centers": list(centers), "people": list(people)},
     )

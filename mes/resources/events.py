@@ -23,6 +23,28 @@ class EquipmentDefined(Event):
 
 @event
 @dataclass(frozen=True, kw_only=True)
+class EquipmentRetired(Event):
+    """A place or machine is out of service: the plant file has it no more."""
+
+    aggregate_field = "equipment"
+
+    equipment: EquipmentId
+    level: str
+    work_center: EquipmentId | None
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class PersonRetired(Event):
+    """A person works in this plant no more: the plant file has them no more."""
+
+    aggregate_field = "person"
+
+    person: PersonId
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
 class PersonDefined(Event):
     """A person was added or changed by HR."""
 

@@ -304,6 +304,20 @@ class EquipmentUnknown(PlantError):
     remedy = "Scan the label of the machine, or choose it from the list."
 
 
+class EquipmentOutOfService(PlantError):
+    """This machine is out of service."""
+
+    http_status = 409
+    remedy = "Take another machine, or have the plant engineer put it into the plant file again."
+
+
+class PersonNotInPlant(PlantError):
+    """This person does not work in this plant any more."""
+
+    http_status = 409
+    remedy = "Have HR or the plant engineer put the person back first."
+
+
 class PersonUnknown(PlantError):
     """There is no such person."""
 

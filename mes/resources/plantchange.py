@@ -5,7 +5,6 @@ applied last can be compared row by row and field by field.
 """
 
 from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -27,11 +26,9 @@ Fields = dict[str, Any]
 Rows = dict[Any, Fields]
 Tables = dict[str, Rows]
 
-STAY = frozenset({"equipment", "people"})
-"""Tables whose rows stay when a file has them no more: orders, costs and genealogy speak of them.
-
-The skills and calendars that such a row names stay with it.
-"""
+RETIRED = frozenset({"equipment", "people"})
+"""Tables whose rows go out of service when a file has them no more: orders, costs and genealogy speak of
+them, so that they are never deleted."""
 APPENDED = frozenset({"rates"})
 """Tables that only grow: what was once booked must be explained for ever."""
 PLACE = ("level", "name", "parent", "cost_center", "skill", "calendar", "assigns_serial")
@@ -42,11 +39,11 @@ class Change:
     """One row that a file adds, changes, removes, or no longer has.
 
     Args:
-        what: `stays`: the file has it no more, and it is kept.
+        what: `retire`: the file has it no more; it is out of service, and its history stays.
         fields: Name, value now, value in the file; of a changed row.
     """
 
-    what: Literal["add", "change", "remove", "stays"]
+    what: Literal["add", "change", "remove", "retire"]
     table: str
     row: str
     fields: tuple[tuple[str, str, str], ...] = ()
@@ -58,26 +55,15 @@ class Change:
 
 def changes(now: PlantDefinition | None, wanted: PlantDefinition) -> list[Change]:
     """Return what differs between the plant as it is and as a file wants it."""
-    there, then = tables_of(now) if now is not None else {}, tables_of(wanted)
-    named = set(_named_by_what_stays(there, then))
+    there = tables_of(now) if now is not None else {}
     return [
         change
-        for table, rows in then.items()
-        for change in _of_table(table, there.get(table, {}), rows, named)
+        for table, rows in tables_of(wanted).items()
+        for change in _of_table(table, there.get(table, {}), rows)
     ]
 
 
-def _named_by_what_stays(now: Tables, wanted: Tables) -> Iterator[tuple[str, Any]]:
-    """Yield table and key of the rows that a place or a person needs whom the file has no more."""
-    for table in STAY:
-        rows = now.get(table, {})
-        for key in rows.keys() - wanted[table].keys():
-            row = rows[key]
-            yield from (("skills", skill) for skill in row.get("skills", (row.get("skill"),)))
-            yield "calendars", row.get("calendar")
-
-
-def _of_table(table: str, now: Rows, wanted: Rows, named: AbstractSet[tuple[str, Any]]) -> Iterator[Change]:
+def _of_table(table: str, now: Rows, wanted: Rows) -> Iterator[Change]:
     for key, row in wanted.items():
         if key not in now:
             if table not in APPENDED or not _holds_already(now, key, row):
@@ -91,8 +77,7 @@ def _of_table(table: str, now: Rows, wanted: Rows, named: AbstractSet[tuple[str,
             yield Change("change", table, _name(key), differing)
     gone = [] if table in APPENDED else sorted(now.keys() - wanted.keys(), key=_name)
     for key in gone:
-        stays = table in STAY or (table, key) in named
-        yield Change("stays" if stays else "remove", table, _name(key))
+        yield Change("retire" if table in RETIRED else "remove", table, _name(key))
 
 
 def _holds_already(now: Rows, key: tuple[Any, ...], row: Fields) -> bool:
@@ -144,10 +129,10 @@ def _merge(table: str, base: Rows, now: Rows, wanted: Rows) -> Rows:
             found[key] = {
                 name: _pick(base.get(key, {}), now[key], name, value) for name, value in row.items()
             }
-        elif table in STAY or base.get(key) != row:
+        elif base.get(key) != row:
             found[key] = row
     for key, row in now.items():
-        dropped = key in base and base[key] == row and table not in STAY | APPENDED
+        dropped = key in base and base[key] == row and table not in RETIRED | APPENDED
         if key not in wanted and not dropped:
             found[key] = row
     return found

@@ -13,14 +13,17 @@ from mes.kernel.quantity import Money
 from mes.resources import calendar, plantchange, store
 from mes.resources.events import (
     EquipmentDefined,
+    EquipmentRetired,
     PersonClockedIn,
     PersonClockedOut,
     PersonDefined,
+    PersonRetired,
 )
 from mes.resources.model import (
     Calendar,
     Equipment,
     EquipmentLevel,
+    EquipmentOutOfService,
     EquipmentStatus,
     EquipmentUnknown,
     Person,
@@ -30,6 +33,7 @@ from mes.resources.model import (
     PersonDraft,
     PersonLacksSkill,
     PersonNotClockedIn,
+    PersonNotInPlant,
     PersonUnknown,
     PlantDefinition,
     PlantNotDefined,
@@ -60,8 +64,10 @@ PERSON = "person:"
 async def put_plant(tx: Tx, plant: PlantDefinition) -> None:
     """Make what the MES owns of the plant what the definition says; again changes only what differs.
 
-    Equipment and people that it has no more stay: orders, costs and genealogy speak of them. The skills
-    and calendars that these name stay with them.
+    Equipment and people that it has no more are out of service from `tx.now` on: in no list and in no plan,
+    without terminal and badge. Their history stays, with the calendars that explain its figures. Whoever is
+    in the definition again is in service again. `mes.execution.service.change_plant` sees to it that
+    nothing runs there.
     Every unit gets its terminal, every new person a badge `EMP:<number>`.
     """
     listed = [placement.id for placement in plant.people]
@@ -72,7 +78,9 @@ async def put_plant(tx: Tx, plant: PlantDefinition) -> None:
         await put_equipment(tx, place)
     await store.lists.save_lists(tx, plant)
     await store.people.save_placements(tx, plant.people)
+    await _retire(tx, plant)
     await store.lists.drop_from_lists(tx, plant)
+    await _fit_badges(tx, listed)
     for placement in plant.people:
         if placement.id not in known:
             await access.issue_badge(tx, placement.id, f"EMP:{placement.id}")
@@ -80,10 +88,32 @@ async def put_plant(tx: Tx, plant: PlantDefinition) -> None:
         await put_rate(tx, rate)
 
 
+async def _retire(tx: Tx, plant: PlantDefinition) -> None:
+    for place in await store.places.retire_equipment(tx, [one.id for one in plant.equipment]):
+        if place.level is EquipmentLevel.WORK_UNIT:
+            await access.close_terminal(tx, place.id)
+        await append(
+            tx,
+            EquipmentRetired(
+                site=tx.site,
+                scope=place.scope,
+                equipment=place.id,
+                level=place.level.value,
+                work_center=place.work_center,
+            ),
+        )
+    gone = await store.people.retire_people(tx, [one.id for one in plant.people])
+    await access.rest_badges(tx, gone)
+    for person in gone:
+        if await store.attendance.close_attendance(tx, person, None):
+            await append(tx, PersonClockedOut(site=tx.site, person=person, at=tx.now, reason=None))
+        await append(tx, PersonRetired(site=tx.site, person=person))
+
+
 async def keep_plant(tx: Tx, plant: PlantDefinition) -> None:
     """Define what is not there yet, or what the file changed since it was kept last.
 
-    What people changed since then stays as they left it.
+    What people changed since then stays as they left it. A start takes nothing out of service.
     """
     base = await store.plant.applied_plant(tx)
     if base == plant:
@@ -104,7 +134,7 @@ async def read_plant(tx: Tx, at: datetime) -> PlantDefinition | None:
         timezone=timezone,
         policy=policy,
         equipment=tuple(_from_the_top(await store.places.all_equipment(tx), None)),
-        calendars=tuple((await store.calendars.calendars(tx)).values()),
+        calendars=tuple((await store.calendars.calendars(tx, retired=False)).values()),
         skills=tuple(await store.lists.skills(tx)),
         people=tuple(await store.people.placements(tx, at)),
         families=await store.lists.families(tx),
@@ -169,12 +199,23 @@ async def put_equipment(tx: Tx, place: Equipment) -> None:
 
 
 async def put_person(tx: Tx, draft: PersonDraft) -> None:
-    """Add or change a person as HR sends it; crew and skills are the plant's and stay."""
+    """Add or change a person as HR sends it; crew and skills are the plant's and stay.
+
+    Who is not employed any more leaves every terminal, and signs on nowhere.
+    """
     if await store.people.save_person(tx, draft):
+        await _fit_badges(tx, (draft.id,))
         await append(
             tx,
             PersonDefined(site=tx.site, person=draft.id, name=draft.name, active=draft.active),
         )
+
+
+async def _fit_badges(tx: Tx, people: Collection[str]) -> None:
+    """Let the badges of those who work here sign on, and those of the others rest."""
+    known = await store.people.people_named(tx, people, tx.now)
+    await access.wake_badges(tx, [one.id for one in known if one.active])
+    await access.rest_badges(tx, [one.id for one in known if not one.active])
 
 
 async def put_rate(tx: Tx, draft: RateDraft) -> None:
@@ -197,9 +238,11 @@ async def clock_in(tx: Tx, person: PersonId) -> None:
 
     Raises:
         PersonUnknown: Nobody has that number.
+        PersonNotInPlant: The person left.
         PersonClockedInAlready: The person is at work already.
     """
-    await get_person(tx, person)
+    if not (await get_person(tx, person)).active:
+        raise PersonNotInPlant(person=person)
     if not await store.attendance.open_attendance(tx, uuid7(), person):
         raise PersonClockedInAlready(person=person)
     await append(tx, PersonClockedIn(site=tx.site, person=person, at=tx.now))
@@ -231,10 +274,13 @@ async def check_can_work(tx: Tx, person: PersonId, skill: str | None) -> Person:
 
     Raises:
         PersonUnknown: Nobody has that number.
+        PersonNotInPlant: The person left.
         PersonNotClockedIn: Not at work at `tx.now`.
         PersonLacksSkill: The skill is missing or out of date.
     """
     there = await get_person(tx, person)
+    if not there.active:
+        raise PersonNotInPlant(person=person)
     if not await store.attendance.clocked_in(tx, person, tx.now):
         raise PersonNotClockedIn(person=person)
     if skill is not None and skill not in there.skills:
@@ -287,25 +333,32 @@ async def lock_unit(tx: Tx, equipment: str) -> Equipment:
 
     Raises:
         EquipmentUnknown: No such unit.
+        EquipmentOutOfService: It is there no more.
     """
-    place = found(await store.places.lock_equipment(tx, equipment), EquipmentUnknown, equipment=equipment)
-    if place.level is not EquipmentLevel.WORK_UNIT:
-        raise EquipmentUnknown(equipment=equipment)
+    place = await store.places.lock_equipment(tx, equipment)
+    if place is None or place.level is not EquipmentLevel.WORK_UNIT:
+        past = await get_equipment(tx, equipment)
+        refusal = EquipmentUnknown if past.level is not EquipmentLevel.WORK_UNIT else EquipmentOutOfService
+        raise refusal(equipment=equipment)
     return place
 
 
 async def hierarchy(tx: Tx) -> list[Equipment]:
-    """Return the site's equipment from the top down."""
+    """Return the site's equipment that is in service, from the top down."""
     return await store.places.all_equipment(tx)
 
 
-async def work_centers(tx: Tx) -> list[Equipment]:
-    """Return the site's work centres in the plant's order."""
-    return await store.places.all_equipment(tx, EquipmentLevel.WORK_CENTER)
+async def work_centers(tx: Tx, *, retired: bool = False) -> list[Equipment]:
+    """Return the site's work centres in the plant's order.
+
+    Args:
+        retired: Those too that are out of service.
+    """
+    return await store.places.all_equipment(tx, EquipmentLevel.WORK_CENTER, retired=retired)
 
 
 async def units(tx: Tx) -> list[Equipment]:
-    """Return the site's work units in the plant's order."""
+    """Return the site's work units that are in service, in the plant's order."""
     return await store.places.all_equipment(tx, EquipmentLevel.WORK_UNIT)
 
 
@@ -428,7 +481,7 @@ def _crew_calendar(person: Person, centers: Sequence[Equipment], known: dict[str
 
 async def roster(tx: Tx, at: datetime) -> Roster:
     """Return the shift that runs at `at`, everybody, and who is at work."""
-    known = await store.calendars.calendars(tx)
+    known = await store.calendars.calendars(tx, retired=False)
     zone = ZoneInfo(await timezone(tx))
     running = [calendar.shift_at(one, zone, at) for one in known.values()]
     shift: ShiftNow | None = next((one for one in running if one is not None), None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -23,7 +24,7 @@ app = typer.Typer(help="The plant: equipment, calendars, people, reasons, rates.
 File = Annotated[Path, typer.Argument(help="The plant file, such as plant.toml.", metavar="FILE.toml")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
-MARKS = {"add": "+", "change": "~", "remove": "-", "stays": "="}
+MARKS = {"add": "+", "change": "~", "remove": "-", "retire": "x"}
 
 
 @app.command()
@@ -33,7 +34,16 @@ def check(file: File, as_json: AsJson = False) -> None:  # noqa: FBT002 - an opt
     if not load().database_url:
         typer.echo(f"{file} is sound. No plant runs here to compare it with.", err=True)
         return
-    _tell(carry_out(lambda tx: _compare(tx, plant)), file, as_json=as_json, done=False)
+
+    async def look(tx: Tx) -> tuple[list[Change], list[str]]:
+        from mes.execution import service as execution
+
+        return await _compare(tx, plant), [str(use) for use in await execution.uses(tx, plant)]
+
+    found, used = carry_out(look)
+    _tell(found, file, as_json=as_json, done=False)
+    if used:
+        _refuse(file, used)
 
 
 @app.command("load")
@@ -42,10 +52,14 @@ def load_file(file: File, as_json: AsJson = False) -> None:  # noqa: FBT002
     plant = _read(file)
 
     async def apply(tx: Tx) -> list[Change]:
-        from mes.resources import service as resources
+        from mes.execution import service as execution
+        from mes.execution.model import PlantInUse
 
         found = await _compare(tx, plant)
-        await resources.put_plant(tx, plant)
+        try:
+            await execution.change_plant(tx, plant)
+        except PlantInUse as refusal:
+            _refuse(file, refusal.params["uses"])
         return found
 
     _tell(carry_out(apply), file, as_json=as_json, done=True)
@@ -65,6 +79,15 @@ async def _compare(tx: Tx, plant: PlantDefinition) -> list[Change]:
     from mes.resources.plantchange import changes
 
     return changes(await resources.read_plant(tx, tx.now), plant)
+
+
+def _refuse(file: Path, used: Iterable[str]) -> NoReturn:
+    """Say which work keeps a file from being applied, and end with exit code 1."""
+    from mes.execution.model import PlantInUse
+
+    told = "\n".join(used)
+    typer.echo(f"{file} cannot be applied now. {PlantInUse().message} {PlantInUse.remedy}\n{told}", err=True)
+    raise typer.Exit(1)
 
 
 def _read(file: Path) -> PlantDefinition:
@@ -111,10 +134,9 @@ def _tell(found: list[Change], file: Path, *, as_json: bool, done: bool) -> None
         return
     for change in found:
         typer.echo(f"{MARKS[change.what]} {change}")
-    count = sum(change.what != "stays" for change in found)
-    if not count:
+    if not found:
         typer.echo(f"The plant is as {file} says.")
     elif done:
-        typer.echo(f"{count} changed. `lineside plant show` writes the plant out.")
+        typer.echo(f"{len(found)} changed. `lineside plant show` writes the plant out.")
     else:
-        typer.echo(f"{count} would change. `lineside plant load {file}` does it.")
+        typer.echo(f"{len(found)} would change. `lineside plant load {file}` does it.")

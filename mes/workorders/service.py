@@ -1,6 +1,6 @@
 """Receive, release, settle, close and cancel work orders; lend their jobs to the floor."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -170,13 +170,14 @@ async def release_work_order(tx: Tx, number: str) -> tuple[JobOrderId, ...]:
     Raises:
         WorkOrderUnknown: No such order.
         WorkOrderNotReleasable: It was released before, or cancelled.
+        WorkMasterNotValid: It needs a work centre that is not in service.
     """
     order = await lock_work_order(tx, number)
     if order.status is not WorkOrderStatus.WAITING:
         raise WorkOrderNotReleasable(work_order=order.id, status=order.status.value)
     master = await definitions.work_master_for(tx, order.material, tx.now, order.work_master)
     material = await definitions.get_material(tx, order.material)
-    centers = {center.id: center for center in await resources.work_centers(tx)}
+    centers = await definitions.centers_of(tx, master)
     jobs = tuple(_jobs(order, master, material, centers))
     await store.mark_released(tx, order.id, master.version)
     await store.insert_jobs(tx, jobs)
@@ -449,6 +450,11 @@ async def lock_line(tx: Tx, job_order: str) -> Line:
 async def save_job(tx: Tx, job: JobOrder) -> None:
     """Store what changed of a locked job."""
     await store.save_job(tx, job)
+
+
+async def free_jobs(tx: Tx, units: Collection[str]) -> int:
+    """Take jobs that are not begun, and not fixed there, off some units; return how many they were."""
+    return await store.free_jobs(tx, units)
 
 
 async def running_on(tx: Tx, equipment: str, *, simulated: bool) -> JobOrder | None:

@@ -1,6 +1,6 @@
 """SQL of customer orders, work orders and job orders."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -375,6 +375,22 @@ async def save_job(tx: Tx, job: JobOrder) -> None:
     )
 
 
+async def free_jobs(tx: Tx, units: Collection[str]) -> int:
+    """Take jobs that are not begun and not fixed off some units; they keep their status."""
+    return await tx.execute(
+        """
+        update mes.job_order
+        set equipment = null, planned_start = null, planned_end = null, sequence = null
+        where id in (
+            select id from mes.job_order
+            where equipment = any(%(units)s::text[]) and not locked
+              and status in ('Waiting', 'Pending', 'Dispatched', 'Ready')
+            order by work_order, operation for no key update)
+        """,
+        {"units": list(units)},
+    )
+
+
 async def running_on(tx: Tx, equipment: str, *, simulated: bool) -> JobOrder | None:
     """Return the job that runs on a unit."""
     return await tx.fetch_one(
@@ -422,7 +438,7 @@ async def open_components(tx: Tx) -> list[JobComponent]:
 
 
 async def list_orders(tx: Tx, statuses: list[str] | None, limit: int) -> list[OrderRow]:
-    """Return the newest orders; open ones first, by due time."""
+    """Return open orders, those due first before others, and then the newest of the rest."""
     return await tx.fetch_all(
         OrderRow,
         """
@@ -432,7 +448,9 @@ async def list_orders(tx: Tx, statuses: list[str] | None, limit: int) -> list[Or
                p.jobs, p.jobs_over, w.simulated
         from (select * from mes.work_order
               where site = %(site)s and (%(statuses)s::text[] is null or status = any(%(statuses)s))
-              order by (status in ('Waiting', 'Released', 'Running')) desc, received_at desc
+              order by (status in ('Waiting', 'Released', 'Running')) desc,
+                       case when status in ('Waiting', 'Released', 'Running') then due_at end,
+                       received_at desc
               limit %(limit)s) w
         join mes.material m on m.id = w.material
         left join mes.customer_order c on c.id = w.customer_order

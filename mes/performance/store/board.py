@@ -35,7 +35,7 @@ async def tiles(tx: Tx, window: Window) -> dict[EquipmentId, TileRow]:
             where equipment = e.id and at >= %(starts_at)s and at < %(ends_at)s
               and (not doubtful or coalesce(accepted, false))
         ) c on true
-        where e.level = 'work_unit'
+        where e.level = 'work_unit' and e.until is null
         """,
         {"starts_at": window.starts_at, "ends_at": window.ends_at},
     )

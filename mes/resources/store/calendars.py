@@ -23,12 +23,17 @@ class _CalendarRow:
     breaks: Any
 
 
-async def calendars(tx: Tx) -> dict[str, Calendar]:
-    """Return every calendar of the site by its code."""
+async def calendars(tx: Tx, *, retired: bool = True) -> dict[str, Calendar]:
+    """Return every calendar of the site by its code.
+
+    Args:
+        retired: Those too that only equipment out of service still has.
+    """
     rows = await tx.fetch_all(
         _CalendarRow,
-        "select code, shifts, breaks from mes.calendar where site = %(site)s",
-        {"site": tx.site},
+        "select code, shifts, breaks from mes.calendar"
+        " where site = %(site)s and (%(retired)s or until is null)",
+        {"site": tx.site, "retired": retired},
     )
     return {row.code: _calendar(row) for row in rows}
 
@@ -90,7 +95,8 @@ async def save_calendars(tx: Tx, some: Iterable[Calendar]) -> None:
         """
         insert into mes.calendar (site, code, shifts, breaks)
         values (%(site)s, %(code)s, %(shifts)s, %(breaks)s)
-        on conflict (site, code) do update set shifts = excluded.shifts, breaks = excluded.breaks
+        on conflict (site, code) do update
+        set shifts = excluded.shifts, breaks = excluded.breaks, until = null
         """,
         rows,
     )

@@ -61,7 +61,7 @@ async def save_lists(tx: Tx, plant: PlantDefinition) -> None:
 
 
 async def drop_from_lists(tx: Tx, plant: PlantDefinition) -> None:
-    """Delete what the plant has no more; a skill or calendar that a place or a person still has stays."""
+    """Delete what the plant has no more; the calendar of equipment out of service is kept for its figures."""
     kept = {
         "site": tx.site,
         "skills": list(plant.skills),
@@ -72,12 +72,7 @@ async def drop_from_lists(tx: Tx, plant: PlantDefinition) -> None:
         "at": tx.now,
     }
     for statement in (
-        """
-        delete from mes.skill k where site = %(site)s and code <> all(%(skills)s::text[])
-          and not exists (select from mes.equipment e where e.site = k.site and e.skill = k.code)
-          and not exists (select from mes.person_skill s join mes.person p on p.id = s.person
-                          where p.site = k.site and s.skill = k.code and s.valid_to > %(at)s)
-        """,
+        "delete from mes.skill where site = %(site)s and code <> all(%(skills)s::text[])",
         "delete from mes.reason where site = %(site)s and kind || ' ' || code <> all(%(reasons)s::text[])",
         "delete from mes.setup_family where site = %(site)s and material <> all(%(materials)s::text[])",
         """
@@ -87,6 +82,10 @@ async def drop_from_lists(tx: Tx, plant: PlantDefinition) -> None:
         """
         delete from mes.calendar c where site = %(site)s and code <> all(%(calendars)s::text[])
           and not exists (select from mes.equipment e where e.site = c.site and e.calendar = c.code)
+        """,
+        """
+        update mes.calendar set until = %(at)s
+        where site = %(site)s and until is null and code <> all(%(calendars)s::text[])
         """,
     ):
         await tx.execute(statement, kept)

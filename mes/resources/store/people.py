@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from mes.kernel.db import Params, Tx
+from mes.kernel.ids import PersonId
 from mes.resources.model import Person, PersonDraft, PersonPlacement
 
 _PERSON = """
-    select p.id, p.name, p.crew, p.rate_class, p.active,
+    select p.id, p.name, p.crew, p.rate_class, p.active and p.until is null as active,
            array(select s.skill from mes.person_skill s
                  where s.person = p.id and s.valid_from <= %(at)s and s.valid_to > %(at)s
                  order by s.skill) as skills
@@ -41,7 +42,9 @@ async def save_person(tx: Tx, draft: PersonDraft) -> bool:
 async def placements(tx: Tx, at: datetime) -> list[PersonPlacement]:
     """Return everybody of the site whom the plant has placed, with the skills valid at `at`."""
     rows = await tx.fetch_all(
-        Person, f"{_PERSON} where p.site = %(site)s order by p.crew, p.id", {"site": tx.site, "at": at}
+        Person,
+        f"{_PERSON} where p.site = %(site)s and p.until is null order by p.crew, p.id",
+        {"site": tx.site, "at": at},
     )
     return [
         PersonPlacement(id=one.id, crew=one.crew, skills=one.skills, rate_class=one.rate_class)
@@ -61,7 +64,7 @@ async def save_placements(tx: Tx, placements: Iterable[PersonPlacement]) -> None
         """
         insert into mes.person (id, site, name, crew, rate_class)
         values (%(id)s, %(site)s, %(id)s, %(crew)s, %(rate_class)s)
-        on conflict (id) do update set crew = excluded.crew, rate_class = excluded.rate_class
+        on conflict (id) do update set crew = excluded.crew, rate_class = excluded.rate_class, until = null
         """,
         [{"id": one.id, "site": tx.site, "crew": one.crew, "rate_class": one.rate_class} for one in placed],
     )
@@ -93,6 +96,25 @@ async def save_placements(tx: Tx, placements: Iterable[PersonPlacement]) -> None
     )
 
 
+async def retire_people(tx: Tx, kept: Collection[str]) -> list[PersonId]:
+    """Take everybody who is placed and not kept out of the plant; their skills end. Return who it was."""
+    gone = await tx.value(
+        """
+        with gone as (
+            update mes.person p set until = %(at)s
+            where site = %(site)s and until is null and id <> all(%(kept)s::text[])
+              and (crew is not null or exists (
+                   select from mes.person_skill s where s.person = p.id and s.valid_to > %(at)s))
+            returning id)
+        select array_agg(id order by id) from gone
+        """,
+        {"site": tx.site, "kept": list(kept), "at": tx.now},
+    )
+    retired = [PersonId(person) for person in gone or ()]
+    await _end_skills(tx, [PersonPlacement(id=person, crew=None, skills=()) for person in retired])
+    return retired
+
+
 async def _end_skills(tx: Tx, placed: list[PersonPlacement]) -> None:
     rows: list[Params] = [{"person": one.id, "skills": list(one.skills), "at": tx.now} for one in placed]
     await tx.execute_many(
@@ -118,10 +140,10 @@ async def find_person(tx: Tx, person: str, at: datetime) -> Person | None:
 
 
 async def all_people(tx: Tx, at: datetime) -> list[Person]:
-    """Return everybody of the site who is employed, with the skills valid at `at`."""
+    """Return everybody of the site who is employed and in the plant, with the skills valid at `at`."""
     return await tx.fetch_all(
         Person,
-        f"{_PERSON} where p.site = %(site)s and p.active order by p.id",
+        f"{_PERSON} where p.site = %(site)s and p.active and p.until is null order by p.id",
         {"site": tx.site, "at": at},
     )
 

@@ -1,5 +1,6 @@
 """SQL of the hierarchy of equipment, and what each unit does."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from mes.kernel.db import Tx
@@ -20,19 +21,24 @@ async def find_equipment(tx: Tx, equipment: str) -> Equipment | None:
 async def lock_equipment(tx: Tx, equipment: str) -> Equipment | None:
     """Return a unit and keep others from starting work on it until the transaction ends."""
     return await tx.fetch_one(
-        Equipment, f"{_EQUIPMENT} where id = %(id)s for no key update", {"id": equipment}
+        Equipment, f"{_EQUIPMENT} where id = %(id)s and until is null for no key update", {"id": equipment}
     )
 
 
-async def all_equipment(tx: Tx, level: str | None = None) -> list[Equipment]:
-    """Return the site's hierarchy, or one level of it, in the plant's order."""
+async def all_equipment(tx: Tx, level: str | None = None, *, retired: bool = False) -> list[Equipment]:
+    """Return the site's hierarchy, or one level of it, in the plant's order.
+
+    Args:
+        retired: What is out of service too.
+    """
     return await tx.fetch_all(
         Equipment,
         f"""
-        {_EQUIPMENT} where site = %(site)s and (%(level)s::text is null or level = %(level)s)
+        {_EQUIPMENT} where site = %(site)s and (%(retired)s or until is null)
+            and (%(level)s::text is null or level = %(level)s)
         order by position, id
         """,
-        {"site": tx.site, "level": level},
+        {"site": tx.site, "level": level, "retired": retired},
     )
 
 
@@ -49,8 +55,9 @@ async def save_equipment(tx: Tx, one: Equipment) -> bool:
                 name = excluded.name, parent = excluded.parent, work_center = excluded.work_center,
                 cost_center = excluded.cost_center, skill = excluded.skill,
                 calendar = excluded.calendar, assigns_serial = excluded.assigns_serial,
-                position = excluded.position
-            where (e.scope, e.level, e.name, e.parent, e.work_center, e.cost_center, e.skill,
+                position = excluded.position, until = null
+            where e.until is not null
+               or (e.scope, e.level, e.name, e.parent, e.work_center, e.cost_center, e.skill,
                    e.calendar, e.assigns_serial, e.position)
                is distinct from (excluded.scope, excluded.level, excluded.name, excluded.parent,
                    excluded.work_center, excluded.cost_center, excluded.skill, excluded.calendar,
@@ -58,6 +65,20 @@ async def save_equipment(tx: Tx, one: Equipment) -> bool:
             """,
             {"site": tx.site, **{name: getattr(one, name) for name in one.__slots__}},
         )
+    )
+
+
+async def retire_equipment(tx: Tx, kept: Collection[str]) -> list[Equipment]:
+    """Take all that is in service and not kept out of it; return what was taken out."""
+    return await tx.fetch_all(
+        Equipment,
+        """
+        update mes.equipment set until = %(at)s
+        where site = %(site)s and until is null and id <> all(%(kept)s::text[])
+        returning id, level, name, scope, parent, work_center, cost_center, skill, calendar,
+                  assigns_serial, position
+        """,
+        {"site": tx.site, "kept": list(kept), "at": tx.now},
     )
 
 

@@ -9,12 +9,15 @@ from mes.resources.model import RateDraft
 
 
 async def rates(tx: Tx) -> list[RateDraft]:
-    """Return every standard rate that ever held."""
+    """Return every standard rate that ever held, but of work centres that are out of service."""
     return await tx.fetch_all(
         RateDraft,
         """
-        select kind, code, per_hour, currency, valid_from from mes.rate
-        where site = %(site)s order by kind, code, valid_from
+        select kind, code, per_hour, currency, valid_from from mes.rate r
+        where site = %(site)s
+          and not exists (select from mes.equipment e
+                          where r.kind = 'machine' and e.id = r.code and e.until is not null)
+        order by kind, code, valid_from
         """,
         {"site": tx.site},
     )

@@ -63,6 +63,23 @@ def test_a_check_changes_nothing_and_says_what_would(folder: Path, database_url:
     assert "would change" in looked.output
 
 
+RUNNING = """
+insert into mes.material (id, site, name, kind, uom, tracking)
+values ('M', 'HAM', 'M', 'product', 'pc', 'none');
+insert into mes.work_master (id, version, site, material, base_quantity, effective_from, digest)
+values ('WM', 1, 'HAM', 'M', 1, now(), '');
+insert into mes.work_order (id, site, material, quantity, uom, due_at, priority, erp_ref, work_master,
+                            work_master_version, status, received_at)
+values ('WO-1', 'HAM', 'M', 1, 'pc', now(), 5, 'p', 'WM', 1, 'Running', now());
+insert into mes.job_order (id, site, scope, work_order, operation, from_operation, last, name, instructions,
+                           material, work_center, cost_center, labour_class, setup_s, run_s, quantity, uom,
+                           status, equipment)
+values ('WO-1-10', 'HAM', 'PACK', 'WO-1', 10, 0, true, 'Pack', '', 'M', 'PACK', '', 'L1', 0, 1, 1, 'pc',
+        'Running', 'P-1');
+"""
+"""A job that runs at the packing place."""
+
+
 def test_a_second_load_changes_nothing(folder: Path, database_url: str) -> None:
     lineside("plant", "load", "plant.toml")
     before = count(database_url, "mes.event")
@@ -84,19 +101,20 @@ def without_packing() -> str:
     return text.replace('ids = ["P-102"]', 'ids = ["P-103"]')
 
 
-def test_what_is_shown_loads_though_the_file_gave_up_what_stays(folder: Path, database_url: str) -> None:
+def test_what_is_shown_loads_after_the_file_gave_something_up(folder: Path) -> None:
     lineside("plant", "load", "plant.toml")
     (folder / "plant.toml").write_text(without_packing(), encoding="utf-8")
     found = json.loads(lineside("plant", "load", "plant.toml", "--json").output)["changes"]
     assert {(one["what"], one["row"]) for one in found} == {
-        ("stays", "PACKING"),
-        ("stays", "PACK"),
-        ("stays", "P-1"),
-        ("stays", "P-102"),
+        ("remove", "PACKING"),
+        ("retire", "PACK"),
+        ("retire", "P-1"),
+        ("retire", "P-102"),
         ("add", "P-103"),
     }
     shown = lineside("plant", "show").output
-    assert parse_plant(shown).skills == ("MILLING", "PACKING")
+    assert parse_plant(shown).skills == ("MILLING",)
+    assert {one.id for one in parse_plant(shown).equipment}.isdisjoint({"PACK", "P-1"})
     (folder / "shown.toml").write_text(shown, encoding="utf-8")
     same = lineside("plant", "load", "shown.toml")
     assert (same.exit_code, same.output.strip()) == (0, "The plant is as shown.toml says.")
@@ -119,14 +137,28 @@ def test_a_changed_file_changes_that_alone(folder: Path, database_url: str) -> N
     (folder / "plant.toml").write_text(text.replace('"P-100", ', ""), encoding="utf-8")
     found = json.loads(lineside("plant", "load", "plant.toml", "--json").output)["changes"]
     assert [(one["what"], one["table"], one["row"]) for one in found] == [
-        ("stays", "people", "P-100"),
+        ("retire", "people", "P-100"),
         ("change", "setups", "MILL small large"),
         ("change", "setups", "MILL large small"),
         ("remove", "reasons", "scrap dimension"),
     ]
     assert found[1]["fields"] == [["seconds", "900", "600"]]
-    left = json.loads(lineside("plant", "check", "plant.toml", "--json").output)["changes"]
-    assert [one["what"] for one in left] == ["stays"]
+    assert json.loads(lineside("plant", "check", "plant.toml", "--json").output)["changes"] == []
+
+
+def test_a_file_that_takes_away_where_somebody_works_is_refused_and_says_what_to_do(
+    folder: Path, database_url: str
+) -> None:
+    lineside("plant", "load", "plant.toml")
+    with psycopg.connect(database_url) as connection:
+        connection.execute(RUNNING)
+    (folder / "plant.toml").write_text(without_packing(), encoding="utf-8")
+    for command in ("check", "load"):
+        refused = lineside("plant", command, "plant.toml")
+        assert refused.exit_code == 1
+        assert {"PACK: WO-1-10 (Running)", "P-1: WO-1-10 (Running)"} <= set(refused.output.splitlines())
+        assert "Complete, move or abort the jobs named" in refused.output
+    assert parse_plant(lineside("plant", "show").output).skills == ("MILLING", "PACKING")
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,15 @@ async def test_a_work_master_that_cannot_be(floor: Floor, changes: dict[str, Any
     assert refused.value.params["place"] == place
 
 
+async def test_the_most_overdue_orders_are_listed_however_many_came_later(floor: Floor) -> None:
+    overdue = await receive(floor, erp_ref="P-1", due_at=floor.now - timedelta(days=3))
+    for number in range(2, 5):
+        await receive(floor.after(60), erp_ref=f"P-{number}")
+    async with floor.db.read() as tx:
+        listed = await workorders.work_orders(tx, None, 2)
+    assert overdue in {one.id for one in listed}
+
+
 async def test_a_careful_site_releases_by_hand(floor: Floor) -> None:
     await floor.do(lambda tx: resources_store.plant.save_policy(tx, Policy(), "Asia/Shanghai"))
     number = await receive(floor)

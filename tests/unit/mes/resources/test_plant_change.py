@@ -66,7 +66,10 @@ def test_without_a_known_file_what_is_there_stays_and_what_is_missing_comes() ->
     assert {one.per_hour for one in result.rates} == {Decimal(99)}
 
 
-def test_equipment_is_never_taken_away() -> None:
+def test_a_start_takes_no_equipment_out_of_service_and_puts_none_back() -> None:
     fewer = replace(FILE, equipment=tuple(one for one in FILE.equipment if one.id != "CNC-4"))
     assert "CNC-4" in {one.id for one in merged(FILE, FILE, fewer).equipment}
-    assert [str(one) for one in changes(FILE, fewer)] == ["stays  equipment CNC-4"]
+    assert [str(one) for one in changes(FILE, fewer)] == ["retire equipment CNC-4"]
+    now = replace(FILE, equipment=fewer.equipment)
+    newer = replace(FILE, policy=replace(FILE.policy, close_after_min=60))
+    assert "CNC-4" not in {one.id for one in merged(FILE, now, newer).equipment}
