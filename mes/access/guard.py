@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Annotated, Any, Protocol
 from uuid import UUID
@@ -37,6 +37,10 @@ log = get_logger(__name__)
 
 COOKIE = "lineside_session"
 """Over https it is `__Host-lineside_session`: bound to this host, sent by TLS only."""
+
+
+LONGEST_WAIT_S = 1e9
+"""More than that has not waited in a device: its clock began at 1970."""
 
 
 class PersonDirectory(Protocol):
@@ -211,7 +215,8 @@ async def run_command(
 
     Args:
         kind: Name of the command, such as `execution.report`.
-        body: As sent; `device_time` in it is the business time, within the last 7 days.
+        body: As sent. The act is dated by how long it waited in the device (`X-Waited-S`, seconds), on
+            our own clock; without that by its `device_time`; within the last 7 days.
         handler: Does the work in the given transaction; what it returns is the reply.
 
     Raises:
@@ -223,10 +228,14 @@ async def run_command(
     plant = plant_of(request)
     key = idempotency_key(request)
     now = utc_now()
-    at = business_time(getattr(body, "device_time", None), now)
+    waited = waited_of(request)
+    device_time = getattr(body, "device_time", None) if waited is None else now - waited
+    at = business_time(device_time, now)
     sent = {"path": request.url.path, "body": body.model_dump(mode="json")}
     try:
-        caller = await _as_person(plant.db, caller, at, by_device=at != now, receipt=_receipt(request))
+        caller = await _as_person(
+            plant.db, caller, at, by_device=waited is None and at != now, receipt=_receipt(request)
+        )
     except (NobodySignedOn, TerminalTakenOver):
         # The person may have left between a command and the second asking for its lost answer.
         async with plant.db.read() as tx:
@@ -258,6 +267,18 @@ def idempotency_key(request: Request) -> str:
         return str(UUID(header))
     except ValueError as error:
         raise IdempotencyKeyNotValid from error
+
+
+def waited_of(request: Request) -> timedelta | None:
+    """Return how long a command has waited in its device; None where it does not say, or says nonsense.
+
+    The device reads both moments off one clock, so that it does not matter what that clock shows.
+    """
+    try:
+        seconds = float(request.headers.get("x-waited-s", ""))
+    except ValueError:
+        return None
+    return timedelta(seconds=min(seconds, LONGEST_WAIT_S)) if seconds >= 0 else None
 
 
 def business_time(device_time: datetime | None, now: datetime) -> datetime:

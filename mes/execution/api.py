@@ -1,15 +1,14 @@
 """The terminal's routes: its snapshot, and every act of a person at a unit."""
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from mes.access.guard import CommandBody, ReadTx, check_at_terminal, require, run_command
+from mes.access.guard import CommandBody, ReadTx, check_at_terminal, require, run_command, waited_of
 from mes.access.model import Caller, Permission
 from mes.execution import service, terminal
 from mes.execution.model import HelpCall, LotUse, QuantityReport
@@ -32,8 +31,6 @@ Clerk = Annotated[Caller, require(Permission.PERSON_CLOCK, placed=True)]
 
 Serials = Annotated[tuple[Code, ...], Field(max_length=1000)]
 Figure = Annotated[Decimal, Field(max_digits=18, decimal_places=6)]
-Waited = Annotated[float | None, Header(ge=0, le=1e9, allow_inf_nan=False)]
-"""Seconds from an act to its sending, by the clock of one device: whatever that clock shows."""
 
 
 class AtUnit(CommandBody):
@@ -220,9 +217,7 @@ async def stop_reason(request: Request, equipment: str, body: StopReason, caller
 
 
 @router.post("/equipment/{equipment}/help", response_model=HelpCall)
-async def help_wanted(
-    request: Request, equipment: str, body: CommandBody, caller: Reporter, x_waited_s: Waited = None
-) -> JSONResponse:
+async def help_wanted(request: Request, equipment: str, body: CommandBody, caller: Reporter) -> JSONResponse:
     """Ask for somebody to come; the call that is open there already, if one is.
 
     A call that waited for more than 15 minutes is `late`: it is noted, and nobody is called.
@@ -231,8 +226,8 @@ async def help_wanted(
     async def act(tx: Tx) -> HelpCall:
         unit = await resources.get_equipment(tx, equipment)
         caller.check(Permission.WORK_REPORT, unit.scope)
-        waited = utc_now() - tx.now if x_waited_s is None else timedelta(seconds=x_waited_s)
-        return await service.call_help(tx, unit.id, waited)
+        waited = waited_of(request)
+        return await service.call_help(tx, unit.id, utc_now() - tx.now if waited is None else waited)
 
     return await run_command(request, caller, "execution.help", body, act)
 

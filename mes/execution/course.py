@@ -45,15 +45,17 @@ async def hold(tx: Tx, job_order: str, reason: str) -> Done:
     """Interrupt a running job; its hours so far are booked and the unit is free.
 
     Raises:
+        PersonMissing: Nobody is signed on there.
         ReasonMissing, ReasonUnknown: A hold needs one of the hold reasons.
         JobOrderNotRunning, JobOrderElsewhere: Not at this terminal, not now.
     """
+    person = actor_of(tx)
     code = await resources.check_reason(tx, ReasonKind.HOLD, reason)
     line, job = await lock_running(tx, job_order)
     await end_work(tx, job)
     job = replace(job.moved(JobOrderStatus.HELD), hold_reason=code)
     await workorders.save_job(tx, job)
-    await append(tx, JobOrderHeld(**where(tx, job), person=resources.acting_person(tx), reason=code))
+    await append(tx, JobOrderHeld(**where(tx, job), person=person, reason=code))
     return done_at(line.with_job(job), job)
 
 
@@ -87,10 +89,12 @@ async def complete(tx: Tx, job_order: str, *, short: bool = False, reason: str |
         reason: Why short, one of the hold reasons.
 
     Raises:
+        PersonMissing: Nobody is signed on there.
         JobOrderNotRunning, JobOrderElsewhere: Not at this terminal, not now.
         JobOrderNotFinished: Pieces are still to be made or still to come.
         ReasonMissing, ReasonUnknown: Short without one of the hold reasons.
     """
+    actor_of(tx)
     line, job = await lock_running(tx, job_order)
     remaining = line.remaining(job)
     if remaining > 0:

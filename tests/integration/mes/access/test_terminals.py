@@ -197,6 +197,37 @@ async def test_acts_that_waited_are_their_persons_after_the_browser_signed_in_ag
     assert (await act(stranger, device_time=then)).json()["error"] == "TerminalTakenOver"
 
 
+@pytest.mark.parametrize("slow", [timedelta(minutes=3), timedelta(hours=1), timedelta(minutes=-30)])
+async def test_an_act_is_dated_by_how_long_it_waited_whatever_the_tablets_clock_shows(
+    plant: Web, slow: timedelta
+) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    browser.headers["X-Sign-On"] = (await sign_on(browser)).json()["receipt"]
+    browser.headers["X-Waited-S"] = "0"
+    done = await act(browser, device_time=(utc_now() - slow).isoformat())
+    assert (done.status_code, done.json()["actor"]) == (200, "person:E-1001")
+
+
+async def test_who_was_replaced_books_nothing_that_was_done_afterwards(plant: Web) -> None:
+    mine, other = await plant.browser(Role.OPERATOR), await plant.browser(Role.OPERATOR)
+    mine.headers["X-Sign-On"] = (await sign_on(mine)).json()["receipt"]
+    await backdated(plant, 1)
+    mine.headers["X-Waited-S"] = "600"
+    assert (await act(mine)).json()["actor"] == "person:E-1001"
+    await sign_on(other, "E-1002")
+    assert (await act(mine)).json()["actor"] == "person:E-1001"
+    mine.headers["X-Waited-S"] = "0"
+    assert (await act(mine)).json()["error"] == "TerminalTakenOver"
+
+
+@pytest.mark.parametrize("waited", ["nan", "-1", "soon", "1e300"])
+async def test_what_says_nonsense_of_how_long_it_waited_is_done_now(plant: Web, waited: str) -> None:
+    browser = await plant.browser(Role.OPERATOR)
+    await sign_on(browser)
+    browser.headers["X-Waited-S"] = waited
+    assert (await act(browser)).json()["actor"] == "person:E-1001"
+
+
 async def test_a_receipt_is_given_to_the_browser_that_signed_on_and_listed_to_no_other(plant: Web) -> None:
     mine, other = await plant.browser(Role.OPERATOR), await plant.browser(Role.OPERATOR)
     receipt = (await sign_on(mine)).json()["receipt"]

@@ -303,6 +303,8 @@ async def test_a_job_that_does_not_run(floor: Floor, job: JobOrderId) -> None:
     await refused(floor, JobOrderNotRunning, count(job, "1"))
     await refused(floor, JobOrderNotRunning, use(job, "LOT-CAST-40-1"))
     await refused(floor, JobOrderNotRunning, lambda tx: execution.hold(tx, job, "other"))
+    await refused(floor, PersonMissing, lambda tx: execution.hold(tx, job, "other"), person=None)
+    await refused(floor, PersonMissing, lambda tx: execution.complete(tx, job), person=None)
     await refused(floor, JobOrderNotRunning, lambda tx: execution.complete(tx, job))
 
 
