@@ -20,11 +20,13 @@ import json
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mes.kernel.address import page_address
 from mes.kernel.home import default_home
 from mes.supervisor import ports, welcome
 from mes.supervisor.progress import Progress, ProgressServer
@@ -67,7 +69,7 @@ def up(arguments: list[str]) -> None:
         os.execv(command[0], command)
     host, port = _address()
     listener = ports.listen(host, port)
-    url = f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{listener.getsockname()[1]}"  # noqa: S104
+    url = page_address(host, listener.getsockname()[1])
     if port not in {0, listener.getsockname()[1]}:
         print(f"Port {port} is taken; the pages are on {listener.getsockname()[1]}.")
     link = f"{url}/sign-in?token={welcome.link_token(default_home() / 'run')}"
@@ -76,11 +78,12 @@ def up(arguments: list[str]) -> None:
     server = ProgressServer(listener, progress)
     if "--detach" not in arguments and "--no-browser" not in arguments:
         welcome.open_browser(link)
-    new = install(RUNTIME, lambda stage, state: _tell(progress, stage, state))
-    compiling = _compile() if new else None
-    _tell(progress, "pages", "starting")
-    _call([str(PYTHON), "-m", "dashboards.build"])
-    _tell(progress, "pages", "done")
+    with _one_at_a_time():
+        new = install(RUNTIME, lambda stage, state: _tell(progress, stage, state))
+        compiling = _compile() if new else None
+        _tell(progress, "pages", "starting")
+        _call([str(PYTHON), "-m", "dashboards.build"])
+        _tell(progress, "pages", "done")
     if compiling:
         compiling.terminate()
         compiling.wait()
@@ -88,6 +91,14 @@ def up(arguments: list[str]) -> None:
     listener.set_inheritable(True)
     os.environ["LINESIDE_HTTP__FD"] = str(listener.fileno())
     os.execv(command[0], command)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let a second start in this folder wait until the first has installed what both need."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def install(lock: Path, tell: Tell) -> bool:

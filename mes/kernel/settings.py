@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from mes.kernel.address import page_address
 from mes.kernel.home import default_home
 
 PREFIX = "LINESIDE_"
@@ -65,9 +66,7 @@ class Http(Section):
     @classmethod
     def _default_url(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and not data.get("url"):
-            host = data.get("host", "127.0.0.1")
-            shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared only
-            return {**data, "url": f"http://{shown}:{data.get('port', 8080)}"}
+            return {**data, "url": page_address(data.get("host", "127.0.0.1"), data.get("port", 8080))}
         return data
 
     @property

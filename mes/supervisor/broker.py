@@ -71,7 +71,7 @@ class Embedded:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self.config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(self._configuration(), file, indent=1)
+            json.dump(self._configuration(), file, indent=1, ensure_ascii=False)  # nats knows no \u
         memory = {"GOMEMLIMIT": "64MiB", "GOMAXPROCS": "2"}
         return Program((_nats_server(), "--config", str(self.config)), env=memory, cwd=self.folder)
 

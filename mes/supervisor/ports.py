@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+PORTS = 1 << 16
 BACKLOG = 512
 """Connections that may wait while the API restarts."""
 
@@ -39,7 +40,7 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         OSError: `host` is not an address of this machine.
     """
-    for candidate in (*range(port, port + 20), 0):
+    for candidate in (*range(port, min(port + 20, PORTS)), 0):
         try:
             return _bound(host, candidate, backlog=BACKLOG)
         except OSError as error:

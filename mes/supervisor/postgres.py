@@ -91,8 +91,14 @@ def locate(home: Path, digest: str, account: Account | None) -> tuple[Path, Path
     `/var/lib/lineside/<digest>`, and the programs are a copy beside them.
 
     Raises:
-        PostgresError: Neither the wheel nor a server on PATH is there.
+        PostgresError: Neither the wheel nor a server on PATH is there, or the folder's name has a
+            double quote.
     """
+    if '"' in str(home):
+        raise PostgresError(
+            f"{home}: PostgreSQL's programs cannot read a folder whose name has a double quote; "
+            "choose another LINESIDE_HOME"
+        )
     base = home / "postgres"
     if account is None:
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -237,16 +243,22 @@ def _configure(cluster: Cluster) -> None:
         **SMALL,
         "listen_addresses": "'127.0.0.1'",
         "port": str(cluster.port),
-        "unix_socket_directories": f"'{sockets}'" if sockets else "''",
+        "unix_socket_directories": _as_list_of_one(sockets) if sockets else "''",
         "unix_socket_permissions": "0700",
     }
     text = "".join(f"{key} = {value}\n" for key, value in lines.items())
     _write_private(cluster.data / "lineside.conf", text, cluster.account)
 
 
+def _as_list_of_one(folder: Path) -> str:
+    """Write a folder as the one entry of a list, whatever signs its name has."""
+    entry = '"{}"'.format(str(folder).replace('"', '""'))
+    return "'{}'".format(entry.replace("'", "''"))
+
+
 def _socket_folder(cluster: Cluster) -> Path | None:
     folder = cluster.base / "socket"
-    if len(str(folder)) > 85:
+    if len(os.fsencode(folder)) > 85:
         return None
     folder.mkdir(mode=0o700, exist_ok=True)
     if cluster.account:

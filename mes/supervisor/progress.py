@@ -158,9 +158,22 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
+def _language(accepted: str) -> str:
+    """Return the first language that the browser asks for and the page has."""
+    for entry in accepted.lower().split(","):
+        tag = entry.partition(";")[0].strip()
+        if tag.startswith(("zh-tw", "zh-hk", "zh-mo", "zh-hant")):
+            return "zh-TW"
+        if tag.startswith("zh"):
+            return "zh-CN"
+        if tag.startswith("en"):
+            break
+    return "en"
+
+
 def render(accept_language: str, nonce: str, stages: Sequence[dict[str, Any]]) -> str:
-    """Return the page in the browser's language, English or Chinese."""
-    language = "zh-CN" if accept_language.strip().lower().startswith("zh") else "en"
+    """Return the page in the browser's language."""
+    language = _language(accept_language)
     texts = json.loads(TEXTS.read_text(encoding="utf-8"))[language]
     rows = "".join(
         f'<li data-state="{html.escape(stage["state"])}">'

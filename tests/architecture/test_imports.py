@@ -9,6 +9,7 @@ from tests.architecture.graph import ROOT, graph, own
 ADAPTER_MAY_IMPORT = {"erp_bridge.adapter", "erp_bridge.documents"}
 CHECKER_MAY_IMPORT = {"planner.problem", "planner.schedule"}
 KERNEL = {
+    "address",
     "audit",
     "bus",
     "clock",

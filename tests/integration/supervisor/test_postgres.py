@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,14 +18,15 @@ from mes.supervisor.postgres import Cluster
 
 
 @pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+async def cluster() -> AsyncIterator[Cluster]:
+    home = Path(tempfile.mkdtemp(prefix="张's 厂, b"))  # short enough for a socket
     account = accounts.unprivileged()
-    digest = Paths(tmp_path).digest
-    base, programs = postgres.locate(tmp_path, digest, account)
-    port = ports.choose(tmp_path / "ports.json", {"postgres": 0})["postgres"]
+    digest = Paths(home).digest
+    base, programs = postgres.locate(home, digest, account)
+    port = ports.choose(home / "ports.json", {"postgres": 0})["postgres"]
     yield Cluster(base, programs, port, "super@word", "pass:word", account)
-    if tmp_path not in base.parents:
-        shutil.rmtree(base)
+    shutil.rmtree(base)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 async def _start(cluster: Cluster, log: Path) -> asyncio.subprocess.Process:
@@ -53,8 +55,14 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         assert await process.wait() == 0
 
 
+def test_a_folder_that_its_programs_cannot_read_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(postgres.PostgresError, match="choose another LINESIDE_HOME"):
+        postgres.locate(tmp_path / 'a "plant"', "0" * 8, None)
+
+
 async def test_what_was_committed_survives_kill_nine(cluster: Cluster, tmp_path: Path) -> None:
     process = await _start(cluster, tmp_path / "log")
+    assert (cluster.base / "socket" / f".s.PGSQL.{cluster.port}").is_socket()
     with psycopg.connect(cluster.url) as connection:
         connection.execute("create table kept (n int)")
         connection.execute("insert into kept select generate_series(1, 1000)")

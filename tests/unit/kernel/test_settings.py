@@ -96,4 +96,5 @@ def test_demo_features_need_the_demo_profile_and_loopback(
 
 def test_the_address_for_other_processes_is_one_they_can_reach() -> None:
     assert Http(host="0.0.0.0", port=8081).url == "http://127.0.0.1:8081"
+    assert Http(host="::1").url == "http://[::1]:8080"
     assert Http(url="https://plant.example").url == "https://plant.example"

@@ -22,6 +22,14 @@ def test_a_taken_port_is_replaced_and_the_choice_is_kept(tmp_path: Path) -> None
     assert ports.choose(tmp_path / "ports.json", {"broker": wished}) == chosen
 
 
+def test_the_last_port_of_all_may_be_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 65535))
+        taken.listen()
+        with ports.listen("127.0.0.1", 65535) as listener:
+            assert listener.getsockname()[1] != 65535
+
+
 def test_two_names_never_get_the_same_port(tmp_path: Path) -> None:
     file = tmp_path / "ports.json"
     file.write_text(json.dumps({"a": 0, "b": 0}))

@@ -66,6 +66,9 @@ def test_a_request_after_the_page_waits_for_the_next_server(listener: socket.soc
     ("accepted", "title"),
     [
         ("zh-CN,zh;q=0.9", "Lineside 正在启动"),
+        ("zh-TW,zh;q=0.9,en;q=0.8", "Lineside 正在啟動"),
+        ("zh-Hant-HK", "Lineside 正在啟動"),
+        ("fr,zh-CN;q=0.8", "Lineside 正在启动"),
         ("de,en;q=0.8", "Lineside is starting"),
         ("", "Lineside is starting"),
     ],
