@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -42,9 +43,11 @@ class Currency:
 
 
 @pytest.fixture(scope="module")
-def currency(tryton: Tryton) -> Iterator[Currency]:
-    """The company's currency, in a process of the ERP's own environment."""
-    with tryton.run_inside(ASK) as process:
+def currency(
+    tryton_template: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Currency]:
+    """The company's currency, in a process of the ERP's own environment; no server is needed for it."""
+    with Tryton.at_rest(*tryton_template, tmp_path_factory.mktemp("erp")).run_inside(ASK) as process:
         found = Currency(process)
         assert found.answer() == "ready"
         yield found
