@@ -23,7 +23,7 @@ PATIENCE_S = 30
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    home = tmp_path_factory.mktemp("broker of 张伟's \"厂\"")
+    home = tmp_path_factory.mktemp("张伟's 厂")
     port = ports.choose(home / "ports.json", {"broker": 0})["broker"]
     embedded = Embedded(home, port, EDGE)
     settings, program = embedded.settings(), embedded.program()
