@@ -1,6 +1,6 @@
 import 'fake-indexeddb/auto'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { openStore, Outbox, postEntry, type Act, type Entry, type Post } from './outbox'
+import { openStore, Outbox, type Act, type Entry, type Post } from './outbox'
 
 let count = 0
 let server: { keys: string[]; answers: (entry: Entry) => { status: number; error?: string } | 'gone' }
@@ -24,19 +24,45 @@ beforeEach(() => {
 })
 
 describe('the outbox of a terminal', () => {
-  it('says how long an act has waited, by the clock that dated it', async () => {
-    const sent: (string | null)[] = []
+  it('says how long an act has waited, over a reload and though the clock was set meanwhile', async () => {
+    const hour = 3_600_000
+    let real = Date.parse('2026-11-20T02:00:00Z')
+    let off = -45 * 60_000
+    const sent: number[] = []
     const taken = vi.spyOn(globalThis, 'fetch').mockImplementation((_, init) => {
-      sent.push(new Headers(init?.headers).get('X-Waited-S'))
-      return Promise.resolve(new Response('{}'))
+      const waited = new Headers(init?.headers).get('X-Waited-S')
+      if (waited !== null) sent.push(Number(waited))
+      return Promise.resolve(new Response('{}', { headers: { Date: new Date(real).toUTCString() } }))
     })
-    const now = vi.spyOn(Date, 'now').mockReturnValue(Date.parse('2026-11-20T13:00:00Z'))
-    const entry = { ...act('terminal:CNC-1', 'help'), seq: 1, id: 'k', terminal: 'CNC-1', person: null, receipt: null, state: 'waiting' as const, refusal: null }
-    await postEntry({ ...entry, at: '2026-11-20T10:00:00.000Z' })
-    await postEntry({ ...entry, at: '2026-11-20T13:00:05.000Z' })
-    now.mockRestore()
+    vi.useFakeTimers({ toFake: ['Date'] })
+    vi.setSystemTime(real + off)
+    vi.resetModules()
+    const before = await import('./waiting')
+    const page = await import('./outbox')
+    before.heard(real, before.moment())
+    await new page.Outbox(store).add(act('WO-1'), 'CNC-1', 'E-1')
+    await new page.Outbox(store).keepSnapshot('CNC-1', {} as never, null)
+    // The battery is dead for a while; when the network is back, it sets the clock.
+    real += 5 * hour
+    off = 0
+    vi.setSystemTime(real + off)
+    vi.resetModules()
+    const reloaded = new (await import('./outbox')).Outbox(store)
+    ;(await import('./waiting')).remember((await reloaded.keptSnapshot('CNC-1'))?.contact)
+    await reloaded.add(act('WO-2'), 'CNC-1', 'E-1')
+    expect((await reloaded.flush()).stopped).toBe('empty')
+    vi.useRealTimers()
     taken.mockRestore()
-    expect(sent).toEqual(['10800', '0'])
+    expect(sent.map((seconds) => Math.round(seconds / 10))).toEqual([(5 * 3600) / 10, 0])
+  })
+
+  it('keeps an act while nothing tells how long it has waited', async () => {
+    const gone = vi.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError('no network'))
+    const entry = { ...act('WO-1', 'help'), at: '2026-11-20T10:00:00.000Z', id: 'k', terminal: 'CNC-1', person: null, receipt: null, state: 'waiting' as const, refusal: null }
+    await (await store).add('outbox', entry as Entry)
+    expect((await new Outbox(store).flush()).stopped).toBe('network')
+    expect(gone.mock.calls.map(([address]) => address)).toEqual(['/healthz'])
+    gone.mockRestore()
   })
 
   it('sends in the order of the acts, each under its own key', async () => {
@@ -133,7 +159,8 @@ describe('the outbox of a terminal', () => {
     await outbox.retry(first.seq, 'E-1', 'new')
     await outbox.flush()
     expect(sent.slice(2).map((entry) => [entry.verb, entry.receipt])).toEqual([['report', 'new'], ['complete', 'new']])
-    expect(String(sent[2]?.body.device_time) > first.at).toBe(true)
+    expect(Number(sent[2]?.stamp?.moment.tick)).toBeGreaterThan(Number(first.stamp?.moment.tick))
+    expect(sent[2]?.at).toBe(sent[2]?.body.device_time)
     expect((await outbox.entries()).map((entry) => entry.lane)).toEqual(['WO-2'])
   })
 

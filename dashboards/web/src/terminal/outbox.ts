@@ -1,6 +1,7 @@
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
 import { newKey } from '@/api/client'
 import type { Refusal, TerminalSnapshot } from '@/api/types'
+import { stamp, stampOf, waitedS, type Contact, type Stamp } from './waiting'
 
 // Every act at the terminal is written here first and sent from here: in order, one at a time,
 // each under the key that was made when it was done. What is in here survives a reload, a dead
@@ -25,7 +26,10 @@ export interface Entry extends Act {
   seq: number
   /** The Idempotency-Key. */
   id: string
+  /** By this device's clock: for people to read, and as information in the body. */
   at: string
+  /** Says to the server when it was done; missing where an older page wrote the act down. */
+  stamp?: Stamp
   terminal: string
   person: string | null
   /** Of the sign-on it was done under; the server believes it even after a new sign-in. */
@@ -34,7 +38,7 @@ export interface Entry extends Act {
   refusal: Refusal | null
 }
 
-interface Kept { unit: string; snapshot: TerminalSnapshot; receipt: string | null; at: string }
+interface Kept { unit: string; snapshot: TerminalSnapshot; receipt: string | null; at: string; contact: Contact | null }
 
 interface Store extends DBSchema {
   outbox: { key: number; value: Entry }
@@ -60,6 +64,17 @@ export async function openStore(name = 'lineside-terminal'): Promise<IDBPDatabas
   })
 }
 
+/** What says when an act was done, where that is now. */
+function doneNow(body: Act['body']): Pick<Entry, 'at' | 'stamp' | 'body'> {
+  const at = new Date().toISOString()
+  return { at, stamp: stamp(), body: { ...body, device_time: at } }
+}
+
+/** Seconds since an act was done, for `X-Waited-S`. */
+export function waitedOf(entry: Entry): Promise<string> {
+  return waitedS(entry.stamp ?? stampOf(entry.at))
+}
+
 /** Sends the entry; `Error` means that no server answered. */
 export async function postEntry(entry: Entry): ReturnType<Post> {
   const response = await fetch(entry.path, {
@@ -69,8 +84,7 @@ export async function postEntry(entry: Entry): ReturnType<Post> {
       'Content-Type': 'application/json',
       'Idempotency-Key': entry.id,
       'X-Terminal': entry.terminal,
-      // By one clock, so it is true also where that clock is wrong.
-      'X-Waited-S': String(Math.max(0, (Date.now() - Date.parse(entry.at)) / 1000)),
+      'X-Waited-S': await waitedOf(entry),
       ...(entry.receipt ? { 'X-Sign-On': entry.receipt } : {}),
     },
     body: JSON.stringify(entry.body),
@@ -114,12 +128,10 @@ export class Outbox {
 
   /** Writes the act down; it is safe from here on. */
   async add(act: Act, terminal: string, person: string | null, receipt: string | null = null): Promise<Entry> {
-    const at = new Date().toISOString()
     const entry: Omit<Entry, 'seq'> = {
       ...act,
-      body: act.verb === 'sign-off' ? act.body : { ...act.body, device_time: at },
+      ...doneNow(act.body),
       id: newKey(),
-      at,
       terminal,
       person,
       receipt,
@@ -168,7 +180,7 @@ export class Outbox {
     for (const one of await this.entries()) {
       const behind = one.lane === entry.lane && one.terminal === entry.terminal && one.seq > seq
       if (one.seq !== seq && !(anew && behind)) continue
-      const now = anew ? { person, receipt, body: { ...one.body, device_time: new Date().toISOString() } } : {}
+      const now = anew ? { person, receipt, ...doneNow(one.body) } : {}
       const id = one.refusal?.error === FAILED && !anew ? one.id : newKey()
       await database.put('outbox', { ...one, ...now, id, state: 'waiting', refusal: null })
     }
@@ -180,7 +192,7 @@ export class Outbox {
   }
 
   async keepSnapshot(unit: string, snapshot: TerminalSnapshot, receipt: string | null): Promise<void> {
-    await (await this.store).put('snapshots', { unit, snapshot, receipt, at: new Date().toISOString() })
+    await (await this.store).put('snapshots', { unit, snapshot, receipt, at: new Date().toISOString(), contact: stamp().contact })
   }
 
   async keptSnapshot(unit: string): Promise<Kept | undefined> {

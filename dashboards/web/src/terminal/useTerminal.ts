@@ -2,8 +2,9 @@ import { computed, onScopeDispose, ref, shallowRef } from 'vue'
 import { answer, client, newKey, ServerRefusal, Unreachable, whyNot } from '@/api/client'
 import { isOnline, onChange, onReconnect } from '@/api/live'
 import type { HelpCall, Job, Person, Recent, Refusal, TerminalCard, TerminalSnapshot } from '@/api/types'
-import { Outbox, type Act, type Entry, type Verb } from './outbox'
+import { Outbox, waitedOf, type Act, type Entry, type Verb } from './outbox'
 import { project, projectAll } from './project'
+import { heard, moment, remember } from './waiting'
 
 const REFETCH_MS = 200
 const BACK_OFF_MS = [1_000, 2_000, 5_000, 10_000, 20_000, 30_000]
@@ -66,12 +67,14 @@ export function useTerminal(unit: string) {
   async function fetchSnapshot(): Promise<void> {
     pictures.begun += 1
     const picture = pictures.begun
+    const asked = moment()
     const options = { params: { path: { unit } } }
     try {
       const [fresh, cards] = await Promise.all([
         answer<TerminalSnapshot>(client.GET('/api/v1/terminals/{unit}', options), { stay: true }),
         answer<TerminalCard[]>(client.GET('/api/v1/terminals'), { stay: true }),
       ])
+      heard(Date.parse(fresh.at), asked)
       // Asked before something was sent, or before the one that is shown: an old picture would take the
       // job from under the next scan.
       if (picture <= pictures.old || picture < pictures.shown) return
@@ -117,6 +120,7 @@ export function useTerminal(unit: string) {
   async function start(): Promise<void> {
     await readOutbox()
     const kept = await outbox.keptSnapshot(unit)
+    remember(kept?.contact)
     if (kept && !base.value) {
       base.value = kept.snapshot
       receipt.value = kept.receipt ?? null
@@ -186,8 +190,9 @@ export function useTerminal(unit: string) {
   async function clockIn(entry: Entry): Promise<Refusal | null> {
     const who = entry.person ?? person.value?.id ?? ''
     const header = { 'Idempotency-Key': newKey(), 'X-Terminal': unit, ...(receipt.value ? { 'X-Sign-On': receipt.value } : {}) }
-    const options = { params: { path: { person: who } }, headers: header, body: { device_time: entry.at } }
     try {
+      const waited = { 'X-Waited-S': await waitedOf(entry) }
+      const options = { params: { path: { person: who } }, headers: { ...header, ...waited }, body: { device_time: entry.at } }
       await answer(client.POST('/api/v1/people/{person}/clock-in', options as never), { stay: true })
     } catch (error) {
       return whyNot(error)
