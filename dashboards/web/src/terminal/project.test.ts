@@ -93,7 +93,7 @@ describe('what the operator sees before the server has answered', () => {
 
 describe('a scan leads to', () => {
   const now = Date.parse('2026-03-02T02:00:00Z')
-  const at = (text: string, seen = snapshot()) => routeScan(parseScan(text), seen, now)
+  const at = (text: string, seen = snapshot(), mine = true) => routeScan(parseScan(text), seen, now, mine)
 
   it.each(['WO:WO-000002', 'OP:WO-000002-10'])('the start of a planned job: %s', (text) => {
     expect(at(text)).toMatchObject({ to: 'start', job: { id: 'WO-000002-10' } })
@@ -127,6 +127,16 @@ describe('a scan leads to', () => {
     const empty = snapshot({ people: [] })
     expect(at('EMP:E-1002', empty)).toEqual({ to: 'badge', badge: 'E-1002' })
     expect(at('WO:WO-000001', empty)).toMatchObject({ code: 'NobodySignedOn' })
+  })
+
+  it.each(['WO:WO-000001', 'LOT:LOT-CAST-40-0001', 'SN:SN-00000001', 'CMD:GOOD', 'CMD:START'])('nothing where another browser has the terminal: %s', (text) => {
+    expect(at(text, running(), false)).toMatchObject({ code: 'TerminalTakenOver', params: { terminal: 'CNC-1' } })
+    expect(at(text, snapshot({ people: [] }), false)).toMatchObject({ code: 'NobodySignedOn' })
+  })
+
+  it('a badge, or the answer to a sheet, wherever the terminal is', () => {
+    expect(at('EMP:E-1002', running(), false)).toMatchObject({ to: 'badge' })
+    expect(at('CMD:CONFIRM', running(), false)).toMatchObject({ to: 'command', command: 'CONFIRM' })
   })
 
   it('a piece of this job, or a refusal', () => {

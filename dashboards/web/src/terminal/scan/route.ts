@@ -45,12 +45,19 @@ function toSerial(snapshot: TerminalSnapshot, serial: string): Route {
   return { to: 'serial', job, serial }
 }
 
-/** Decides what a scan does; `now` is in milliseconds. */
-export function routeScan(scan: Scan, snapshot: TerminalSnapshot, now: number): Route {
+/** Answers to a sheet that is open; the sheet knows whom they are for. */
+const ANSWERS = new Set<unknown>(['CONFIRM', 'CANCEL'])
+
+/** Decides what a scan does; `now` is in milliseconds, `mine` is where the person there signed on in this browser. */
+export function routeScan(scan: Scan, snapshot: TerminalSnapshot, now: number, mine: boolean): Route {
   const { fields } = scan
+  const { terminal, people } = snapshot
   if (fields.person) return { to: 'badge', badge: fields.person }
+  if (!ANSWERS.has(fields.command)) {
+    if (people.length === 0) return refused('NobodySignedOn', { terminal })
+    if (!mine) return refused('TerminalTakenOver', { terminal })
+  }
   if (fields.command) return { to: 'command', command: fields.command as Command }
-  if (snapshot.people.length === 0) return refused('NobodySignedOn', { terminal: snapshot.terminal })
   if (fields.job_order) return toJob(snapshot, fields.job_order)
   if (fields.work_order) return toJob(snapshot, fields.work_order)
   if (fields.lot) return toLot(snapshot, fields.lot, now)
