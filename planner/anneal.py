@@ -9,8 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from heapq import heapify, heappop, heappush
-from itertools import count
 from random import Random
 
 import numpy as np
@@ -39,14 +37,8 @@ CHUNK_MOVE_OPERATIONS = 20_000_000
 
 FAR_PAST = 1 << 40
 
-PHASES = ((kernel.NOBODY, 0.5), (kernel.BY_LANE, 1.0))
-"""Where people are needed: chains as (how they see people, share of the budget at which they end)."""
-
-LANE_HEAT = 5.0
-"""Chains on lanes begin warmer: the plan that they begin with has lost more by its lanes."""
-
-LOOKS = 5
-"""Chunks between two exact timings of the best plan so far, where people are to be counted."""
+CALM = 150.0
+"""Moves for each operation below which a search must begin colder, or it ends where it is still hot."""
 
 MOST_FOR_TABU = 2_500
 """Operations; the tabu list has an entry for each pair."""
@@ -92,12 +84,11 @@ class Sequences:
 
     perm: Ints
     unit_of: Ints
-    lane_of: Ints
     cost: int
     rule: str
 
     def copy(self) -> Sequences:
-        return Sequences(self.perm.copy(), self.unit_of.copy(), self.lane_of.copy(), self.cost, self.rule)
+        return Sequences(self.perm.copy(), self.unit_of.copy(), self.cost, self.rule)
 
 
 @dataclass
@@ -126,14 +117,13 @@ class Engine:
     def __init__(self, packed: Pack) -> None:
         self.packed = packed
         size = max(1, len(packed.problem.operations))
-        self.mode = kernel.BY_COUNTER if packed.has_people else kernel.NOBODY
-        self.lane_mode = kernel.BY_LANE if packed.has_people else kernel.NOBODY
         self.st = np.zeros(size * kernel.ST, np.int64)
-        self.people = packed.people.copy()
+        self.crowd = packed.crowd()
         self.report = Report()
+        plant = packed.plant
+        ops = int(plant[kernel.OPS])
+        of = plant[ops + kernel.ORDER : ops + int(plant[kernel.COUNT]) * kernel.OP : kernel.OP]
         weight = np.array([o.weight for o in packed.problem.orders], np.float64)
-        rows = {o.id: i for i, o in enumerate(packed.problem.orders)}
-        of = np.array([rows[o.order] for o in packed.problem.operations], np.int64)
         due = np.array([o.due for o in packed.problem.orders], np.int64)
         shortest = packed.shortest.astype(np.float64)
         self.atcs_base = np.log(weight[of] / shortest) if len(of) else shortest
@@ -141,44 +131,16 @@ class Engine:
 
     def dispatch(self, base: NDArray[np.float64], latest: Ints, k1: float, k2: float, rule: str) -> Sequences:
         """Build a plan by a rule, in order of start; see `kernel.dispatch`."""
-        return self._dispatch(base, latest, (k1, k2), rule, self.mode)
-
-    def _dispatch(
-        self, base: NDArray[np.float64], latest: Ints, prices: tuple[float, float], rule: str, mode: int
-    ) -> Sequences:
         packed = self.packed
         perm = np.full(packed.free, -1, np.int64)
         unit_of = np.full(len(base), -1, np.int64)
-        self._fresh_people()
         cost = kernel.dispatch(
-            packed.plant, packed.first, base, latest, *prices, perm, unit_of, self.st, self.people, mode
+            packed.plant, packed.first, base, latest, k1, k2, perm, unit_of, self.st, self.crowd
         )
         self.report.dispatches += 1
-        if not self.packed.has_people:
+        if not packed.has_people:
             perm = self.by_start(perm)
-        lanes = self.st.reshape(-1, kernel.ST)[: len(base), kernel.LANE].copy()
-        return Sequences(perm, unit_of, lanes, cost, rule)
-
-    def without_people(self, plan: Sequences) -> Sequences:
-        """The plan's sequences as if everybody were always there."""
-        start = plan.copy()
-        start.cost = self.retime(start, self.mode)
-        start.perm = self.by_start(start.perm)
-        return start
-
-    def on_lanes(self, plan: Sequences) -> Sequences:
-        """A plan of people on lanes to begin the annealing with.
-
-        The plan itself with lanes found for it, or a dispatch on lanes in its order: a tight plan
-        that is pushed a little falls apart.
-        """
-        start = plan.copy()
-        start.cost = self.retime(start, self.mode)
-        start.perm = self.by_start(start.perm)
-        start.lane_of[:] = -1
-        start.cost = self.retime(start, self.lane_mode)
-        again = self._in_turn(start, self.lane_mode)
-        return min(start, again, key=lambda p: p.cost)
+        return Sequences(perm, unit_of, cost, rule)
 
     def atcs(self, k1: float, k2: float) -> Sequences:
         """Dispatch by ATCS with look-ahead `k1` and set-up price `k2`, in means."""
@@ -209,57 +171,29 @@ class Engine:
         self.report.random = best.cost
         return best
 
-    def retime(self, plan: Sequences, mode: int) -> int:
+    def retime(self, plan: Sequences) -> int:
         """Time a plan from its first operation to its last; what it costs."""
-        self._fresh_people()
-        return kernel.retime(
-            self.packed.plant, plan.perm, plan.unit_of, plan.lane_of, self.st, self.people, mode
-        )
+        return kernel.retime(self.packed.plant, plan.perm, plan.unit_of, self.st, self.crowd)
 
-    def _fresh_people(self) -> None:
-        if self.packed.has_people:
-            self.people[:] = self.packed.people
-
-    def by_start(self, perm: Ints) -> Ints:
+    def by_start(self, perm: Ints, st: Ints | None = None) -> Ints:
         """The same sequences in the order of their starts, what goes first left first.
 
         People are there from the beginning of a set-up: with people the order is that of
         beginnings, as far as links and sequences allow it.
-        """
-        first = len(self.packed.first)
-        starts = self.st[perm * kernel.ST + kernel.START]
-        if not self.packed.has_people:
-            order = np.argsort(starts[first:], kind="stable")
-            return np.concatenate((perm[:first], perm[first:][order]))
-        begins = starts - self.st[perm * kernel.ST + kernel.SETUP]
-        begins[:first] = np.arange(first) - FAR_PAST
-        return self._in_order(perm, begins)
 
-    def _in_order(self, perm: Ints, key: Ints) -> Ints:
-        """Sort operations by `key`, each after those that it waits for on its way and its unit."""
-        plant, st = self.packed.plant.tolist(), self.st.tolist()
-        free = set(perm.tolist())
-        of = dict(zip(perm.tolist(), key.tolist(), strict=True))
-        followers: dict[int, list[int]] = {op: [] for op in free}
-        missing = dict.fromkeys(free, 0)
-        head = plant[kernel.PREDECESSORS]
-        for op in free:
-            row = op * kernel.ST
-            before = {*plant[plant[head + op] : plant[head + op + 1] : 2], st[row + kernel.PREV]}
-            for one in before & free:
-                followers[one].append(op)
-                missing[op] += 1
-        heap = [(of[op], op) for op in free if not missing[op]]
-        heapify(heap)
-        found: list[int] = []
-        while heap:
-            _, op = heappop(heap)
-            found.append(op)
-            for after in followers[op]:
-                missing[after] -= 1
-                if not missing[after]:
-                    heappush(heap, (of[after], after))
-        return np.array(found, np.int64)
+        Args:
+            st: Where the kernel has timed them; by default where the engine does.
+        """
+        rows = (self.st if st is None else st).reshape(-1, kernel.ST)
+        first = len(self.packed.first)
+        if not self.packed.has_people:
+            order = np.argsort(rows[perm[first:], kernel.START], kind="stable")
+            return np.concatenate((perm[:first], perm[first:][order]))
+        key = rows[:, kernel.START] - rows[:, kernel.SETUP]
+        key[perm[:first]] = np.arange(first) - FAR_PAST
+        found = np.zeros_like(perm)
+        kernel.in_turn(self.packed.plant, perm, key, rows.reshape(-1), found)
+        return found
 
     def search(
         self,
@@ -280,7 +214,7 @@ class Engine:
         random = Random(budget.seed)
         best = self.grid()
         if known is not None:
-            known.cost = self.retime(known, self.mode)
+            known.cost = self.retime(known)
             best = min(known, best, key=lambda plan: plan.cost)
         on_better(best.cost)
         if len(best.perm) <= len(self.packed.first) or stop():
@@ -342,73 +276,46 @@ class Engine:
                 best.cost, best.rule = found * price, "tabu search"
                 on_better(best.cost)
         self.report.moves = int(io[kernel.T_ITERATION])
-        best.cost = self.retime(best, self.mode)
+        best.cost = self.retime(best)
         best.perm = self.by_start(best.perm)
         return min(best, plan, key=lambda p: p.cost)
 
     def _anneal(
         self,
-        plan: Sequences,
+        best: Sequences,
         clock: _Clock,
         tuning: Tuning,
         on_better: Callable[[int], None],
         stop: Callable[[], bool],
     ) -> Sequences:
-        best = plan
-        phases = PHASES if self.packed.has_people else ((kernel.NOBODY, 1.0),)
-        for mode, until in phases:
-            best = self._walk(best, clock, tuning, (mode, until), (on_better, stop))
-        return best
-
-    def _walk(
-        self,
-        best: Sequences,
-        clock: _Clock,
-        tuning: Tuning,
-        phase: tuple[int, float],
-        outside: tuple[Callable[[int], None], Callable[[], bool]],
-    ) -> Sequences:
-        """One chain until a share of the budget is spent; the best plan as it is timed exactly."""
-        on_better, stop = outside
-        walk = Walk(self, best, clock.budget.seed, phase[0])
-        heat = max(1.0, tuning.heat * min(walk.cost, best.cost))
-        if phase[0] == kernel.BY_LANE:
-            heat *= LANE_HEAT
+        """One chain until the budget is spent."""
+        walk = Walk(self, best, clock.budget.seed)
+        heat, size = tuning.heat * walk.cost, len(walk.perm)
         told = best.cost
         begin = clock.spent()
-        for number in count(1):
-            chunk, now, then = clock.next_chunk(begin, phase[1], walk.pace)
-            if chunk <= 0 or stop():
+        while not stop():
+            chunk, now, then = clock.next_chunk(begin, 1.0, walk.pace)
+            if chunk <= 0:
                 break
-            walk.go(chunk, heat * tuning.chill**now, heat * tuning.chill**then, tuning)
+            calm = heat * min(1.0, clock.all_moves(walk.pace) / (CALM * size))
+            walk.go(chunk, max(1.0, calm * tuning.chill**now), max(0.01, calm * tuning.chill**then), tuning)
             clock.moves += chunk
-            if self.packed.has_people and number % LOOKS == 0:
-                best = min(best, self._exact(walk), key=lambda p: p.cost)
-            cost = best.cost if self.packed.has_people else walk.best_cost
-            if cost < told:
-                told = cost
+            if walk.best_cost < told:
+                told = walk.best_cost
                 on_better(told)
                 self.report.trail.append((clock.cpu(), told))
         self.report.moves += int(walk.io[kernel.MOVES])
         self.report.accepted += int(walk.io[kernel.ACCEPTED])
         self.report.timed += int(walk.io[kernel.TIMED])
-        return min(best, self._exact(walk), key=lambda p: p.cost)
+        return min(best, self._in_order_of_starts(walk.best()), key=lambda p: p.cost)
 
-    def _exact(self, walk: Walk) -> Sequences:
-        """What a chain has found, timed with people counted, in the order that suits that."""
-        found = walk.best()
-        self.retime(found, walk.mode)
-        found.perm = self.by_start(found.perm)
-        found.cost = self.retime(found, self.mode)
-        if not self.packed.has_people:
-            return found
-        return min(found, self._in_turn(found, self.mode), key=lambda p: p.cost)
-
-    def _in_turn(self, plan: Sequences, mode: int) -> Sequences:
-        """Dispatch with the order of a plan as the priority: who lacks people lets others pass."""
-        rank = np.zeros(len(plan.unit_of), np.float64)
-        rank[plan.perm] = -np.arange(len(plan.perm), dtype=np.float64)
-        return self._dispatch(rank, self.latest, (0.0, 0.0), plan.rule, mode)
+    def _in_order_of_starts(self, found: Sequences) -> Sequences:
+        """A plan whose order is that of its starts, if it does not cost more."""
+        found.cost = self.retime(found)
+        again = found.copy()
+        again.perm = self.by_start(found.perm)
+        again.cost = self.retime(again)
+        return min(again, found, key=lambda p: p.cost)
 
     def sequences(self, schedule: Schedule) -> Sequences:
         """A plan that somebody else made, in order of start."""
@@ -424,7 +331,7 @@ class Engine:
             if not (o.started or o.lock or row in fixed)
         ]
         perm = np.array([*first, *(row for _, row in sorted(rest))], np.int64)
-        return Sequences(perm, unit_of, np.full(len(unit_of), -1, np.int64), 0, "known")
+        return Sequences(perm, unit_of, 0, "known")
 
     def choices(self, plan: Sequences) -> list[Choice]:
         """The plan as a proposal for the decoder."""
@@ -437,26 +344,21 @@ class Engine:
 class Walk:
     """One chain of the annealing."""
 
-    def __init__(self, engine: Engine, plan: Sequences, seed: int, mode: int) -> None:
-        """Begin with a plan.
-
-        Args:
-            mode: How people are accounted for: `kernel.BY_LANE`, or not at all.
-        """
-        self.engine, self.mode = engine, mode
+    def __init__(self, engine: Engine, plan: Sequences, seed: int) -> None:
+        """Begin with a plan."""
+        self.engine = engine
         plant = engine.packed.plant
-        start = engine.on_lanes(plan) if mode == kernel.BY_LANE else engine.without_people(plan)
-        self.cost = engine.retime(start, mode)
-        self.perm = start.perm
-        self.st = engine.st.copy()
-        orders = int(plant[kernel.ORDER_COUNT])
-        self.ends, self.late, self.late_at = (np.zeros(orders + 1, np.int64) for _ in range(3))
+        self.perm, self.unit_of = plan.perm.copy(), plan.unit_of.copy()
+        self.st = np.zeros_like(engine.st)
+        self.crowd = engine.packed.crowd(searched=True)
+        self.cost = kernel.retime(plant, self.perm, self.unit_of, self.st, self.crowd)
+        self.od = np.zeros(int(plant[kernel.ORDER_COUNT]) * (kernel.OE + 2) + 2, np.int64)
         self.io = np.zeros(kernel.IO, np.int64)
         self.io[kernel.SEED] = seed * 7919 % 2147483646 + 1
         self.io[kernel.CURRENT] = self.io[kernel.BEST] = self.cost
-        self.best_perm, self.best_unit, self.best_lane = start.perm.copy(), start.unit_of, start.lane_of
+        self.best_perm, self.best_unit = self.perm.copy(), self.unit_of.copy()
         self.pace = 20_000.0
-        kernel.begin_annealing(plant, self.st, self.ends, self.late, self.late_at, self.io)
+        kernel.begin_annealing(plant, self.st, self.od, self.io)
 
     @property
     def best_cost(self) -> int:
@@ -483,13 +385,10 @@ class Walk:
             self.engine.packed.plant,
             self.perm,
             self.st,
-            self.ends,
-            self.late,
-            self.late_at,
+            self.od,
             self.best_perm,
             self.best_unit,
-            self.best_lane,
-            self.mode,
+            self.crowd,
             knobs,
             self.io,
             moves,
@@ -498,14 +397,23 @@ class Walk:
 
     def _sort(self) -> None:
         """Put the permutation in the order of starts: neighbours in it are neighbours in time."""
-        first = len(self.engine.packed.first)
-        rest = self.perm[first:]
-        starts = self.st[rest * kernel.ST + kernel.START]
-        self.perm[first:] = rest[np.argsort(starts, kind="stable")]
-        self.st[self.perm * kernel.ST + kernel.POS] = np.arange(len(self.perm))
+        perm = self.engine.by_start(self.perm, self.st)
+        if not self.engine.packed.has_people:
+            self.perm = perm
+            self.st[perm * kernel.ST + kernel.POS] = np.arange(len(perm))
+            return
+        unit_of = self.st.reshape(-1, kernel.ST)[:, kernel.UNIT].copy()
+        plant, before = self.engine.packed.plant, int(self.io[kernel.CURRENT])
+        cost = kernel.retime(plant, perm, unit_of, self.st, self.crowd)
+        if cost > before:
+            cost = kernel.retime(plant, self.perm, unit_of, self.st, self.crowd)
+        else:
+            self.perm = perm
+        self.io[kernel.CURRENT] = cost
+        kernel.begin_annealing(plant, self.st, self.od, self.io)
 
     def best(self) -> Sequences:
-        found = Sequences(self.best_perm, self.best_unit, self.best_lane, self.best_cost, "annealing")
+        found = Sequences(self.best_perm, self.best_unit, self.best_cost, "annealing")
         return found.copy()
 
 
@@ -526,6 +434,10 @@ class _Clock:
         if self.budget.moves is not None:
             return self.moves / max(1, self.budget.moves)
         return self.cpu() / max(1e-9, self.budget.seconds)
+
+    def all_moves(self, pace: float) -> float:
+        """Moves that the whole budget is good for, `pace` being those of a second."""
+        return pace * self.budget.seconds if self.budget.moves is None else float(self.budget.moves)
 
     def share(self, part: float) -> Callable[[], bool]:
         """Asks whether a part of the budget is left: dispatches where moves are counted."""

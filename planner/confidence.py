@@ -75,7 +75,7 @@ def live(engine: Engine, plan: Sequences, starts: Ints, pace: Pace, random: np.r
 
 def places(engine: Engine, plan: Sequences) -> tuple[Ints, Ints]:
     """When a plan starts and ends each operation."""
-    engine.retime(plan, engine.mode)
+    engine.retime(plan)
     rows = engine.st.reshape(-1, kernel.ST)[: len(plan.unit_of)]
     return rows[:, kernel.START].copy(), rows[:, kernel.END].copy()
 

@@ -42,10 +42,14 @@ _ENTRIES: list[Callable[[], object]] = []
 
 
 def compiled() -> Callable[[F], F]:
-    """Compile a function together with those that call it, where numba is installed."""
+    """Compile a function together with those that call it, where numba is installed.
+
+    Such a function makes no arrays. `_nrt=False` says so: numba then leaves out the counting of
+    references to those that it is given, which costs more than most of these functions do.
+    """
 
     def wrap(function: F) -> F:
-        made: F = function if njit is None else njit(**OPTIONS)(function)
+        made: F = function if njit is None else njit(_nrt=False, **OPTIONS)(function)
         return made
 
     return wrap
@@ -77,11 +81,11 @@ def compile_all() -> None:
 
 
 # The head of a plant: numbers, and where in the array each part begins.
-COUNT, UNIT_COUNT, ORDER_COUNT, LANE_COUNT, QUEUE_COUNT, FAMILIES, HORIZON, FIRST_COUNT = range(8)
+COUNT, UNIT_COUNT, ORDER_COUNT, POOL_COUNT, QUEUE_COUNT, FAMILIES, HORIZON, FIRST_COUNT = range(8)
 W_SETUP, W_FLOW, W_MAKESPAN, W_MOVED, W_SHIFT, SHIFT_CAP = range(8, 14)
 OPS, ALTERNATIVES, PREDECESSORS, SUCCESSORS, UNITS, TIMELINES, BLOCKS = range(14, 21)
-ORDERS, FIXED_PLACES, SKILLS, LANE_TIME, QUEUE_OF, QUEUES, DIRTY_BIT, TIMELINE_COUNT = range(21, 29)
-HEAD = 29
+ORDERS, FIXED_PLACES, SKILLS, QUEUE_OF, QUEUES, DIRTY_BIT, TIMELINE_COUNT = range(21, 28)
+HEAD = 28
 
 # Columns of an operation.
 OP = 8
@@ -105,22 +109,33 @@ B_BEGIN, B_RUN, B_END, B_FAMILY = range(4)
 OR = 4
 O_DUE, O_PRICE, O_LAST, O_LAST_END = range(4)
 
-# Columns of a skill: the counters and the lanes that it draws on.
-SK = 4
-S_COUNTER, S_COUNTER_END, S_LANE, S_LANE_END = range(4)
+# Columns of a skill: the counters that it draws on, and its pool: skills that share counters.
+SK = 3
+S_COUNTER, S_COUNTER_END, S_POOL = range(3)
 
 # Columns of an operation's place in a plan.
-ST = 13
-UNIT, DUR, PREV, NEXT, LANE, LPREV, LNEXT, START, END, WEND, SETUP, POS, HELD = range(13)
+ST = 12
+UNIT, DUR, PREV, NEXT, START, END, WEND, SETUP, POS, BEGIN, WANTED, HAS = range(12)
 
-NOBODY, BY_LANE, BY_COUNTER = 0, 1, 2
-"""How people are accounted for: not at all, as sequences, as counters in order of placement."""
+NOBODY, COUNTED, SEARCHED = 0, 1, 2
+"""How people are accounted for: not at all, in order of placement, or so that it can be taken back."""
+
+# A crowd: how many people are free when, and, while searching, who works when. Head entries: the
+# mode, where free people and those who are there at all begin, buckets of a pool, where their first
+# nodes begin, the nodes, the log of claims and its length, operations that gave way and their number.
+C_MODE, C_FREE, C_PRESENT, C_BUCKETS, C_HEADS, C_NODES, C_LOG, C_LOGGED, C_WOKEN, C_WOKEN_COUNT = range(10)
+CROWD = 10
+
+SLOTS = 16
+"""Buckets in which an operation can be looked up; with more it is in its pool's first bucket."""
+
+BUCKET = 8
+"""A bucket is 2^8 minutes."""
+
+CL = 5
+"""Columns of a logged claim: operation, change, timeline, first and last working minute."""
 
 FOREVER = 1 << 40
-
-LONG_PAUSE = 60
-"""Minutes of closed time after which a paused run has left its lane; whoever is there then takes it
-up again. The search does not count that person, the exact timing does."""
 
 _A = "int64[::1]"
 
@@ -182,53 +197,141 @@ def _at(plant: Ints, c: int, number: int) -> int:
 
 
 # --- people -----------------------------------------------------------------------------------
+# Who is placed earlier in the permutation has the first choice of people. In a search that times
+# again only what a move touches, an operation therefore takes the people of later ones where it
+# needs them (they give way and are timed again, too), and what it no longer needs wakes those later
+# ones that waited. That gives exactly the times of a permutation that is timed from its beginning.
 
 
 @compiled()
-def _lane_short(plant: Ints, c: int, begin: int, end: int, lane: int, skill: int) -> int:
-    """The minute until which the lane's person is missing in the run [begin, end); -1 if never."""
-    person = plant[plant[LANE_TIME] + skill * plant[LANE_COUNT] + lane]
-    found = -1
+def _claim(plant: Ints, op: int, c: int, begin: int, end: int, change: int, crowd: Ints) -> None:
+    """Change how many people of an operation's skill are free in the working minutes [begin, end)."""
+    horizon = plant[HORIZON]
+    row = plant[SKILLS] + plant[plant[OPS] + op * OP + SKILL] * SK
     while begin < end:
         w = _window_of(plant, c, begin)
-        t = plant[w] + begin - plant[w + 2]
-        size = min(plant[w + 1] - t, end - begin)
-        stop = t + size
-        v = _window_at(plant, person, t)
-        if t >= plant[v]:
-            t = max(t, plant[v + 1])
-            v += WN
-        while t < stop:
-            found = plant[v]
-            t = plant[v + 1]
-            v += WN
+        start = plant[w] + begin - plant[w + 2]
+        size = min(plant[w + 1] - start, end - begin)
+        stop = min(start + size, horizon)
+        for k in range(plant[row + S_COUNTER], plant[row + S_COUNTER_END]):
+            base = crowd[C_FREE] + plant[k] * horizon
+            for t in range(base + start, base + stop):
+                crowd[t] += change
         begin += size
-    return found
 
 
 @compiled()
-def _held_until(plant: Ints, c: int, begin: int, run: int, end: int) -> int:
-    """The working minute until which a set-up [begin, run) and a run [run, end) keep their lane.
+def _hold(plant: Ints, op: int, change: int, st: Ints, crowd: Ints) -> None:
+    """Take a person for an operation where it is placed (-1), or give him back (1)."""
+    row = op * ST
+    c = plant[plant[UNITS] + st[row + UNIT] * UN + U_TIME]
+    end = st[row + WEND]
+    begin = end - st[row + DUR] - st[row + SETUP]
+    _claim(plant, op, c, begin, end, change, crowd)
+    st[row + HAS] = 1 if change < 0 else 0
+    if crowd[C_MODE] == SEARCHED:
+        at = crowd[C_LOG] + crowd[C_LOGGED] * CL
+        crowd[C_LOGGED] += 1
+        crowd[at] = op
+        crowd[at + 1] = change
+        crowd[at + 2] = c
+        crowd[at + 3] = begin
+        crowd[at + 4] = end
 
-    Never before the run has begun: a lane's operations are in the order of their starts.
+
+@compiled()
+def _undo_claims(plant: Ints, st: Ints, crowd: Ints) -> None:
+    """Make the claims as they were when the log was empty."""
+    for i in range(crowd[C_LOGGED] - 1, -1, -1):
+        at = crowd[C_LOG] + i * CL
+        op, change = crowd[at], crowd[at + 1]
+        _claim(plant, op, crowd[at + 2], crowd[at + 3], crowd[at + 4], -change, crowd)
+        st[op * ST + HAS] = 1 if change > 0 else 0
+    crowd[C_LOGGED] = 0
+
+
+@compiled()
+def _first_bucket(plant: Ints, op: int, crowd: Ints) -> int:
+    """Where the buckets of an operation's pool begin; the one of minute 0 is the second."""
+    pool = plant[plant[SKILLS] + plant[plant[OPS] + op * OP + SKILL] * SK + S_POOL]
+    return crowd[C_HEADS] + pool * crowd[C_BUCKETS]
+
+
+@compiled()
+def _enlist(plant: Ints, op: int, st: Ints, crowd: Ints) -> None:
+    """Make an operation known in the minutes from when it wanted people to its end."""
+    row = op * ST
+    if st[row + WANTED] >= plant[HORIZON]:
+        return
+    first = st[row + WANTED] >> BUCKET
+    last = (min(st[row + END], plant[HORIZON]) - 1) >> BUCKET
+    if last - first >= SLOTS:
+        first = last = -1
+    head = _first_bucket(plant, op, crowd) + 1 + first
+    nodes, size = crowd[C_NODES], plant[COUNT] * SLOTS
+    node = op * SLOTS
+    for _ in range(first, last + 1):
+        after = crowd[head]
+        crowd[nodes + node] = after
+        crowd[nodes + size + node] = -1
+        crowd[nodes + 2 * size + node] = head
+        if after >= 0:
+            crowd[nodes + size + after] = node
+        crowd[head] = node
+        head += 1
+        node += 1
+
+
+@compiled()
+def _dismiss(plant: Ints, op: int, crowd: Ints) -> None:
+    """Undo `_enlist`."""
+    nodes, size = crowd[C_NODES], plant[COUNT] * SLOTS
+    for node in range(op * SLOTS, (op + 1) * SLOTS):
+        head = crowd[nodes + 2 * size + node]
+        if head < 0:
+            return
+        crowd[nodes + 2 * size + node] = -1
+        after, before = crowd[nodes + node], crowd[nodes + size + node]
+        if before >= 0:
+            crowd[nodes + before] = after
+        else:
+            crowd[head] = after
+        if after >= 0:
+            crowd[nodes + size + after] = before
+
+
+@compiled()
+def _gives_way(plant: Ints, op: int, at: int, minute: int, st: Ints, crowd: Ints) -> bool:
+    """Whether somebody is free in a minute when operations later in the permutation give way.
+
+    Args:
+        at: Where the crowd counts the free people of this minute.
     """
-    last = plant[plant[TIMELINES] + c * TL + T_LAST]
-    w = _window_of(plant, c, begin)
-    while w < last:
-        upto = plant[w + 2] + plant[w + 1] - plant[w]
-        if upto >= end:
-            return end
-        if upto > run and plant[w + WN] - plant[w + 1] >= LONG_PAUSE:
-            return upto
-        w += WN
-    return end
+    if crowd[C_MODE] != SEARCHED or crowd[crowd[C_PRESENT] + at - crowd[C_FREE]] < 1:
+        return False
+    position = st[op * ST + POS]
+    head = _first_bucket(plant, op, crowd)
+    for k in range(2):
+        node = crowd[head + k * (1 + (minute >> BUCKET))]
+        while node >= 0:
+            e = node // SLOTS
+            row = e * ST
+            if st[row + HAS] == 1 and st[row + POS] > position:
+                if st[row + BEGIN] <= minute < st[row + END]:
+                    _hold(plant, e, 1, st, crowd)
+                    crowd[crowd[C_WOKEN] + crowd[C_WOKEN_COUNT]] = e
+                    crowd[C_WOKEN_COUNT] += 1
+                    if crowd[at] >= 1:
+                        return True
+            node = crowd[crowd[C_NODES] + node]
+    return False
 
 
 @compiled()
-def _counter_short(plant: Ints, c: int, begin: int, end: int, skill: int, people: Ints) -> int:
-    """The minute until which nobody of the skill is free in the run [begin, end); -1 if never."""
+def _short(plant: Ints, c: int, begin: int, end: int, op: int, st: Ints, crowd: Ints) -> int:
+    """The minute until which nobody is free for an operation in the run [begin, end); -1 if never."""
     horizon = plant[HORIZON]
-    row = plant[SKILLS] + skill * SK
+    row = plant[SKILLS] + plant[plant[OPS] + op * OP + SKILL] * SK
     found = -1
     while begin < end:
         w = _window_of(plant, c, begin)
@@ -236,34 +339,19 @@ def _counter_short(plant: Ints, c: int, begin: int, end: int, skill: int, people
         size = min(plant[w + 1] - start, end - begin)
         stop = min(start + size, horizon)
         for k in range(plant[row + S_COUNTER], plant[row + S_COUNTER_END]):
-            base = plant[k] * horizon
+            base = crowd[C_FREE] + plant[k] * horizon
             t = stop - 1
-            while t >= start and people[base + t] >= 1:
+            while t >= start and (crowd[base + t] >= 1 or _gives_way(plant, op, base + t, t, st, crowd)):
                 t -= 1
             if t >= start:
                 t += 1
-                while t < horizon and people[base + t] < 1:
+                while (
+                    t < horizon and crowd[base + t] < 1 and not _gives_way(plant, op, base + t, t, st, crowd)
+                ):
                     t += 1
                 found = max(found, t)
         begin += size
     return found
-
-
-@compiled()
-def _claim(plant: Ints, c: int, begin: int, end: int, skill: int, people: Ints) -> None:
-    """One person of the skill works through the run."""
-    horizon = plant[HORIZON]
-    row = plant[SKILLS] + skill * SK
-    while begin < end:
-        w = _window_of(plant, c, begin)
-        start = plant[w] + begin - plant[w + 2]
-        size = min(plant[w + 1] - start, end - begin)
-        stop = min(start + size, horizon)
-        for k in range(plant[row + S_COUNTER], plant[row + S_COUNTER_END]):
-            base = plant[k] * horizon
-            for t in range(start, stop):
-                people[base + t] -= 1
-        begin += size
 
 
 # --- the place of one operation ---------------------------------------------------------------
@@ -278,17 +366,17 @@ def _fit(
     prev_end: int,
     prev_family: int,
     ready: int,
-    busy: int,
-    lane: int,
-    mode: int,
-    people: Ints,
-) -> tuple[int, int]:
-    """Where an operation fits behind what its unit has: begin of its set-up, begin of its run.
+    st: Ints,
+    crowd: Ints,
+) -> tuple[int, int, int]:
+    """Where an operation fits behind what its unit has.
 
     Args:
         prev_end: Working minute at which the unit is free.
         ready: Minute from which it may run.
-        busy: Minute until which its lane's person is busy.
+
+    Returns:
+        Begin of its set-up and of its run, and where its set-up would begin if people were there.
     """
     row = plant[OPS] + op * OP
     unit_row = plant[UNITS] + unit * UN
@@ -296,13 +384,9 @@ def _fit(
     table = plant[unit_row + U_SETUP]
     families = plant[FAMILIES]
     family = plant[row + FAMILY]
-    skill = plant[row + SKILL]
-    if skill < 0:
-        mode = NOBODY
+    needs_people = crowd[C_MODE] != NOBODY and plant[row + SKILL] >= 0
+    wanted = -1
     ready_work = _work(plant, c, ready)
-    busy_work = 0
-    if mode == BY_LANE:
-        busy_work = _work(plant, c, busy)
     block = plant[plant[BLOCKS] + unit]
     blocks_end = plant[plant[BLOCKS] + unit + 1]
     while block < blocks_end and plant[block + B_BEGIN] < prev_end:
@@ -315,7 +399,7 @@ def _fit(
             change = plant[table + family * families + plant[block + B_FAMILY]]
             if change > plant[block + B_RUN] - limit:
                 limit = -1
-        begin = max(prev_end, ready_work - setup, busy_work)
+        begin = max(prev_end, ready_work - setup)
         while begin + setup + dur <= limit:
             if plant[row + RESUMABLE] == 0:
                 w = _window_of(plant, c, begin + setup)
@@ -323,15 +407,13 @@ def _fit(
                 if room < dur:
                     begin += room
                     continue
-            if mode == NOBODY:
-                return begin, begin + setup
-            if mode == BY_LANE:
-                held = _held_until(plant, c, begin, begin + setup, begin + setup + dur)
-                short = _lane_short(plant, c, begin, held, lane, skill)
-            else:
-                short = _counter_short(plant, c, begin, begin + setup + dur, skill, people)
+            if not needs_people:
+                return begin, begin + setup, begin
+            short = _short(plant, c, begin, begin + setup + dur, op, st, crowd)
+            if wanted < 0:
+                wanted = begin
             if short < 0:
-                return begin, begin + setup
+                return begin, begin + setup, wanted
             begin = _work(plant, c, short)
         prev_end = plant[block + B_END]
         prev_family = plant[block + B_FAMILY]
@@ -351,10 +433,12 @@ def _ready(plant: Ints, op: int, st: Ints) -> int:
 
 
 @compiled()
-def _place_fixed(plant: Ints, st: Ints) -> None:
+def _place_fixed(plant: Ints, st: Ints, crowd: Ints) -> None:
     """Write down started and locked work, and clear the rest."""
     for op in range(plant[COUNT]):
         row = op * ST
+        if crowd[C_MODE] != NOBODY and st[row + HAS] == 1:
+            _hold(plant, op, 1, st, crowd)
         for k in range(ST):
             st[row + k] = -1
         st[row + SETUP] = 0
@@ -380,15 +464,12 @@ def _settle(
     op: int,
     unit: int,
     dur: int,
-    lane: int,
-    begin: int,
-    run: int,
+    place: tuple[int, int, int],
     tail: Ints,
-    lane_tail: Ints,
     st: Ints,
+    crowd: Ints,
 ) -> None:
-    """Write down the place of an operation at the end of its unit and lane."""
-    c = plant[plant[UNITS] + unit * UN + U_TIME]
+    """Write down the place of an operation at the end of its unit, and take a person for it."""
     row = op * ST
     st[row + UNIT] = unit
     st[row + DUR] = dur
@@ -397,47 +478,25 @@ def _settle(
     if tail[unit] >= 0:
         st[tail[unit] * ST + NEXT] = op
     tail[unit] = op
-    st[row + LANE] = lane
-    st[row + LPREV] = -1
-    st[row + LNEXT] = -1
-    if lane >= 0:
-        st[row + LPREV] = lane_tail[lane]
-        if lane_tail[lane] >= 0:
-            st[lane_tail[lane] * ST + LNEXT] = op
-        lane_tail[lane] = op
-    st[row + START] = _at(plant, c, run)
-    st[row + END] = _at(plant, c, run + dur - 1) + 1
-    st[row + WEND] = run + dur
-    st[row + SETUP] = run - begin
-    if lane >= 0:
-        st[row + HELD] = _at(plant, c, _held_until(plant, c, begin, run, run + dur) - 1) + 1
+    _write(plant, op, place, st)
+    if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + SKILL] >= 0:
+        _hold(plant, op, -1, st, crowd)
 
 
 @compiled()
-def _best_lane(
-    plant: Ints,
-    op: int,
-    unit: int,
-    dur: int,
-    end: int,
-    family: int,
-    ready: int,
-    lane_tail: Ints,
-    st: Ints,
-    people: Ints,
-) -> int:
-    """The lane in which an operation begins soonest; of those, the one that was free last."""
-    row = plant[SKILLS] + plant[plant[OPS] + op * OP + SKILL] * SK
-    best, best_begin, best_busy = -1, FOREVER, -1
-    for k in range(plant[row + S_LANE], plant[row + S_LANE_END]):
-        lane = plant[k]
-        busy = 0
-        if lane_tail[lane] >= 0:
-            busy = st[lane_tail[lane] * ST + HELD]
-        begin, _ = _fit(plant, op, unit, dur, end, family, ready, busy, lane, BY_LANE, people)
-        if begin < best_begin or (begin == best_begin and busy > best_busy):
-            best, best_begin, best_busy = lane, begin, busy
-    return best
+def _write(plant: Ints, op: int, place: tuple[int, int, int], st: Ints) -> None:
+    """Write down the times of an operation on its unit: begin, run and wanted begin, as `_fit` says."""
+    row = op * ST
+    begin, run, wanted = place
+    c = plant[plant[UNITS] + st[row + UNIT] * UN + U_TIME]
+    end = run + st[row + DUR]
+    st[row + START] = _at(plant, c, run)
+    st[row + END] = _at(plant, c, end - 1) + 1
+    st[row + WEND] = end
+    st[row + SETUP] = run - begin
+    if plant[plant[OPS] + op * OP + SKILL] >= 0:
+        st[row + BEGIN] = _at(plant, c, begin)
+        st[row + WANTED] = _at(plant, c, wanted)
 
 
 @compiled()
@@ -508,39 +567,25 @@ def _cost(plant: Ints, st: Ints) -> int:
 # --- timing a permutation ---------------------------------------------------------------------
 
 
-@entry(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64)")
-def retime(plant: Ints, perm: Ints, unit_of: Ints, lane_of: Ints, st: Ints, people: Ints, mode: int) -> int:
+@entry(f"int64({_A}, {_A}, {_A}, {_A}, {_A})")
+def retime(plant: Ints, perm: Ints, unit_of: Ints, st: Ints, crowd: Ints) -> int:
     """Time a permutation from the first operation to the last; returns what the plan costs.
 
     Args:
         unit_of: Unit of each operation.
-        lane_of: Lane of each operation; -1 lets the lane be chosen, and is filled in. Only BY_LANE.
-        people: Working copy of the counters; only BY_COUNTER.
+        st: Places; what they claim of the crowd is given back first.
+        crowd: As `planner.pack` makes it; its people are claimed by the plan afterwards.
     """
-    _place_fixed(plant, st)
+    _place_fixed(plant, st, crowd)
     tail = np.full(plant[UNIT_COUNT], -1, np.int64)
-    lane_tail = np.full(plant[LANE_COUNT] + 1, -1, np.int64)
     for position in range(len(perm)):
         op = perm[position]
         unit = unit_of[op]
         dur = _minutes(plant, op, unit)
         end, family = _last_of(plant, unit, tail[unit], st)
-        ready = _ready(plant, op, st)
-        lane, busy = -1, 0
-        skill = plant[plant[OPS] + op * OP + SKILL]
-        if mode == BY_LANE and skill >= 0:
-            lane = lane_of[op]
-            if lane < 0:
-                lane = _best_lane(plant, op, unit, dur, end, family, ready, lane_tail, st, people)
-                lane_of[op] = lane
-            if lane_tail[lane] >= 0:
-                busy = st[lane_tail[lane] * ST + HELD]
-        begin, run = _fit(plant, op, unit, dur, end, family, ready, busy, lane, mode, people)
-        _settle(plant, op, unit, dur, lane, begin, run, tail, lane_tail, st)
+        place = _fit(plant, op, unit, dur, end, family, _ready(plant, op, st), st, crowd)
+        _settle(plant, op, unit, dur, place, tail, st, crowd)
         st[op * ST + POS] = position
-        if mode == BY_COUNTER and skill >= 0:
-            c = plant[plant[UNITS] + unit * UN + U_TIME]
-            _claim(plant, c, begin, run + dur, skill, people)
     return _cost(plant, st)
 
 
@@ -596,29 +641,22 @@ def _free_at(plant: Ints, unit: int, last: int, st: Ints) -> int:
 
 
 @compiled()
-def _place_best(plant: Ints, op: int, tail: Ints, lane_tail: Ints, st: Ints, people: Ints, mode: int) -> None:
+def _place_best(plant: Ints, op: int, tail: Ints, st: Ints, crowd: Ints) -> None:
     """Put an operation where it ends first; of those, with the shortest set-up."""
     ready = _ready(plant, op, st)
-    chosen, best_end, best_begin, best_run, best_dur, best_lane = -1, FOREVER, 0, 0, 0, -1
-    skill = plant[plant[OPS] + op * OP + SKILL]
+    chosen, best_end, best_setup, best_dur = -1, FOREVER, 0, 0
+    best = (0, 0, 0)
     alternatives = plant[ALTERNATIVES] + op
     for k in range(plant[alternatives], plant[alternatives + 1], 2):
         unit, dur = plant[k], plant[k + 1]
         end, family = _last_of(plant, unit, tail[unit], st)
-        lane, busy = -1, 0
-        if mode == BY_LANE and skill >= 0:
-            lane = _best_lane(plant, op, unit, dur, end, family, ready, lane_tail, st, people)
-            if lane_tail[lane] >= 0:
-                busy = st[lane_tail[lane] * ST + HELD]
-        begin, run = _fit(plant, op, unit, dur, end, family, ready, busy, lane, mode, people)
-        done = _at(plant, plant[plant[UNITS] + unit * UN + U_TIME], run + dur - 1)
-        if done < best_end or (done == best_end and run - begin < best_run - best_begin):
-            chosen, best_end, best_begin, best_run, best_dur = unit, done, begin, run, dur
-            best_lane = lane
-    _settle(plant, op, chosen, best_dur, best_lane, best_begin, best_run, tail, lane_tail, st)
-    if mode == BY_COUNTER and skill >= 0:
-        c = plant[plant[UNITS] + chosen * UN + U_TIME]
-        _claim(plant, c, best_begin, best_run + best_dur, skill, people)
+        place = _fit(plant, op, unit, dur, end, family, ready, st, crowd)
+        done = _at(plant, plant[plant[UNITS] + unit * UN + U_TIME], place[1] + dur - 1)
+        setup = place[1] - place[0]
+        if done < best_end or (done == best_end and setup < best_setup):
+            chosen, best_end, best_setup, best_dur = unit, done, setup, dur
+            best = place
+    _settle(plant, op, chosen, best_dur, best, tail, st, crowd)
 
 
 @compiled()
@@ -669,7 +707,52 @@ def _most_urgent(
     return best, before_best
 
 
-@entry(f"int64({_A}, {_A}, float64[::1], {_A}, float64, float64, {_A}, {_A}, {_A}, {_A}, int64)")
+@compiled()
+def _count_missing(plant: Ints, missing: Ints) -> None:
+    """How many operations each one waits for that are neither started nor locked."""
+    for op in range(plant[COUNT]):
+        row = plant[PREDECESSORS] + op
+        for k in range(plant[row], plant[row + 1], 2):
+            if plant[plant[OPS] + plant[k] * OP + FIXED] == 0:
+                missing[op] += 1
+
+
+@compiled()
+def _place_next(
+    plant: Ints,
+    op: int,
+    position: int,
+    perm: Ints,
+    unit_of: Ints,
+    missing: Ints,
+    tail: Ints,
+    st: Ints,
+    crowd: Ints,
+) -> None:
+    """Place an operation as the next one of the permutation; those behind it miss one less."""
+    _place_best(plant, op, tail, st, crowd)
+    perm[position] = op
+    unit_of[op] = st[op * ST + UNIT]
+    st[op * ST + POS] = position
+    for k in range(plant[plant[SUCCESSORS] + op], plant[plant[SUCCESSORS] + op + 1]):
+        missing[plant[k]] -= 1
+
+
+@compiled()
+def _open_units(plant: Ints, queue: int, now: int, tail: Ints, st: Ints, free: Ints) -> tuple[int, int]:
+    """Fill `free` with the units of a queue that are free now; their number, and when the next is."""
+    count, soonest = 0, FOREVER
+    row = plant[QUEUES] + queue
+    for k in range(plant[row], plant[row + 1]):
+        at = _free_at(plant, plant[k], tail[plant[k]], st)
+        if at <= now:
+            free[count] = plant[k]
+            count += 1
+        soonest = min(soonest, at)
+    return count, soonest
+
+
+@entry(f"int64({_A}, {_A}, float64[::1], {_A}, float64, float64, {_A}, {_A}, {_A}, {_A})")
 def dispatch(
     plant: Ints,
     first: Ints,
@@ -680,8 +763,7 @@ def dispatch(
     perm: Ints,
     unit_of: Ints,
     st: Ints,
-    people: Ints,
-    mode: int,
+    crowd: Ints,
 ) -> int:
     """Priority dispatch; fills `perm`, `unit_of` and `st`, and returns what the plan costs.
 
@@ -690,32 +772,22 @@ def dispatch(
     Args:
         first: Operations placed before all others, in this order.
         latest: The minute at which an operation begins to be urgent.
-        mode: NOBODY, BY_COUNTER, or BY_LANE, which chooses lanes.
+        crowd: As for `retime`.
     """
     ops = plant[OPS]
-    _place_fixed(plant, st)
+    _place_fixed(plant, st, crowd)
     count, queues = plant[COUNT], plant[QUEUE_COUNT]
     tail = np.full(plant[UNIT_COUNT], -1, np.int64)
-    lane_tail = np.full(plant[LANE_COUNT] + 1, -1, np.int64)
     missing = np.zeros(count, np.int64)
+    _count_missing(plant, missing)
     placed = 0
-    for op in range(count):
-        for k in range(plant[plant[PREDECESSORS] + op], plant[plant[PREDECESSORS] + op + 1], 2):
-            if plant[ops + plant[k] * OP + FIXED] == 0:
-                missing[op] += 1
     waits = np.zeros(count, np.int64)
     for op in range(count):
         waits[op] = 1 - plant[ops + op * OP + FIXED]
     for i in range(len(first)):
-        op = first[i]
-        waits[op] = 0
-        _place_best(plant, op, tail, lane_tail, st, people, mode)
-        perm[placed] = op
-        unit_of[op] = st[op * ST + UNIT]
-        st[op * ST + POS] = placed
+        waits[first[i]] = 0
+        _place_next(plant, first[i], placed, perm, unit_of, missing, tail, st, crowd)
         placed += 1
-        for k in range(plant[plant[SUCCESSORS] + op], plant[plant[SUCCESSORS] + op + 1]):
-            missing[plant[k]] -= 1
     head = np.full(queues, -1, np.int64)
     behind = np.full(count, -1, np.int64)
     pending = np.full(queues, FOREVER, np.int64)
@@ -725,6 +797,7 @@ def dispatch(
     size = 0
     for op in range(count):
         if missing[op] == 0 and waits[op]:
+            waits[op] = 0
             size = _push(times, names, size, _ready(plant, op, st), op)
     free = np.zeros(plant[UNIT_COUNT] + 1, np.int64)
     while size > 0:
@@ -745,15 +818,7 @@ def dispatch(
         pending[queue] = FOREVER
         if head[queue] < 0:
             continue
-        open_units = 0
-        soonest = FOREVER
-        for k in range(plant[plant[QUEUES] + queue], plant[plant[QUEUES] + queue + 1]):
-            unit = plant[k]
-            at = _free_at(plant, unit, tail[unit], st)
-            if at <= now:
-                free[open_units] = unit
-                open_units += 1
-            soonest = min(soonest, at)
+        open_units, soonest = _open_units(plant, queue, now, tail, st, free)
         if open_units == 0:
             pending[queue] = soonest
             size = _push(times, names, size, soonest, count + queue)
@@ -765,15 +830,12 @@ def dispatch(
             head[queue] = behind[best]
         else:
             behind[before] = behind[best]
-        _place_best(plant, best, tail, lane_tail, st, people, mode)
-        perm[placed] = best
-        unit_of[best] = st[best * ST + UNIT]
-        st[best * ST + POS] = placed
+        _place_next(plant, best, placed, perm, unit_of, missing, tail, st, crowd)
         placed += 1
         for k in range(plant[plant[SUCCESSORS] + best], plant[plant[SUCCESSORS] + best + 1]):
             after = plant[k]
-            missing[after] -= 1
             if missing[after] == 0 and waits[after]:
+                waits[after] = 0
                 size = _push(times, names, size, _ready(plant, after, st), after)
         if head[queue] >= 0:
             due = max(now, _soonest(plant, queue, tail, st))
@@ -783,25 +845,37 @@ def dispatch(
 
 
 # --- annealing --------------------------------------------------------------------------------
-# A move takes one operation out of its unit's sequence (and its lane's) and puts it somewhere
-# else; the permutation is mended between the two places, and what the move touches is timed again
-# in the order of the permutation. The threshold of acceptance is drawn before, so that a bad move
-# is given up as soon as it costs more.
+# A move takes one operation out of its unit's sequence and puts it somewhere else; the permutation
+# is mended between the two places, and what the move touches is timed again in the order of the
+# permutation. The threshold of acceptance is drawn before, so that a bad move is given up as soon as
+# it costs more.
 
-# Entries of `io`.
+# Entries of `io`: seed and counters, then the move at hand.
 SEED, MOVES, ACCEPTED, LATE_COUNT, STAMP, HIGH, LOGGED, TOUCHED, CURRENT, BEST, SAVED_AT, TIMED, WAITING = (
     range(13)
 )
-IO = 13
+MAKESPAN, LONGEST, RENEWED = range(13, 16)
+MOVED, TO_UNIT, TO_DUR, TARGET, BEFORE, GOES_BACK, BY_PEOPLE, TO, LOW, FAR_END = range(16, 26)
+OLD_UNIT_OF, OLD_DUR, OLD_PREV, OLD_NEXT, OLD_WEND = range(26, 31)
+IO = 31
 
 # Entries of `tuning`.
 HEAT, CHILL, CRITICAL, REACH, OTHER_UNIT, HOPE, SAME_FAMILY, GUIDED = range(8)
 
-LOG = 6
-"""Columns of a log row: operation, and its start, end, working end, set-up and lane's end before."""
+# Columns of an order in a search: its end, that after the move at hand, what is still hoped for,
+# whether the move touches it, and where it is in the list of late orders. Behind the rows are the
+# list of late orders and that of touched ones.
+OE = 5
+E_END, E_NEW, E_HOPE, E_FLAG, E_LATE_AT = range(5)
+
+LOG = 7
+"""Columns of a log row: operation, its start, end, working end, set-up, begin and wanted begin before."""
 
 BIT_MODULUS = 37
 """2^0 .. 2^35 all differ modulo 37: the position of a lone bit is found by one division."""
+
+PEOPLE_SHARE = 0.7
+"""Share of moves of an operation that waits for people in which it goes before one that has them."""
 
 FAR = 600
 """Positions that a search for a neighbour in the permutation may cost."""
@@ -818,11 +892,120 @@ def _mark(op: int, st: Ints, words: Ints, io: Ints) -> None:
 
 
 @compiled()
-def _touch(order: int, touched: Ints, flagged: Ints, io: Ints) -> None:
-    if flagged[order] == 0:
-        flagged[order] = 1
-        touched[io[TOUCHED]] = order
+def _wake(
+    plant: Ints, op: int, c: int, begin: int, end: int, st: Ints, words: Ints, crowd: Ints, io: Ints
+) -> None:
+    """Time later operations again that waited for people in the working minutes [begin, end)."""
+    if begin >= end:
+        return
+    position = st[op * ST + POS]
+    start, stop = _at(plant, c, begin), min(_at(plant, c, end - 1) + 1, plant[HORIZON])
+    head = _first_bucket(plant, op, crowd)
+    bucket, last = head, head + 1 + ((stop - 1) >> BUCKET)
+    while bucket <= last:
+        node = crowd[bucket]
+        while node >= 0:
+            e = node // SLOTS
+            row = e * ST
+            if st[row + BEGIN] > st[row + WANTED] and st[row + POS] > position:
+                if st[row + WANTED] < stop and start < st[row + END]:
+                    _mark(e, st, words, io)
+            node = crowd[crowd[C_NODES] + node]
+        bucket = max(bucket + 1, head + 1 + (start >> BUCKET))
+
+
+@compiled()
+def _mark_woken(st: Ints, words: Ints, crowd: Ints, io: Ints) -> None:
+    """Time again whoever gave way."""
+    for i in range(crowd[C_WOKEN_COUNT]):
+        _mark(crowd[crowd[C_WOKEN] + i], st, words, io)
+    crowd[C_WOKEN_COUNT] = 0
+
+
+@compiled()
+def _place_again(
+    plant: Ints, op: int, place: tuple[int, int, int], st: Ints, words: Ints, crowd: Ints, io: Ints
+) -> None:
+    """Write down another place of an operation that needs people; wake who waited for the old one."""
+    row = op * ST
+    c = plant[plant[UNITS] + st[row + UNIT] * UN + U_TIME]
+    old_end = st[row + WEND]
+    old_begin = old_end - st[row + DUR] - st[row + SETUP]
+    _dismiss(plant, op, crowd)
+    _write(plant, op, place, st)
+    _enlist(plant, op, st, crowd)
+    _hold(plant, op, -1, st, crowd)
+    if old_end >= 0:
+        _wake(plant, op, c, old_begin, min(old_end, place[0]), st, words, crowd, io)
+        _wake(plant, op, c, max(old_begin, st[row + WEND]), old_end, st, words, crowd, io)
+
+
+@compiled()
+def _time_again(plant: Ints, op: int, st: Ints, words: Ints, log: Ints, crowd: Ints, io: Ints) -> int:
+    """Time one operation again; the change of its own cost, FOREVER when its times stay."""
+    row = op * ST
+    unit, dur = st[row + UNIT], st[row + DUR]
+    op_row = plant[OPS] + op * OP
+    counted = crowd[C_MODE] != NOBODY and plant[op_row + SKILL] >= 0
+    if counted and st[row + HAS] == 1:
+        _hold(plant, op, 1, st, crowd)
+    prev_end, prev_family = _last_of(plant, unit, st[row + PREV], st)
+    ready = _ready(plant, op, st)
+    place = _fit(plant, op, unit, dur, prev_end, prev_family, ready, st, crowd)
+    begin, run, _ = place
+    setup = run - begin
+    stays = run + dur == st[row + WEND] and setup == st[row + SETUP] and st[row + START] >= 0
+    if stays and not counted:
+        return FOREVER
+    at = io[LOGGED] * LOG
+    io[LOGGED] += 1
+    log[at] = op
+    log[at + 1] = st[row + START]
+    log[at + 2] = st[row + END]
+    log[at + 3] = st[row + WEND]
+    log[at + 4] = st[row + SETUP]
+    log[at + 5] = st[row + BEGIN]
+    log[at + 6] = st[row + WANTED]
+    old_setup, old_start = st[row + SETUP], st[row + START]
+    if counted:
+        _mark_woken(st, words, crowd, io)
+        _place_again(plant, op, place, st, words, crowd, io)
+        if stays:
+            return FOREVER
+    else:
+        _write(plant, op, place, st)
+    delta = plant[W_SETUP] * (setup - old_setup)
+    if plant[op_row + OLD_UNIT] >= 0:
+        cap, was = plant[SHIFT_CAP], plant[op_row + OLD_START]
+        shift = min(cap, abs(st[row + START] - was)) - min(cap, abs(old_start - was))
+        delta += plant[W_SHIFT] * shift
+    return delta
+
+
+@compiled()
+def _order_change(plant: Ints, op: int, old_end: int, st: Ints, od: Ints, io: Ints) -> tuple[int, int]:
+    """How the cost of an operation's order changes with its end, and how the hope for gains does."""
+    order = plant[plant[OPS] + op * OP + ORDER]
+    at = order * OE
+    if od[at + E_FLAG] == 0:
+        od[at + E_FLAG] = 1
+        od[plant[ORDER_COUNT] * (OE + 1) + io[TOUCHED]] = order
         io[TOUCHED] += 1
+    end, was, hoped = st[op * ST + END], od[at + E_NEW], od[at + E_HOPE]
+    behind = plant[SUCCESSORS] + op
+    if plant[behind] == plant[behind + 1] or was < end or was == old_end:
+        now = _order_end(plant, order, st)
+        od[at + E_HOPE] = 0
+        od[at + E_NEW] = now
+        return _order_cost(plant, order, now) - _order_cost(plant, order, was), -hoped
+    if end < old_end:
+        row = plant[ORDERS] + order * OR
+        gain = min(old_end - end, max(0, od[at + E_END] - plant[row + O_DUE]))
+        gain = gain * plant[row + O_PRICE] + plant[W_FLOW] * (old_end - end)
+        if gain > hoped:
+            od[at + E_HOPE] = gain
+            return 0, gain - hoped
+    return 0, 0
 
 
 @compiled()
@@ -832,21 +1015,15 @@ def _propagate(
     st: Ints,
     words: Ints,
     log: Ints,
-    ends: Ints,
-    new_ends: Ints,
-    hopes: Ints,
-    touched: Ints,
-    flagged: Ints,
+    od: Ints,
     first_word: int,
     threshold: float,
     hope_weight: float,
-    mode: int,
-    people: Ints,
+    crowd: Ints,
     io: Ints,
 ) -> int:
     """Time what is marked, in order; the change of cost, or FOREVER when it is given up."""
-    delta = 0
-    hope = 0
+    delta, hope = 0, 0
     word = first_word
     bit_of = plant[DIRTY_BIT]
     while word <= io[HIGH]:
@@ -859,72 +1036,25 @@ def _propagate(
         op = perm[(word << 5) + plant[bit_of + low % BIT_MODULUS]]
         io[TIMED] += 1
         row = op * ST
-        unit, prev, lane = st[row + UNIT], st[row + PREV], st[row + LANE]
-        prev_end, prev_family = _last_of(plant, unit, prev, st)
-        busy = 0
-        if lane >= 0 and st[row + LPREV] >= 0:
-            busy = st[st[row + LPREV] * ST + HELD]
-        dur = st[row + DUR]
-        ready = _ready(plant, op, st)
-        begin, run = _fit(plant, op, unit, dur, prev_end, prev_family, ready, busy, lane, mode, people)
-        op_row = plant[OPS] + op * OP
-        order = plant[op_row + ORDER]
         old_end, old_wend = st[row + END], st[row + WEND]
-        setup = run - begin
-        if run + dur == old_wend and setup == st[row + SETUP] and st[row + START] >= 0:
-            hope -= hopes[order]
-            hopes[order] = 0
+        change = _time_again(plant, op, st, words, log, crowd, io)
+        if change == FOREVER:
+            at = plant[plant[OPS] + op * OP + ORDER] * OE + E_HOPE
+            hope -= od[at]
+            od[at] = 0
             continue
-        at = io[LOGGED] * LOG
-        log[at] = op
-        log[at + 1] = st[row + START]
-        log[at + 2] = old_end
-        log[at + 3] = old_wend
-        log[at + 4] = st[row + SETUP]
-        log[at + 5] = st[row + HELD]
-        io[LOGGED] += 1
-        c = plant[plant[UNITS] + unit * UN + U_TIME]
-        start = _at(plant, c, run)
-        end = _at(plant, c, run + dur - 1) + 1
-        delta += plant[W_SETUP] * (setup - st[row + SETUP])
-        if plant[op_row + OLD_UNIT] >= 0:
-            cap, was = plant[SHIFT_CAP], plant[op_row + OLD_START]
-            shift = min(cap, abs(start - was)) - min(cap, abs(st[row + START] - was))
-            delta += plant[W_SHIFT] * shift
-        st[row + START] = start
-        st[row + END] = end
-        st[row + WEND] = run + dur
-        st[row + SETUP] = setup
-        if run + dur != old_wend and st[row + NEXT] >= 0:
+        delta += change
+        if st[row + WEND] != old_wend and st[row + NEXT] >= 0:
             _mark(st[row + NEXT], st, words, io)
-        if lane >= 0:
-            held = _at(plant, c, _held_until(plant, c, begin, run, run + dur) - 1) + 1
-            if held != st[row + HELD]:
-                st[row + HELD] = held
-                if st[row + LNEXT] >= 0:
-                    _mark(st[row + LNEXT], st, words, io)
-        if end == old_end:
+        if st[row + END] == old_end:
             continue
-        behind = plant[plant[SUCCESSORS] + op]
-        behind_end = plant[plant[SUCCESSORS] + op + 1]
-        for k in range(behind, behind_end):
+        behind = plant[SUCCESSORS] + op
+        for k in range(plant[behind], plant[behind + 1]):
             if plant[plant[OPS] + plant[k] * OP + FIXED] == 0:
                 _mark(plant[k], st, words, io)
-        order_row = plant[ORDERS] + order * OR
-        _touch(order, touched, flagged, io)
-        if behind == behind_end or new_ends[order] < end or new_ends[order] == old_end:
-            now = _order_end(plant, order, st)
-            if now != new_ends[order]:
-                delta += _order_cost(plant, order, now) - _order_cost(plant, order, new_ends[order])
-                new_ends[order] = now
-            hope -= hopes[order]
-            hopes[order] = 0
-        elif end < old_end:
-            gain = min(old_end - end, max(0, ends[order] - plant[order_row + O_DUE]))
-            gain = gain * plant[order_row + O_PRICE] + plant[W_FLOW] * (old_end - end)
-            if gain > hopes[order]:
-                hope += gain - hopes[order]
-                hopes[order] = gain
+        change, more = _order_change(plant, op, old_end, st, od, io)
+        delta += change
+        hope += more
         if delta - hope * hope_weight > threshold:
             for w in range(word, io[HIGH] + 1):
                 words[w] = 0
@@ -933,8 +1063,8 @@ def _propagate(
 
 
 @compiled()
-def _detach(op: int, st: Ints, unit_head: Ints, lane_head: Ints) -> None:
-    """Take an operation out of its unit's and its lane's sequence."""
+def _detach(op: int, st: Ints, unit_head: Ints) -> None:
+    """Take an operation out of its unit's sequence."""
     row = op * ST
     before, after = st[row + PREV], st[row + NEXT]
     if before >= 0:
@@ -943,21 +1073,11 @@ def _detach(op: int, st: Ints, unit_head: Ints, lane_head: Ints) -> None:
         unit_head[st[row + UNIT]] = after
     if after >= 0:
         st[after * ST + PREV] = before
-    if st[row + LANE] >= 0:
-        before, after = st[row + LPREV], st[row + LNEXT]
-        if before >= 0:
-            st[before * ST + LNEXT] = after
-        else:
-            lane_head[st[row + LANE]] = after
-        if after >= 0:
-            st[after * ST + LPREV] = before
 
 
 @compiled()
-def _attach(
-    op: int, unit: int, before: int, lane: int, lane_before: int, st: Ints, unit_head: Ints, lane_head: Ints
-) -> None:
-    """Put an operation behind `before` on a unit, and behind `lane_before` in a lane; -1 is the head."""
+def _attach(op: int, unit: int, before: int, st: Ints, unit_head: Ints) -> None:
+    """Put an operation behind `before` on a unit; -1 is the head."""
     row = op * ST
     st[row + UNIT] = unit
     after = unit_head[unit]
@@ -970,18 +1090,6 @@ def _attach(
     st[row + NEXT] = after
     if after >= 0:
         st[after * ST + PREV] = op
-    st[row + LANE] = lane
-    if lane >= 0:
-        after = lane_head[lane]
-        if lane_before >= 0:
-            after = st[lane_before * ST + LNEXT]
-            st[lane_before * ST + LNEXT] = op
-        else:
-            lane_head[lane] = op
-        st[row + LPREV] = lane_before
-        st[row + LNEXT] = after
-        if after >= 0:
-            st[after * ST + LPREV] = op
 
 
 @compiled()
@@ -998,10 +1106,8 @@ def _shift_back(
     mark[op] = stamp
     for i in range(at - 1, to - 1, -1):
         e = perm[i]
-        row = e * ST
-        hit = (st[row + NEXT] >= 0 and mark[st[row + NEXT]] == stamp) or (
-            st[row + LNEXT] >= 0 and mark[st[row + LNEXT]] == stamp
-        )
+        after = st[e * ST + NEXT]
+        hit = after >= 0 and mark[after] == stamp
         if not hit:
             for k in range(plant[plant[SUCCESSORS] + e], plant[plant[SUCCESSORS] + e + 1]):
                 if mark[plant[k]] == stamp:
@@ -1042,10 +1148,8 @@ def _shift_on(
     mark[op] = stamp
     for i in range(at + 1, to + 1):
         e = perm[i]
-        row = e * ST
-        hit = (st[row + PREV] >= 0 and mark[st[row + PREV]] == stamp) or (
-            st[row + LPREV] >= 0 and mark[st[row + LPREV]] == stamp
-        )
+        before = st[e * ST + PREV]
+        hit = before >= 0 and mark[before] == stamp
         if not hit:
             for k in range(plant[plant[PREDECESSORS] + e], plant[plant[PREDECESSORS] + e + 1], 2):
                 if mark[plant[k]] == stamp:
@@ -1073,139 +1177,108 @@ def _shift_on(
 
 
 @compiled()
-def _lane_for(
-    plant: Ints,
-    op: int,
-    est: int,
-    perm: Ints,
-    st: Ints,
-    seen: Ints,
-    lane_head: Ints,
-    is_random: bool,
-    io: Ints,
-) -> tuple[int, int]:
-    """A lane for an operation at its place in the permutation, and the operation before it there."""
-    io[STAMP] += 1
-    stamp = io[STAMP]
-    skill = plant[plant[OPS] + op * OP + SKILL]
-    row = plant[SKILLS] + skill * SK
-    first, last = plant[row + S_LANE], plant[row + S_LANE_END]
-    left = last - first
-    position = st[op * ST + POS]
-    chosen, chosen_before = -1, -1
-    picked = -1
-    if is_random:
-        picked = plant[first + int(_random(io) * left)]
-    best, best_busy = FOREVER, -1
-    i = position - 1
-    while i >= 0 and left > 0:
-        e = perm[i]
-        lane = st[e * ST + LANE]
-        i -= 1
-        if lane < 0 or seen[lane] == stamp:
-            continue
-        seen[lane] = stamp
-        if plant[plant[OPS] + e * OP + SKILL] != skill:
-            able = False
-            for k in range(first, last):
-                if plant[k] == lane:
-                    able = True
-            if not able:
-                continue
-        left -= 1
-        busy = st[e * ST + HELD]
-        if lane == picked:
-            return lane, e
-        begin = _open_from(plant, lane, skill, max(est, busy))
-        if begin < best or (begin == best and busy > best_busy):
-            best, best_busy, chosen, chosen_before = begin, busy, lane, e
-        if position - i > FAR and chosen >= 0 and picked < 0:
-            break
-    if left > 0:  # lanes in which nothing comes before
-        for k in range(first, last):
-            lane = plant[k]
-            if seen[lane] != stamp and (lane_head[lane] < 0 or st[lane_head[lane] * ST + POS] > position):
-                if lane == picked:
-                    return lane, -1
-                begin = _open_from(plant, lane, skill, est)
-                if begin < best:
-                    best, chosen, chosen_before = begin, lane, -1
-    return chosen, chosen_before
-
-
-@compiled()
-def _open_from(plant: Ints, lane: int, skill: int, minute: int) -> int:
-    """The first minute from `minute` on in which a lane's person is present and has the skill."""
-    person = plant[plant[LANE_TIME] + skill * plant[LANE_COUNT] + lane]
-    w = _window_at(plant, person, minute)
-    if minute < plant[w]:
-        return plant[w]
-    if minute < plant[w + 1]:
-        return minute
-    return plant[w + WN]
-
-
-@compiled()
-def _late_list(order: int, plant: Ints, ends: Ints, late: Ints, late_at: Ints, io: Ints) -> None:
+def _late_list(plant: Ints, order: int, od: Ints, io: Ints) -> None:
     """Keep the list of late orders true for one order."""
-    is_late = ends[order] > plant[plant[ORDERS] + order * OR + O_DUE]
-    at = late_at[order]
+    late = plant[ORDER_COUNT] * OE
+    row = order * OE
+    is_late = od[row + E_END] > plant[plant[ORDERS] + order * OR + O_DUE]
+    at = od[row + E_LATE_AT]
     if is_late and at < 0:
-        late[io[LATE_COUNT]] = order
-        late_at[order] = io[LATE_COUNT]
+        od[late + io[LATE_COUNT]] = order
+        od[row + E_LATE_AT] = io[LATE_COUNT]
         io[LATE_COUNT] += 1
     elif not is_late and at >= 0:
         io[LATE_COUNT] -= 1
-        moved = late[io[LATE_COUNT]]
-        late[at] = moved
-        late_at[moved] = at
-        late_at[order] = -1
+        moved = od[late + io[LATE_COUNT]]
+        od[late + at] = moved
+        od[moved * OE + E_LATE_AT] = at
+        od[row + E_LATE_AT] = -1
 
 
 @compiled()
-def _bottleneck(plant: Ints, ends: Ints, late: Ints, st: Ints, io: Ints) -> int:
-    """An operation that keeps a late order waiting: it, or one before it in line, had to queue."""
+def _costly_order(plant: Ints, od: Ints, io: Ints) -> int:
+    """The costlier of two late orders drawn at random; without any, the later of two orders."""
     chosen, worst = -1, -1.0
     for _ in range(2):
         if io[LATE_COUNT] > 0:
-            order = late[int(_random(io) * io[LATE_COUNT])]
+            order = od[plant[ORDER_COUNT] * OE + int(_random(io) * io[LATE_COUNT])]
             row = plant[ORDERS] + order * OR
-            price = float((ends[order] - plant[row + O_DUE]) * plant[row + O_PRICE])
+            price = float((od[order * OE + E_END] - plant[row + O_DUE]) * plant[row + O_PRICE])
         else:
             order = int(_random(io) * plant[ORDER_COUNT])
             if plant[W_MAKESPAN]:
                 for e in range(plant[ORDER_COUNT]):
-                    if ends[e] > ends[order]:
+                    if od[e * OE + E_END] > od[order * OE + E_END]:
                         order = e
-            price = float(ends[order])
+            price = float(od[order * OE + E_END])
         if price > worst:
             chosen, worst = order, price
+    return chosen
+
+
+@compiled()
+def _blocker(plant: Ints, op: int, st: Ints, crowd: Ints, io: Ints) -> int:
+    """An operation before this one in the permutation that has people for whom it waits; -1 for none."""
+    row = op * ST
+    minute = st[row + BEGIN] - 1
+    if _random(io) < 0.5:
+        minute = st[row + WANTED] + int(_random(io) * (st[row + BEGIN] - st[row + WANTED]))
+    if minute >= plant[HORIZON]:
+        return -1
+    head = _first_bucket(plant, op, crowd)
+    found, count = -1, 0
+    for k in range(2):
+        node = crowd[head + k * (1 + (minute >> BUCKET))]
+        while node >= 0:
+            e = node // SLOTS
+            at = e * ST
+            if st[at + POS] < st[row + POS] and st[at + BEGIN] <= minute < st[at + END]:
+                count += 1
+                if _random(io) * count < 1.0:
+                    found = e
+            node = crowd[crowd[C_NODES] + node]
+    return found
+
+
+@compiled()
+def _waits_for_people(plant: Ints, op: int, st: Ints, crowd: Ints) -> bool:
+    """Whether an operation begins later than it would if people were there."""
+    if crowd[C_MODE] == NOBODY or plant[plant[OPS] + op * OP + SKILL] < 0:
+        return False
+    return st[op * ST + BEGIN] > st[op * ST + WANTED]
+
+
+@compiled()
+def _bottleneck(plant: Ints, od: Ints, st: Ints, crowd: Ints, io: Ints) -> int:
+    """An operation that keeps a late order waiting: it, or one before it in line, had to queue."""
+    chosen = _costly_order(plant, od, io)
     io[WAITING] = chosen
     row = plant[ORDERS] + chosen * OR
     op = -1
     for k in range(plant[row + O_LAST], plant[row + O_LAST_END]):
-        if st[plant[k] * ST + END] == ends[chosen]:
+        if st[plant[k] * ST + END] == od[chosen * OE + E_END]:
             op = plant[k]
     found, count = -1, 0
     for _ in range(80):
         if op < 0 or plant[plant[OPS] + op * OP + FIXED]:
             break
         at = op * ST
-        prev, lane_prev = st[at + PREV], st[at + LPREV]
+        prev = st[at + PREV]
         begin = st[at + WEND] - st[at + DUR] - st[at + SETUP]
-        c = plant[plant[UNITS] + st[at + UNIT] * UN + U_TIME]
         if prev >= 0 and st[prev * ST + WEND] == begin:
             count += 1
             if _random(io) * count < 1.0:
                 found = op
             op = prev
             continue
-        if lane_prev >= 0 and _work(plant, c, st[lane_prev * ST + HELD]) == begin:
+        if _waits_for_people(plant, op, st, crowd):
             count += 1
             if _random(io) * count < 1.0:
                 found = op
-            op = lane_prev
-            continue
+            blocker = _blocker(plant, op, st, crowd, io)
+            if blocker >= 0:
+                op = blocker
+                continue
         before, latest = -1, -1
         for k in range(plant[plant[PREDECESSORS] + op], plant[plant[PREDECESSORS] + op + 1], 2):
             end = st[plant[k] * ST + END] + plant[k + 1]
@@ -1237,7 +1310,7 @@ def _slacks(plant: Ints, perm: Ints, st: Ints, slack: Ints) -> None:
 
 @compiled()
 def _best_before(
-    plant: Ints, op: int, st: Ints, ends: Ints, slack: Ints, reach: float, least: int, io: Ints
+    plant: Ints, op: int, st: Ints, od: Ints, slack: Ints, reach: float, least: int, io: Ints
 ) -> int:
     """Before which operation of its unit a waiting one should go: what it gains against what those
     gain slack or lose that it overtakes, estimated and with some noise; -1 when that is unknown.
@@ -1245,7 +1318,7 @@ def _best_before(
     row = op * ST
     late_order = io[WAITING]
     order_row = plant[ORDERS] + late_order * OR
-    lateness = ends[late_order] - plant[order_row + O_DUE]
+    lateness = od[late_order * OE + E_END] - plant[order_row + O_DUE]
     if lateness <= 0:
         return -1
     price = plant[order_row + O_PRICE]
@@ -1276,30 +1349,356 @@ def _best_before(
 
 
 @compiled()
-def _neighbour(perm: Ints, st: Ints, unit: int, position: int, step: int, least: int, most: int) -> int:
-    """The first operation on a unit from a position on, in one direction; -1 if there is none near."""
+def _neighbour(perm: Ints, st: Ints, unit: int, position: int, least: int) -> int:
+    """The last operation on a unit before a position; -1 if there is none, -2 if none is near."""
     i = position
     for _ in range(FAR):
-        if i < least or i >= most:
+        if i < least:
             return -1
         if st[perm[i] * ST + UNIT] == unit:
             return perm[i]
-        i += step
+        i -= 1
     return -2
 
 
-@entry(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64, float64[::1], {_A}, int64)")
+@compiled()
+def _further(
+    plant: Ints, op: int, target: int, steps: int, tuning: Floats, is_guided: bool, st: Ints, io: Ints
+) -> int:
+    """Where a move that begins at `target` ends after some steps along the unit's sequence."""
+    family = -1
+    if is_guided:
+        return target
+    if _random(io) < tuning[SAME_FAMILY]:
+        steps = int(2.0 * tuning[REACH])
+        family = plant[plant[OPS] + op * OP + FAMILY]
+    earliest = _ready(plant, op, st)
+    while steps > 0:
+        steps -= 1
+        if io[GOES_BACK]:
+            e = st[target * ST + PREV]
+            if e >= 0 and st[e * ST + END] <= earliest:
+                break  # before that it could not run anyway
+        else:
+            e = st[target * ST + NEXT]
+        if e < 0 or (family >= 0 and plant[plant[OPS] + e * OP + FAMILY] == family):
+            break
+        target = e
+    return target
+
+
+@compiled()
+def _choose_operation(
+    plant: Ints, perm: Ints, st: Ints, od: Ints, tuning: Floats, crowd: Ints, io: Ints
+) -> bool:
+    """Choose the operation to move; whether it is one that keeps a late order waiting."""
+    least = plant[FIRST_COUNT]
+    op = -1
+    if _random(io) < tuning[CRITICAL]:
+        op = _bottleneck(plant, od, st, crowd, io)
+        if op >= 0 and st[op * ST + POS] < least:
+            op = -1
+    is_critical = op >= 0
+    if op < 0:
+        op = perm[least + int(_random(io) * (len(perm) - least))]
+    io[MOVED] = op
+    row = op * ST
+    io[OLD_UNIT_OF] = st[row + UNIT]
+    io[OLD_DUR] = st[row + DUR]
+    io[OLD_PREV] = st[row + PREV]
+    io[OLD_NEXT] = st[row + NEXT]
+    io[OLD_WEND] = st[row + WEND]
+    return is_critical
+
+
+@compiled()
+def _choose_unit(plant: Ints, op: int, share: float, io: Ints) -> None:
+    """Choose the unit to move to: another one as often as `share` says."""
+    io[TO_UNIT], io[TO_DUR] = io[OLD_UNIT_OF], io[OLD_DUR]
+    first = plant[plant[ALTERNATIVES] + op]
+    choices = (plant[plant[ALTERNATIVES] + op + 1] - first) // 2
+    if choices > 1 and _random(io) < share:
+        k = first + 2 * int(_random(io) * choices)
+        io[TO_UNIT], io[TO_DUR] = plant[k], plant[k + 1]
+
+
+@compiled()
+def _elsewhere(perm: Ints, st: Ints, steps: int, unit_head: Ints, io: Ints) -> int:
+    """Where a move to another unit begins there: target -1 leaves its position; -2 gives up."""
+    at = st[io[MOVED] * ST + POS]
+    found = _neighbour(perm, st, io[TO_UNIT], at - 1, 0)
+    io[BEFORE] = found
+    if found == -2:
+        return -2
+    if steps < 1:
+        return -1
+    if io[GOES_BACK]:
+        return found
+    return st[found * ST + NEXT] if found >= 0 else unit_head[io[TO_UNIT]]
+
+
+@compiled()
+def _choose_target(
+    plant: Ints,
+    perm: Ints,
+    st: Ints,
+    od: Ints,
+    slack: Ints,
+    unit_head: Ints,
+    tuning: Floats,
+    is_critical: bool,
+    crowd: Ints,
+    io: Ints,
+) -> bool:
+    """Choose the operation before (going back) or behind which the moved one goes; False gives up."""
+    op = io[MOVED]
+    r = _random(io)
+    steps = int(r * r * tuning[REACH])
+    goes_back = is_critical or _random(io) < 0.5
+    io[GOES_BACK] = 1 if goes_back else 0
+    io[BY_PEOPLE] = 0
+    io[BEFORE] = io[OLD_PREV]
+    io[TO] = st[op * ST + POS]
+    is_guided = False
+    if io[TO_UNIT] != io[OLD_UNIT_OF]:
+        target = _elsewhere(perm, st, steps, unit_head, io)
+        if target == -2:
+            return False
+        if target < 0:
+            return True
+        steps -= 1
+    else:
+        if _waits_for_people(plant, op, st, crowd) and _random(io) < PEOPLE_SHARE:
+            target = _blocker(plant, op, st, crowd, io)
+            if target >= 0:
+                io[BY_PEOPLE] = io[GOES_BACK] = 1
+                return _aim(plant, target, st, io)
+        target = io[OLD_PREV] if goes_back else io[OLD_NEXT]
+        if target < 0:
+            return False
+        if is_critical and _random(io) < tuning[GUIDED]:
+            guided = _best_before(plant, op, st, od, slack, tuning[REACH], plant[FIRST_COUNT], io)
+            if guided >= 0:
+                target, is_guided = guided, True
+    target = _further(plant, op, target, steps, tuning, is_guided, st, io)
+    return _aim(plant, target, st, io)
+
+
+@compiled()
+def _aim(plant: Ints, target: int, st: Ints, io: Ints) -> bool:
+    """Note the position to move to; False when it is held or too far."""
+    to = st[target * ST + POS]
+    io[TARGET] = target
+    io[TO] = to
+    if io[GOES_BACK] and to < plant[FIRST_COUNT]:
+        return False
+    return abs(to - st[io[MOVED] * ST + POS]) <= 4 * FAR
+
+
+@compiled()
+def _rearrange(
+    plant: Ints,
+    perm: Ints,
+    st: Ints,
+    mark: Ints,
+    segment: Ints,
+    keep: Ints,
+    unit_head: Ints,
+    io: Ints,
+) -> bool:
+    """Make the move in the sequences; False, and nothing changed, when links forbid it."""
+    op, to = io[MOVED], io[TO]
+    row = op * ST
+    at = st[row + POS]
+    _detach(op, st, unit_head)
+    io[LOW], io[FAR_END] = min(at, to), max(at, to)
+    for i in range(io[LOW], io[FAR_END] + 1):
+        keep[i - io[LOW]] = perm[i]
+    is_done = True
+    before = io[BEFORE]
+    if to < at:
+        is_done = _shift_back(plant, op, to, perm, st, mark, segment, io)
+        if io[BY_PEOPLE]:
+            before = io[OLD_PREV]
+            while before >= 0 and st[before * ST + POS] > st[row + POS]:
+                before = st[before * ST + PREV]
+        else:
+            before = st[io[TARGET] * ST + PREV]
+    elif to > at:
+        is_done = _shift_on(plant, op, to, perm, st, mark, segment, io)
+        before = io[TARGET]
+    if not is_done:
+        _attach(op, io[OLD_UNIT_OF], io[OLD_PREV], st, unit_head)
+        return False
+    _attach(op, io[TO_UNIT], before, st, unit_head)
+    return True
+
+
+@compiled()
+def _mark_waiting(plant: Ints, perm: Ints, st: Ints, words: Ints, crowd: Ints, io: Ints) -> None:
+    """Time again what waited for people between the two places of a move."""
+    for i in range(io[LOW], io[FAR_END] + 1):
+        if _waits_for_people(plant, perm[i], st, crowd):
+            _mark(perm[i], st, words, io)
+
+
+@compiled()
+def _change_unit(plant: Ints, op: int, st: Ints, words: Ints, crowd: Ints, io: Ints) -> None:
+    """Forget the place of a moved operation on its old unit."""
+    row = op * ST
+    if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + SKILL] >= 0:
+        st[row + UNIT] = io[OLD_UNIT_OF]
+        _hold(plant, op, 1, st, crowd)
+        c = plant[plant[UNITS] + io[OLD_UNIT_OF] * UN + U_TIME]
+        begin = io[OLD_WEND] - io[OLD_DUR] - st[row + SETUP]
+        _wake(plant, op, c, begin, io[OLD_WEND], st, words, crowd, io)
+        st[row + UNIT] = io[TO_UNIT]
+    st[row + WEND] = -FOREVER  # the same number on another unit is another time
+    st[row + DUR] = io[TO_DUR]
+
+
+@compiled()
+def _evaluate(
+    plant: Ints,
+    perm: Ints,
+    st: Ints,
+    words: Ints,
+    log: Ints,
+    od: Ints,
+    threshold: float,
+    hope: float,
+    crowd: Ints,
+    io: Ints,
+) -> int:
+    """Time what a move touches; the change of cost, FOREVER when it is above the threshold."""
+    op = io[MOVED]
+    row = op * ST
+    io[HIGH] = io[LOGGED] = io[TOUCHED] = 0
+    extra = 0
+    first_word = st[row + POS] >> 5
+    if io[TO_UNIT] != io[OLD_UNIT_OF]:
+        was = plant[plant[OPS] + op * OP + OLD_UNIT]
+        if was >= 0:
+            extra = plant[W_MOVED] * (int(io[TO_UNIT] != was) - int(io[OLD_UNIT_OF] != was))
+        _change_unit(plant, op, st, words, crowd, io)
+    _mark(op, st, words, io)
+    if io[OLD_NEXT] >= 0:
+        _mark(io[OLD_NEXT], st, words, io)
+        first_word = min(first_word, st[io[OLD_NEXT] * ST + POS] >> 5)
+    if st[row + NEXT] >= 0:
+        _mark(st[row + NEXT], st, words, io)
+    if crowd[C_MODE] != NOBODY:
+        _mark_waiting(plant, perm, st, words, crowd, io)
+        first_word = min(first_word, io[LOW] >> 5)
+    delta = _propagate(plant, perm, st, words, log, od, first_word, threshold - extra, hope, crowd, io)
+    if delta == FOREVER:
+        return FOREVER
+    delta += extra
+    if plant[W_MAKESPAN]:
+        longest = 0
+        for order in range(plant[ORDER_COUNT]):
+            longest = max(longest, od[order * OE + E_NEW])
+        io[LONGEST] = longest
+        delta += plant[W_MAKESPAN] * (longest - io[MAKESPAN])
+    return delta
+
+
+@compiled()
+def _keep_move(plant: Ints, delta: int, od: Ints, crowd: Ints, io: Ints) -> None:
+    """What was tried holds."""
+    io[ACCEPTED] += 1
+    io[CURRENT] += delta
+    io[MAKESPAN] = io[LONGEST]
+    crowd[C_LOGGED] = 0
+    touched = plant[ORDER_COUNT] * (OE + 1)
+    for i in range(io[TOUCHED]):
+        order = od[touched + i]
+        row = order * OE
+        od[row + E_FLAG] = od[row + E_HOPE] = 0
+        od[row + E_END] = od[row + E_NEW]
+        _late_list(plant, order, od, io)
+
+
+@compiled()
+def _take_back(
+    plant: Ints,
+    perm: Ints,
+    st: Ints,
+    log: Ints,
+    od: Ints,
+    keep: Ints,
+    unit_head: Ints,
+    crowd: Ints,
+    io: Ints,
+) -> None:
+    """Make everything as it was before the move."""
+    touched = plant[ORDER_COUNT] * (OE + 1)
+    for i in range(io[TOUCHED]):
+        row = od[touched + i] * OE
+        od[row + E_FLAG] = od[row + E_HOPE] = 0
+        od[row + E_NEW] = od[row + E_END]
+    if crowd[C_MODE] != NOBODY:
+        _undo_claims(plant, st, crowd)
+        crowd[C_WOKEN_COUNT] = 0
+    for i in range(io[LOGGED]):
+        at = i * LOG
+        op = log[at]
+        row = op * ST
+        counted = crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + SKILL] >= 0
+        if counted:
+            _dismiss(plant, op, crowd)
+        st[row + START] = log[at + 1]
+        st[row + END] = log[at + 2]
+        st[row + WEND] = log[at + 3]
+        st[row + SETUP] = log[at + 4]
+        st[row + BEGIN] = log[at + 5]
+        st[row + WANTED] = log[at + 6]
+        if counted:
+            _enlist(plant, op, st, crowd)
+    op = io[MOVED]
+    _detach(op, st, unit_head)
+    _attach(op, io[OLD_UNIT_OF], io[OLD_PREV], st, unit_head)
+    st[op * ST + DUR] = io[OLD_DUR]
+    st[op * ST + WEND] = io[OLD_WEND]
+    low = io[LOW]
+    for i in range(low, io[FAR_END] + 1):
+        perm[i] = keep[i - low]
+        st[perm[i] * ST + POS] = i
+
+
+@compiled()
+def _save(perm: Ints, st: Ints, best_perm: Ints, best_unit: Ints, io: Ints) -> None:
+    """The present plan is the best one."""
+    io[BEST] = io[CURRENT]
+    io[SAVED_AT] = io[MOVES]
+    for i in range(len(perm)):
+        best_perm[i] = perm[i]
+        best_unit[perm[i]] = st[perm[i] * ST + UNIT]
+
+
+@compiled()
+def _open_crowd(plant: Ints, perm: Ints, st: Ints, crowd: Ints) -> None:
+    """Make known who works when, for a search."""
+    if crowd[C_MODE] == NOBODY:
+        return
+    crowd[C_MODE] = SEARCHED
+    crowd[C_LOGGED] = crowd[C_WOKEN_COUNT] = 0
+    for k in range(crowd[C_HEADS], crowd[C_NODES] + 3 * SLOTS * plant[COUNT]):
+        crowd[k] = -1
+    for i in range(len(perm)):
+        if plant[plant[OPS] + perm[i] * OP + SKILL] >= 0:
+            _enlist(plant, perm[i], st, crowd)
+
+
+@entry(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, float64[::1], {_A}, int64)")
 def anneal(
     plant: Ints,
     perm: Ints,
     st: Ints,
-    ends: Ints,
-    late: Ints,
-    late_at: Ints,
+    od: Ints,
     best_perm: Ints,
     best_unit: Ints,
-    best_lane: Ints,
-    mode: int,
+    crowd: Ints,
     tuning: Floats,
     io: Ints,
     moves: int,
@@ -1307,7 +1706,8 @@ def anneal(
     """Make `moves` moves on a timed permutation; the best plan met is in the `best_` arrays.
 
     Args:
-        ends: End of each order; filled by `begin_annealing`, like `late` and `late_at`.
+        od: What the search knows of orders; filled by `begin_annealing`.
+        crowd: The people as the timed permutation leaves them.
         tuning: Temperature at the beginning and at the end of these moves, in points; share of
             moves on critical operations; reach in places of a unit's sequence; share of moves to
             another unit; weight of hoped-for gains before a move is given up; share of moves next to an
@@ -1320,276 +1720,103 @@ def anneal(
     count, free = plant[COUNT], len(perm)
     words = np.zeros((free >> 5) + 2, np.int64)
     log = np.zeros((free + 1) * LOG, np.int64)
-    orders = plant[ORDER_COUNT]
-    new_ends = ends.copy()
-    hopes = np.zeros(orders, np.int64)
-    touched = np.zeros(orders + 1, np.int64)
-    flagged = np.zeros(orders, np.int64)
     mark = np.zeros(count, np.int64)
-    seen = np.zeros(plant[LANE_COUNT] + 1, np.int64)
     segment = np.zeros(free + 1, np.int64)
     keep = np.zeros(free + 1, np.int64)
-    people = np.zeros(1, np.int64)
     unit_head = np.full(plant[UNIT_COUNT], -1, np.int64)
-    lane_head = np.full(plant[LANE_COUNT] + 1, -1, np.int64)
     for i in range(free):
         row = perm[i] * ST
         if st[row + PREV] < 0:
             unit_head[st[row + UNIT]] = perm[i]
-        if st[row + LANE] >= 0 and st[row + LPREV] < 0:
-            lane_head[st[row + LANE]] = perm[i]
-    least = plant[FIRST_COUNT]
     io[STAMP] = 0
     slack = np.zeros(count, np.int64)
     _slacks(plant, perm, st, slack)
-    renewed = io[ACCEPTED]
-    makespan = 0
-    for order in range(orders):
-        makespan = max(makespan, ends[order])
-    longest = makespan
+    _open_crowd(plant, perm, st, crowd)
+    io[RENEWED] = io[ACCEPTED]
     temperature = tuning[HEAT]
     cooling = math.exp(math.log(tuning[CHILL] / tuning[HEAT]) * 64.0 / max(64, moves))
+    if free <= plant[FIRST_COUNT]:
+        moves = 0
     for move in range(moves):
         if move & 63 == 63:
             temperature *= cooling
-            if io[ACCEPTED] - renewed > (free >> 4):
-                renewed = io[ACCEPTED]
+            if io[ACCEPTED] - io[RENEWED] > (free >> 4):
+                io[RENEWED] = io[ACCEPTED]
                 _slacks(plant, perm, st, slack)
         io[MOVES] += 1
-        op = -1
-        if _random(io) < tuning[CRITICAL]:
-            op = _bottleneck(plant, ends, late, st, io)
-            if op >= 0 and st[op * ST + POS] < least:
-                op = -1
-        is_critical = op >= 0
-        if op < 0:
-            if free <= least:
-                break
-            op = perm[least + int(_random(io) * (free - least))]
-        row = op * ST
-        at, old_unit, old_dur = st[row + POS], st[row + UNIT], st[row + DUR]
-        old_prev, old_lane, old_lprev = st[row + PREV], st[row + LANE], st[row + LPREV]
-        old_next, old_lnext = st[row + NEXT], st[row + LNEXT]
-        # where to
-        unit = old_unit
-        dur = old_dur
-        alternatives = plant[plant[ALTERNATIVES] + op]
-        choices = (plant[plant[ALTERNATIVES] + op + 1] - alternatives) // 2
-        if choices > 1 and _random(io) < tuning[OTHER_UNIT]:
-            k = alternatives + 2 * int(_random(io) * choices)
-            unit, dur = plant[k], plant[k + 1]
-        r = _random(io)
-        steps = int(r * r * tuning[REACH])
-        goes_back = is_critical or _random(io) < 0.5
-        target = -1
-        before = -1
-        to = at
-        is_guided = False
-        is_by_lane = False
-        if is_critical and unit == old_unit and old_lprev >= 0:
-            c = plant[plant[UNITS] + unit * UN + U_TIME]
-            begin = st[row + WEND] - old_dur - st[row + SETUP]
-            is_by_lane = _work(plant, c, st[old_lprev * ST + HELD]) == begin and _random(io) < 0.8
-        if is_by_lane:
-            target = old_lprev
-        elif unit == old_unit:
-            target = old_prev if goes_back else old_next
-            if target < 0 and old_lane < 0:
-                continue
-            if is_critical and _random(io) < tuning[GUIDED]:
-                guided = _best_before(plant, op, st, ends, slack, tuning[REACH], least, io)
-                if guided >= 0:
-                    target, is_guided = guided, True
-        else:
-            found = _neighbour(perm, st, unit, at - 1, -1, 0, free)
-            if found == -2:
-                continue
-            before = found
-            if goes_back:
-                steps -= 1
-                if steps >= 0:
-                    target = found
-            elif found >= 0:
-                target = st[found * ST + NEXT]
-                steps -= 1
-                if steps < 0:
-                    target = -1
-            else:
-                target = unit_head[unit]
-                steps -= 1
-                if steps < 0:
-                    target = -1
-        if target >= 0:
-            if is_guided:
-                steps, family = 0, -1
-            elif _random(io) < tuning[SAME_FAMILY]:
-                steps = int(2.0 * tuning[REACH])
-                family = plant[plant[OPS] + op * OP + FAMILY]
-            else:
-                family = -1
-            further = target
-            earliest = _ready(plant, op, st)
-            while steps > 0:
-                steps -= 1
-                if is_by_lane:
-                    further = st[further * ST + LPREV]
-                elif goes_back:
-                    further = st[further * ST + PREV]
-                    if further >= 0 and st[further * ST + END] <= earliest:
-                        break  # before that it could not run anyway
-                else:
-                    further = st[further * ST + NEXT]
-                if further < 0:
-                    break
-                if family >= 0:
-                    if plant[plant[OPS] + further * OP + FAMILY] == family:
-                        steps = 0
-                        break
-                target = further
-            to = st[target * ST + POS]
-            if goes_back and to < least:
-                continue
-            if abs(to - at) > 4 * FAR:
-                continue
-        elif unit == old_unit:
-            before = old_prev
-        _detach(op, st, unit_head, lane_head)
-        low, high = min(at, to), max(at, to)
-        for i in range(low, high + 1):
-            keep[i - low] = perm[i]
-        is_done = True
-        if to < at:
-            is_done = _shift_back(plant, op, to, perm, st, mark, segment, io)
-            if is_by_lane:
-                before = old_prev
-                while before >= 0 and st[before * ST + POS] > st[row + POS]:
-                    before = st[before * ST + PREV]
-            else:
-                before = st[target * ST + PREV]
-        elif to > at:
-            is_done = _shift_on(plant, op, to, perm, st, mark, segment, io)
-            before = target
-        if not is_done:
-            _attach(op, old_unit, old_prev, old_lane, old_lprev, st, unit_head, lane_head)
+        is_critical = _choose_operation(plant, perm, st, od, tuning, crowd, io)
+        _choose_unit(plant, io[MOVED], tuning[OTHER_UNIT], io)
+        if not _choose_target(plant, perm, st, od, slack, unit_head, tuning, is_critical, crowd, io):
             continue
-        lane, lane_before = -1, -1
-        if old_lane >= 0 and mode == BY_LANE:
-            est = _ready(plant, op, st)
-            if before >= 0:
-                est = max(est, st[before * ST + END])
-            is_random = not is_by_lane and _random(io) < 0.05
-            lane, lane_before = _lane_for(plant, op, est, perm, st, seen, lane_head, is_random, io)
-        _attach(op, unit, before, lane, lane_before, st, unit_head, lane_head)
-        st[row + DUR] = dur
-        # time again
-        io[HIGH] = 0
-        io[LOGGED] = 0
-        io[TOUCHED] = 0
+        if not _rearrange(plant, perm, st, mark, segment, keep, unit_head, io):
+            continue
         threshold = -temperature * math.log(_random(io))
-        extra = 0
-        if unit != old_unit and plant[plant[OPS] + op * OP + OLD_UNIT] >= 0:
-            was = plant[plant[OPS] + op * OP + OLD_UNIT]
-            extra = plant[W_MOVED] * ((1 if unit != was else 0) - (1 if old_unit != was else 0))
-        first_word = st[row + POS] >> 5
-        old_wend = st[row + WEND]
-        if unit != old_unit:
-            st[row + WEND] = -FOREVER  # the same number on another unit is another time
-        _mark(op, st, words, io)
-        if old_next >= 0:
-            _mark(old_next, st, words, io)
-            first_word = min(first_word, st[old_next * ST + POS] >> 5)
-        if st[row + NEXT] >= 0:
-            _mark(st[row + NEXT], st, words, io)
-        if old_lnext >= 0:
-            _mark(old_lnext, st, words, io)
-            first_word = min(first_word, st[old_lnext * ST + POS] >> 5)
-        if st[row + LNEXT] >= 0:
-            _mark(st[row + LNEXT], st, words, io)
-        delta = _propagate(
-            plant,
-            perm,
-            st,
-            words,
-            log,
-            ends,
-            new_ends,
-            hopes,
-            touched,
-            flagged,
-            first_word,
-            threshold - extra,
-            tuning[HOPE],
-            mode,
-            people,
-            io,
-        )
-        if delta < FOREVER:
-            delta += extra
-            if plant[W_MAKESPAN]:
-                longest = 0
-                for order in range(orders):
-                    longest = max(longest, new_ends[order])
-                delta += plant[W_MAKESPAN] * (longest - makespan)
+        delta = _evaluate(plant, perm, st, words, log, od, threshold, tuning[HOPE], crowd, io)
         if delta < FOREVER and delta <= threshold:
-            io[ACCEPTED] += 1
-            io[CURRENT] += delta
-            for i in range(io[TOUCHED]):
-                order = touched[i]
-                flagged[order] = 0
-                hopes[order] = 0
-                ends[order] = new_ends[order]
-                _late_list(order, plant, ends, late, late_at, io)
-            if plant[W_MAKESPAN]:
-                makespan = longest
+            _keep_move(plant, delta, od, crowd, io)
             if io[CURRENT] < io[BEST] and io[MOVES] - io[SAVED_AT] > (free >> 5):
-                io[BEST] = io[CURRENT]
-                io[SAVED_AT] = io[MOVES]
-                for i in range(free):
-                    e = perm[i]
-                    best_perm[i] = e
-                    best_unit[e] = st[e * ST + UNIT]
-                    best_lane[e] = st[e * ST + LANE]
-            continue
-        for i in range(io[TOUCHED]):
-            order = touched[i]
-            flagged[order] = 0
-            hopes[order] = 0
-            new_ends[order] = ends[order]
-        for i in range(io[LOGGED]):
-            at_log = i * LOG
-            e = log[at_log] * ST
-            st[e + START] = log[at_log + 1]
-            st[e + END] = log[at_log + 2]
-            st[e + WEND] = log[at_log + 3]
-            st[e + SETUP] = log[at_log + 4]
-            st[e + HELD] = log[at_log + 5]
-        _detach(op, st, unit_head, lane_head)
-        _attach(op, old_unit, old_prev, old_lane, old_lprev, st, unit_head, lane_head)
-        st[row + DUR] = old_dur
-        st[row + WEND] = old_wend
-        for i in range(low, high + 1):
-            perm[i] = keep[i - low]
-            st[keep[i - low] * ST + POS] = i
+                _save(perm, st, best_perm, best_unit, io)
+        else:
+            _take_back(plant, perm, st, log, od, keep, unit_head, crowd, io)
     if io[CURRENT] < io[BEST]:
-        io[BEST] = io[CURRENT]
-        for i in range(free):
-            e = perm[i]
-            best_perm[i] = e
-            best_unit[e] = st[e * ST + UNIT]
-            best_lane[e] = st[e * ST + LANE]
+        _save(perm, st, best_perm, best_unit, io)
+    if crowd[C_MODE] != NOBODY:
+        crowd[C_MODE] = COUNTED
     return io[BEST]
 
 
-@entry(f"void({_A}, {_A}, {_A}, {_A}, {_A}, {_A})")
-def begin_annealing(plant: Ints, st: Ints, ends: Ints, late: Ints, late_at: Ints, io: Ints) -> None:
+@entry(f"void({_A}, {_A}, {_A}, {_A})")
+def begin_annealing(plant: Ints, st: Ints, od: Ints, io: Ints) -> None:
     """Fill what the annealing keeps about orders."""
     io[LATE_COUNT] = 0
+    io[MAKESPAN] = 0
     for order in range(plant[ORDER_COUNT]):
-        late_at[order] = -1
-        ends[order] = _order_end(plant, order, st)
+        at = order * OE
+        end = _order_end(plant, order, st)
+        od[at + E_END] = od[at + E_NEW] = end
+        od[at + E_HOPE] = od[at + E_FLAG] = 0
+        od[at + E_LATE_AT] = -1
+        io[MAKESPAN] = max(io[MAKESPAN], end)
         row = plant[ORDERS] + order * OR
         if plant[row + O_LAST] < plant[row + O_LAST_END]:
-            _late_list(order, plant, ends, late, late_at, io)
+            _late_list(plant, order, od, io)
+    io[LONGEST] = io[MAKESPAN]
+
+
+@entry(f"void({_A}, {_A}, {_A}, {_A}, {_A})")
+def in_turn(plant: Ints, perm: Ints, key: Ints, st: Ints, found: Ints) -> None:
+    """Sort a timed permutation by a key, each operation behind what it waits for on way and unit."""
+    count, free = plant[COUNT], len(perm)
+    missing = np.full(count, -1, np.int64)
+    times, names = np.zeros(free + 1, np.int64), np.zeros(free + 1, np.int64)
+    for i in range(free):
+        missing[perm[i]] = 0
+    size = 0
+    for i in range(free):
+        op = perm[i]
+        row = plant[PREDECESSORS] + op
+        for k in range(plant[row], plant[row + 1], 2):
+            if missing[plant[k]] >= 0:
+                missing[op] += 1
+        if st[op * ST + PREV] >= 0:
+            missing[op] += 1
+        if missing[op] == 0:
+            size = _push(times, names, size, key[op], op)
+    done = 0
+    while size > 0:
+        op = names[0]
+        size = _pop(times, names, size)
+        found[done] = op
+        done += 1
+        row = plant[SUCCESSORS] + op
+        for k in range(plant[row], plant[row + 1] + 1):
+            after = st[op * ST + NEXT]
+            if k < plant[row + 1]:
+                after = plant[k]
+            if after >= 0 and missing[after] > 0:
+                missing[after] -= 1
+                if missing[after] == 0:
+                    size = _push(times, names, size, key[after], after)
 
 
 # --- makespan: tabu search --------------------------------------------------------------------

@@ -24,7 +24,7 @@ class Mender:
         """Take over a plan that `packed` describes and the engine has made."""
         self.packed = packed
         engine = Engine(packed)
-        self.cost = engine.retime(plan, engine.mode)
+        self.cost = engine.retime(plan)
         rows = engine.st.reshape(-1, kernel.ST)
         self.starts = rows[:, kernel.START].copy()
         self.ends = rows[:, kernel.END].copy()
@@ -53,10 +53,8 @@ class Mender:
         engine = Engine(replace(self.packed, plant=on_units(plant, first, self.unit_of), first=first))
         rank = np.zeros(len(self.unit_of), np.float64)
         rank[self.perm] = -np.arange(len(self.perm), dtype=np.float64)
-        shifted = Sequences(
-            self.perm.copy(), self.unit_of.copy(), np.full(len(rank), -1, np.int64), 0, "pushed right"
-        )
-        shifted.cost = engine.retime(shifted, engine.mode)
+        shifted = Sequences(self.perm.copy(), self.unit_of.copy(), 0, "pushed right")
+        shifted.cost = engine.retime(shifted)
         again = engine.ranked(rank, "old order")
         return engine, min(shifted, again, key=lambda plan: plan.cost)
 
@@ -66,14 +64,17 @@ def on_units(plant: Ints, held: Ints, unit_of: Ints) -> Ints:
 
     The list of alternatives keeps its length: all its entries name the one unit.
     """
+    if not len(held):
+        return plant
     head = plant[kernel.ALTERNATIVES]
-    for op in held.tolist():
-        first, last = plant[head + op], plant[head + op + 1]
-        units = plant[first:last:2]
-        at = int(np.flatnonzero(units == unit_of[op])[0])
-        minutes = plant[first + 2 * at + 1]
-        plant[first:last:2] = unit_of[op]
-        plant[first + 1 : last : 2] = minutes
+    firsts = plant[head + held]
+    counts = (plant[head + held + 1] - firsts) // 2
+    begins = np.cumsum(counts) - counts
+    at = np.repeat(firsts - 2 * begins, counts) + 2 * np.arange(int(counts.sum()))
+    units = np.repeat(unit_of[held], counts)
+    minutes = np.maximum.reduceat(np.where(plant[at] == units, plant[at + 1], 0), begins)
+    plant[at] = units
+    plant[at + 1] = np.repeat(minutes, counts)
     return plant
 
 

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from planner import kernel
 from planner.decoder import Decoder, first_in_line
-from planner.lanes import Lanes
 from planner.people import PLENTY, People
 from planner.problem import Operation, Problem
 from planner.worktime import WorkTime
 
 Ints = NDArray[np.int64]
 
-HEAD = 29
+HEAD = 28
 WINDOW_COLUMNS = 3
 BUCKET_SHIFT = 6
 """Windows are looked up by minutes in buckets of 2^6."""
@@ -51,6 +51,28 @@ class Pack:
     mean_run: float
     mean_setup: float
     has_people: bool
+
+    def crowd(self, *, searched: bool = False) -> Ints:
+        """Who is free when, for the kernel to count in: a new array, of which nothing is claimed.
+
+        Args:
+            searched: For the annealing, which also keeps who works when.
+        """
+        if not self.has_people:
+            return np.zeros(kernel.CROWD, np.int64)
+        plant, size = self.plant, len(self.people)
+        head = [kernel.COUNTED, kernel.CROWD, kernel.CROWD, *[0] * 7]
+        if not searched:
+            return np.concatenate((ints(head), self.people))
+        count = int(plant[kernel.COUNT])
+        buckets = 2 + ((int(plant[kernel.HORIZON]) - 1) >> kernel.BUCKET)
+        heads = kernel.CROWD + 2 * size
+        nodes = heads + buckets * int(plant[kernel.POOL_COUNT])
+        log = nodes + 3 * kernel.SLOTS * count
+        woken = log + (3 * count + 1) * kernel.CL
+        head[2:9] = (kernel.CROWD + size, buckets, heads, nodes, log, 0, woken)
+        room = np.zeros(woken + count + 1 - heads, np.int64)
+        return np.concatenate((ints(head), self.people, self.people, room))
 
 
 def ints(values: Iterable[int]) -> Ints:
@@ -87,10 +109,9 @@ class _Packer:
     def pack(self) -> Pack:
         problem, data = self.problem, self.data
         first = self._first()
-        lanes = Lanes(problem, self.decoder)
         people, counters_of = self._counters(self.decoder.people)
         weights = problem.weights
-        data[:8] = self._numbers(lanes, first)
+        data[:8] = self._numbers(first)
         data[8:14] = (
             *(weights.setup, weights.flow, weights.makespan),
             *(weights.moved, weights.shift, weights.shift_cap),
@@ -101,18 +122,16 @@ class _Packer:
         self._lists(17, self._followers())
         setups = self._setups()
         self._part(18, self._units(setups))
-        lane_rows = [self._timeline(lane.windows(skill)) for skill in self.skills for lane in lanes.lanes]
         self._windows(19)
         self._lists(20, self._blocks())
         self._orders(21)
         self._part(22, self._fixed_places())
-        self._skills(23, counters_of, lanes)
-        self._part(24, lane_rows)
+        self._skills(23, counters_of)
         queue_of, queues = self._queues()
         data[4] = len(queues)
-        self._part(25, queue_of)
-        self._lists(26, queues)
-        self._part(27, _bit_positions())
+        self._part(24, queue_of)
+        self._lists(25, queues)
+        self._part(26, _bit_positions())
         tail, shortest = self._tails()
         minutes = [s.minutes for center in problem.work_centers for s in center.setups]
         return Pack(
@@ -128,10 +147,10 @@ class _Packer:
             bool(self.skills),
         )
 
-    def _numbers(self, lanes: Lanes, first: list[int]) -> list[int]:
+    def _numbers(self, first: list[int]) -> list[int]:
         problem = self.problem
         return [
-            *(len(problem.operations), len(problem.units), len(problem.orders), len(lanes.lanes)),
+            *(len(problem.operations), len(problem.units), len(problem.orders), 0),
             *(0, len(self.families), problem.horizon, len(first)),
         ]
 
@@ -289,21 +308,22 @@ class _Packer:
                     found[row, start : min(end, horizon)] = min(free, PLENTY)
         return found.reshape(-1), [[i for i, u in enumerate(unions) if s in u] for s in self.skills]
 
-    def _skills(self, entry: int, counters_of: list[list[int]], lanes: Lanes) -> None:
+    def _skills(self, entry: int, counters_of: list[list[int]]) -> None:
+        """Append each skill's counters and its pool: the skills that it shares counters with."""
         self.data[entry] = len(self.data)
-        lists = [(c, lanes.of_skill[s]) for c, s in zip(counters_of, self.skills, strict=True)]
-        at = len(self.data) + 4 * len(lists)
-        for counters, able in lists:
-            middle = at + len(counters)
-            self.data += (at, middle, middle, middle + len(able))
-            at = middle + len(able)
-        self.data += [x for counters, able in lists for x in (*counters, *able)]
+        pools = _pools(counters_of)
+        self.data[3] = len(set(pools))
+        at = len(self.data) + 3 * len(pools)
+        for counters, pool in zip(counters_of, pools, strict=True):
+            self.data += (at, at + len(counters), pool)
+            at += len(counters)
+        self.data += [x for counters in counters_of for x in counters]
 
     def _windows(self, entry: int) -> None:
         """All timelines: where windows and the buckets that find them are, then those."""
         data = self.data
         data[entry] = head = len(data)
-        data[28] = len(self.timelines)
+        data[27] = len(self.timelines)
         data += [0] * (6 * len(self.timelines))
         for number, pieces in enumerate(self.timelines):
             first = len(data)
@@ -367,6 +387,19 @@ def _bit_positions() -> list[int]:
     for position in range(36):
         found[(1 << position) % 37] = position
     return found
+
+
+def _pools(counters_of: list[list[int]]) -> list[int]:
+    """A number for each skill, the same for those that share a counter, directly or by others."""
+    pool_of: dict[int, int] = {}
+    for skill, counters in enumerate(counters_of):
+        known = {pool_of[c] for c in counters if c in pool_of}
+        pool = min(known, default=skill)
+        pool_of = {c: pool if p in known else p for c, p in pool_of.items()}
+        pool_of.update(dict.fromkeys(counters, pool))
+    found = [pool_of[counters[0]] for counters in counters_of]
+    names = sorted(set(found))
+    return [names.index(pool) for pool in found]
 
 
 def _sums(counts: Iterable[int]) -> list[int]:

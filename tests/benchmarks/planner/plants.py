@@ -75,7 +75,7 @@ def duel(size: Size, seed: int) -> Duel:
 def measure(engine: Engine, plan: Sequences) -> tuple[int, int, float]:
     """Weighted late minutes, minutes of set-up, and the share of orders that are late."""
     problem = engine.packed.problem
-    engine.retime(plan, engine.mode)
+    engine.retime(plan)
     rows = engine.st.reshape(-1, kernel.ST)
     ends: dict[str, int] = {}
     for row, operation in enumerate(problem.operations):

@@ -80,9 +80,7 @@ def test_a_permutation_is_timed_as_the_decoder_times_it(problem: Problem, random
     except LocksConflict:
         return
     rows = state(packed)
-    mode = kernel.BY_COUNTER if packed.has_people else kernel.NOBODY
-    none = np.full(len(unit_of), -1, np.int64)
-    cost = kernel.retime(packed.plant, perm, unit_of, none, rows, packed.people.copy(), mode)
+    cost = kernel.retime(packed.plant, perm, unit_of, rows, packed.crowd())
     same(packed, rows, plan)
     if not any(o.lock for o in problem.operations):
         assert cost == score(problem, plan).total
@@ -98,11 +96,9 @@ def test_what_the_kernel_dispatches_is_feasible(problem: Problem) -> None:
     count = len(problem.operations)
     base = -np.arange(count, dtype=np.float64)
     perm, unit_of = np.full(packed.free, -1, np.int64), np.full(count, -1, np.int64)
-    mode = kernel.BY_COUNTER if packed.has_people else kernel.NOBODY
-    people = packed.people.copy()
     zero = np.zeros(count, np.int64)
     rows = state(packed)
-    kernel.dispatch(packed.plant, packed.first, base, zero, 0.0, 1.0, perm, unit_of, rows, people, mode)
+    kernel.dispatch(packed.plant, packed.first, base, zero, 0.0, 1.0, perm, unit_of, rows, packed.crowd())
     choices = [Choice(problem.operations[i].id, problem.units[unit_of[i]].id) for i in perm]
     try:
         plan = decode(problem, choices)
@@ -138,14 +134,16 @@ def test_timing_again_only_what_a_move_touches_is_timing_all_again(problem: Prob
         return
     engine = Engine(pack(problem))
     plan = engine.grid()
-    walk = Walk(engine, plan, seed, engine.lane_mode)
+    walk = Walk(engine, plan, seed)
     for heat in (1e6, 100.0, 1.0):
         walk.go(100, heat, heat / 2, Tuning(hope=10.0))
         rows = walk.st.reshape(-1, kernel.ST)
-        now = Sequences(walk.perm.copy(), rows[:, kernel.UNIT].copy(), rows[:, kernel.LANE].copy(), 0, "walk")
-        assert engine.retime(now, engine.lane_mode) == walk.io[kernel.CURRENT]
+        now = Sequences(walk.perm.copy(), rows[:, kernel.UNIT].copy(), 0, "walk")
+        assert engine.retime(now) == walk.io[kernel.CURRENT]
+        free = slice(kernel.CROWD, kernel.CROWD + len(engine.packed.people))
+        assert (engine.crowd[free] == walk.crowd[free]).all()
         again = engine.st.reshape(-1, kernel.ST)
-        for column in (kernel.START, kernel.END, kernel.SETUP, kernel.PREV, kernel.NEXT):
+        for column in (kernel.START, kernel.END, kernel.SETUP, kernel.PREV, kernel.NEXT, kernel.HAS):
             assert (again[:, column] == rows[:, column]).all()
 
 
