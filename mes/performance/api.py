@@ -1,5 +1,6 @@
 """Routes of the board, of a unit's figures and of doubtful counts."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -12,7 +13,7 @@ from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId
 from mes.performance import service
-from mes.performance.model import Board, DoubtfulCount, Report, Window
+from mes.performance.model import Board, DoubtfulCount, Report, Window, WindowNotValid
 from mes.resources import service as resources
 
 router = APIRouter(prefix="/api/v1", tags=["performance"])
@@ -33,6 +34,10 @@ async def board(tx: ReadTx) -> Board:
     return await service.board(tx, utc_now())
 
 
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""No machine told anything before; the calendar cannot be laid out around the beginning of time."""
+
+
 @router.get("/kpi/{equipment}", dependencies=VIEW)
 async def kpi(
     tx: ReadTx,
@@ -43,6 +48,8 @@ async def kpi(
     """Return a unit's figures with elements and evidence; the running shift so far by default."""
     now = utc_now()
     end = min(ends_at or now, now)
+    if min(end, starts_at or end) < EARLIEST:
+        raise WindowNotValid(starts_at=starts_at, ends_at=ends_at)
     start = starts_at or (await service.shift_so_far(tx, end)).starts_at
     return await service.report(tx, EquipmentId(equipment), Window(starts_at=start, ends_at=end))
 

@@ -297,6 +297,13 @@ class PlantFault:
         return f"{self.row}: {self.what}. {self.remedy}."
 
 
+class PlaceUnknown(PlantError):
+    """There is no such place in the plant."""
+
+    http_status = 404
+    remedy = "Give its path below the site, such as MACH/MC; `lineside plant show` has the codes."
+
+
 class EquipmentUnknown(PlantError):
     """There is no such equipment."""
 

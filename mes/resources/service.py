@@ -35,6 +35,7 @@ from mes.resources.model import (
     PersonNotClockedIn,
     PersonNotInPlant,
     PersonUnknown,
+    PlaceUnknown,
     PlantDefinition,
     PlantNotDefined,
     Policy,
@@ -346,6 +347,17 @@ async def lock_unit(tx: Tx, equipment: str) -> Equipment:
 async def hierarchy(tx: Tx) -> list[Equipment]:
     """Return the site's equipment that is in service, from the top down."""
     return await store.places.all_equipment(tx)
+
+
+async def check_place(tx: Tx, scope: str) -> None:
+    """Refuse a path below the site that leads nowhere, once a plant is defined.
+
+    Raises:
+        PlaceUnknown: Nothing in service has that path.
+    """
+    there = {place.scope for place in await hierarchy(tx)}
+    if there and scope not in there | {""}:
+        raise PlaceUnknown(scope=scope)
 
 
 async def work_centers(tx: Tx, *, retired: bool = False) -> list[Equipment]:

@@ -49,10 +49,12 @@ def add(
 ) -> None:
     """Make an account with these roles, or give it these instead, and print a link to sign in."""
     from mes.access import service
+    from mes.resources import service as resources
 
     hashed = _or_exit(service.hash_password(_ask("Password"))) if password else None
 
     async def make(tx: Tx, settings: Settings) -> str:
+        await resources.check_place(tx, scope)
         grants = tuple(Grant(one, settings.site if scope else "", scope) for one in role)
         await service.make_account(tx, account, grants, password_hash=hashed)
         return await service.make_one_time_link(tx, settings.http.url, account)
@@ -83,14 +85,22 @@ def shut(account: Account) -> None:
 @app.command()
 def badge(
     person: Annotated[str, typer.Argument(help="Personnel number, such as E-1001.")],
-    barcode: Annotated[str, typer.Option(help="What the badge says; EMP:<number> by default.")] = "",
+    barcode: Annotated[
+        str, typer.Option(help="What the badge says, beginning with EMP:; EMP:<number> by default.")
+    ] = "",
 ) -> None:
     """Give a person a badge and a PIN of four to eight digits; asks for the PIN."""
     from mes.access import service
+    from mes.resources import service as resources
 
     hashed = _or_exit(service.hash_pin(_ask("PIN")))
     code = barcode or f"EMP:{person}"
-    carry_out(lambda tx: service.issue_badge(tx, PersonId(person), code, hashed))
+
+    async def give(tx: Tx) -> None:
+        known = await resources.get_person(tx, PersonId(person))
+        await service.issue_badge(tx, known.id, code, hashed)
+
+    carry_out(give)
     typer.echo(f"{person} signs on with {code} and that PIN.")
 
 

@@ -23,6 +23,13 @@ def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str) ->
     monkeypatch.setenv("DATABASE_URL", database_url)
 
 
+@pytest.fixture(autouse=True)
+def _people(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("insert into mes.person (id, site, name) values ('E-1001', 'SUZ', 'Li Wei')")
+        connection.execute("insert into mes.person (id, site, name) values ('E-1002', 'SUZ', 'Wang Fang')")
+
+
 def lineside(*arguments: str, answers: str = "") -> Result:
     return CliRunner().invoke(app, arguments, input=answers)
 
@@ -60,6 +67,32 @@ def test_an_account_is_shut() -> None:
 def test_a_badge_needs_a_pin_of_digits() -> None:
     assert lineside("user", "badge", "E-1001", answers="4711\n4711\n").exit_code == 0
     assert lineside("user", "badge", "E-1001", answers="abcd\nabcd\n").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("E-9999",), "no such person"),
+        (("E-1001", "--barcode", "RFID0042"), "Begin it with EMP:"),
+        (("E-1001", "--barcode", "EMP:E-1002"), "Give it another barcode"),
+    ],
+)
+def test_a_badge_that_nobody_could_use_is_refused(arguments: tuple[str, ...], told: str) -> None:
+    lineside("user", "badge", "E-1002", answers="4711\n4711\n")
+    lineside("user", "withdraw", "E-1002")
+    refused = lineside("user", "badge", *arguments, answers="0815\n0815\n")
+    assert (refused.exit_code, told in refused.output) == (1, True)
+
+
+def test_a_role_at_a_place_that_is_not_there_is_refused(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "insert into mes.equipment (id, site, scope, level, name)"
+            " values ('MACH', 'SUZ', 'MACH', 'area', 'Machining')"
+        )
+    refused = lineside("user", "add", "petra", "--role", "operator", "--scope", "MAHC")
+    assert (refused.exit_code, "no such place" in refused.output) == (1, True)
+    assert lineside("user", "add", "petra", "--role", "operator", "--scope", "MACH").exit_code == 0
 
 
 def test_a_lost_badge_is_withdrawn_and_a_new_one_given() -> None:

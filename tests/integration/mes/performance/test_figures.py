@@ -249,5 +249,7 @@ async def test_the_pages_get_board_and_figures(web: Web) -> None:
     assert reply.status_code == 200
     assert reply.json()["values"]["oee"] == "0.375000"
     assert reply.json()["intervals"][0]["source"]["edge"] == "edge-suz-1"
+    ancient = await browser.get("/api/v1/kpi/CNC-1", params={"to": "0001-01-01T00:00:00+14:00"})
+    assert (ancient.status_code, ancient.json()["error"]) == (422, "WindowNotValid")
     missing = await browser.get("/api/v1/kpi/NO-SUCH")
     assert (missing.status_code, missing.json()["error"]) == (404, "EquipmentUnknown")
