@@ -94,6 +94,8 @@ async def arrive_late(route: Route) -> None:
 async def test_who_calls_in_vain_is_told_so(site: Site) -> None:
     terminal = await site.page("/terminal/CNC-1", Role.OPERATOR, language="zh-CN")
     await sit_down(terminal)
+    long_there = "update mes.sign_on set since = since - interval '4 hours'"
+    await site.floor.do(lambda tx: tx.execute(long_there))
     await terminal.route("**/equipment/CNC-1/help", arrive_late, times=1)
     await scan(terminal, "CMD:HELP")
     told = terminal.get_by_role("alert").filter(has_text="没有通知任何人")
