@@ -5,7 +5,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-TWO_AT_A_TIME := -n 2 --dist loadscope --no-loadscope-reorder
+FILES_APART := --dist loadscope --no-loadscope-reorder
 SOURCES := edge mes planner erp_bridge dashboards tests
 
 # Package registries are believed as this machine believes them, behind a company's own authority too.
@@ -37,11 +37,11 @@ browser:
 test: browser dev  ## Run the tests, in a real browser too
 	@$(BIN)/python -m dashboards.build
 	@$(BIN)/python -m dashboards.build run test
-	@$(BIN)/python -m pytest $(TWO_AT_A_TIME) $(ARGS)
+	@$(BIN)/python -m pytest -n 3 $(FILES_APART) $(ARGS)
 
 faults: dev  ## Run the fault tests (as root): kill -9, partition, power cut, clock step
 	@$(BIN)/python -m dashboards.build
-	@$(BIN)/python -m pytest tests/faults $(TWO_AT_A_TIME) $(ARGS)
+	@$(BIN)/python -m pytest tests/faults -n 2 $(FILES_APART) $(ARGS)
 
 soak: dev  ## Run the fault tests with their full counts; takes hours
 	@$(BIN)/python -m pytest tests/faults --override-ini=timeout=0 --soak $(ARGS)
