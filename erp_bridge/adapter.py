@@ -1,7 +1,7 @@
 """The port: what Lineside asks of an ERP, in nine methods.
 
 An adapter is one file in `erp_bridge/adapters` and one line under the entry point group
-`erp_bridge.adapters`; it imports this module and `erp_bridge.documents` only. The numbered
+`erp_bridge.adapters`; it imports this module, `erp_bridge.documents` and `.reversals` only. The numbered
 cases of `tests/conformance/erp_suite.py` say what it must keep.
 """
 

@@ -31,7 +31,6 @@ from erp_bridge.adapter import (
     Outcome,
     Page,
     Period,
-    Posting,
     Probe,
     Rejected,
     Remark,
@@ -42,6 +41,7 @@ from erp_bridge.adapter import (
     Stream,
     Unknown,
 )
+from erp_bridge.adapters.tryton import chart
 from erp_bridge.documents import (
     CostPosting,
     Document,
@@ -52,24 +52,13 @@ from erp_bridge.documents import (
     OperationsRequestCancelled,
     OperationsRequestClosed,
     OperationsRequestReleased,
-    PostingLine,
     PromiseChanged,
     SegmentResponse,
 )
+from erp_bridge.reversals import opposite
 
-SHEET = Capabilities(
-    name="Memory",
-    posts={
-        Movement.RECEIPT: Posting("raw_material", "gr_ir"),
-        Movement.ISSUE: Posting("wip", "raw_material"),
-        Movement.RETURN: Posting("raw_material", "gr_ir"),
-        Movement.COMPLETION: Posting("finished_goods", "wip"),
-        Movement.COMPLETION_REVERSAL: Posting("cogs", "finished_goods"),
-        Movement.LOT_SCRAP: Posting("wip", "raw_material"),
-    },
-    batch=20,
-    any_order=frozenset({"MaterialActual", "SegmentResponse", "CostPosting"}),
-)
+SHEET = replace(chart.SHEET, name="Memory", batch=20)
+"""It posts as Tryton does."""
 
 POSTED = {
     MaterialUse.CONSUMED: Movement.ISSUE,
@@ -79,14 +68,6 @@ POSTED = {
     MaterialUse.LOT_SCRAPPED: Movement.LOT_SCRAP,
 }
 INTO_STOCK = {MaterialUse.RETURNED, MaterialUse.PRODUCED}
-OPPOSITE = {
-    MaterialUse.CONSUMED: MaterialUse.RETURNED,
-    MaterialUse.RETURNED: MaterialUse.CONSUMED,
-    MaterialUse.PRODUCED: MaterialUse.UNPRODUCED,
-    MaterialUse.UNPRODUCED: MaterialUse.PRODUCED,
-    MaterialUse.SCRAPPED: MaterialUse.UNSCRAPPED,
-    MaterialUse.UNSCRAPPED: MaterialUse.SCRAPPED,
-}
 
 
 @dataclass(slots=True)
@@ -132,6 +113,8 @@ class Books:
 
     prices: dict[str, Decimal] = field(default_factory=dict)
     lots: set[tuple[str, str]] = field(default_factory=set)
+    least: Decimal = Decimal("0.01")
+    """Amount of the books' currency that all others are whole multiples of."""
     periods: list[Period] = field(default_factory=list)
     records: dict[Stream, list[Incoming]] = field(default_factory=dict)
     odd: dict[Stream, tuple[OddRecord, ...]] = field(default_factory=dict)
@@ -216,19 +199,9 @@ class MemoryAdapter:
 
     async def reverse(self, document: Document, ref: Sequence[str], posting_date: date) -> Outcome:
         """Undo a movement or an entry by its opposite."""
-        match document:
-            case MaterialActual():
-                opposite: Document = replace(document, use=OPPOSITE[document.use])
-            case CostPosting():
-                lines = tuple(
-                    PostingLine(account=line.account, debit=line.credit, credit=line.debit)
-                    for line in document.lines
-                )
-                opposite = replace(document, lines=lines)
-            case _:
-                return Rejected(Remark.NOT_REVERSIBLE, f"{document.noun} {' '.join(ref)}")
-        key = f"{document.key}/reversed"
-        turned = replace(opposite, key=key, posting_date=posting_date, reverses=document.key)
+        turned = opposite(document, posting_date)
+        if turned is None:
+            return Rejected(Remark.NOT_REVERSIBLE, f"{document.noun} {' '.join(ref)}")
         return (await self.apply([turned]))[0]
 
     async def probe(
@@ -345,7 +318,7 @@ class MemoryAdapter:
                 posting = SHEET.posts[POSTED[document.use]]
                 parts = len(document.serials) or 1
                 each = document.quantity / parts * self.books.prices[document.material]
-                amount = parts * each.quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+                amount = parts * each.quantize(self.books.least, ROUND_HALF_EVEN)
                 self._line(one, posting.debit, amount)
                 self._line(one, posting.credit, -amount)
 

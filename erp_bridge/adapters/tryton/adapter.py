@@ -31,7 +31,6 @@ from erp_bridge.adapter import (
     SnapshotKind,
     Stream,
 )
-from erp_bridge.adapters.tryton import entries, movements
 from erp_bridge.adapters.tryton.answers import rejection, unanswered
 from erp_bridge.adapters.tryton.chart import ACCOUNTS, SHEET, UNITS
 from erp_bridge.adapters.tryton.cycles import Cycles
@@ -56,6 +55,7 @@ from erp_bridge.documents import (
     PromiseChanged,
     SegmentResponse,
 )
+from erp_bridge.reversals import opposite
 
 Booking = Callable[[Sequence[Any]], Awaitable[Sequence[Outcome]]]
 """Books documents of one noun."""
@@ -165,14 +165,10 @@ class TrytonAdapter:
 
     async def reverse(self, document: Document, ref: Sequence[str], posting_date: date) -> Outcome:
         """Undo a movement or an entry by its opposite."""
-        match document:
-            case MaterialActual():
-                opposite: Document = movements.opposite(document, posting_date)
-            case CostPosting():
-                opposite = entries.opposite(document, posting_date)
-            case _:
-                return Rejected(Remark.NOT_REVERSIBLE, f"{document.noun} {' '.join(ref)}")
-        return (await self.apply([opposite]))[0]
+        turned = opposite(document, posting_date)
+        if turned is None:
+            return Rejected(Remark.NOT_REVERSIBLE, f"{document.noun} {' '.join(ref)}")
+        return (await self.apply([turned]))[0]
 
     async def probe(
         self, documents: Sequence[Document], known: Mapping[str, Collection[str]]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from erp_bridge.adapter import Applied, Outcome, Remark
 from erp_bridge.adapters.tryton.answers import half_done
 from erp_bridge.adapters.tryton.names import Missing, Names
 from erp_bridge.adapters.tryton.rpc import Refused, Row, Rpc
-from erp_bridge.documents import CostPosting, Document, PostingLine
+from erp_bridge.documents import CostPosting, PostingLine
 
 
 class Entries:
@@ -70,17 +68,3 @@ class Entries:
             async with half_done():
                 await self._rpc.write("model.account.move.delete", moves)
             raise
-
-
-def opposite(document: CostPosting, day: date) -> Document:
-    """Return the entry that undoes one."""
-    lines = tuple(
-        PostingLine(account=line.account, debit=line.credit, credit=line.debit) for line in document.lines
-    )
-    return replace(
-        document,
-        key=f"{document.key}/reversed",
-        lines=lines,
-        posting_date=day,
-        reverses=document.key,
-    )

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from erp_bridge.adapter import Applied, Outcome
 from erp_bridge.adapters.tryton.answers import half_done
 from erp_bridge.adapters.tryton.names import Names
 from erp_bridge.adapters.tryton.rpc import Refused, Row, Rpc
-from erp_bridge.documents import Document, MaterialActual, MaterialUse
+from erp_bridge.documents import MaterialActual, MaterialUse
 
 INTO_ORDER = {MaterialUse.CONSUMED, MaterialUse.UNPRODUCED, MaterialUse.UNSCRAPPED}
-
-
-OPPOSITE = {
-    MaterialUse.CONSUMED: MaterialUse.RETURNED,
-    MaterialUse.RETURNED: MaterialUse.CONSUMED,
-    MaterialUse.PRODUCED: MaterialUse.UNPRODUCED,
-    MaterialUse.UNPRODUCED: MaterialUse.PRODUCED,
-    MaterialUse.SCRAPPED: MaterialUse.UNSCRAPPED,
-    MaterialUse.UNSCRAPPED: MaterialUse.SCRAPPED,
-}
 
 
 class Movements:
@@ -138,17 +126,6 @@ class Movements:
         async with half_done():
             await self._rpc.write("model.stock.move.write", moves, {"state": "draft"})
             await self._rpc.write("model.stock.move.delete", moves)
-
-
-def opposite(document: MaterialActual, day: date) -> Document:
-    """Return the movement that undoes one."""
-    return replace(
-        document,
-        key=f"{document.key}/reversed",
-        use=OPPOSITE[document.use],
-        posting_date=day,
-        reverses=document.key,
-    )
 
 
 def _numbers(document: MaterialActual) -> tuple[str, ...]:
