@@ -25,6 +25,7 @@ from mes.access.model import (
     PASSWORD_LOCKOUT,
     PIN_ATTEMPTS,
     PIN_LOCKOUT,
+    ROLE_PERMISSIONS,
     SESSION_LIFETIME,
     SESSION_TOUCH,
     SIGN_ON_LIFETIME,
@@ -62,24 +63,9 @@ from mes.kernel.outbox import append
 ADMINISTRATOR = "admin"
 """The account that the first one-time link opens; it has no password until one is set."""
 
-OPERATOR_RIGHTS = frozenset(
-    {
-        Permission.PLANT_VIEW,
-        Permission.PLAN_VIEW,
-        Permission.ERP_VIEW,
-        Permission.STATUS_VIEW,
-        Permission.WORK_REPORT,
-        Permission.WORK_CORRECT,
-        Permission.TERMINAL_USE,
-        Permission.TERMINAL_SIT_DOWN,
-        Permission.LOT_HOLD,
-        Permission.PERSON_CLOCK,
-        Permission.TROUBLE_VIEW,
-    }
-)
 SERVICE_RIGHTS: dict[str, frozenset[Permission]] = {
     "cli": frozenset(Permission),
-    "plant": OPERATOR_RIGHTS | {Permission.ORDER_RELEASE},
+    "plant": ROLE_PERMISSIONS[Role.OPERATOR] | {Permission.ORDER_RELEASE},
     "supervisor": frozenset({Permission.STATUS_VIEW, Permission.TROUBLE_VIEW}),
 }
 """Programs that call the API, and what their tokens allow."""
