@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from mes.dispatching import service as dispatching
+from mes.dispatching.model import PlanMasterOperation
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, DatabaseBusy, DatabaseUnavailable, wakeups
 from mes.kernel.errors import PlantError
@@ -25,9 +27,12 @@ from mes.kernel.settings import Settings
 from planner import service, store
 from planner.decoder import LocksConflict
 from planner.document import Clock
-from planner.problem import InvalidProblem
+from planner.fixes import fixes
+from planner.problem import InvalidProblem, Operation
 from planner.promise import Desk
+from planner.reading import WEIGHTS
 from planner.replan import as_published
+from planner.schedule import Schedule
 from planner.service import ACTOR, View
 
 log = get_logger(__name__)
@@ -41,6 +46,9 @@ FRESH_S = 30.0
 """A picture of the plant is good for so long, if nothing happens that asks for a plan."""
 IDLE_S = 5.0
 RETRY_S = 2.0
+
+LEAST_URGENT = 9
+"""Priority of what is asked for when nobody says: it is worth no other order's delay but of its like."""
 
 QUOTE = "QUOTE"
 """Order id of what is only asked for."""
@@ -98,6 +106,7 @@ class Picture:
     """The plant at one moment, and a plan of it that new work may be put into."""
 
     view: View
+    plan: Schedule
     desk: Desk
     skills: frozenset[str]
     taken: float
@@ -118,6 +127,8 @@ class Answerer:
         self._kinds: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "quote": self._quote,
             "renew": self._renew,
+            "hold": self._hold,
+            "fixes": self._fixes,
         }
 
     async def run(self) -> None:
@@ -155,6 +166,10 @@ class Answerer:
         except LocksConflict as conflict:
             fault = {"row": conflict.operation, "what": conflict.what, "remedy": conflict.remedy}
             answer = {"faults": [fault]}
+        except PlantError as error:
+            if error.retryable:
+                raise
+            answer = {"faults": [{"row": error.code, "what": error.message, "remedy": error.remedy}]}
         took = round(1000 * (time.monotonic() - began))
         log.info("question.answered", kind=question.kind, took_ms=took)
         return answer
@@ -163,22 +178,31 @@ class Answerer:
         return await service.renew(self.db, UUID(body["plan"]), utc_now(), self.settings.planner)
 
     async def _quote(self, body: dict[str, Any]) -> dict[str, Any]:
+        return await asyncio.to_thread((await self._asked(body)).answer)
+
+    async def _hold(self, body: dict[str, Any]) -> dict[str, Any]:
+        asked = await self._asked(body)
+        return await asyncio.to_thread(asked.hold, body["name"], body["latest"])
+
+    async def _fixes(self, body: dict[str, Any]) -> dict[str, Any]:
+        picture = await self._now(frozenset())
+        problem, order = picture.view.problem, str(body["work_order"])
+        if order not in problem.order_by_id:
+            return {"fixes": []}
+        found = await asyncio.to_thread(fixes, problem, picture.plan, order)
+        return {"fixes": [asdict(fix) for fix in found]}
+
+    async def _asked(self, body: dict[str, Any]) -> _Asked:
         material, quantity = MaterialId(body["material"]), Decimal(body["quantity"])
         async with self.db.read() as tx:
             master = await dispatching.planning_master(tx, material, utc_now())
         picture = await self._now(frozenset(step.skill for step in master if step.skill))
-        steps = picture.view.reading.asked(QUOTE, material, quantity, master)
-        found = await asyncio.to_thread(picture.desk.quote, steps)
-        return {
-            "date": Clock(picture.view.problem.origin).text(found.end),
-            "binding": {"code": found.binding.code, "params": dict(found.binding.params)},
-        }
+        return _Asked(picture, material, quantity, master, body.get("priority", LEAST_URGENT))
 
     async def _now(self, skills: frozenset[str]) -> Picture:
         """The picture at hand while it holds, else a new one."""
         async with self.db.read() as tx:
-            head = await dispatching.plan_in_force(tx)
-        version = None if head is None else head.version
+            version = await service.version_in_force(tx)
         if self._picture is None or not self._picture.holds(version, skills):
             async with self.db.read() as tx:
                 view = await service.view_plant(tx, utc_now(), self.settings.planner)
@@ -190,4 +214,76 @@ def _picture(view: View, skills: frozenset[str]) -> Picture:
     taken = time.monotonic()
     problem = view.problem
     known = skills | {skill for crew in problem.crews for skill in crew.skills}
-    return Picture(view, Desk(problem, as_published(problem), known), frozenset(known), taken)
+    plan = as_published(problem)
+    return Picture(view, plan, Desk(problem, plan, known), frozenset(known), taken)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One question for a date; computes for some milliseconds."""
+
+    picture: Picture
+    material: MaterialId
+    quantity: Decimal
+    master: Sequence[PlanMasterOperation]
+    priority: int
+
+    def answer(self) -> dict[str, Any]:
+        desk, steps = self.picture.desk, self._steps(QUOTE, self.quantity)
+        found = desk.quote(steps)
+        ways = [desk.with_overtime(steps), desk.on_another_unit(steps)]
+        ways += desk.instead_of_others(steps, WEIGHTS.get(self.priority, 1))
+        return {
+            "date": self._time(found.end),
+            "binding": {"code": found.binding.code, "params": dict(found.binding.params)},
+            "alternatives": [
+                *self._in_parts(found.end),
+                *(
+                    {
+                        "kind": way.kind,
+                        "date": self._time(way.end),
+                        "price": way.price,
+                        "params": dict(way.params),
+                    }
+                    for way in ways
+                    if way is not None
+                ),
+            ],
+        }
+
+    def hold(self, name: str, latest: str | None) -> dict[str, Any]:
+        """Reserve the places of the answer, unless it is clearly later than `latest`: then say the date.
+
+        The next question finds them taken; whoever asked keeps them in the database.
+        """
+        steps = self._steps(name, self.quantity)
+        found = self.picture.desk.quote(steps)
+        date = self._time(found.end)
+        if latest is not None:
+            later = datetime.fromisoformat(date) - datetime.fromisoformat(latest)
+            if later >= service.SAME_PROMISE:
+                return {"date": date, "places": None}
+        held = self.picture.desk.reserve(steps)
+        places = {
+            step.id: {"equipment": fit.unit, "start": self._time(fit.start), "end": self._time(fit.end)}
+            for step, fit in zip(steps, held.steps, strict=True)
+        }
+        return {"date": date, "places": places}
+
+    def _in_parts(self, whole: int) -> list[dict[str, Any]]:
+        """Half of it sooner than the whole, where it can be halved."""
+        half = self.quantity // 2
+        if not half:
+            return []
+        parts = [self._steps(f"{QUOTE}-A", half), self._steps(f"{QUOTE}-B", self.quantity - half)]
+        first, rest = self.picture.desk.quote_parts(parts)
+        if first.end >= whole:
+            return []
+        params = {"quantity": str(half), "first": self._time(first.end)}
+        return [{"kind": "split", "date": self._time(max(first.end, rest.end)), "price": 0, "params": params}]
+
+    def _steps(self, name: str, quantity: Decimal) -> tuple[Operation, ...]:
+        return self.picture.view.reading.asked(name, self.material, quantity, self.master)
+
+    def _time(self, minute: int) -> str:
+        return Clock(self.picture.view.problem.origin).text(minute)

@@ -1,20 +1,20 @@
 """The planner's routes: the plan in force, the open proposal, promises."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from mes.access.guard import CommandBody, ReadTx, plant_of, require, run_command
+from mes.access.guard import CommandBody, ReadTx, idempotency_key, plant_of, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
-from mes.kernel.ids import MaterialId
-from planner import answering, service
+from mes.kernel.ids import MaterialId, uuid7
+from planner import answering, service, store
 
 router = APIRouter(prefix="/api/v1/planner", tags=["planner"])
 
@@ -231,13 +231,99 @@ class ProposalShown(PlanShown):
     diff: PlanDiff
 
 
+class PromiseOption(BaseModel):
+    """Another way to a date, and what it costs.
+
+    Args:
+        kind: `split`: a `quantity` at `first`, the rest at the date. `overtime`: `unit` stays open for
+            `minutes` more. `unit`: the step that waits longest goes to this `unit`. `delay`: `order`, of
+            no higher priority, is done `later`, and is `late` by so many more minutes.
+        price: Points of the plan's objective.
+    """
+
+    kind: Literal["split", "overtime", "unit", "delay"]
+    date: datetime
+    price: int
+    params: dict[str, str | int]
+
+
 class PromiseShown(BaseModel):
-    """The earliest date that moves nobody, and what binds it."""
+    """The earliest date that moves nobody, what binds it, and the other ways to a date."""
 
     material: str
     quantity: str
     date: datetime
     binding: PlanReason
+    alternatives: list[PromiseOption]
+
+
+class LateFix(BaseModel):
+    """One way to make a late order less late, tried on the plan in force.
+
+    Args:
+        code: `overtime` and `repair` are about a unit, `before` about another order, `person` about a
+            skill, `sooner` about a material.
+        minutes: How much of it is needed.
+        saves: Minutes that the order is less late.
+        price: Points of the plan's objective that it costs.
+    """
+
+    code: Literal["overtime", "before", "person", "sooner", "repair"]
+    subject: str
+    minutes: int
+    saves: int
+    price: int
+
+
+class LateFixes(BaseModel):
+    """The ways that help, the cheapest for a saved minute first."""
+
+    fixes: list[LateFix]
+
+
+class HoldWish(CommandBody):
+    """A date that a customer accepts.
+
+    Args:
+        customer_order: Its places go over to the order of this number, when that comes.
+        latest: The date that the customer was told; a later one is refused.
+        hold_h: For so many hours the places are kept.
+    """
+
+    material: Annotated[str, Field(max_length=100)]
+    quantity: Annotated[Decimal, Field(gt=0, le=1_000_000)]
+    priority: Annotated[int, Field(ge=1, le=9)] = answering.LEAST_URGENT
+    customer_order: Annotated[str | None, Field(max_length=100)] = None
+    latest: AwareDatetime | None = None
+    hold_h: Annotated[int, Field(ge=1, le=720)] = 48
+
+
+class Held(BaseModel):
+    """An accepted date; `name` is its order in plans."""
+
+    promise: UUID
+    name: str
+    date: datetime
+
+
+class HoldShown(BaseModel):
+    """An accepted date whose places are kept."""
+
+    id: UUID
+    name: str
+    material: str
+    quantity: Decimal
+    priority: int
+    customer_order: str | None
+    promised_at: datetime
+    held_until: datetime
+    accepted_at: datetime
+    accepted_by: str
+
+
+class Released(BaseModel):
+    promise: UUID
+    status: Literal["released"]
 
 
 class Asked(BaseModel):
@@ -323,10 +409,75 @@ async def promise(
     caller: Reader,
     material: Annotated[str, Query(max_length=100)],
     quantity: Annotated[Decimal, Query(gt=0, le=1_000_000)],
+    priority: Annotated[int, Query(ge=1, le=9)] = answering.LEAST_URGENT,
 ) -> dict[str, Any]:
-    """Say when a new order could be done without moving anybody, and what binds that date."""
+    """Say when a new order could be done without moving anybody, what binds that date, and other ways."""
     db = plant_of(request).db
     async with db.read() as tx:
         await service.check_quote(tx, MaterialId(material), quantity, utc_now())
     asked = {"material": material, "quantity": str(quantity)}
-    return {**asked, **await answering.inquire(db, caller.actor, "quote", asked)}
+    said = await answering.inquire(db, caller.actor, "quote", {**asked, "priority": priority})
+    return {**asked, **said}
+
+
+@router.get("/orders/{work_order}/fixes", response_model=LateFixes)
+async def late_fixes(
+    request: Request, caller: Reader, work_order: Annotated[str, Path(max_length=100)]
+) -> dict[str, Any]:
+    """Say what would make a late order less late, and at what price."""
+    db, asked = plant_of(request).db, {"work_order": work_order}
+    async with db.read() as tx:
+        if await service.version_in_force(tx) is None:
+            raise NothingPlanned
+    return await answering.inquire(db, caller.actor, "fixes", asked)
+
+
+@router.get("/promises", response_model=list[HoldShown])
+async def promises(tx: ReadTx, _caller: Reader) -> list[dict[str, Any]]:
+    """Return the accepted dates whose places are kept, the earliest first."""
+    rows = await store.holds(tx, utc_now())
+    return [{name: getattr(row, name) for name in HoldShown.model_fields} for row in rows]
+
+
+@router.post("/promises", response_model=Held)
+async def accept_promise(
+    request: Request,
+    caller: Annotated[Caller, require(Permission.PLAN_PUBLISH)],
+    body: HoldWish,
+) -> Response:
+    """Accept a date: its places are kept until the order comes; the plan in force stays as it is."""
+    db, now = plant_of(request).db, utc_now()
+    name = f"PROMISE-{idempotency_key(request)[-8:].upper()}"
+    async with db.read() as tx:
+        await service.check_quote(tx, MaterialId(body.material), body.quantity, now)
+    asked = body.model_dump(mode="json", include={"material", "quantity", "priority", "latest"})
+    said = await answering.inquire(db, caller.actor, "hold", {**asked, "name": name})
+    wish = store.Hold(
+        id=uuid7(),
+        name=name,
+        **body.model_dump(include={"material", "quantity", "priority", "customer_order"}),
+        promised_at=now,
+        places={},
+        begins_at=now,
+        held_until=now + timedelta(hours=body.hold_h),
+        accepted_at=now,
+        accepted_by=caller.actor,
+    )
+    return await run_command(
+        request, caller, "planner.promise", body, lambda tx: service.hold(tx, wish, said)
+    )
+
+
+@router.post("/promises/{promise_id}/release", response_model=Released)
+async def release_promise(
+    request: Request,
+    caller: Annotated[Caller, require(Permission.PLAN_PUBLISH)],
+    promise_id: Annotated[UUID, Path()],
+    body: CommandBody,
+) -> Response:
+    """Give the places of an accepted date back."""
+
+    async def carry_out(tx: Tx) -> dict[str, Any]:
+        return await service.release_hold(tx, promise_id)
+
+    return await run_command(request, caller, "planner.release", body, carry_out)

@@ -11,9 +11,10 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from planner.people import staffed
-from planner.problem import Lock, Operation, Problem, Started
+from planner.problem import Alternative, Lock, Operation, Problem, Started
 from planner.schedule import Assignment, Reason, Schedule
 from planner.worktime import WorkTime
 
@@ -57,8 +58,7 @@ class Fit:
     setup: int
 
 
-def _begin(block: Block) -> int:
-    return block.begin
+_begin = attrgetter("begin")
 
 
 class _Line:
@@ -157,19 +157,23 @@ class Decoder:
     def earliest(self, operation: Operation) -> Fit:
         """The earliest end in any gap of any unit that can do it; of equal ones the least set-up."""
         best: Fit | None = None
+        ready = self.ready(operation)
         for alternative in operation.alternatives:
-            fit = self._fit_until(operation, alternative.unit, best.end if best else WorkTime.FOREVER)
+            end = best.end if best else WorkTime.FOREVER
+            fit = self._fit_until(operation, alternative, ready, end)
             if fit and (best is None or (fit.end, fit.setup) < (best.end, best.setup)):
                 best = fit
         if best is None:
             raise AssertionError(operation.id)  # the last gap never ends
         return best
 
-    def _fit_until(self, operation: Operation, unit: str, end: int) -> Fit | None:
+    def _fit_until(
+        self, operation: Operation, on: Alternative, since: tuple[int, Reason], end: int
+    ) -> Fit | None:
         """The earliest place in a gap, or None when it cannot be done by minute `end`."""
-        line, minutes = self.lines[unit], operation.minutes_on(unit)
+        line, minutes = self.lines[on.unit], on.minutes
         blocks, last = line.blocks, line.time.work(end) - minutes
-        ready, why_ready = self.ready(operation)
+        ready, why_ready = since
         earliest = line.time.work(ready)
         if earliest > last:
             return None
@@ -182,7 +186,7 @@ class Decoder:
             fit = self._fit_gap(line, position, operation, ready, why_ready)
             if fit is not None:
                 return fit
-        raise AssertionError(unit)  # the last gap never ends
+        raise AssertionError(on.unit)  # the last gap never ends
 
     def _fit_gap(
         self, line: _Line, position: int, operation: Operation, ready: int, why: Reason
@@ -270,10 +274,28 @@ class Decoder:
         self.people.release(block.operation.skill, line.time.pieces(block.begin, block.end))
         del self.ends[block.operation.id]
 
-    def keep(self, assignment: Assignment) -> None:
-        """Put an operation where a plan of this decoder's problem has it."""
+    def lift(self, line: _Line, block: Block) -> None:
+        """Take out what is placed, for as long as others look for a place."""
+        line.blocks.remove(block)
+        line.floor -= 1
+        self.people.release(block.operation.skill, line.time.pieces(block.begin, block.end))
+        del self.ends[block.operation.id]
+
+    def put_back(self, line: _Line, block: Block, end: int) -> None:
+        """Undo `lift`."""
+        insort(line.blocks, block, key=_begin)
+        line.floor += 1
+        self.people.claim(block.operation.skill, line.time.pieces(block.begin, block.end))
+        self.ends[block.operation.id] = end
+
+    def keep(self, assignment: Assignment, other: Operation | None = None) -> None:
+        """Put an operation where a plan has it.
+
+        Args:
+            other: The operation, where it is none of the problem's.
+        """
         line = self.lines[assignment.unit]
-        operation = self.problem.operation_by_id[assignment.operation]
+        operation = other or self.problem.operation_by_id[assignment.operation]
         run, end = line.time.work(assignment.start), line.time.work(assignment.end)
         block = Block(run - assignment.setup, run, end, operation, assignment.reason)
         insort(line.blocks, block, key=_begin)

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Literal
 
 from planner.decoder import Decoder, Fit
-from planner.problem import Fault, InvalidProblem, Operation, Order, Problem
+from planner.problem import Calendar, Fault, InvalidProblem, Operation, Order, Problem, Window
 from planner.schedule import Reason, Schedule
+
+OVERTIME_MIN = 120
+"""Minutes that a unit is kept open longer after each shift, where that helps."""
+
+MOST_DELAYED = 3
+"""So many orders are tried to be delayed for a new one."""
+
+OptionKind = Literal[
+    "split",  # quantity, first: a part by minute `first`, the rest by `end`
+    "overtime",  # unit, minutes: the unit stays open longer, and its people
+    "unit",  # unit: the step that waits longest goes to this one
+    "delay",  # order, late: that order, of no higher priority, ends later by so many minutes
+]
+
+
+@dataclass(frozen=True)
+class Option:
+    """Another way to a date.
+
+    Args:
+        end: When the new order would be done.
+        price: What it costs others, in points of the plan's objective.
+    """
+
+    kind: OptionKind
+    end: int
+    price: int
+    params: Mapping[str, str | int]
 
 
 @dataclass(frozen=True)
@@ -19,11 +49,13 @@ class Quote:
         end: Minute after the problem's origin.
         binding: What keeps it from being sooner: the reason of the step that waits longest.
         steps: Where its steps would go.
+        longest: The number of the step that waits longest.
     """
 
     end: int
     binding: Reason
     steps: tuple[Fit, ...]
+    longest: int
 
 
 class Desk:
@@ -32,17 +64,25 @@ class Desk:
     The plan itself is untouched: whoever publishes decides when promised work enters it.
     """
 
-    def __init__(self, problem: Problem, plan: Schedule, skills: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        plan: Schedule,
+        skills: Iterable[str] = (),
+        reserved: Mapping[str, Operation] | None = None,
+    ) -> None:
         """Take over a plan.
 
         Args:
             plan: Times for all of `problem`, from the decoder.
             skills: Skills that new orders may need beside those in the problem.
+            reserved: Operations of the plan that are none of the problem's.
         """
         self.decoder = Decoder(problem, skills)
+        self.reserved: dict[str, Operation] = dict(reserved or {})
         for assignment in plan.assignments:
             if not self.decoder.is_placed(assignment.operation):
-                self.decoder.keep(assignment)
+                self.decoder.keep(assignment, self.reserved.get(assignment.operation))
 
     def quote(self, operations: tuple[Operation, ...]) -> Quote:
         """The earliest end that moves nobody; reserves nothing.
@@ -55,6 +95,112 @@ class Desk:
             self.decoder.take_back(fit)
         return found
 
+    def reserve(self, operations: tuple[Operation, ...]) -> Quote:
+        """Accept, for as long as there is this desk."""
+        self.reserved |= {operation.id: operation for operation in operations}
+        return self.accept(operations)
+
+    def quote_parts(self, parts: Sequence[tuple[Operation, ...]]) -> list[Quote]:
+        """The earliest ends of several orders, each in the way of the next; reserves nothing."""
+        found = [self.accept(part) for part in parts]
+        for quote in reversed(found):
+            for fit in reversed(quote.steps):
+                self.decoder.take_back(fit)
+        return found
+
+    def on_another_unit(self, operations: tuple[Operation, ...]) -> Option | None:
+        """The date when the step that waits longest goes to another unit than the best one."""
+        found = self.quote(operations)
+        step, unit = operations[found.longest], found.steps[found.longest].unit
+        others = tuple(a for a in step.alternatives if a.unit != unit)
+        if not others:
+            return None
+        other = replace(step, alternatives=others)
+        asked = (*operations[: found.longest], other, *operations[found.longest + 1 :])
+        elsewhere = self.quote(asked)
+        return Option("unit", elsewhere.end, 0, {"unit": elsewhere.steps[found.longest].unit})
+
+    def with_overtime(self, operations: tuple[Operation, ...]) -> Option | None:
+        """The date when the unit that is waited for longest stays open longer, and its people stay too."""
+        found = self.quote(operations)
+        step, unit = operations[found.longest], found.steps[found.longest].unit
+        problem = longer(self.decoder.problem, unit, step.skill)
+        open_longer = Desk(problem, self.decoder.schedule(), self.decoder.people.of_skill, self.reserved)
+        then = open_longer.quote(operations)
+        old, new = self.decoder.lines[unit].time, open_longer.decoder.lines[unit].time
+        minutes = 0
+        for fit in then.steps:
+            if fit.unit == unit:
+                pieces = new.pieces(fit.block.begin, fit.block.end)
+                minutes += sum(end - start - (old.work(end) - old.work(start)) for start, end in pieces)
+        if then.end >= found.end or not minutes:
+            return None
+        price = minutes * problem.weights.setup
+        return Option("overtime", then.end, price, {"unit": unit, "minutes": minutes})
+
+    def instead_of_others(self, operations: tuple[Operation, ...], weight: int) -> Iterator[Option]:
+        """The dates when an order that is in the way, and weighs no more, is done after the new one."""
+        found = self.quote(operations)
+        fit = found.steps[found.longest]
+        problem = self.decoder.problem
+        line = self.decoder.lines[fit.unit]
+        before = [b.operation.order for b in reversed(line.blocks[: fit.position])]
+        for name in list(dict.fromkeys(before))[:MOST_DELAYED]:
+            order = problem.order_by_id.get(name)
+            if order is None or order.weight > weight:
+                continue
+            ended = max(self.decoder.ends[o.id] for o in problem.operations if o.order == name)
+            with self.lifted(name) as lifted:
+                if not lifted:
+                    continue
+                then = self.accept(operations)
+                moved = self.accept(lifted)
+                sound = self.is_sound()
+                for step in reversed((*then.steps, *moved.steps)):
+                    self.decoder.take_back(step)
+            late = max(0, moved.end - max(ended, order.due))
+            if sound and then.end < found.end:
+                price = late * order.weight * problem.weights.tardiness
+                later = max(0, moved.end - ended)
+                yield Option("delay", then.end, price, {"order": name, "later": later, "late": late})
+
+    @contextmanager
+    def lifted(self, order: str) -> Iterator[tuple[Operation, ...]]:
+        """The steps of an order, taken out of the plan for as long as the block runs.
+
+        Nothing is lifted, and () given, where one of them runs, is locked or is held.
+        """
+        decoder = self.decoder
+        steps = tuple(o for o in decoder.problem.operations if o.order == order)
+        mine = {o.id for o in steps}
+        followed = any(not mine.issuperset(decoder.problem.successors[name]) for name in mine)
+        if followed or any(o.started or o.lock or o.frozen for o in steps):
+            yield ()
+            return
+        out = [
+            (line, block, decoder.ends[block.operation.id])
+            for line in decoder.lines.values()
+            for block in line.blocks
+            if block.operation.id in mine
+        ]
+        for line, block, _ in out:
+            decoder.lift(line, block)
+        try:
+            yield tuple(sorted(steps, key=lambda o: next(e for _, b, e in out if b.operation is o)))
+        finally:
+            for line, block, end in out:
+                decoder.put_back(line, block, end)
+
+    def is_sound(self) -> bool:
+        """Whether every set-up still has the time that it needs."""
+        problem = self.decoder.problem
+        for unit, line in self.decoder.lines.items():
+            for position, block in enumerate(line.blocks):
+                need = problem.setup_minutes(unit, line.family_before(position), block.operation.family)
+                if not block.operation.started and need > block.run - block.begin:
+                    return False
+        return True
+
     def accept(self, operations: tuple[Operation, ...]) -> Quote:
         """Quote, and reserve the units and people of the answer.
 
@@ -62,7 +208,7 @@ class Desk:
             InvalidProblem: A step has no unit that can do it.
         """
         steps: list[Fit] = []
-        longest, binding, end = -1, Reason("now"), 0
+        longest, binding, end, at = -1, Reason("now"), 0, 0
         faults = [
             Fault(f"operations {o.id}", "has no unit that can do it", "Give its work centre a unit")
             for o in operations
@@ -70,15 +216,45 @@ class Desk:
         ]
         if faults:
             raise InvalidProblem(faults)
-        for operation in operations:
+        for number, operation in enumerate(operations):
             best = self.decoder.earliest(operation)
             ready, _ = self.decoder.ready(operation)
             self.decoder.place(best)
             steps.append(best)
             end = max(end, best.end)
             if best.start - ready > longest:
-                longest, binding = best.start - ready, best.block.reason
-        return Quote(end, binding, tuple(steps))
+                longest, binding, at = best.start - ready, best.block.reason, number
+        return Quote(end, binding, tuple(steps), at)
+
+
+def longer(problem: Problem, unit: str, skill: str | None) -> Problem:
+    """The plant with overtime on one unit, and for those who can do the skill."""
+    row = problem.unit_by_id[unit]
+    calendar = Calendar(
+        f"{row.calendar} + {unit}", _extended(problem.calendar_by_id[row.calendar].windows, problem.horizon)
+    )
+    crews = tuple(
+        replace(crew, windows=_extended(crew.windows, problem.horizon)) if skill in crew.skills else crew
+        for crew in problem.crews
+    )
+    return replace(
+        problem,
+        calendars=(*problem.calendars, calendar),
+        units=tuple(replace(u, calendar=calendar.id) if u.id == unit else u for u in problem.units),
+        crews=crews,
+    )
+
+
+def _extended(windows: tuple[Window, ...], horizon: int) -> tuple[Window, ...]:
+    """Every window that ends in a gap ends later by the overtime, or with the gap."""
+    found: list[Window] = []
+    for window in windows:
+        end = min(horizon, window.end + OVERTIME_MIN)
+        if found and found[-1].end >= window.start:
+            found[-1] = Window(found[-1].start, end)
+        else:
+            found.append(Window(window.start, end))
+    return tuple(found)
 
 
 class Alike:

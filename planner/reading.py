@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -336,3 +336,27 @@ def _asked_job(
         predecessors=before,
         components=tuple(replace(need, quantity=need.quantity * quantity) for need in step.components),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Work that is only promised, at the places that are kept for it.
+
+    Args:
+        places: Job id -> unit and start.
+    """
+
+    order: PlanWorkOrder
+    master: Sequence[PlanMasterOperation]
+    places: Mapping[str, tuple[EquipmentId, datetime]]
+
+
+def with_kept(snapshot: PlanningSnapshot, rows: Iterable[Kept]) -> PlanningSnapshot:
+    """The snapshot with promised work as orders that are due when they are promised."""
+    orders, jobs = list(snapshot.work_orders), list(snapshot.job_orders)
+    for row in rows:
+        orders.append(row.order)
+        for job in asked_jobs(row.order.id, row.order.material, row.order.quantity, row.master):
+            unit, start = row.places.get(job.id, (None, None))
+            jobs.append(replace(job, equipment=unit, planned_start=start))
+    return replace(snapshot, work_orders=tuple(orders), job_orders=tuple(jobs))

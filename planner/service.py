@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,10 +12,11 @@ from uuid import UUID
 
 from mes.dispatching import service as dispatching
 from mes.dispatching.events import PlanProposed
-from mes.dispatching.model import PlannedJob, PublishedPlan
+from mes.dispatching.model import PlanMasterOperation, PlannedJob, PlanWorkOrder, PublishedPlan
 from mes.kernel.db import Cause, Database, Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, WorkOrderNumber, uuid7
+from mes.kernel.log import get_logger
 from mes.kernel.outbox import append
 from mes.kernel.settings import Planner
 from planner import store
@@ -24,13 +25,15 @@ from planner.difference import difference
 from planner.document import Clock, Labels, difference_document, plan_document, sequences
 from planner.explain import why_late
 from planner.form import schedule_from_json, schedule_to_json
-from planner.objective import score
+from planner.objective import Score, score
 from planner.problem import InvalidProblem, Problem, Published
-from planner.reading import Reading, labels_of
+from planner.reading import Kept, Reading, labels_of, with_kept
 from planner.replan import as_read
 from planner.schedule import Schedule
 from planner.standing import Proposal, Retimed, Slip, retimed
-from planner.store import Plan, Ruling
+from planner.store import Hold, Plan, Ruling
+
+log = get_logger(__name__)
 
 ACTOR = "service:planner"
 
@@ -90,6 +93,20 @@ class QuantityNotPossible(PlantError):
     remedy = "Enter a quantity of 1 or more."
 
 
+class DateGone(PlantError):
+    """This date cannot be had any more: somebody else has taken the places."""
+
+    http_status = 409
+    remedy = "Tell the customer the new date, or look at the other ways to a date."
+
+
+class PromiseNotHeld(PlantError):
+    """No places are kept for this promise."""
+
+    http_status = 409
+    remedy = "Nothing to do: its order has come, or it was given back before."
+
+
 @dataclass(frozen=True)
 class View:
     """The plant as the planner sees it at one moment.
@@ -118,10 +135,53 @@ async def view_plant(tx: Tx, at: datetime, settings: Planner) -> View:
         InvalidProblem: The facts contradict each other; names the rows.
     """
     snapshot = await dispatching.planning_snapshot(tx, at=at)
+    snapshot = with_kept(snapshot, await _kept(tx, at))
     head = snapshot.in_force
     version = None if head is None else head.version
     reading = await asyncio.to_thread(Reading, snapshot, settings)
     return View(reading, labels_of(snapshot), version)
+
+
+async def version_in_force(tx: Tx) -> int | None:
+    """The version of the plan in force, or None before the first."""
+    head = await dispatching.plan_in_force(tx)
+    return None if head is None else head.version
+
+
+async def _kept(tx: Tx, at: datetime) -> list[Kept]:
+    """The dates that were accepted; not those of a product that is made here no more."""
+    found = []
+    for hold in await store.holds(tx, at):
+        try:
+            master = await dispatching.planning_master(tx, MaterialId(hold.material), at)
+        except PlantError as error:
+            if error.retryable:
+                raise
+            log.warning("promise.not_made_here", promise=hold.name, error=error.code)
+        else:
+            found.append(_as_order(hold, master))
+    return found
+
+
+def _as_order(hold: Hold, master: Sequence[PlanMasterOperation]) -> Kept:
+    """A date that was accepted, as an order of the snapshot."""
+    order = PlanWorkOrder(
+        id=WorkOrderNumber(hold.name),
+        material=MaterialId(hold.material),
+        quantity=hold.quantity,
+        uom="",
+        due_at=hold.promised_at,
+        priority=hold.priority,
+        customer_order=hold.customer_order,
+        customer=None,
+        promised_at=hold.promised_at,
+        received_at=hold.accepted_at,
+    )
+    places = {
+        job: (EquipmentId(place["equipment"]), datetime.fromisoformat(place["start"]))
+        for job, place in hold.places.items()
+    }
+    return Kept(order, master, places)
 
 
 async def ask(tx: Tx, reason: str, params: Mapping[str, Any], *, move: bool) -> UUID:
@@ -214,8 +274,7 @@ async def hold_plans(tx: Tx, version: int | None) -> None:
         PlanMovedOn: Another plan than `version` is in force by now.
     """
     await store.lock_plans(tx)
-    head = await dispatching.plan_in_force(tx)
-    now = None if head is None else head.version
+    now = await version_in_force(tx)
     if now != version:
         raise PlanMovedOn(planned_on=version, in_force=now)
 
@@ -326,9 +385,10 @@ def _outdated(plan: Plan, found: list[Slip]) -> ProposalOutdated:
 def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan | list[Slip]:
     """A proposal with its times of now, or what of it does not hold. Computes for a while.
 
+    What was proved of it when it was made holds no longer when a start has moved.
+
     Args:
-        kept: What happens without it: its changes are told against that anew. What the search found
-            and proved when it was made stands otherwise.
+        kept: What happens without it: its changes are told against that anew.
     """
     found = retimed(view.problem, _as_read(view.problem, plan))
     if not isinstance(found, Retimed):
@@ -341,23 +401,25 @@ def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan |
     }
     body = _body(view, report)
     new = replace(plan, body=body, late_orders=sum(row["late_min"] > 0 for row in body["orders"]))
-    return new if kept is None else _against(view.problem, new, found.schedule, kept)
-
-
-def _against(problem: Problem, plan: Plan, schedule: Schedule, kept: Schedule) -> Plan:
-    """The plan with what it changes and saves against `kept`."""
-    read = as_read(problem, kept)
-    cost = score(read, schedule)
-    changes = difference(read, kept, schedule)
+    if kept is None:
+        return _priced(new, plan, score(view.problem, found.schedule))
+    read = as_read(view.problem, kept)
+    changes = difference(read, kept, found.schedule)
     return replace(
-        plan,
-        body={**plan.body, "score": asdict(cost)},
-        diff=difference_document(problem, asdict(changes)),
+        _priced(new, plan, score(read, found.schedule)),
+        diff=difference_document(view.problem, asdict(changes)),
         moved=len(changes.moved),
-        objective=cost.total,
-        bound=min(plan.bound, cost.total),
         current_objective=score(read, kept).total,
     )
+
+
+def _priced(new: Plan, plan: Plan, cost: Score) -> Plan:
+    """The retimed plan with its own objective; nothing is proved of it unless it is the same."""
+    before = {row["job_order"]: row["start"] for row in plan.body["jobs"]}
+    if {row["job_order"]: row["start"] for row in new.body["jobs"]} == before:
+        return new
+    body = {**new.body, "score": asdict(cost)}
+    return replace(new, body=body, objective=cost.total, bound=0, proof="feasible")
 
 
 def _as_read(problem: Problem, plan: Plan) -> Proposal:
@@ -416,6 +478,7 @@ async def _publish(tx: Tx, plan: Plan) -> int:
     )
     await store.put_in_force(tx, plan.id, head.version)
     await _promise(tx, plan)
+    await _move_holds(tx, plan)
     return head.version
 
 
@@ -440,6 +503,48 @@ async def _promise(tx: Tx, plan: Plan) -> None:
         if order.promised_at is None or abs(order.promised_at - promised) >= SAME_PROMISE:
             why = row["why"][0]["cause"] if row["why"] else "in-time"
             await dispatching.give_promise(tx, order.customer_order, WorkOrderNumber(name), promised, why)
+
+
+async def _move_holds(tx: Tx, plan: Plan) -> None:
+    """Accepted dates keep the places that the plan has for them."""
+    planned = {row["job_order"]: row for row in plan.body["jobs"]}
+    for hold in await store.holds(tx, tx.now):
+        places = {
+            job: {name: planned[job][name] for name in ("equipment", "start", "end")}
+            for job in hold.places
+            if job in planned
+        }
+        if places.keys() == hold.places.keys() and places != hold.places:
+            await store.move_hold(tx, hold.id, places)
+
+
+async def hold(tx: Tx, wish: Hold, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the places of a date that a customer has accepted, until his order comes.
+
+    Args:
+        wish: As it was asked for; date and places are those that the planner's process said.
+        said: Its answer.
+
+    Raises:
+        DateGone: It would be later than the customer accepts by now.
+    """
+    if said["places"] is None:
+        raise DateGone(date=said["date"])
+    begins = min(datetime.fromisoformat(place["start"]) for place in said["places"].values())
+    promised = datetime.fromisoformat(said["date"])
+    await store.insert_hold(tx, replace(wish, promised_at=promised, places=said["places"], begins_at=begins))
+    return {"promise": str(wish.id), "name": wish.name, "date": said["date"]}
+
+
+async def release_hold(tx: Tx, promise: UUID) -> dict[str, Any]:
+    """Give the places of an accepted date back.
+
+    Raises:
+        PromiseNotHeld: No places are kept for it.
+    """
+    if not await store.release_hold(tx, promise):
+        raise PromiseNotHeld(promise=str(promise))
+    return {"promise": str(promise), "status": "released"}
 
 
 async def plan_in_force(tx: Tx) -> dict[str, Any] | None:

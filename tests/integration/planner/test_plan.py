@@ -54,6 +54,15 @@ async def publish(floor: Floor, plan: UUID | str) -> dict[str, Any]:
     return await floor.do(lambda tx: service.publish_proposal(tx, plan, said))
 
 
+async def told(planner: Desk, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Ask, and let the planner's process answer."""
+    answerer = Answerer(planner.db, planner.settings, planner.name)
+    asked = asyncio.create_task(answering.inquire(planner.db, "account:p", kind, body))
+    while not await answerer.step():
+        await asyncio.sleep(0.01)
+    return await asked
+
+
 async def open_now(floor: Floor) -> dict[str, Any] | None:
     async with floor.db.read() as tx:
         return await service.open_proposal(tx)
@@ -161,7 +170,9 @@ async def broken_plant(floor: Floor, planner: Desk) -> str:
     return str(last["job_order"])
 
 
-async def test_a_breakdown_makes_a_proposal_that_a_planner_publishes(floor: Floor, planner: Desk) -> None:
+async def test_a_breakdown_makes_a_proposal_that_a_planner_publishes(
+    floor: Floor, planner: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = await broken_plant(floor, planner)
     await planner.step()
     proposal = await open_now(floor)
@@ -174,6 +185,10 @@ async def test_a_breakdown_makes_a_proposal_that_a_planner_publishes(floor: Floo
     assert late
     for row in late:
         assert sum(cause["minutes"] for cause in row["why"]) == row["late_min"]
+    monkeypatch.setattr(answering, "utc_now", lambda: floor.now)
+    said = await told(planner, "fixes", {"work_order": late[-1]["work_order"]})
+    assert said["fixes"]
+    assert all(fix["saves"] > 0 for fix in said["fixes"])
 
     published = await publish(floor, proposal["id"])
     plan = await shown(floor)
@@ -196,7 +211,7 @@ async def test_a_proposal_that_was_read_for_ten_minutes_is_published_with_the_ti
     assert plan is not None
     _, other = best_dispatch(view.problem)
     report = {**plan.body, "schedule": schedule_to_json(other), "why_late": {}, "objective": 1, "bound": 0}
-    report |= {"solver": "dispatch", "status": "feasible", "dispatch_objective": 1}
+    report |= {"solver": "dispatch", "status": "optimal", "dispatch_objective": 1}
     row = service.plan_row(view, report, [{"reason": "manual"}], floor.now)
     await floor.do(lambda tx: service.propose(tx, row))
     read = {job["job_order"]: job for job in row.body["jobs"]}
@@ -206,6 +221,8 @@ async def test_a_proposal_that_was_read_for_ten_minutes_is_published_with_the_ti
 
     now = await shown(floor)
     assert now["id"] == str(row.id)
+    assert (now["status"], now["bound"]) == ("feasible", 0)
+    assert now["objective"] == now["score"]["total"] > 1
     assert {job["job_order"]: job["equipment"] for job in now["operations"]} == {
         name: job["equipment"] for name, job in read.items()
     }
@@ -301,14 +318,9 @@ async def test_a_promise_is_quoted_without_touching_the_plan(
     monkeypatch.setattr(answering, "utc_now", lambda: floor.now)
     await floor.order(quantity=4)
     await planner.step()
-    answerer = Answerer(planner.db, planner.settings, "here")
 
     async def quote(quantity: int) -> dict[str, Any]:
-        body = {"material": "PUMP-40", "quantity": str(quantity)}
-        asked = asyncio.create_task(answering.inquire(floor.db, "account:p", "quote", body))
-        while not await answerer.step():
-            await asyncio.sleep(0.01)
-        return await asked
+        return await told(planner, "quote", {"material": "PUMP-40", "quantity": str(quantity), "priority": 9})
 
     small, big = await quote(3), await quote(500)
     assert NOW.isoformat() < small["date"] < (NOW + timedelta(hours=1)).isoformat()

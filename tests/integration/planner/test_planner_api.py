@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -12,11 +16,12 @@ import pytest_asyncio
 from mes.access.guard import Plant
 from mes.access.model import Role
 from mes.app import build_app, installed_routers
+from mes.dispatching import service as dispatching
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Database
 from mes.kernel.settings import Planner, Settings
 from mes.resources.service import person_card
-from planner import desk
+from planner import desk, service, store
 from planner.answering import Answerer
 from planner.desk import Desk
 from tests.fixtures.floor import Floor, open_floor
@@ -113,3 +118,65 @@ async def test_a_date_is_quoted_with_what_binds_it(web: Web, floor: Floor) -> No
     unknown = await browser.get(f"{API}/promise", params={**query, "material": "PUMP-99"})
     assert unknown.status_code == 404
     assert (await browser.get(f"{API}/promise", params={**query, "quantity": "0"})).status_code == 422
+
+
+@pytest.mark.usefixtures("answerer")
+async def test_an_accepted_date_keeps_its_places_until_the_order_comes(
+    web: Web, floor: Floor, planner: Desk
+) -> None:
+    await floor.order(quantity=3)
+    await planner.step()
+    browser = await web.browser(Role.PLANNER)
+    before = (await browser.get(f"{API}/plan")).json()
+    query = {"material": "PUMP-40", "quantity": "100"}
+    told = (await browser.get(f"{API}/promise", params=query)).json()
+    assert next(way for way in told["alternatives"] if way["kind"] == "split")["params"]["quantity"] == "50"
+    wish = {**query, "customer_order": "SO-NEW", "latest": told["date"]}
+    once = key()
+    held = (await browser.post(f"{API}/promises", json=wish, headers=once)).json()
+    later = datetime.fromisoformat(held["date"]) - datetime.fromisoformat(told["date"])
+    assert later < service.SAME_PROMISE
+    assert (await browser.post(f"{API}/promises", json=wish, headers=once)).json() == held
+    gone = await browser.post(f"{API}/promises", json=wish, headers=key())
+    assert (gone.status_code, gone.json()["error"]) == (409, "DateGone")
+    assert (await browser.get(f"{API}/plan")).json()["version"] == before["version"]
+    (shown,) = (await browser.get(f"{API}/promises")).json()
+    assert (shown["name"], shown["customer_order"]) == (held["name"], "SO-NEW")
+    assert (await browser.get(f"{API}/promise", params=query)).json()["date"] > told["date"]
+    async with floor.db.read() as tx:
+        view = await service.view_plant(tx, floor.now, POLICY)
+        assert await store.holds(tx, floor.now + timedelta(hours=30)) == []
+    assert held["name"] in {order.id for order in view.problem.orders}
+    assert all(o.published for o in view.problem.operations if o.order == held["name"])
+
+    release = f"{API}/promises/{held['promise']}/release"
+    assert (await browser.post(release, json={}, headers=key())).status_code == 200
+    again = await browser.post(release, json={}, headers=key())
+    assert (again.status_code, again.json()["error"]) == (409, "PromiseNotHeld")
+
+
+@pytest.mark.usefixtures("planner")
+async def test_the_order_that_was_promised_takes_its_places_over(floor: Floor) -> None:
+    hold = store.Hold(
+        id=uuid4(),
+        name="PROMISE-1",
+        material="PUMP-40",
+        quantity=Decimal(3),
+        priority=9,
+        customer_order=None,
+        promised_at=floor.now,
+        places={},
+        begins_at=floor.now,
+        held_until=floor.now + timedelta(hours=1),
+        accepted_at=floor.now,
+        accepted_by="account:p",
+    )
+    number = await floor.order(quantity=3)
+    async with floor.db.read() as tx:
+        snapshot = await dispatching.planning_snapshot(tx, at=floor.now)
+    customer_order = next(o.customer_order for o in snapshot.work_orders if o.id == number)
+    await floor.do(lambda tx: store.insert_hold(tx, replace(hold, customer_order=customer_order)))
+    await floor.do(lambda tx: store.redeem_hold(tx, number))
+    async with floor.db.read() as tx:
+        assert await store.holds(tx, floor.now) == []
+        assert await tx.value("select work_order from planner.promise") == number

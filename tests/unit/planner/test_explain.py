@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from planner.decoder import Choice, decode
 from planner.explain import Cause, why_late
+from planner.fixes import fixes
 from planner.problem import Problem, Release, Unit, Window
 from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
 
@@ -56,3 +57,34 @@ def test_closed_hours_stops_material_people_and_set_ups_are_told_apart() -> None
     assert why(alone, "B", "A-1", "B-1") == (Cause("people", 40, "X"),)
     changed = plant(step("A-1", family="40"), due={"A": 10}, **FAMILIES)
     assert why(changed, "A") == (Cause("setup", 10, "M"),)
+
+
+def ways(problem: Problem, order: str, *first: str) -> list[tuple[str, str, int, int]]:
+    units = {o.id: o.alternatives[0].unit for o in problem.operations}
+    plan = decode(problem, [Choice(name, units[name]) for name in first])
+    return [(fix.code, fix.subject, fix.minutes, fix.saves) for fix in fixes(problem, plan, order)]
+
+
+def test_an_order_in_time_needs_no_fix() -> None:
+    assert ways(plant(step("A-1")), "A") == []
+
+
+def test_what_helps_a_late_order_is_tried_and_told() -> None:
+    closed = plant(step("A-1", 120), due={"A": 120}, **shifts((0, 100), (400, 900)))
+    assert ways(closed, "A") == [("overtime", "M", 20, 300)]
+    stopped = plant(step("A-1"), due={"A": 10}, units=(Unit("M", "W", "always", stops=(Window(0, 30),)),))
+    assert ways(stopped, "A") == [("repair", "M", 30, 30)]
+    short = plant(step("A-1", releases=(Release(25, "material", "SEAL"),)), due={"A": 10})
+    assert ways(short, "A") == [("sooner", "SEAL", 25, 25)]
+    alone = plant(
+        step("A-1", 40, "N", skill="X"), step("B-1", skill="X"), crews=(people(1, "X"),), due={"B": 10}
+    )
+    assert ways(alone, "B", "A-1", "B-1") == [("person", "X", 10, 40)]
+
+
+def test_who_goes_before_another_costs_that_ones_lateness() -> None:
+    problem = plant(step("A-1", 30), step("B-1", 10), due={"A": 35, "B": 10})
+    plan = decode(problem, [Choice("A-1", "M"), Choice("B-1", "M")])
+    (fix,) = fixes(problem, plan, "B")
+    assert (fix.code, fix.subject, fix.saves) == ("before", "A", 30)
+    assert fix.price == 5 * problem.weights.tardiness - 20 * problem.weights.flow

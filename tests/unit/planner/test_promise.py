@@ -1,0 +1,86 @@
+"""Other ways to a date: in parts, with overtime, on another unit, before an order of no more weight."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+
+from planner.checker import check
+from planner.decoder import Choice, decode
+from planner.dispatch import dispatch, edd
+from planner.problem import Alternative, Operation, Order, Problem
+from planner.promise import Desk
+from tests.properties.planner.strategies import problems
+from tests.unit.planner.plants import plant, shifts, step
+
+
+def desk(problem: Problem, *first: str) -> Desk:
+    units = {o.id: o.alternatives[0].unit for o in problem.operations}
+    return Desk(problem, decode(problem, [Choice(name, units[name]) for name in first]))
+
+
+def test_a_part_is_there_sooner_than_the_whole() -> None:
+    asked = desk(plant(step("A-1", 30)))
+    half = asked.quote_parts([(step("P-1", 10),), (step("Q-1", 10),)])
+    assert [quote.end for quote in half] == [40, 50]
+    assert asked.quote((step("W-1", 20),)).end == 50
+
+
+def test_the_step_that_waits_longest_may_go_elsewhere() -> None:
+    asked = desk(plant(step("A-1", 30, "M"), step("B-1", 40, "N")))
+    found = asked.on_another_unit((step("W-1", 10, "M", "N"),))
+    assert found is not None
+    assert (found.end, found.params) == (50, {"unit": "N"})
+    assert asked.on_another_unit((step("W-1", 10, "M"),)) is None
+
+
+def test_overtime_is_told_in_minutes() -> None:
+    asked = desk(plant(step("A-1", 80), **shifts((0, 100), (400, 600))))
+    assert asked.quote((step("W-1", 50),)).end == 430
+    found = asked.with_overtime((step("W-1", 50),))
+    assert found is not None
+    assert (found.end, found.params) == (130, {"unit": "M", "minutes": 30})
+    assert found.price == 300
+
+
+def test_what_is_reserved_is_in_the_way_of_every_other_way() -> None:
+    asked = desk(plant(step("A-1", 40), **shifts((0, 100), (400, 600))))
+    asked.reserve((step("R-1", 40),))
+    found = asked.with_overtime((step("W-1", 50),))
+    assert found is not None
+    assert (found.end, found.params["minutes"]) == (130, 30)
+
+
+def test_an_order_of_no_more_weight_makes_room_and_its_lateness_is_the_price() -> None:
+    problem = plant(step("A-1", 30), step("B-1", 30), due={"A": 40, "B": 60})
+    urgent = replace(problem, orders=(replace(problem.orders[0], weight=9), problem.orders[1]))
+    asked = desk(urgent, "A-1", "B-1")
+    found = list(asked.instead_of_others((step("W-1", 20),), weight=4))
+    assert [(o.end, dict(o.params)) for o in found] == [(50, {"order": "B", "later": 20, "late": 20})]
+    assert found[0].price == 20 * urgent.weights.tardiness
+    assert asked.quote((step("W-1", 20),)).end == 80
+
+
+@settings(max_examples=40, deadline=None)
+@given(problems())
+def test_whoever_makes_room_gets_a_place_that_the_checker_accepts(problem: Problem) -> None:
+    plan = dispatch(problem, edd(problem))
+    asked = Desk(problem, plan)
+    for order in problem.orders:
+        new = Operation("NEW-0", "NEW", tuple(a for u in problem.units for a in _on(u.id)))
+        whole = replace(
+            problem, orders=(*problem.orders, Order("NEW", 100)), operations=(*problem.operations, new)
+        )
+        with asked.lifted(order.id) as steps:
+            if steps:
+                then, moved = asked.accept((new,)), asked.accept(steps)
+                if asked.is_sound():
+                    assert check(whole, asked.decoder.schedule()) == []
+                for fit in reversed((*then.steps, *moved.steps)):
+                    asked.decoder.take_back(fit)
+        assert asked.decoder.schedule() == plan
+
+
+def _on(unit: str) -> tuple[Alternative, ...]:
+    return (Alternative(unit, 7),)
