@@ -412,21 +412,30 @@ class TerminalLot:
     reserved_for: str | None
 
 
-async def terminal_lots(tx: Tx, materials: list[str], per_material: int, at: datetime) -> list[TerminalLot]:
-    """Return the lots to use next of some materials: first to expire, first out."""
+async def terminal_lots(
+    tx: Tx, materials: list[str], orders: list[WorkOrderNumber], each: int, at: datetime
+) -> list[TerminalLot]:
+    """Return the lots to use next: first to expire, first out.
+
+    Args:
+        each: So many at most of a material that are free, and as many that are reserved for an order.
+    """
     return await tx.fetch_all(
         TerminalLot,
         """
         select l.id as lot, l.material, l.on_hand, l.expires_at, l.reserved_for
         from unnest(%(materials)s::text[]) as wanted (material)
+        cross join unnest(array_append(%(orders)s::text[], null)) as kept (work_order)
         cross join lateral (
             select * from mes.lot l
             where l.material = wanted.material and l.on_hand > 0 and l.status = 'available'
               and not l.simulated and (l.expires_at is null or l.expires_at > %(at)s)
-            order by l.reserved_for nulls last, l.expires_at nulls last, l.received_at, l.id
+              and l.reserved_for is not distinct from kept.work_order
+            order by l.expires_at nulls last, l.received_at, l.id
             limit %(limit)s) l
+        order by l.reserved_for nulls last, l.expires_at nulls last, l.received_at, l.id
         """,
-        {"materials": materials, "limit": per_material, "at": at},
+        {"materials": materials, "orders": orders, "limit": each, "at": at},
     )
 
 

@@ -229,7 +229,8 @@ async def _jobs(tx: Tx, unit: UnitRow, rows: list[QueueRow], now: datetime) -> l
     if not rows:
         return []
     parts = await store.terminal_parts(tx, [row.id for row in rows])
-    lots = await store.terminal_lots(tx, sorted({part.material for part in parts}), LOTS_PER_MATERIAL, now)
+    materials, orders = {part.material for part in parts}, {row.work_order for row in rows}
+    lots = await store.terminal_lots(tx, sorted(materials), sorted(orders), LOTS_PER_MATERIAL, now)
     with_serials = [row.work_order for row in rows if _has_serials(row)]
     serials = await store.terminal_serials(tx, with_serials) if with_serials else []
     busy = next((row.id for row in rows if row.status == JobOrderStatus.RUNNING), None)
@@ -272,15 +273,17 @@ def _components(
             required=part.required,
             consumed=part.consumed,
             uom=part.uom,
-            lots=tuple(
-                LotView(lot=lot.lot, quantity=lot.on_hand, expires_at=lot.expires_at)
-                for lot in lots
-                if lot.material == part.material and lot.reserved_for in {None, row.work_order}
-            ),
+            lots=tuple(_usable(lots, part.material, row.work_order))[:LOTS_PER_MATERIAL],
         )
         for part in parts
         if part.job_order == row.id
     )
+
+
+def _usable(lots: list[TerminalLot], material: str, work_order: str) -> Iterator[LotView]:
+    for lot in lots:
+        if lot.material == material and lot.reserved_for in {None, work_order}:
+            yield LotView(lot=lot.lot, quantity=lot.on_hand, expires_at=lot.expires_at)
 
 
 def _job(unit: UnitRow, row: QueueRow, busy: str | None, now: datetime, **parts: Any) -> JobView:
