@@ -19,10 +19,10 @@ const DESK_GROUPS = new Set([
 
 /** Refusals that only planners, engineers, finance and administrators can meet. */
 const DESK_ERRORS = new Set([
-  'AccountLocked', 'AccountUnknown', 'AdapterUnknown', 'ClockAhead', 'CountNegative', 'CountNotWaiting', 'CustomerOrderUnknown', 'DateGone',
+  'AccountLocked', 'AccountUnknown', 'AdapterUnknown', 'ClockAhead', 'CountBelowZero', 'CountNegative', 'CountNotWaiting', 'CustomerOrderUnknown', 'DateGone',
   'DocumentNotDead', 'DocumentUnknown', 'EdgeConfigUnknown', 'EntryNotBalanced', 'ErpLoginRefused', 'ErpUnavailable', 'HostRefused',
   'LinkNotValid', 'LotNotHeld', 'LotNumberTaken', 'MaterialUnitChanged', 'MethodNotAllowed', 'NotInQuarantine', 'NothingPlanned',
-  'NothingToBreak', 'NumberUnknown', 'OutcomeUnknown', 'PagesMissing', 'PasswordTooShort', 'PersonClockedInAlready', 'PinNotValid',
+  'NothingToBreak', 'NumberUnknown', 'OutcomeUnknown', 'PagesMissing', 'PasswordTooShort', 'PinNotValid',
   'PlanMovedOn', 'PlanPublishedAlready', 'PlanUnknown', 'PlannerSilent', 'PlantFileNotValid', 'PlantNotPlannable', 'PlantOutOfReach', 'ProposalGone', 'ProposalOverruled', 'PromiseNotHeld', 'QuantityNotPossible',
   'ReadingNotUnderstood', 'ReadingRefused', 'ReceiptDiffers', 'SignInRefused', 'StateUnknown', 'TakenOver', 'TroubleUnknown',
   'WindowNotValid', 'WorkMasterNotValid', 'WorkOrderNotChangeable', 'WorkOrderNotClosable', 'WorkOrderNotReleasable', 'WorkOrderStarted',

@@ -170,13 +170,13 @@ export class Outbox {
   /**
    * Tries a refused act again, as a new command (the server keeps its answer to the old key). An act
    * of somebody who was not at the terminal then is done anew by who is there now, with all that
-   * waits behind it.
+   * waits behind it; so is any other where `again` says so.
    */
-  async retry(seq: number, person: string | null = null, receipt: string | null = null): Promise<void> {
+  async retry(seq: number, person: string | null = null, receipt: string | null = null, again = false): Promise<void> {
     const database = await this.store
     const entry = await database.get('outbox', seq)
     if (!entry) return
-    const anew = receipt !== null && NOT_THERE.has(entry.refusal?.error ?? '')
+    const anew = receipt !== null && (again || NOT_THERE.has(entry.refusal?.error ?? ''))
     for (const one of await this.entries()) {
       const behind = one.lane === entry.lane && one.terminal === entry.terminal && one.seq > seq
       if (one.seq !== seq && !(anew && behind)) continue

@@ -180,13 +180,16 @@ export function useTerminal(unit: string) {
     await sync()
   }
 
-  async function retry(entry: Entry): Promise<void> {
-    await outbox.retry(entry.seq, person.value?.id ?? null, receipt.value)
+  async function retry(entry: Entry, anew = false): Promise<void> {
+    await outbox.retry(entry.seq, person.value?.id ?? null, receipt.value, anew)
     await readOutbox()
     await sync()
   }
 
-  /** Clocks in who did a refused act, and does it again; returns why it could not. */
+  /**
+   * Clocks in who did a refused act, as of then, and does it again; returns why it could not. Who was
+   * clocked in meanwhile, but later than the act, does it now.
+   */
   async function clockIn(entry: Entry): Promise<Refusal | null> {
     const who = entry.person ?? person.value?.id ?? ''
     const header = { 'Idempotency-Key': newKey(), 'X-Terminal': unit, ...(receipt.value ? { 'X-Sign-On': receipt.value } : {}) }
@@ -195,9 +198,12 @@ export function useTerminal(unit: string) {
       const options = { params: { path: { person: who } }, headers: { ...header, ...waited }, body: { device_time: entry.at } }
       await answer(client.POST('/api/v1/people/{person}/clock-in', options as never), { stay: true })
     } catch (error) {
-      return whyNot(error)
+      const why = whyNot(error)
+      if (why.error !== 'PersonClockedInAlready') return why
     }
     await retry(entry)
+    const still = conflicts.value.some((one) => one.seq === entry.seq && one.refusal?.error === 'PersonNotClockedIn')
+    if (still) await retry(entry, true)
     return null
   }
 
