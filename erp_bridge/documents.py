@@ -253,6 +253,19 @@ class MaterialLot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MaterialCount:
+    """A count corrected the stock of a lot: `quantity` more, or (< 0) less; `movement` is the ERP's key."""
+
+    movement: str
+    lot: str
+    material: str
+    quantity: Decimal
+    uom: str
+    counted_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedReceipt:
     """A purchase on its way; `quantity` still to come."""
 
@@ -293,6 +306,7 @@ Incoming = (
     | Rate
     | Person
     | MaterialLot
+    | MaterialCount
     | ExpectedReceipt
     | OperationsRequest
 )

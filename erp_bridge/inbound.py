@@ -27,6 +27,7 @@ from erp_bridge.adapter import (
 from erp_bridge.documents import (
     ExpectedReceipt,
     Incoming,
+    MaterialCount,
     MaterialDefinition,
     MaterialLot,
     OperationsDefinition,
@@ -45,7 +46,7 @@ from mes.definitions.model import (
     WorkMasterOperation,
 )
 from mes.inventory import service as inventory
-from mes.inventory.model import ExpectedReceiptDraft, LotDraft
+from mes.inventory.model import CountDraft, ExpectedReceiptDraft, LotDraft
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, Tx
 from mes.kernel.errors import PlantError
@@ -189,6 +190,8 @@ class Inbound:
         """Return from when a record holds: what is met first held since the books began."""
         if isinstance(record, MaterialLot):
             return record.received_at
+        if isinstance(record, MaterialCount):
+            return record.counted_at
         standing = MaterialDefinition | OperationsDefinition | Rate | Person
         if first and isinstance(record, standing) and self.periods:
             day = self.periods[0].start
@@ -216,6 +219,8 @@ def _name(record: Incoming) -> str:
             return f"{record.kind}/{record.code}"
         case MaterialLot():
             return record.receipt
+        case MaterialCount():
+            return record.movement
         case ExpectedReceipt():
             return f"{record.purchase}/{record.material}"
         case OperationsRequest():
@@ -330,6 +335,21 @@ async def _(record: MaterialLot, tx: Tx) -> None:
             supplier=record.supplier,
             purchase=record.purchase,
             receipt=record.receipt,
+            expires_at=record.expires_at,
+        ),
+    )
+
+
+@hand_over.register
+async def _(record: MaterialCount, tx: Tx) -> None:
+    await inventory.count_lot(
+        tx,
+        CountDraft(
+            material=MaterialId(record.material),
+            lot=LotNumber(record.lot),
+            quantity=record.quantity,
+            uom=record.uom,
+            erp_ref=record.movement,
             expires_at=record.expires_at,
         ),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -30,7 +30,7 @@ from erp_bridge.adapter import (
     Retry,
     Unknown,
 )
-from erp_bridge.documents import Document, PromiseChanged, parse
+from erp_bridge.documents import Document, MaterialActual, PromiseChanged, parse
 from erp_bridge.store.lanes import DocumentRow
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, Tx
@@ -57,6 +57,20 @@ DOWN_RETRY_S = 3.0
 Pair = tuple[DocumentRow, Document]
 
 
+async def _as_the_erp_names(
+    tx: Tx, made: list[tuple[Document, StoredEvent]]
+) -> list[tuple[Document, StoredEvent]]:
+    """Call lots by their numbers in the ERP, where two materials there have the same."""
+    lots = {one.lot for one, _ in made if isinstance(one, MaterialActual) and one.lot}
+    numbers = await store.plant.erp_numbers(tx, sorted(lots)) if lots else {}
+    return [
+        (replace(one, lot=numbers.get(one.lot or "", one.lot)), stored)
+        if isinstance(one, MaterialActual)
+        else (one, stored)
+        for one, stored in made
+    ]
+
+
 @dataclass(slots=True)
 class Outbound:
     """One worker that delivers to one ERP."""
@@ -76,12 +90,14 @@ class Outbound:
         books = await self._books()
         async with self.db.transaction(self._cause()) as tx:
             events = await consume(tx, CONSUMER, TYPES, BATCH)
+            made: list[tuple[Document, StoredEvent]] = []
             for stored in events:
                 if stored.type == HISTORY_BOOKED:
                     await store.records.move_cursor(tx, HISTORY_BOOKED, f"{stored.xid}:{stored.id}")
                     continue
-                for document in postings.documents_of(stored, books):
-                    await store.lanes.add(tx, document, stored)
+                made += [(document, stored) for document in postings.documents_of(stored, books)]
+            for document, stored in await _as_the_erp_names(tx, made):
+                await store.lanes.add(tx, document, stored)
         return len(events)
 
     async def open_books(self) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 
 from mes.dispatching.model import is_down
 from mes.execution.events import JobOrderHeld, ScrapReported
-from mes.inventory.events import LotHeld, LotReceived, LotReleased, LotScrapped, ReceiptDelayed
+from mes.inventory.events import LotCounted, LotHeld, LotReceived, LotReleased, LotScrapped, ReceiptDelayed
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, DatabaseBusy, DatabaseUnavailable, Tx
 from mes.kernel.errors import PlantError
@@ -67,6 +67,7 @@ TYPES = (
     "LotReleased",
     "LotReceived",
     "LotScrapped",
+    "LotCounted",
     "ReceiptDelayed",
     "PersonClockedIn",
     "PersonClockedOut",
@@ -142,7 +143,13 @@ def _material(event: Event) -> Trigger | None:
             return Trigger("material", {"material": material, "lot": lot}, move=True)
         case ReceiptDelayed(purchase=purchase, material=material):
             return Trigger("material", {"material": material, "purchase": purchase}, move=True)
-        case LotReceived(lot=lot, material=material) | LotReleased(lot=lot, material=material):
+        case LotCounted(lot=lot, material=material, quantity=quantity) if quantity < 0:
+            return Trigger("material", {"material": material, "lot": lot}, move=True)
+        case (
+            LotReceived(lot=lot, material=material)
+            | LotReleased(lot=lot, material=material)
+            | LotCounted(lot=lot, material=material)
+        ):
             return Trigger("received", {"material": material, "lot": lot})
         case _:
             return None

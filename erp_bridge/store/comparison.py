@@ -86,6 +86,10 @@ OPEN = f"""
             from state join erp.document d using (subject) cross join unnest(d.erp_ref) as r (ref)
             join erp.mirror_ledger m on m.ref = r.ref
             where not state.receipt and d.noun in ('MaterialActual', 'CostPosting')
+            union all
+            select state.subject, m.account, 0, m.amount
+            from state join mes.event v on v.event_id = state.subject::uuid and v.type = 'LotCounted'
+            join erp.mirror_ledger m on m.ref = v.payload ->> 'erp_ref'
         ) both_books group by subject, account
     ), quantities_of as (
         select subject, material, sum(mine) as mine, sum(theirs) as theirs from (
@@ -203,6 +207,7 @@ async def unexplained_values(tx: Tx, grace_s: float) -> list[Difference]:
               and w.seen_at < clock_timestamp() - make_interval(secs => %(grace)s)
               and w.seen_at < {ANSWER_OPEN}
               and not exists (select from erp.document d where d.erp_ref @> array[w.ref])
+              and not exists (select from mes.stock_receipt r where r.key = w.ref)
         )
         {_unexplained(differences)}
         """,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -38,6 +39,24 @@ async def costing_passed(tx: Tx, xid: str, event: str) -> bool:
             {"xid": xid, "event": event},
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LotName:
+    """A lot that the ERP calls otherwise."""
+
+    lot: str
+    number: str
+
+
+async def erp_numbers(tx: Tx, lots: Sequence[str]) -> dict[str, str]:
+    """Return what the ERP calls those lots that have another name here."""
+    found = await tx.fetch_all(
+        LotName,
+        "select id as lot, number from mes.lot where id = any(%(lots)s) and number is not null",
+        {"lots": lots},
+    )
+    return {one.lot: one.number for one in found}
 
 
 async def event_at(tx: Tx, xid: str, event: str) -> StoredEvent | None:

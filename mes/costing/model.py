@@ -60,6 +60,7 @@ class EntryKind(StrEnum):
     REVERSAL = "reversal"
     CLOSE = "close"
     LOT_SCRAP = "lot_scrap"
+    COUNT = "count"
     POOL = "pool"
     SHIPMENT = "shipment"
 

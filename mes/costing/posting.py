@@ -31,7 +31,7 @@ from mes.execution.events import (
     ReportReversed,
     ScrapReported,
 )
-from mes.inventory.events import LotReceived, LotScrapped
+from mes.inventory.events import LotCounted, LotReceived, LotScrapped
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, MaterialId, uuid7
 from mes.kernel.outbox import Event, StoredEvent
@@ -237,6 +237,12 @@ async def _lot_scrapped(standards: Standards, stored: StoredEvent, event: LotScr
     return _entry(stored, event, EntryKind.LOT_SCRAP, lines)
 
 
+async def _counted(standards: Standards, stored: StoredEvent, event: LotCounted) -> CostEntry | None:
+    price = await standards.price_at(event.material, stored.at)
+    lines = std.count(event.material, Quantity(event.quantity, event.uom), price, event.lot)
+    return _entry(stored, event, EntryKind.COUNT, lines) if lines else None
+
+
 async def _closed(
     standards: Standards, stored: StoredEvent, event: WorkOrderClosed | WorkOrderCancelled
 ) -> CostEntry | None:
@@ -276,6 +282,7 @@ _HANDLERS: Mapping[type[Event], Callable[..., Awaitable[CostEntry | None]]] = {
     ReportReversed: _undone,
     LotReceived: _received,
     LotScrapped: _lot_scrapped,
+    LotCounted: _counted,
     WorkOrderClosed: _closed,
     WorkOrderCancelled: _closed,
 }

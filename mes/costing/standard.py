@@ -142,6 +142,11 @@ def scrap_lot(material: MaterialId, quantity: Quantity, price: Money, lot: LotNu
     return sheet.closed()
 
 
+def count(material: MaterialId, quantity: Quantity, price: Money, lot: LotNumber | None = None) -> Lines:
+    """Take what a count found more into stock, or (a negative quantity) expense what it did not find."""
+    return scrap_lot(material, Quantity(-quantity.value, quantity.uom), price, lot)
+
+
 def close(standard: CostStandard, actuals: OrderActuals) -> Lines:
     """Take usage and efficiency out of the order, so that its work in process ends at 0.00.
 

@@ -28,6 +28,20 @@ class LotReceived(Event):
 
 @event
 @dataclass(frozen=True, kw_only=True)
+class LotCounted(Event):
+    """A count found more of a lot, or (`quantity` < 0) less; `erp_ref` is the ERP's movement."""
+
+    aggregate_field = "lot"
+
+    lot: LotNumber
+    material: MaterialId
+    quantity: Decimal
+    uom: str
+    erp_ref: str
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
 class LotHeld(Event):
     """A lot may not be used until it is released."""
 

@@ -25,6 +25,7 @@ class MovementKind(StrEnum):
     CONSUMPTION = "consumption"
     RETURN = "return"
     SCRAP = "scrap"
+    COUNT = "count"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,8 @@ class LotDraft:
     """A receipt as purchasing sends it.
 
     Args:
-        lot: Number of the lot; the next `LOT-<material>-<nnnn>` when None.
+        lot: Number of the lot; the next `LOT-<material>-<nnnn>` when None. A lot comes in as many
+            receipts as it takes.
         quantity: Received, in `uom`, > 0.
         price: Purchase price per `uom`.
         purchase: Purchase order number.
@@ -95,6 +97,23 @@ class LotDraft:
     receipt: str | None = None
     expires_at: datetime | None = None
     reserved_for: WorkOrderNumber | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountDraft:
+    """What a count of stock found beside the books.
+
+    Args:
+        quantity: More than the books had, or (< 0) less, in `uom`.
+        erp_ref: Key of the correction in the ERP; the same key again is the same correction.
+    """
+
+    material: MaterialId
+    lot: LotNumber
+    quantity: Decimal
+    uom: str
+    erp_ref: str
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +145,7 @@ class Movement:
     """One line of the stock ledger; it never changes.
 
     Args:
-        quantity: Signed, in `uom`: receipts and returns are positive.
+        quantity: Signed, in `uom`: receipts and returns are positive, counts either.
     """
 
     id: UUID
@@ -216,10 +235,17 @@ class LotUnitWrong(PlantError):
 
 
 class LotNumberTaken(PlantError):
-    """Another receipt has this lot number."""
+    """Lots of other materials have this number, and the one that would tell them apart."""
 
     http_status = 409
-    remedy = "Give the lot a number of its own, or leave the number out."
+    remedy = "Give the lot another number in the ERP; it is read again by itself."
+
+
+class CountBelowZero(PlantError):
+    """The count takes away more than the plant has of this lot."""
+
+    http_status = 409
+    remedy = "Report what was used of the lot and count it again in the ERP; it is tried again by itself."
 
 
 class LotNotHeld(PlantError):

@@ -8,6 +8,7 @@ from uuid import UUID
 from mes.definitions import service as definitions
 from mes.inventory import store
 from mes.inventory.events import (
+    LotCounted,
     LotHeld,
     LotReceived,
     LotReleased,
@@ -16,6 +17,8 @@ from mes.inventory.events import (
     ReceiptExpected,
 )
 from mes.inventory.model import (
+    CountBelowZero,
+    CountDraft,
     ExpectedReceipt,
     ExpectedReceiptDraft,
     Lot,
@@ -41,32 +44,116 @@ from mes.resources.model import ReasonKind
 
 
 async def receive_lot(tx: Tx, draft: LotDraft) -> LotNumber:
-    """Put a received lot into stock; the same receipt again is the same lot.
+    """Put a receipt of a lot into stock; the same receipt again is booked once.
+
+    Another material's lot may have the same number: then this one is called `<number>@<material>` here.
 
     Raises:
         QuantityNotPositive: Nothing was received.
         MaterialUnknown: The material is not known.
         LotUnitWrong: The quantity is not in the material's unit.
         ReceiptDiffers: The receipt was booked before with another quantity or material.
-        LotNumberTaken: Another receipt has the lot's number.
+        LotNumberTaken: The number and the one that tells it apart are those of other lots.
     """
     if draft.quantity <= 0:
         raise QuantityNotPositive(quantity=plain(draft.quantity))
-    booked = await store.find_receipt(tx, draft.receipt) if draft.receipt is not None else None
+    booked = await _booked(tx, draft.receipt, draft.material, draft.quantity)
     if booked is not None:
-        lot, received = booked
-        if (lot.material, received) != (draft.material, draft.quantity):
-            raise ReceiptDiffers(receipt=draft.receipt, lot=lot.id)
-        return lot.id
+        return booked
+    lot = await _lot_of(tx, draft)
+    await _move(
+        tx, lot, draft.material, MovementKind.RECEIPT, draft.quantity, draft.uom, receipt=draft.receipt
+    )
+    await append(tx, _received(tx.site, lot, draft))
+    return lot
+
+
+async def count_lot(tx: Tx, draft: CountDraft) -> LotNumber:
+    """Correct the stock of a lot by what a count found; the same correction again is booked once.
+
+    Raises:
+        MaterialUnknown: The material is not known.
+        LotUnitWrong: The quantity is not in the material's unit.
+        ReceiptDiffers: The correction was booked before with another quantity or material.
+        CountBelowZero: There is less of the lot than the count takes away.
+        LotNumberTaken: As `receive_lot`.
+    """
+    booked = await _booked(tx, draft.erp_ref, draft.material, draft.quantity)
+    if booked is not None:
+        return booked
+    if draft.quantity > 0:
+        lot = await _lot_of(tx, _found(draft))
+    else:
+        lot = await _lot_with(tx, draft)
+    await _move(tx, lot, draft.material, MovementKind.COUNT, draft.quantity, draft.uom, receipt=draft.erp_ref)
+    told = LotCounted(
+        site=tx.site,
+        lot=lot,
+        material=draft.material,
+        quantity=draft.quantity,
+        uom=draft.uom,
+        erp_ref=draft.erp_ref,
+    )
+    await append(tx, told)
+    return lot
+
+
+def _found(draft: CountDraft) -> LotDraft:
+    return LotDraft(
+        material=draft.material,
+        quantity=draft.quantity,
+        uom=draft.uom,
+        lot=draft.lot,
+        receipt=draft.erp_ref,
+        expires_at=draft.expires_at,
+    )
+
+
+async def _booked(tx: Tx, receipt: str | None, material: MaterialId, quantity: Decimal) -> LotNumber | None:
+    """Return the lot of a receipt that was booked before."""
+    if receipt is None:
+        return None
+    booked = await store.find_receipt(tx, receipt)
+    if booked is None:
+        return None
+    if (booked.material, booked.quantity) != (material, quantity):
+        raise ReceiptDiffers(receipt=receipt, lot=booked.lot)
+    return booked.lot
+
+
+async def _lot_of(tx: Tx, draft: LotDraft) -> LotNumber:
+    """Return the lot that a receipt belongs to, opened where it is the first."""
     material = await definitions.get_material(tx, draft.material)
     if material.uom != draft.uom:
         raise LotUnitWrong(material=draft.material, uom=material.uom, sent=draft.uom)
     number = draft.lot or await store.next_lot_number(tx, draft.material)
-    if not await store.insert_lot(tx, number, draft):
-        raise LotNumberTaken(lot=number)
-    await _move(tx, number, draft.material, MovementKind.RECEIPT, draft.quantity, draft.uom)
-    await append(tx, _received(tx.site, number, draft))
-    return number
+    known = await store.lot_of_material(tx, draft.material, number)
+    if known is not None:
+        await _reopen(tx, known)
+        return known.id
+    for identity in (number, LotNumber(f"{number}@{draft.material}")):
+        if await store.insert_lot(tx, identity, number, draft):
+            return identity
+    raise LotNumberTaken(lot=number)
+
+
+async def _reopen(tx: Tx, lot: Lot) -> None:
+    """Block a lot that was thrown away and of which more comes: quality says what it is good for."""
+    if lot.status is LotStatus.SCRAPPED:
+        reason = lot.reason or ""
+        await store.save_status(tx, lot.id, LotStatus.HELD, reason)
+        await append(tx, LotHeld(site=tx.site, lot=lot.id, material=lot.material, reason=reason))
+
+
+async def _lot_with(tx: Tx, draft: CountDraft) -> LotNumber:
+    """Return the lot that a count takes from, which has so much."""
+    lot = await store.lot_of_material(tx, draft.material, draft.lot)
+    on_hand = lot.on_hand if lot is not None else Decimal(0)
+    if lot is None or on_hand + draft.quantity < 0:
+        raise CountBelowZero(lot=draft.lot, on_hand=plain(on_hand), quantity=plain(-draft.quantity))
+    if lot.uom != draft.uom:
+        raise LotUnitWrong(material=draft.material, uom=lot.uom, sent=draft.uom)
+    return lot.id
 
 
 def _received(site: str, number: LotNumber, draft: LotDraft) -> LotReceived:
@@ -264,19 +351,21 @@ async def _move(  # noqa: PLR0917 - the columns of one ledger line
     kind: MovementKind,
     quantity: Decimal,
     uom: str,
+    *,
     reason: str | None = None,
+    receipt: str | None = None,
 ) -> None:
-    await store.insert_movement(
-        tx,
-        Movement(
-            id=uuid7(),
-            lot=lot,
-            material=material,
-            kind=kind,
-            quantity=quantity,
-            uom=uom,
-            at=tx.now,
-            actor=tx.cause.actor,
-            reason=reason,
-        ),
+    movement = Movement(
+        id=uuid7(),
+        lot=lot,
+        material=material,
+        kind=kind,
+        quantity=quantity,
+        uom=uom,
+        at=tx.now,
+        actor=tx.cause.actor,
+        reason=reason,
     )
+    await store.insert_movement(tx, movement)
+    if receipt is not None:
+        await store.insert_receipt(tx, receipt, movement.id)

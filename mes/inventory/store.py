@@ -1,5 +1,6 @@
 """SQL of lots, the stock ledger and purchases on their way."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -47,13 +48,47 @@ async def usable_lots(tx: Tx, materials: list[str], work_order: str) -> list[Lot
     )
 
 
-async def find_receipt(tx: Tx, receipt: str) -> tuple[Lot, Decimal] | None:
-    """Return the lot and quantity of a receipt booked before."""
-    lot = await tx.fetch_one(Lot, f"{_LOT} where receipt = %(receipt)s", {"receipt": receipt})
-    if lot is None:
-        return None
-    received: Decimal = await tx.value("select received from mes.lot where id = %(id)s", {"id": lot.id})
-    return lot, received
+@dataclass(frozen=True, slots=True)
+class BookedReceipt:
+    """A receipt or a count that is in the ledger."""
+
+    lot: LotNumber
+    material: MaterialId
+    quantity: Decimal
+
+
+async def find_receipt(tx: Tx, receipt: str) -> BookedReceipt | None:
+    """Return what a receipt or a count booked before, by the ERP's key."""
+    return await tx.fetch_one(
+        BookedReceipt,
+        """
+        select m.lot, m.material, m.quantity from mes.stock_receipt r
+        join mes.stock_movement m on m.id = r.movement where r.key = %(receipt)s
+        """,
+        {"receipt": receipt},
+    )
+
+
+async def insert_receipt(tx: Tx, receipt: str, movement: UUID) -> None:
+    """Note that a movement books a receipt or a count of the ERP."""
+    await tx.execute(
+        """
+        insert into mes.stock_receipt (key, site, movement) values (%(receipt)s, %(site)s, %(movement)s)
+        """,
+        {"receipt": receipt, "site": tx.site, "movement": movement},
+    )
+
+
+async def lot_of_material(tx: Tx, material: MaterialId, number: LotNumber) -> Lot | None:
+    """Return the lot of a material that the ERP calls so, locked; lots of the history are apart."""
+    return await tx.fetch_one(
+        Lot,
+        f"""
+        {_LOT} where material = %(material)s and coalesce(number, id) = %(number)s
+            and simulated = %(simulated)s for update
+        """,
+        {"material": material, "number": number, "simulated": tx.cause.simulated},
+    )
 
 
 async def next_lot_number(tx: Tx, material: MaterialId) -> LotNumber:
@@ -68,20 +103,23 @@ async def next_lot_number(tx: Tx, material: MaterialId) -> LotNumber:
     return LotNumber(f"LOT-{material}-{last:04d}")
 
 
-async def insert_lot(tx: Tx, lot: LotNumber, draft: LotDraft) -> bool:
-    """Add a lot without stock; return False when the number is taken."""
+async def insert_lot(tx: Tx, lot: LotNumber, number: LotNumber, draft: LotDraft) -> bool:
+    """Add a lot without stock, which the ERP calls `number`; return False when `lot` is taken."""
     return bool(
         await tx.execute(
             """
-            insert into mes.lot (id, site, material, uom, status, expires_at, reserved_for, received_at,
-                                 price, currency, supplier, purchase, receipt, received, simulated)
-            values (%(id)s, %(site)s, %(material)s, %(uom)s, 'available', %(expires_at)s,
-                    %(reserved_for)s, %(at)s, %(price)s, %(currency)s, %(supplier)s, %(purchase)s,
+            insert into mes.lot (id, number, site, material, uom, status, expires_at, reserved_for,
+                                 received_at, price, currency, supplier, purchase, receipt, received,
+                                 simulated)
+            values (%(id)s, nullif(%(number)s, %(id)s), %(site)s, %(material)s, %(uom)s,
+                    'available', %(expires_at)s, %(reserved_for)s, %(at)s, %(price)s, %(currency)s,
+                    %(supplier)s, %(purchase)s,
                     %(receipt)s, %(quantity)s, %(simulated)s)
             on conflict (id) do nothing
             """,
             {
                 "id": lot,
+                "number": number,
                 "site": tx.site,
                 "at": tx.now,
                 "simulated": tx.cause.simulated,

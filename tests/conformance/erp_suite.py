@@ -31,7 +31,9 @@ from erp_bridge.documents import (
     CostPosting,
     Document,
     MaterialActual,
+    MaterialCount,
     MaterialDefinition,
+    MaterialLot,
     MaterialUse,
     OperationsDefinition,
     OperationsRequest,
@@ -86,6 +88,14 @@ class Bench(Protocol):
         Args:
             copies: New code by that of the other.
         """
+        ...
+
+    async def deliver(self, material: str, lot: str, quantity: Decimal, price: Decimal) -> None:
+        """Take a delivery of a lot into stock, which may be there already."""
+        ...
+
+    async def count(self, material: str, lot: str, found: Decimal) -> None:
+        """Count a lot: the stock is `found` now."""
         ...
 
     async def close_year(self, year: int) -> None:
@@ -372,6 +382,9 @@ class ErpSuite:
             posting.debit: Decimal("75.00"),
             posting.credit: Decimal("-75.00"),
         }
+        outcome = await bench.adapter.reverse(document, refs, document.posting_date)
+        assert isinstance(outcome, Rejected)
+        assert outcome.code == "ErpNotReversible"
 
     async def test_erp_17_reverses_what_it_booked(self, bench: Bench) -> None:
         order = await self.running(bench)
@@ -520,6 +533,50 @@ class ErpSuite:
         records = (await bench.adapter.pull(Stream.SALES, cursor)).records
         orders = [one for one in records if isinstance(one, OperationsRequest)]
         return list({one.erp_ref: one for one in orders if one.customer_order == sale}.values())
+
+    async def stocked(self, bench: Bench, cursor: str) -> list[MaterialLot | MaterialCount]:
+        """Return what came and was counted since the cursor, each once."""
+        page = await bench.adapter.pull(Stream.LOTS, cursor)
+        records = list(page.records)
+        while page.more:
+            page = await bench.adapter.pull(Stream.LOTS, page.cursor)
+            records += page.records
+        return list(
+            {repr(one): one for one in records if isinstance(one, MaterialLot | MaterialCount)}.values()
+        )
+
+    async def test_erp_28_gives_every_delivery_of_a_lot(self, bench: Bench) -> None:
+        cursor, heat = await self.end(bench, Stream.LOTS), f"Heat-{uuid4().hex[:6]}"
+        await bench.deliver("CAST-40", heat, Decimal(10), Decimal(120))
+        await bench.deliver("CAST-40", heat, Decimal(7), Decimal(126))
+        await bench.deliver("SHAFT", heat, Decimal(3), Decimal(60))
+        came = [one for one in await self.stocked(bench, cursor) if one.lot == heat]
+        assert [(type(one), one.material, one.quantity) for one in came] == [
+            (MaterialLot, "CAST-40", 10),
+            (MaterialLot, "CAST-40", 7),
+            (MaterialLot, "SHAFT", 3),
+        ]
+        lots = [one for one in came if isinstance(one, MaterialLot)]
+        assert len({one.receipt for one in lots}) == 3
+        assert [one.price for one in lots] == [120, 126, 60]
+
+    async def test_erp_29_gives_counts_in_both_directions_and_not_what_the_plant_scrapped(
+        self, bench: Bench
+    ) -> None:
+        order, heat = await self.running(bench), f"Heat-{uuid4().hex[:6]}"
+        await bench.deliver("SEAL", heat, Decimal(10), Decimal(25))
+        cursor = await self.end(bench, Stream.LOTS)
+        await bench.count("SEAL", heat, Decimal(6))
+        await bench.count("SEAL", heat, Decimal(8))
+        scrapped = replace(order.use("SEAL", "3", MaterialUse.LOT_SCRAPPED), work_order=None, lot=heat)
+        await order.apply(scrapped)
+        counts = [one for one in await self.stocked(bench, cursor) if isinstance(one, MaterialCount)]
+        found = [one for one in counts if one.lot == heat]
+        assert [(one.material, one.quantity, one.uom) for one in found] == [
+            ("SEAL", -4, "pc"),
+            ("SEAL", 2, "pc"),
+        ]
+        assert len({one.movement for one in found}) == 2
 
     async def test_erp_99_waits_while_it_is_away(self, bench: Bench) -> None:
         order = await self.order(bench)

@@ -12,7 +12,9 @@ from erp_bridge.adapters.memory import Books, MemoryAdapter
 from erp_bridge.documents import (
     BillLine,
     Incoming,
+    MaterialCount,
     MaterialDefinition,
+    MaterialLot,
     OperationDefinition,
     OperationsDefinition,
     OperationsRequest,
@@ -111,6 +113,28 @@ class MemoryBench:
         for code in copies.values():
             self.books.prices[code] = price
             self.books.lots.add((code, f"LOT-{code}-0001"))
+
+    async def deliver(self, material: str, lot: str, quantity: Decimal, price: Decimal) -> None:
+        stocked = self.books.records.setdefault(Stream.LOTS, [])
+        self.books.lots.add((material, lot))
+        stocked.append(
+            MaterialLot(
+                receipt=f"stock,{len(stocked) + 1}", lot=lot, material=material, quantity=quantity,
+                uom=uom(material), price=price, currency="CNY", supplier="V-01", purchase="P-1",
+                received_at=datetime.now(UTC), expires_at=None,
+            )
+        )  # fmt: skip
+
+    async def count(self, material: str, lot: str, found: Decimal) -> None:
+        stocked = self.books.records[Stream.LOTS]
+        before = sum(one.quantity for one in stocked
+                     if isinstance(one, MaterialLot | MaterialCount) and one.lot == lot)  # fmt: skip
+        stocked.append(
+            MaterialCount(
+                movement=f"stock,{len(stocked) + 1}", lot=lot, material=material, quantity=found - before,
+                uom=uom(material), counted_at=datetime.now(UTC), expires_at=None,
+            )
+        )  # fmt: skip
 
     async def close_year(self, year: int) -> None:
         self.books.periods = [

@@ -13,7 +13,7 @@ from erp_bridge.adapter import SnapshotKind
 from erp_bridge.adapters.tryton import TrytonAdapter
 from erp_bridge.adapters.tryton.rpc import Rpc
 from tests.conformance.erp_suite import Bench, ErpSuite, Order
-from tests.fixtures.tryton import Tryton, enter_order
+from tests.fixtures.tryton import Tryton, count, deliver, enter_order
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -81,6 +81,12 @@ class TrytonBench:
             answer, _ = await asyncio.to_thread(process.communicate)
         assert [line.split()[1] for line in answer.splitlines()] == list(copies.values())
         self.adapter._names.stale()
+
+    async def deliver(self, material: str, lot: str, quantity: Decimal, price: Decimal) -> None:
+        await deliver(self.rpc, material, lot, quantity, price)
+
+    async def count(self, material: str, lot: str, found: Decimal) -> None:
+        await count(self.rpc, material, lot, found)
 
     async def close_year(self, year: int) -> None:
         domain = [("fiscalyear.name", "=", str(year))]

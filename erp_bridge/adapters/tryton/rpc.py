@@ -37,6 +37,7 @@ class Rpc:
             timeout=httpx2.Timeout(TIMEOUT_S, connect=3.0),
         )
         self._context: dict[str, Any] | None = None
+        self._user: int | None = None
 
     async def read(self, method: str, *arguments: object) -> Any:
         """Call a method that changes nothing.
@@ -75,6 +76,13 @@ class Rpc:
         )
         return found
 
+    async def user(self) -> int:
+        """Return the number of the account that this session is of."""
+        if self._user is None:
+            await self._login()
+        assert self._user is not None  # noqa: S101 - who signed on has a number
+        return self._user
+
     async def close(self) -> None:
         """Let go of the connection."""
         await self._http.aclose()
@@ -98,6 +106,7 @@ class Rpc:
         if not session:
             raise ErpLoginRefused(user=user)
         uid, token, *_ = session
+        self._user = int(uid)
         session = base64.b64encode(f"{user}:{uid}:{token}".encode()).decode()
         self._http.headers["Authorization"] = f"Session {session}"
         preferences = await self._post("model.res.user.get_preferences", [True, {}])

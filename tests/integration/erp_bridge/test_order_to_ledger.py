@@ -11,9 +11,11 @@ from erp_bridge.adapters.tryton.rpc import Rpc
 from erp_bridge.inbound import Inbound
 from erp_bridge.outbound import Outbound
 from erp_bridge.reconcile import compare, refresh
-from mes.kernel.db import Database
+from mes.inventory import service as inventory
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Cause, Database
 from mes.kernel.settings import Settings
-from tests.fixtures.tryton import Tryton, place_order
+from tests.fixtures.tryton import Tryton, count, deliver, place_order
 from tests.integration.erp_bridge.plant import Floor
 
 pytestmark = pytest.mark.timeout(300)
@@ -27,6 +29,7 @@ class Both:
         self.server = server
         self.adapter = TrytonAdapter(server.connection())
         self.rpc = Rpc(server.connection())
+        self.rpc_of_the_clerk = Rpc(server.connection("clerk"))
         self.settings = Settings(home=server.folder)
         self.inbound = Inbound(db, self.adapter, "Asia/Shanghai")
         self.outbound = Outbound(db, self.adapter, self.settings, "test")
@@ -44,6 +47,24 @@ class Both:
             pass
         while await self.outbound.deliver():
             pass
+
+    async def wip_of_all(self) -> Decimal:
+        """Work in process as Tryton's own books have it."""
+        rows = await self.rpc.search_read(
+            "account.move.line", [("account.code", "=", ACCOUNTS["wip"])], ["debit", "credit"]
+        )
+        return sum((row["debit"] - row["credit"] for row in rows), Decimal(0))
+
+    async def stock(self, lot: str) -> dict[str, Decimal]:
+        """Return what Tryton has in storage of a number, by material."""
+        fields = ["product.code", "quantity", "from_location.type", "to_location.type"]
+        domain = [("lot.number", "=", lot), ("state", "=", "done")]
+        found: dict[str, Decimal] = {}
+        for row in await self.rpc.search_read("stock.move", domain, fields):
+            sign = (row["to_location."]["type"] == "storage") - (row["from_location."]["type"] == "storage")
+            code = row["product."]["code"]
+            found[code] = found.get(code, Decimal(0)) + sign * Decimal(str(row["quantity"]))
+        return found
 
     async def wip(self, number: str) -> Decimal:
         """Work in process of an order, as Tryton's own books have it."""
@@ -101,3 +122,38 @@ async def test_an_order_ends_with_nothing_in_process_and_no_difference(db: Datab
     assert await both.wip(number) == Decimal("0.00")
     (row,) = await both.rpc.search_read("production", [("reference", "=", number)], ["state"])
     assert row["state"] == "done"
+
+
+async def test_more_of_a_lot_and_counts_leave_no_difference(db: Database, tryton: Tryton) -> None:
+    """A heat in two trucks, one number for two materials, counts that find less and more."""
+    both = Both(db, tryton)
+    await both.floor.define()
+    await both.pull()
+    for material, quantity, price in (("CAST-40", 10, 120), ("CAST-40", 7, 126), ("SHAFT", 5, 60)):
+        await deliver(both.rpc_of_the_clerk, material, "Heat-7a", Decimal(quantity), Decimal(price))
+    await both.pull()
+    await count(both.rpc_of_the_clerk, "CAST-40", "Heat-7a", Decimal(14))
+    await count(both.rpc_of_the_clerk, "SHAFT", "Heat-7a", Decimal(6))
+    await both.pull()
+    async with db.transaction(Cause(actor="service:test", at=utc_now())) as tx:
+        assert not await service.refusals(tx)
+        lots = [await inventory.get_lot(tx, lot) for lot in ("Heat-7a", "Heat-7a@SHAFT")]
+        await inventory.scrap_lot(tx, "Heat-7a@SHAFT", "damaged")
+    assert [(lot.material, lot.on_hand) for lot in lots] == [("CAST-40", 14), ("SHAFT", 6)]
+    await both.floor.book_costs()
+    await both.push()
+    await both.pull()
+    await refresh(db, both.adapter)
+    async with db.read() as tx:
+        assert not await service.documents(tx, None, "dead", 10)
+        assert not await service.refusals(tx)
+        assert (await inventory.get_lot(tx, "Heat-7a@SHAFT")).on_hand == 0
+        outcome = await compare(tx, "CNY", grace_s=0)
+        variance = await tx.value(
+            "select sum(debit - credit) from mes.cost_account"
+            " where account = 'purchase_price_variance' and not simulated"
+        )
+    assert outcome.cases == ()
+    assert variance == Decimal("42.00")
+    assert await both.stock("Heat-7a") == {"CAST-40": 14, "SHAFT": 0}
+    assert await both.wip_of_all() == Decimal("0.00")

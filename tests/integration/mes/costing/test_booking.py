@@ -20,7 +20,7 @@ from mes.execution.events import (
     ReportReversed,
     ScrapReported,
 )
-from mes.inventory.events import LotReceived, LotScrapped
+from mes.inventory.events import LotCounted, LotReceived, LotScrapped
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database
 from mes.kernel.ids import LotNumber, MaterialId, PersonId, WorkOrderNumber
@@ -332,13 +332,15 @@ async def test_receipts_and_scrapped_lots_are_booked_without_an_order(floor: Flo
             expires_at=None,
         ),
         LotScrapped(**lot, quantity=Decimal(10), reason="damaged"),
+        LotCounted(**lot, quantity=Decimal(-3), erp_ref="stock.move,7"),
+        LotCounted(**lot, quantity=Decimal(1), erp_ref="stock.move,8"),
     )
     await floor.book()
     assert await floor.balance() == {
         Account.GR_IR: Decimal("-2600.00"),
         Account.PURCHASE_PRICE_VARIANCE: Decimal("100.00"),
-        Account.RAW_MATERIAL: Decimal("2250.00"),
-        Account.SCRAP_EXPENSE: Decimal("250.00"),
+        Account.RAW_MATERIAL: Decimal("2200.00"),
+        Account.SCRAP_EXPENSE: Decimal("300.00"),
     }
 
 

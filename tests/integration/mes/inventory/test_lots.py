@@ -8,6 +8,8 @@ import pytest
 from mes.definitions.model import MaterialUnknown
 from mes.inventory import service as inventory
 from mes.inventory.model import (
+    CountBelowZero,
+    CountDraft,
     LotDraft,
     LotEmpty,
     LotNotHeld,
@@ -35,6 +37,61 @@ async def test_a_receipt_is_booked_once(floor: Floor) -> None:
         assert [one.quantity for one in await inventory.movements(tx, first)] == [10]
 
 
+async def test_a_lot_comes_in_two_deliveries(floor: Floor) -> None:
+    heat = LotNumber("HEAT-1")
+    for receipt, quantity in (("move-1", "5"), ("move-2", "7"), ("move-2", "7")):
+        assert await floor.lot("CAST-40", quantity, lot=heat, receipt=receipt) == heat
+    with pytest.raises(ReceiptDiffers):
+        await floor.lot("CAST-40", "8", lot=heat, receipt="move-2")
+    async with floor.db.read() as tx:
+        assert (await inventory.get_lot(tx, heat)).on_hand == 12
+        ledger = [(one.kind, one.quantity) for one in await inventory.movements(tx, heat)]
+    assert ledger == [(MovementKind.RECEIPT, 5), (MovementKind.RECEIPT, 7)]
+
+
+async def test_another_material_may_have_a_lot_of_the_same_number(floor: Floor) -> None:
+    heat = LotNumber("HEAT-1")
+    assert await floor.lot("CAST-40", "5", lot=heat, receipt="move-1") == heat
+    other = [await floor.lot("SHAFT", "3", lot=heat, receipt=f"move-{each}") for each in (2, 3)]
+    assert other == ["HEAT-1@SHAFT"] * 2
+    async with floor.db.read() as tx:
+        lots = [await inventory.get_lot(tx, number) for number in (heat, other[0])]
+    assert [(one.material, one.on_hand) for one in lots] == [("CAST-40", 5), ("SHAFT", 6)]
+    await floor.lot("BOX", "1", lot=LotNumber("HEAT-1@SEAL"))
+    with pytest.raises(LotNumberTaken):
+        await floor.lot("SEAL", "1", lot=heat)
+
+
+async def test_more_of_a_lot_that_was_thrown_away_waits_for_quality(floor: Floor) -> None:
+    await floor.do(lambda tx: inventory.scrap_lot(tx, LOT, "damaged"))
+    await floor.lot("SEAL", "4", lot=LotNumber(LOT))
+    async with floor.db.read() as tx:
+        lot = await inventory.get_lot(tx, LOT)
+    assert (lot.status, lot.reason, lot.on_hand) == (LotStatus.HELD, "damaged", 4)
+    await floor.do(lambda tx: inventory.release_lot(tx, LOT))
+
+
+async def test_a_count_corrects_the_stock_once_in_both_directions(floor: Floor) -> None:
+    async def count(key: str, quantity: str, lot: str = LOT) -> None:
+        draft = CountDraft(
+            material=MaterialId("SEAL"), lot=LotNumber(lot), quantity=Decimal(quantity), uom="pc", erp_ref=key
+        )
+        await floor.do(lambda tx: inventory.count_lot(tx, draft))
+
+    for key, quantity in (("move-1", "-3"), ("move-2", "5"), ("move-1", "-3")):
+        await count(key, quantity)
+    await count("move-3", "2", "FOUND-1")
+    with pytest.raises(CountBelowZero):
+        await count("move-4", "-203")
+    with pytest.raises(CountBelowZero):
+        await count("move-5", "-1", "NEVER-SEEN")
+    async with floor.db.read() as tx:
+        assert (await inventory.get_lot(tx, LOT)).on_hand == 202
+        assert (await inventory.get_lot(tx, "FOUND-1")).on_hand == 2
+        ledger = [one.quantity for one in await inventory.movements(tx, LOT)]
+    assert ledger == [200, -3, 5]
+
+
 async def test_lots_without_a_number_get_the_next(floor: Floor) -> None:
     assert [await floor.lot("SEAL", "1") for _ in range(2)] == ["LOT-SEAL-0001", "LOT-SEAL-0002"]
 
@@ -46,8 +103,6 @@ async def test_a_receipt_that_cannot_be(floor: Floor) -> None:
         await floor.lot("SEAL", "1", uom="kg")
     with pytest.raises(MaterialUnknown):
         await floor.lot("GOLD", "1")
-    with pytest.raises(LotNumberTaken):
-        await floor.lot("SEAL", "1", lot=LotNumber(LOT))
 
 
 async def test_a_lot_is_held_and_released(floor: Floor) -> None:
