@@ -1,6 +1,7 @@
 """Machine states and counts as facts, and the figures of a unit with their evidence."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -41,6 +42,7 @@ from mes.performance.model import (
     WindowNotValid,
 )
 from mes.resources import service as resources
+from mes.resources.model import EquipmentOutOfService
 
 log = get_logger(__name__)
 
@@ -327,19 +329,29 @@ async def shift_figures(tx: Tx, at: datetime) -> dict[EquipmentId, Kpi]:
     return {unit: kpi_of(elements) for unit, elements in found.items()}
 
 
+async def _in_service(tx: Tx, equipment: EquipmentId, window: Window) -> Window:
+    until = await resources.retired_at(tx, equipment)
+    if until is None:
+        return window
+    if until <= window.starts_at:
+        raise EquipmentOutOfService(equipment=equipment)
+    return replace(window, ends_at=min(window.ends_at, until))
+
+
 async def report(tx: Tx, equipment: EquipmentId, window: Window) -> Report:
     """Return a unit's figures in a window with their elements and evidence.
 
     Raises:
         EquipmentUnknown: There is no such unit.
+        EquipmentOutOfService: It was out of service in all of the window; one that goes on is cut there.
         WindowNotValid: It is longer than 31 days, or ends before it begins.
     """
-    length = window.ends_at - window.starts_at
-    if not timedelta(0) < length <= LONGEST_WINDOW:
+    if not timedelta(0) < window.ends_at - window.starts_at <= LONGEST_WINDOW:
         raise WindowNotValid(starts_at=window.starts_at, ends_at=window.ends_at)
     unit = await resources.get_equipment(tx, equipment)
+    window = await _in_service(tx, unit.id, window)
     found = (await sums.elements(tx, [unit], window))[unit.id]
-    figures = all_figures(found, length)
+    figures = all_figures(found, window.ends_at - window.starts_at)
     return Report(
         equipment=equipment,
         starts_at=window.starts_at,

@@ -329,6 +329,11 @@ async def get_equipment(tx: Tx, equipment: str) -> Equipment:
     return found(await store.places.find_equipment(tx, equipment), EquipmentUnknown, equipment=equipment)
 
 
+async def retired_at(tx: Tx, equipment: str) -> datetime | None:
+    """Return since when a place or machine is out of service; None while it is in service."""
+    return await store.places.retired_at(tx, equipment)
+
+
 async def lock_unit(tx: Tx, equipment: str) -> Equipment:
     """Return a work unit; nobody else starts work on it until the transaction ends.
 

@@ -68,6 +68,14 @@ async def save_equipment(tx: Tx, one: Equipment) -> bool:
     )
 
 
+async def retired_at(tx: Tx, equipment: str) -> datetime | None:
+    """Return since when a node is out of service; None while it is in service."""
+    until: datetime | None = await tx.value(
+        "select until from mes.equipment where id = %(id)s", {"id": equipment}
+    )
+    return until
+
+
 async def retire_equipment(tx: Tx, kept: Collection[str]) -> list[Equipment]:
     """Take all that is in service and not kept out of it; return what was taken out."""
     return await tx.fetch_all(

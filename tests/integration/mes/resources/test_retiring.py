@@ -78,6 +78,10 @@ async def test_a_machine_goes_and_comes_back(floor: Floor) -> None:
     with pytest.raises(TerminalUnknown):
         await floor.do(lambda tx: access.sit_down(tx, SOMEBODY, "CNC-1", PersonId("E-1001")))
     assert await figures(floor, past) == before
+    whole = await figures(floor, Window(starts_at=past.starts_at, ends_at=floor.now + timedelta(hours=3)))
+    assert whole.ends_at == floor.now
+    with pytest.raises(EquipmentOutOfService):
+        await figures(floor, Window(starts_at=floor.now, ends_at=floor.now + timedelta(hours=3)))
     await floor.do(lambda tx: execution.start(tx, JobOrderId(f"{number}-10")), "E-1001", "CNC-2")
     await load(floor, FILE)
     assert ["CNC-1" in some for some in await lists(floor)] == [True] * 4
