@@ -40,69 +40,12 @@ export type Roster = Schemas['Roster']
 
 // --- planner
 
-export interface PlanOperation {
-  job_order: string
-  work_order: string
-  operation: number
-  equipment: string
-  setup_start: Time
-  start: Time
-  end: Time
-  setup_min: number
-  material: string
-  family: string
-  late_min: number
-  reason: Coded | null
-  status: string
-  locked: boolean
-}
-export interface PlanOrder {
-  work_order: string
-  customer: string
-  due_at: Time
-  end: Time
-  late_min: number
-  why: { cause: string; minutes: number; subject: string; by: string }[]
-}
-export interface PlanEquipment {
-  id: string
-  name: string
-  work_center: string
-  calendar: { from: Time; to: Time; kind: string }[]
-}
-export interface Plan {
-  id: string
-  version: number
-  solver: string
-  status: string
-  objective: number | null
-  bound: number | null
-  gap: number | null
-  dispatch_objective: number | null
-  published_at: Time | null
-  by: string | null
-  operations: PlanOperation[]
-  orders: PlanOrder[]
-  equipment: PlanEquipment[]
-}
-export interface PlanPlace { equipment: string; start: Time }
-export interface PlanShift {
-  work_order: string
-  end_before: Time
-  end_after: Time
-  late_before_min: number
-  late_after_min: number
-}
-export interface PlanTrigger { reason: string; params: Record<string, unknown>; by: string }
-export interface PlanDiff {
-  moved: { job_order: string; work_order: string; from: PlanPlace; to: PlanPlace }[]
-  late: PlanShift[]
-  saved: PlanShift[]
-  added: string[]
-  trigger: PlanTrigger[]
-}
-export interface Proposal extends Plan { diff: PlanDiff }
-export interface Promise_ { date: Time; binding: Coded | null }
+export type PlanOperation = Schemas['PlannedOperation']
+export type PlanOrder = Schemas['PlannedOrder']
+export type PlanEquipment = Schemas['PlannedUnit']
+export type Plan = Schemas['PlanShown']
+export type Proposal = Schemas['ProposalShown']
+export type PromiseDate = Schemas['PromiseShown']
 
 // --- board
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Plan } from '@/api/types'
+import type { Plan, PlanEquipment } from '@/api/types'
 import { shadesOf, shortLabel, toModel } from '../toModel'
 import { step } from './keyboard'
 import { Model, type Bar, type Row } from './model'
@@ -91,16 +91,16 @@ describe('the keyboard', () => {
 })
 
 describe('a plan of the server', () => {
-  const calendar = [
+  const calendar: PlanEquipment['calendar'] = [
     { from: '2026-03-02T00:00:00Z', to: '2026-03-02T04:00:00Z', kind: 'work' },
     { from: '2026-03-02T04:10:00Z', to: '2026-03-02T08:00:00Z', kind: 'work' },
     { from: '2026-03-02T05:00:00Z', to: '2026-03-02T05:30:00Z', kind: 'stop' },
   ]
-  const unit = { id: 'CNC-1', name: 'CNC 1', work_center: 'MC', calendar }
+  const unit: PlanEquipment = { id: 'CNC-1', name: 'CNC 1', work_center: 'MC', calendar }
   const operation = {
     job_order: 'WO-000012-10', work_order: 'WO-000012', operation: 10, equipment: 'CNC-1', setup_start: '2026-03-02T00:59:00Z',
-    start: '2026-03-02T01:00:00Z', end: '2026-03-02T02:00:00Z', setup_min: 1, material: 'PUMP-40', family: '40', late_min: 5, reason: null,
-    status: 'Running', locked: false,
+    start: '2026-03-02T01:00:00Z', end: '2026-03-02T02:00:00Z', setup_min: 1, material: 'PUMP-40', family: '40', late_min: 5,
+    reason: { code: 'due', params: {} }, status: 'Running', locked: false, frozen: false, name: 'Machining',
   }
 
   it('shades breaks, the time after the calendar, and stops', () => {
