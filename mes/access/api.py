@@ -192,10 +192,10 @@ async def sign_off(
     request: Request,
     terminal: str,
     caller: Annotated[Caller, require(Permission.TERMINAL_USE, placed=True)],
-    body: CommandBody | None = None,
+    body: CommandBody | None = None,  # noqa: ARG001 - its device_time is for people to read
 ) -> dict[str, str]:
     """Leave the terminal; once is enough, so it needs no Idempotency-Key."""
-    at = business_time(body.device_time if body else None, utc_now())
+    at = business_time(request.headers.get("x-waited-s"), utc_now())
     cause = Cause(actor=caller.actor, at=at, terminal=terminal)
     async with plant_of(request).db.transaction(cause) as tx:
         await service.sign_off(tx, caller, terminal)

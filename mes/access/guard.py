@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from mes.access import service
 from mes.access.model import (
-    DEVICE_TIME_WINDOW,
+    LONGEST_WAIT,
     SEEING,
     WHOLE_SITE,
     Caller,
@@ -39,10 +39,6 @@ COOKIE = "lineside_session"
 """Over https it is `__Host-lineside_session`: bound to this host, sent by TLS only."""
 
 
-LONGEST_WAIT_S = 1e9
-"""More than that has not waited in a device: its clock began at 1970."""
-
-
 class PersonDirectory(Protocol):
     """Who the people are; the app gives it, because people are known a layer above."""
 
@@ -63,7 +59,8 @@ class CommandBody(BaseModel):
     """The body of a command; unknown fields are refused.
 
     Args:
-        device_time: When it was done, by the device's clock; now when missing.
+        device_time: What the device's clock showed then: kept with the command for people to read. It
+            dates nothing; `business_time` says when an act was.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -215,8 +212,7 @@ async def run_command(
 
     Args:
         kind: Name of the command, such as `execution.report`.
-        body: As sent. The act is dated by how long it waited in the device (`X-Waited-S`, seconds), on
-            our own clock; without that by its `device_time`; within the last 7 days.
+        body: As sent; when the act was says `business_time`.
         handler: Does the work in the given transaction; what it returns is the reply.
 
     Raises:
@@ -228,14 +224,10 @@ async def run_command(
     plant = plant_of(request)
     key = idempotency_key(request)
     now = utc_now()
-    waited = waited_of(request)
-    device_time = getattr(body, "device_time", None) if waited is None else now - waited
-    at = business_time(device_time, now)
+    at = business_time(request.headers.get("x-waited-s"), now)
     sent = {"path": request.url.path, "body": body.model_dump(mode="json")}
     try:
-        caller = await _as_person(
-            plant.db, caller, at, by_device=waited is None and at != now, receipt=_receipt(request)
-        )
+        caller, at = await _as_person(plant.db, caller, at, _receipt(request))
     except (NobodySignedOn, TerminalTakenOver):
         # The person may have left between a command and the second asking for its lost answer.
         async with plant.db.read() as tx:
@@ -269,29 +261,25 @@ def idempotency_key(request: Request) -> str:
         raise IdempotencyKeyNotValid from error
 
 
-def waited_of(request: Request) -> timedelta | None:
-    """Return how long a command has waited in its device; None where it does not say, or says nonsense.
+def business_time(waited_s: str | None, now: datetime) -> datetime:
+    """Return when an act was: now by our clock, less the seconds that it has waited in its device.
 
-    The device reads both moments off one clock, so that it does not matter what that clock shows.
+    No other clock dates an act. What says nothing of a wait, nonsense, or more than `LONGEST_WAIT`
+    (a device that woke in 1970 and was set since) counts as done now.
+
+    Args:
+        waited_s: The header `X-Waited-S`.
     """
+    if waited_s is None:
+        return now
     try:
-        seconds = float(request.headers.get("x-waited-s", ""))
+        seconds = float(waited_s)
     except ValueError:
-        return None
-    return timedelta(seconds=min(seconds, LONGEST_WAIT_S)) if seconds >= 0 else None
-
-
-def business_time(device_time: datetime | None, now: datetime) -> datetime:
-    """Return when an act happened: the device's time where it can be true, else `now`.
-
-    A device whose clock runs ahead, or that woke up years ago, does not date its reports.
-    """
-    if device_time is None or device_time > now:
-        return now
-    if device_time < now - DEVICE_TIME_WINDOW:
-        log.warning("device_time.refused", device_time=device_time.isoformat())
-        return now
-    return device_time
+        seconds = -1.0
+    if 0 <= seconds <= LONGEST_WAIT.total_seconds():
+        return now - timedelta(seconds=seconds)
+    log.warning("act.wait_not_believed", waited_s=waited_s)
+    return now
 
 
 def _receipt(request: Request) -> UUID | None:
@@ -303,15 +291,15 @@ def _receipt(request: Request) -> UUID | None:
 
 
 async def _as_person(
-    db: Database, caller: Caller, at: datetime, *, by_device: bool, receipt: UUID | None
-) -> Caller:
-    if caller.terminal is None or (caller.signed_on_at is not None and caller.signed_on_at <= at):
-        return caller
+    db: Database, caller: Caller, at: datetime, receipt: UUID | None
+) -> tuple[Caller, datetime]:
+    """Return as whom, and as of when, an act at a terminal is booked."""
+    there_already = receipt is None and caller.signed_on_at is not None and caller.signed_on_at <= at
+    if caller.terminal is None or there_already:
+        return caller, at
     async with db.read() as tx:
-        person = await service.person_at(
-            tx, caller, caller.terminal, at, by_device=by_device, receipt=receipt
-        )
-    return replace(caller, person=person)
+        person, at = await service.person_at(tx, caller, caller.terminal, at, receipt)
+    return replace(caller, person=person), at
 
 
 def _response(reply: Reply) -> JSONResponse:

@@ -21,11 +21,8 @@ LINK_LIFETIME = timedelta(hours=24)
 SIGN_ON_LIFETIME = timedelta(hours=12)
 TAKEOVER_IDLE = timedelta(seconds=60)
 """A terminal without use for this long may be taken by the simulator again."""
-DEVICE_TIME_WINDOW = timedelta(days=7)
-"""How far in the past a device's time is believed: reports made offline arrive this late."""
-
-DEVICE_CLOCK_SLACK = timedelta(minutes=2)
-"""How far a device's clock may be off when it says who was signed on."""
+LONGEST_WAIT = timedelta(days=7)
+"""For so long an act may have waited in a device without a network; what says more is not believed."""
 
 
 class Role(StrEnum):

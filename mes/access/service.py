@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from mes.access import store
@@ -19,7 +19,6 @@ from mes.access.events import (
     SignInFailed,
 )
 from mes.access.model import (
-    DEVICE_CLOCK_SLACK,
     LINK_LIFETIME,
     PASSWORD_ATTEMPTS,
     PASSWORD_LOCKOUT,
@@ -500,27 +499,29 @@ async def _scope_of(tx: Tx, terminal: str) -> str:
 
 
 async def person_at(
-    tx: Tx, caller: Caller, terminal: str, at: datetime, *, by_device: bool, receipt: UUID | None = None
-) -> PersonId:
-    """Return who was signed on at a terminal in the caller's browser at the moment `at`.
+    tx: Tx, caller: Caller, terminal: str, at: datetime, receipt: UUID | None = None
+) -> tuple[PersonId, datetime]:
+    """Return who did an act at a terminal in the caller's browser at the moment `at`, and when.
+
+    A receipt that is shown decides alone: the act is that person's until that sign-on ended, not a
+    moment longer. It was not done before that sign-on began, so where a device says that it waited
+    for longer, the act is dated to the beginning.
 
     Args:
-        by_device: Whether `at` was read from the device's clock, which may be a little off.
         receipt: Of the sign-on under which the act was done; it outlives the browser's session.
 
     Raises:
-        TerminalTakenOver: Another session has the terminal.
-        NobodySignedOn: Nobody was.
+        TerminalTakenOver: Another sign-on has the terminal.
+        NobodySignedOn: Nobody was there.
     """
-    slack = DEVICE_CLOCK_SLACK if by_device else timedelta()
     shown = None if receipt is None else await store.sign_on_of(tx, receipt)
     if shown is not None and (shown.terminal, shown.account) == (terminal, caller.account):
         over = min(shown.ended_at or shown.since + SIGN_ON_LIFETIME, shown.since + SIGN_ON_LIFETIME)
-        if shown.since - slack <= at <= over + slack:
-            return shown.person
-    then = await store.sign_on_at(tx, terminal, caller.session, at, slack=slack, lifetime=SIGN_ON_LIFETIME)
+        then = shown if at <= over else None
+    else:
+        then = await store.sign_on_at(tx, terminal, caller.session, at, lifetime=SIGN_ON_LIFETIME)
     if then is not None:
-        return then.person
+        return then.person, max(at, then.since)
     if await store.open_sign_on(tx, terminal, at - SIGN_ON_LIFETIME) is not None:
         raise TerminalTakenOver(terminal=terminal)
     raise NobodySignedOn(terminal=terminal)

@@ -460,13 +460,12 @@ async def open_sign_ons(tx: Tx) -> list[SignOn]:
 
 
 async def sign_on_at(
-    tx: Tx, terminal: str, session: str, at: datetime, *, slack: timedelta, lifetime: timedelta
+    tx: Tx, terminal: str, session: str, at: datetime, *, lifetime: timedelta
 ) -> SignOn | None:
     """Return who was signed on at a terminal by this session at the moment `at`.
 
     Args:
         lifetime: A sign-on that began longer ago is over, though nobody signed off.
-        slack: How far the device's clock may be off against ours.
     """
     return await tx.fetch_one(
         SignOn,
@@ -474,13 +473,11 @@ async def sign_on_at(
         select receipt, terminal, person, account, session, simulated, since, last_used_at, ended_at
         from mes.sign_on
         where terminal = %(terminal)s and session = %(session)s
-          and since <= %(at)s::timestamptz + %(slack)s
-          and since > %(at)s::timestamptz - %(lifetime)s
-          and coalesce(ended_at, 'infinity') >= %(at)s::timestamptz - %(slack)s
-        order by (since <= %(at)s and coalesce(ended_at, 'infinity') >= %(at)s) desc, since desc
-        limit 1
+          and since <= %(at)s and since > %(at)s::timestamptz - %(lifetime)s
+          and coalesce(ended_at, 'infinity') >= %(at)s
+        order by since desc limit 1
         """,
-        {"terminal": terminal, "session": session, "at": at, "slack": slack, "lifetime": lifetime},
+        {"terminal": terminal, "session": session, "at": at, "lifetime": lifetime},
     )
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from mes.access.guard import CommandBody, ReadTx, check_at_terminal, require, run_command, waited_of
+from mes.access.guard import CommandBody, ReadTx, check_at_terminal, require, run_command
 from mes.access.model import Caller, Permission
 from mes.execution import service, terminal
 from mes.execution.model import HelpCall, LotUse, QuantityReport
@@ -226,8 +226,7 @@ async def help_wanted(request: Request, equipment: str, body: CommandBody, calle
     async def act(tx: Tx) -> HelpCall:
         unit = await resources.get_equipment(tx, equipment)
         caller.check(Permission.WORK_REPORT, unit.scope)
-        waited = waited_of(request)
-        return await service.call_help(tx, unit.id, utc_now() - tx.now if waited is None else waited)
+        return await service.call_help(tx, unit.id, utc_now() - tx.now)
 
     return await run_command(request, caller, "execution.help", body, act)
 
