@@ -9,7 +9,7 @@ from random import Random
 from typing import Literal
 
 from planner.decoder import Decoder, Fit
-from planner.problem import Calendar, Fault, InvalidProblem, Operation, Order, Problem, Window
+from planner.problem import Calendar, Fault, InvalidProblem, Operation, Problem, Window
 from planner.schedule import Reason, Schedule
 
 OVERTIME_MIN = 120
@@ -283,38 +283,3 @@ class Alike:
             )
             for step in route
         )
-
-
-@dataclass(frozen=True)
-class Promise:
-    """The earliest end of a new order.
-
-    Args:
-        end: Minute after the problem's origin.
-        binding: What keeps it from being sooner: the reason of the step that waits longest.
-        schedule: The plan with the new order in it.
-    """
-
-    end: int
-    binding: Reason
-    schedule: Schedule
-
-
-def promise(problem: Problem, plan: Schedule, order: Order, operations: tuple[Operation, ...]) -> Promise:
-    """Find the earliest end of `order` that moves nobody.
-
-    Args:
-        plan: Times for all of `problem`, from the decoder.
-        operations: The steps of the new order, each after its predecessors.
-
-    Raises:
-        InvalidProblem: The new order contradicts the plant.
-    """
-    whole = replace(
-        problem,
-        orders=(*problem.orders, order),
-        operations=(*problem.operations, *operations),
-    )
-    desk = Desk(whole, plan)
-    found = desk.accept(operations)
-    return Promise(found.end, found.binding, desk.decoder.schedule())

@@ -15,7 +15,7 @@ from planner.explain import Explainer
 from planner.form import problem_from_json, problem_to_json, schedule_from_json, schedule_to_json
 from planner.objective import order_ends
 from planner.problem import Operation, Order, Problem
-from planner.promise import Desk, promise
+from planner.promise import Desk
 from planner.replan import as_published, repair, replan
 from tests.properties.planner.strategies import locked, operations, problems
 
@@ -101,7 +101,6 @@ def test_a_promise_holds_and_moves_nobody(quote: tuple[Problem, tuple[Operation,
     problem, steps = quote
     plan = dispatch(problem, edd(problem))
     order = Order("NEW", 100)
-    given_date = promise(problem, plan, order, steps)
     whole = Problem(
         problem.origin,
         problem.horizon,
@@ -112,10 +111,13 @@ def test_a_promise_holds_and_moves_nobody(quote: tuple[Problem, tuple[Operation,
         (*problem.orders, order),
         (*problem.operations, *steps),
     )
-    assert check(whole, given_date.schedule) == []
-    assert given_date.end == max(given_date.schedule.by_operation[s.id].end for s in steps)
+    desk = Desk(whole, plan)
+    given_date = desk.accept(steps)
+    new = desk.decoder.schedule()
+    assert check(whole, new) == []
+    assert given_date.end == max(new.by_operation[s.id].end for s in steps)
     for row in plan.assignments:
-        kept = given_date.schedule.by_operation[row.operation]
+        kept = new.by_operation[row.operation]
         assert (kept.unit, kept.start, kept.end) == (row.unit, row.start, row.end)
 
 
@@ -154,4 +156,3 @@ def test_a_quote_reserves_nothing(quote: tuple[Problem, tuple[Operation, ...]]) 
     again = desk.quote(steps)
     assert (first.end, first.binding) == (again.end, again.binding)
     assert desk.decoder.schedule() == plan
-    assert promise(problem, plan, Order("NEW", 100), steps).end == first.end

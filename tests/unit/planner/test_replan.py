@@ -9,7 +9,7 @@ from planner.decoder import Choice, decode
 from planner.difference import difference
 from planner.effort import Effort
 from planner.problem import Order, Problem, Published, Release, Unit, Window
-from planner.promise import promise
+from planner.promise import Desk
 from planner.replan import repair, replan
 from planner.solve import solve
 from tests.unit.planner.plants import plant, step
@@ -95,7 +95,8 @@ def test_those_that_jump_the_queue_are_the_moved_ones() -> None:
 def test_a_promise_uses_the_gap_and_says_what_binds() -> None:
     problem = plant(step("A-1", 30, "N"), step("A-2", 30, "M", after="A-1"))
     plan = decode(problem, [])
-    short = promise(problem, plan, Order("Q", 100), (step("Q-1", 20, "M"),))
+    desk = Desk(problem, plan)
+    short = desk.quote((step("Q-1", 20, "M"),))
     assert (short.end, short.binding.code) == (20, "now")
-    long = promise(problem, plan, Order("Q", 100), (step("Q-1", 40, "M"),))
+    long = desk.quote((step("Q-1", 40, "M"),))
     assert (long.end, long.binding.code) == (100, "unit")
