@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from mes.dispatching import service as dispatching
 from mes.dispatching.model import PlanReceipt
+from mes.execution import service as execution
 from mes.kernel.db import Database, Tx
 from mes.kernel.ids import EquipmentId, MaterialId
 from mes.kernel.outbox import append
@@ -390,6 +391,23 @@ async def test_the_proposal_that_was_read_is_published_though_a_newer_one_is_the
     with pytest.raises(service.ProposalOverruled) as overruled:
         await publish(floor, other)
     assert overruled.value.params["by"] == "service:test"
+
+
+async def test_what_waits_at_a_machine_that_goes_out_of_service_is_planned_on_another(
+    floor: Floor, planner: Desk
+) -> None:
+    number = await floor.order(quantity=4)
+    await planner.step()
+
+    async def machine() -> str:
+        operations = (await shown(floor))["operations"]
+        return next(str(row["equipment"]) for row in operations if row["job_order"] == f"{number}-10")
+
+    gone, file = await machine(), resources.load_plant()
+    fewer = replace(file, equipment=tuple(one for one in file.equipment if one.id != gone))
+    await floor.after(60).do(lambda tx: execution.change_plant(tx, fewer))
+    await planner.step()
+    assert await machine() not in {gone, "None"}
 
 
 async def test_simulated_history_asks_for_no_plan(floor: Floor, planner: Desk) -> None:
