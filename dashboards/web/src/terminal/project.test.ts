@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Job, TerminalSnapshot } from '@/api/types'
 import type { Entry, Verb } from './outbox'
-import { projectAll } from './project'
+import { leftOf, projectAll } from './project'
 import { parseScan } from './scan/grammar'
 import { routeScan } from './scan/route'
 
@@ -62,6 +62,25 @@ describe('what the operator sees before the server has answered', () => {
     expect(seen.job?.components[0]?.consumed).toBe('3')
   })
 
+  it('a lot that was used up is not the next one, and gives nothing more', () => {
+    const parts = { material: 'CAST-40', name: 'Casting', required: '10', consumed: '0', uom: 'pc' }
+    const lots = [{ lot: 'LOT-A', quantity: '4', expires_at: null }, { lot: 'LOT-B', quantity: '50', expires_at: null }]
+    const before = running({ components: [{ ...parts, lots }] })
+    const seen = projectAll(before, [entry('consume', 'WO-000001-10', { lot: 'LOT-A' })])
+    const left = (one: TerminalSnapshot) => one.job?.components.flatMap(leftOf).map((lot) => [lot.lot, lot.quantity])
+    expect(left(seen)).toEqual([['LOT-B', '50']])
+    expect(routeScan(parseScan('LOT:LOT-A'), seen, 0, true)).toMatchObject({ code: 'LotTooSmall', params: { lot: 'LOT-A' } })
+    const full = projectAll(seen, [entry('consume', 'WO-000001-10', { lot: 'LOT-B' })])
+    expect(full.job?.components[0]?.consumed).toBe('10')
+    expect(left(full)).toEqual([['LOT-B', '44']])
+  })
+
+  it('what waits to be undone is not offered again', () => {
+    const last = [{ id: 'r-2', undone: false }, { id: 'r-1', undone: false }] as TerminalSnapshot['last']
+    const seen = projectAll(snapshot({ last }), [entry('reverse', 'WO-000001-10', { report: 'r-2', reason: 'miscounted' })])
+    expect(seen.last.find((one) => !one.undone)?.id).toBe('r-1')
+  })
+
   it('a paused job waits at the head of the queue', () => {
     const seen = projectAll(running(), [entry('hold', 'WO-000001-10')])
     expect([seen.job, seen.queue[0]?.status]).toEqual([null, 'Held'])
@@ -110,6 +129,15 @@ describe('a scan leads to', () => {
   it('the use of a lot, also of one that only the server knows', () => {
     expect(at('LOT:LOT-CAST-40-0001', running())).toMatchObject({ to: 'consume', lot: 'LOT-CAST-40-0001' })
     expect(at('LOT:LOT-NEW-1', running())).toMatchObject({ to: 'consume', lot: 'LOT-NEW-1' })
+  })
+
+  it('a lot as the ERP calls it, in other letters where none has these', () => {
+    const lots = ['Heat-7a', 'HEAT-7B', 'heat-7b', '批次-1', 'CH 12'].map((lot) => ({ lot, quantity: '3', expires_at: null }))
+    const part = { material: 'CAST-40', name: 'Casting', required: '5', consumed: '0', uom: 'pc', lots }
+    const seen = snapshot({ job: job('WO-000001-10', { status: 'Running', components: [part] }) })
+    for (const { lot } of lots) expect(at(`LOT:${lot}`, seen)).toMatchObject({ to: 'consume', lot })
+    expect(at('lot:hEAT-7A', seen)).toMatchObject({ to: 'consume', lot: 'Heat-7a' })
+    expect(at('LOT:Heat-9', seen)).toMatchObject({ to: 'consume', lot: 'Heat-9' })
   })
 
   it('a refusal of an expired lot before anything is sent', () => {

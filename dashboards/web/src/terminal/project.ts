@@ -20,15 +20,26 @@ function reported(job: Job, good: string, scrap: string): Job {
   }
 }
 
+/** The lots that have something left; one that was used up stays known, so that it is not scanned again. */
+export function leftOf(component: Job['components'][number]): Job['components'][number]['lots'] {
+  return component.lots.filter((one) => compare(one.quantity, '0') > 0)
+}
+
 function consumed(job: Job, lot: string, quantity: string | undefined): Job {
   const components = job.components.map((component) => {
     const found = component.lots.find((one) => one.lot === lot)
     if (!found) return component
     const open = subtract(component.required, component.consumed)
     const whole = quantity ?? (compare(found.quantity, open) < 0 ? found.quantity : open)
-    return { ...component, consumed: add(component.consumed, whole) }
+    const lots = component.lots.map((one) => (one === found ? { ...one, quantity: subtract(one.quantity, whole) } : one))
+    return { ...component, consumed: add(component.consumed, whole), lots }
   })
   return { ...job, components }
+}
+
+/** What is undone is offered once. */
+function undone(snapshot: TerminalSnapshot, report: string): TerminalSnapshot {
+  return { ...snapshot, last: snapshot.last.map((one) => (one.id === report ? { ...one, undone: true } : one)) }
 }
 
 /** The unit is free: what waited for it alone can start. */
@@ -76,6 +87,8 @@ export function project(snapshot: TerminalSnapshot, entry: Entry): TerminalSnaps
       const quantity = typeof body.quantity === 'string' ? body.quantity : undefined
       return editJob(snapshot, job, (one) => consumed(one, text(body.lot), quantity))
     }
+    case 'reverse':
+      return undone(snapshot, text(body.report))
     case 'help-withdraw':
       return { ...snapshot, help: null }
     case 'sign-off':
