@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { effectScope } from 'vue'
 
 // The plant is a number that grows with every change; a picture of it comes after the round trip.
-const plant = vi.hoisted(() => ({ version: 0, asked: 0, roundTrip_ms: 0, change: (_: unknown): void => undefined }))
+const plant = vi.hoisted(() => ({ version: 0, asked: 0, underWay: 0, atOnce: 0, roundTrip_ms: 0, change: (_: unknown): void => undefined }))
 
 vi.mock('@/api/live', () => ({
   isOnline: { value: true },
@@ -17,7 +17,10 @@ vi.mock('@/api/client', () => ({
   answer: async (path: string) => {
     const { version } = plant
     plant.asked += path.includes('{unit}') ? 1 : 0
+    plant.underWay += path.includes('{unit}') ? 1 : 0
+    plant.atOnce = Math.max(plant.atOnce, plant.underWay)
     await new Promise((resolve) => setTimeout(resolve, plant.roundTrip_ms))
+    plant.underWay -= path.includes('{unit}') ? 1 : 0
     return path.includes('{unit}') ? { version, job: null, queue: [], last: [], people: [] } : []
   },
 }))
@@ -44,9 +47,9 @@ afterEach(() => {
 
 describe('a terminal of a busy plant', () => {
   it.each([[100, 300], [500, 300], [1_000, 800], [3_000, 100]])(
-    'shows what comes, with a round trip of %i ms and a change each %i ms',
+    'shows what comes, one picture at a time, with a round trip of %i ms and a change each %i ms',
     async (roundTrip_ms, every_ms) => {
-      Object.assign(plant, { version: 1, asked: 0, roundTrip_ms })
+      Object.assign(plant, { version: 1, asked: 0, underWay: 0, atOnce: 0, roundTrip_ms })
       const { useTerminal } = await import('./useTerminal')
       const scope = effectScope()
       const terminal = scope.run(() => useTerminal('CNC-1'))
@@ -61,6 +64,8 @@ describe('a terminal of a busy plant', () => {
       }
       scope.stop()
       expect(shown.size).toBeGreaterThan(plant.asked / 2)
+      expect(shown.size).toBeGreaterThan(3)
+      expect(plant.atOnce).toBe(1)
     },
   )
 })

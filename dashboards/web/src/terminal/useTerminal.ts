@@ -9,6 +9,8 @@ import { heard, moment, remember } from './waiting'
 const REFETCH_MS = 200
 const BACK_OFF_MS = [1_000, 2_000, 5_000, 10_000, 20_000, 30_000]
 const IN_USE_MS = 20_000
+/** A picture that takes longer than this is no picture: it must not keep the next one away. */
+const PICTURE_MS = 15_000
 
 function jobPath(job: Job, verb: Verb): string {
   return `/api/v1/job-orders/${encodeURIComponent(job.id)}/${verb}`
@@ -40,6 +42,7 @@ export function useTerminal(unit: string) {
   let failures = 0
   /** Pictures asked for, the newest shown, and the last that was asked for before something was sent. */
   const pictures = { begun: 0, shown: 0, old: 0 }
+  const fetching: { now: Promise<void>; next: Promise<void> | null } = { now: Promise.resolve(), next: null }
   const readings = { begun: 0, shown: 0 }
   const delivered = new Set<number>()
 
@@ -64,15 +67,28 @@ export function useTerminal(unit: string) {
     entries.value = found.filter((entry) => entry.terminal === unit && !delivered.has(entry.seq))
   }
 
-  async function fetchSnapshot(): Promise<void> {
+  /** One picture is under way at a time; who asks meanwhile shares the next, which begins after it. */
+  function fetchSnapshot(): Promise<void> {
+    fetching.next ??= fetching.now.then(() => {
+      fetching.next = null
+      const picture = fetchPicture()
+      const ended = () => undefined
+      fetching.now = picture.then(ended, ended)
+      return picture
+    })
+    return fetching.next
+  }
+
+  async function fetchPicture(): Promise<void> {
     pictures.begun += 1
     const picture = pictures.begun
     const asked = moment()
-    const options = { params: { path: { unit } } }
+    const signal = AbortSignal.timeout(PICTURE_MS)
+    const options = { params: { path: { unit } }, signal }
     try {
       const [fresh, cards] = await Promise.all([
         answer<TerminalSnapshot>(client.GET('/api/v1/terminals/{unit}', options), { stay: true }),
-        answer<TerminalCard[]>(client.GET('/api/v1/terminals'), { stay: true }),
+        answer<TerminalCard[]>(client.GET('/api/v1/terminals', { signal }), { stay: true }),
       ])
       heard(Date.parse(fresh.at), asked)
       // Asked before something was sent, or before the one that is shown: an old picture would take the
