@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from erp_bridge import store
 from erp_bridge.adapter import AdapterFactory, AdapterUnknown, Connection, ErpAdapter
+from erp_bridge.reconcile import OVERDUE_S
 from erp_bridge.store.comparison import Difference
 from erp_bridge.store.figures import Figures
 from erp_bridge.store.lanes import DocumentRow, LaneRow
@@ -18,8 +19,11 @@ from mes.kernel import plugins
 from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.settings import Settings
+from mes.performance.model import Link
 
 ADAPTERS = "erp_bridge.adapters"
+UNHEARD_S = 60.0
+"""The bridge looks after the ERP four times as often."""
 _CASE: TypeAdapter[Difference] = TypeAdapter(Difference)
 
 
@@ -88,6 +92,16 @@ async def status(tx: Tx, adapter: str, web_url: str, currency: str, *, with_mone
     found = await store.figures.figures(tx, adapter, with_money=with_money)
     told = {one.name: getattr(found, one.name) for one in fields(found)}
     return ErpStatus(**told, currency=currency, web_url=web_url)
+
+
+async def link(tx: Tx) -> Link | None:
+    """Return the ERP as a link of the board: down while it does not answer, or nobody looks after it."""
+    found = await store.link.standing(tx)
+    if found is None:
+        return None
+    away = not found.reachable or found.heard_s > UNHEARD_S
+    state = "down" if away else "late" if found.waits_s > OVERDUE_S else "ok"
+    return Link(name="erp", lag_s=round(found.waits_s, 3), state=state)
 
 
 async def documents(

@@ -47,3 +47,30 @@ async def link(tx: Tx, erp: str) -> LinkRow | None:
         "select erp, name, reachable, detail, latency_ms, at from erp.link where erp = %(erp)s",
         {"erp": erp},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The link in short.
+
+    Args:
+        heard_s: So long ago the bridge looked after the ERP.
+        waits_s: Age of the oldest document that waits for the ERP.
+    """
+
+    reachable: bool
+    heard_s: float
+    waits_s: float
+
+
+async def standing(tx: Tx) -> Standing | None:
+    """Return how the link stands; None before the bridge ever looked."""
+    return await tx.fetch_one(
+        Standing,
+        """
+        select reachable, extract(epoch from clock_timestamp() - at)::float8 as heard_s,
+               (select coalesce(extract(epoch from clock_timestamp() - min(recorded_at)), 0)::float8
+                from erp.document where state in ('pending', 'sending', 'retry')) as waits_s
+        from erp.link order by at desc limit 1
+        """,
+    )

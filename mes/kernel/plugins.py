@@ -16,6 +16,7 @@ SERVICES = "mes.services"
 ROUTERS = "mes.routers"
 MIGRATIONS = "mes.migrations"
 COMMANDS = "mes.commands"
+LINKS = "mes.links"
 
 
 class UnknownPlugin(LookupError):

@@ -1,6 +1,7 @@
 """Machine states and counts as facts, and the figures of a unit with their evidence."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -8,7 +9,7 @@ from uuid import UUID
 
 from mes.execution import service as execution
 from mes.execution.events import JobOrderStarted, StopReasonGiven
-from mes.kernel import outbox
+from mes.kernel import outbox, plugins
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, uuid7
 from mes.kernel.log import get_logger
@@ -386,13 +387,32 @@ async def links(tx: Tx) -> tuple[Link, ...]:
     edges = await store.board.edge_links(tx)
     lags = {lag.consumer: lag.lag_s for lag in await store.board.consumer_lags(tx)}
     held = (await outbox.held_back(tx)).held_back_s
-    return (
+    own = (
         _link("edge", max((_heard(edge) for edge in edges), default=None)),
         _link("ingest", max((edge.ingest_lag_s for edge in edges), default=None)),
         _link("outbox", held),
         _link("erp", lags.get("bridge")),
         _link("planner", lags.get("planner")),
     )
+    further = {name: await ask(tx) for name, ask in _further_links().items()}
+    return tuple(_worse(link, further.get(link.name)) for link in own)
+
+
+Further = Callable[[Tx], Awaitable[Link | None]]
+"""What another package knows of a link, such as that the system behind it does not answer."""
+
+
+@functools.cache
+def _further_links() -> dict[str, Further]:
+    return {name: entry.load() for name, entry in plugins.entries(plugins.LINKS).items()}
+
+
+def _worse(one: Link, other: Link | None) -> Link:
+    if other is None:
+        return one
+    state = max(one.state, other.state, key=("ok", "late", "down").index)
+    lag_s = max((link.lag_s for link in (one, other) if link.lag_s is not None), default=None)
+    return Link(name=one.name, lag_s=lag_s, state=state)
 
 
 def kpi_of(found: UnitElements) -> Kpi:
@@ -468,6 +488,7 @@ def _heard(edge: store.board.EdgeLink) -> float:
 
 
 def _link(name: str, lag_s: float | None) -> Link:
+    """Return a link that is known by its lag alone."""
     if lag_s is None:
         return Link(name=name, lag_s=None, state="down")
     state = "down" if lag_s >= DOWN_S else "late" if lag_s >= LATE_S else "ok"

@@ -133,6 +133,9 @@ async def _change(tx: Tx, known: WorkOrder, draft: WorkOrderDraft) -> None:
     told = (draft.quantity, draft.due_at, draft.priority, draft.customer_order)
     if told == (known.quantity, known.due_at, known.priority, known.customer_order):
         return
+    made_as_told = (draft.material, draft.quantity) == (known.material, known.quantity)
+    if known.status not in CHANGEABLE and made_as_told:
+        return  # another date or urgency of what is made, or given up, changes nothing
     if known.status not in CHANGEABLE or draft.material != known.material:
         raise WorkOrderNotChangeable(work_order=known.id, status=known.status.value)
     await _check(tx, draft)

@@ -121,6 +121,8 @@ async def test_an_order_that_the_plant_gives_up_is_cancelled_in_the_erp(db: Data
         await workorders.cancel_work_order(tx, order.id, "customer")
     put(books, Stream.ORDERS, request(2, cancelled=True))
     await reader.pull(Stream.ORDERS)
+    put(books, Stream.SALES, request(1, due_at=DUE + timedelta(days=3)))
+    assert await reader.pull(Stream.SALES) == 1
     worker = Outbound(db, reader.adapter, Settings(), "w", tuple(books.periods))
     await worker.deliver()
     assert books.states["production,1"] == "cancelled"
