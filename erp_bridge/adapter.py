@@ -153,6 +153,7 @@ class Remark(StrEnum):
     ACCOUNT_MISSING = "ErpAccountMissing"
     PERIOD_MISSING = "ErpPeriodMissing"
     PERIOD_CLOSED = "ErpPeriodClosed"
+    JOURNAL_CLOSED = "ErpJournalClosed"
     ACCESS_DENIED = "ErpAccessDenied"
     NOT_REVERSIBLE = "ErpNotReversible"
     REFUSED = "ErpRefused"

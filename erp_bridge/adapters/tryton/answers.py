@@ -21,6 +21,7 @@ DOWN_RETRY_S = 3.0
 
 REASONS = (
     ("must provide a stock lot", Remark.LOT_MISSING),
+    ("journal-period", Remark.JOURNAL_CLOSED),
     ("period", Remark.PERIOD_CLOSED),
     ("expired", Remark.LOT_EXPIRED),
     ("not allowed", Remark.ACCESS_DENIED),

@@ -20,6 +20,7 @@ from erp_bridge.adapter import (
     Stream,
 )
 from erp_bridge.adapters.tryton import TrytonAdapter
+from erp_bridge.adapters.tryton.answers import rejection
 from erp_bridge.adapters.tryton.rpc import Busy, Refused, Rpc
 from erp_bridge.documents import CostPosting, PostingLine, SegmentResponse
 
@@ -172,3 +173,16 @@ async def test_what_the_erp_does_not_show_is_a_refusal_to_read() -> None:
     for ask in (adapter(server).periods(), adapter(server).snapshot(SnapshotKind.LEDGER)):
         with pytest.raises(ErpReadRefused):
             await ask
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ('To continue, you must reopen the period "2026-11" of company "Linden".', "ErpPeriodClosed"),
+        ('You cannot add/modify/delete lines on closed journal-period "Misc - 2026-11".', "ErpJournalClosed"),
+        ('You are not allowed to access "Stock Move".', "ErpAccessDenied"),
+        ("Something else.", "ErpRefused"),
+    ],
+)
+def test_a_refusal_says_what_is_to_be_done(words: str, code: str) -> None:
+    assert rejection(Refused(words)).code == code
