@@ -41,8 +41,9 @@ async def consume(tx: Tx, use: LotUse) -> Done:
     """
     person = use.person or actor_of(tx)
     line, job = await lock_running(tx, use.job_order)
-    lot = await inventory.lock_lot(tx, use.lot)
-    part = _on_bill(job, lot, await workorders.components_of(tx, job.id))
+    parts = await workorders.components_of(tx, job.id)
+    lot = await inventory.lock_lot(tx, use.lot, {part.material for part in parts})
+    part = _on_bill(job, lot, parts)
     material = await definitions.get_material(tx, lot.material)
     quantity = _quantity_to_take(part, lot, material, use)
     await _check_piece(tx, job, use.serial)

@@ -19,6 +19,7 @@ from mes.execution.model import (
     ScanOutcome,
     Taken,
 )
+from mes.inventory import service as inventory
 from mes.inventory.model import LotTooSmall
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, SerialNumber
@@ -75,7 +76,9 @@ async def _lot(tx: Tx, unit: EquipmentId, job_order: JobOrderId, lot: LotNumber)
     try:
         await consume(tx, LotUse(job_order=job_order, lot=lot, person=person))
     except (MaterialNotNeeded, LotTooSmall):  # no quantity is asked for: too small is empty
-        if not await store.has_used(tx, job_order, lot):
+        parts = await workorders.components_of(tx, job_order)
+        read = await inventory.get_lot(tx, lot, {part.material for part in parts})
+        if not await store.has_used(tx, job_order, read.id):
             raise
         return Taken(outcome=ScanOutcome.CONFIRMED, job_order=job_order)
     return Taken(outcome=ScanOutcome.BOOKED, job_order=job_order)

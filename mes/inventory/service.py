@@ -193,25 +193,28 @@ async def put_expected_receipt(tx: Tx, draft: ExpectedReceiptDraft) -> None:
         await append(tx, ReceiptDelayed(**vars(told), previous=before.expected_at))
 
 
-async def get_lot(tx: Tx, lot: str) -> Lot:
-    """Return a lot.
+async def get_lot(tx: Tx, lot: str, materials: Collection[MaterialId] = ()) -> Lot:
+    """Return the lot that a code means; one in other letters where none has that very number.
+
+    Args:
+        materials: What is wanted, where lots of several materials have the number.
 
     Raises:
         UnknownBarcode: No lot has that number.
     """
-    found = await store.find_lot(tx, lot)
+    found = await store.find_lot(tx, lot, materials)
     if found is None:
         raise UnknownBarcode(kind="LOT", code=lot)
     return found
 
 
-async def lock_lot(tx: Tx, lot: str) -> Lot:
-    """Return a lot that nobody else moves until the transaction ends.
+async def lock_lot(tx: Tx, lot: str, materials: Collection[MaterialId] = ()) -> Lot:
+    """Return a lot as `get_lot`, which nobody else moves until the transaction ends.
 
     Raises:
         UnknownBarcode: No lot has that number.
     """
-    found = await store.lock_lot(tx, lot)
+    found = await store.lock_lot(tx, lot, materials)
     if found is None:
         raise UnknownBarcode(kind="LOT", code=lot)
     return found
@@ -277,7 +280,7 @@ async def hold_lot(tx: Tx, lot: str, reason: str) -> None:
         raise LotEmpty(lot=lot)
     if locked.status is LotStatus.HELD:
         return
-    await store.save_status(tx, lot, LotStatus.HELD, reason)
+    await store.save_status(tx, locked.id, LotStatus.HELD, reason)
     await append(tx, LotHeld(site=tx.site, lot=locked.id, material=locked.material, reason=reason))
 
 
@@ -291,7 +294,7 @@ async def release_lot(tx: Tx, lot: str) -> None:
     locked = await lock_lot(tx, lot)
     if locked.status is not LotStatus.HELD:
         raise LotNotHeld(lot=lot, status=locked.status.value)
-    await store.save_status(tx, lot, LotStatus.AVAILABLE, None)
+    await store.save_status(tx, locked.id, LotStatus.AVAILABLE, None)
     await append(tx, LotReleased(site=tx.site, lot=locked.id, material=locked.material))
 
 
@@ -310,7 +313,7 @@ async def scrap_lot(tx: Tx, lot: str, reason: str) -> None:
     await _move(
         tx, locked.id, locked.material, MovementKind.SCRAP, -locked.on_hand, locked.uom, reason=reason
     )
-    await store.save_status(tx, lot, LotStatus.SCRAPPED, reason)
+    await store.save_status(tx, locked.id, LotStatus.SCRAPPED, reason)
     await append(
         tx,
         LotScrapped(

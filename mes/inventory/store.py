@@ -1,5 +1,6 @@
 """SQL of lots, the stock ledger and purchases on their way."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -23,14 +24,26 @@ _LOT = """
 """
 
 
-async def find_lot(tx: Tx, lot: str) -> Lot | None:
-    """Return a lot."""
-    return await tx.fetch_one(Lot, f"{_LOT} where id = %(id)s", {"id": lot})
+_READ = f"""
+    {_LOT}
+    where id = %(code)s
+       or upper(normalize(coalesce(number, id), nfkc)) = upper(normalize(%(code)s, nfkc))
+    order by %(code)s in (id, coalesce(number, id)) desc, material = any(%(materials)s) desc, simulated,
+             id = %(code)s desc, id
+    limit 1
+"""
+"""The lot that a code means: of that very number before one in other letters, of a material that is
+wanted before another's."""
 
 
-async def lock_lot(tx: Tx, lot: str) -> Lot | None:
-    """Return a lot that nobody else moves until the transaction ends."""
-    return await tx.fetch_one(Lot, f"{_LOT} where id = %(id)s for update", {"id": lot})
+async def find_lot(tx: Tx, code: str, materials: Collection[str] = ()) -> Lot | None:
+    """Return the lot that a code means."""
+    return await tx.fetch_one(Lot, _READ, {"code": code, "materials": list(materials)})
+
+
+async def lock_lot(tx: Tx, code: str, materials: Collection[str] = ()) -> Lot | None:
+    """Return the lot that a code means, which nobody else moves until the transaction ends."""
+    return await tx.fetch_one(Lot, f"{_READ} for update", {"code": code, "materials": list(materials)})
 
 
 async def usable_lots(tx: Tx, materials: list[str], work_order: str) -> list[Lot]:

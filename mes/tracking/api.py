@@ -38,7 +38,7 @@ class SerialPage:
 async def lot_page(lot: str, caller: Viewer, tx: ReadTx) -> LotPage:  # noqa: ARG001 - the guard
     """Return a lot, its ledger, and where it went."""
     found = await inventory.get_lot(tx, lot)
-    return LotPage(found, await inventory.movements(tx, lot), await service.where_used(tx, lot))
+    return LotPage(found, await inventory.movements(tx, found.id), await service.where_used(tx, found.id))
 
 
 @router.get("/serials/{serial}")

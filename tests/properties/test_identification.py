@@ -1,14 +1,17 @@
 """What our labels carry is read back, and no input breaks the scan grammar."""
 
+import unicodedata
+
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mes.identification.labels import PREFIXES, label_text
-from mes.identification.model import Scan, ScanForm, ScanRefused
+from mes.identification.model import LabelMalformed, Scan, ScanForm, ScanRefused
 from mes.identification.scan import parse_scan
 
 codes = st.from_regex(r"[A-Z0-9][A-Z0-9._/-]{0,39}", fullmatch=True)
 kinds = st.sampled_from(sorted(set(PREFIXES.values()) - {"command"}))
+names = st.text(st.sampled_from("aBcZ09 +-_:@()批次Ａｂ：\u200b\u3000"), min_size=1, max_size=61)
 symbologies = st.sampled_from(["", "]C0", "]Q1", "]d1", "]A0"])
 lots = st.from_regex(r"[A-Z][A-Z/-]{0,9}", fullmatch=True)
 identifiers = st.from_regex(r"[0-9]{0,3}[A-Z]", fullmatch=True)
@@ -19,6 +22,15 @@ values = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size
 def test_our_labels_are_read_back(kind: str, code: str, symbology: str) -> None:
     scan = parse_scan(symbology + label_text(kind, code))
     assert (scan.form, scan.fields) == (ScanForm.OWN, {kind: code})
+
+
+@given(names)
+def test_the_label_of_any_lot_is_read_back_or_not_printed(name: str) -> None:
+    try:
+        label = label_text("lot", name)
+    except LabelMalformed:
+        return
+    assert parse_scan(label).fields == {"lot": unicodedata.normalize("NFKC", name)}
 
 
 @given(st.text())

@@ -17,7 +17,10 @@ CHANGES = (
     create unique index if not exists lot_of_material
         on mes.lot (material, (coalesce(number, id)), simulated)
     """,
-    "create index if not exists lot_in_any_letters on mes.lot (upper(coalesce(number, id)))",
+    """
+    create index if not exists lot_in_any_letters
+        on mes.lot (upper(normalize(coalesce(number, id), nfkc)))
+    """,
     """
     alter table mes.stock_movement
         drop constraint if exists stock_movement_kind_check,

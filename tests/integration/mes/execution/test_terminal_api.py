@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from mes.access.guard import Plant
 from mes.access.model import Role
 from mes.app import build_app, installed_routers
+from mes.identification.scan import parse_scan
 from mes.kernel.clock import utc_now
 from mes.kernel.ids import EquipmentId, LotNumber
 from mes.performance import service as performance
@@ -92,6 +93,41 @@ async def test_lots_that_are_kept_for_others_hide_none_that_is_free(at_cnc_1: Te
         await floor.lot("CAST-40", "9", lot=kept, reserved_for=other, expires_at=soon)
     (job,) = (await at_cnc_1.show())["queue"]
     assert [one["lot"] for one in job["components"][0]["lots"]] == ["LOT-CAST-40-1"]
+
+
+async def test_lots_are_used_as_the_erp_calls_them(at_cnc_1: Terminal, floor: Floor) -> None:
+    job = (await at_cnc_1.show())["queue"][0]["id"]
+    assert (await at_cnc_1.send(f"/job-orders/{job}/start")).status_code == 200
+    names = ("Heat-7a", "批次-1", "CH 12", "A+B", "LOT_5")
+    for name in names:
+        first = floor.now + timedelta(days=1)
+        await floor.lot("CAST-40", "1", lot=LotNumber(name), expires_at=first)
+        shown = await at_cnc_1.show()
+        labels = {one["text"] for one in shown["tray"]["labels"] if one["kind"] == "lot"}
+        assert f"LOT:{name}" in labels
+        lot = parse_scan(f"LOT:{name}").fields["lot"]
+        used = await at_cnc_1.send(f"/job-orders/{job}/consume", lot=lot, quantity="1")
+        assert used.status_code == 200, used.text
+        floor.after(1)
+    assert [one["lot"] for one in (await at_cnc_1.show())["last"]][:5] == list(reversed(names))
+
+
+async def test_a_lot_read_in_other_letters_or_with_another_materials_number(
+    at_cnc_1: Terminal, floor: Floor
+) -> None:
+    job = (await at_cnc_1.show())["queue"][0]["id"]
+    await at_cnc_1.send(f"/job-orders/{job}/start")
+    for material in ("SHAFT", "CAST-40"):
+        await floor.lot(material, "9", lot=LotNumber("Heat-7a"))
+    await floor.lot("CAST-40", "9", lot=LotNumber("heat-7b"))
+    await floor.lot("CAST-40", "9", lot=LotNumber("HEAT-7B"))
+    for read in ("Heat-7a", "HEAT-7A", "HEAT-7B"):
+        used = await at_cnc_1.send(f"/job-orders/{job}/consume", lot=read, quantity="1")
+        assert used.status_code == 200, used.text
+    unknown = await at_cnc_1.send(f"/job-orders/{job}/consume", lot="Heat-9", quantity="1")
+    assert unknown.json()["error"] == "UnknownBarcode"
+    lots = [one["lot"] for one in (await at_cnc_1.show())["last"]]
+    assert lots == ["HEAT-7B", "Heat-7a@CAST-40", "Heat-7a@CAST-40"]
 
 
 async def test_a_shift_at_the_terminal(at_cnc_1: Terminal) -> None:

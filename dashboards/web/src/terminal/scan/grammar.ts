@@ -36,13 +36,22 @@ const PREFIXES: Record<string, string> = {
   EMP: 'person', LOC: 'location', TOOL: 'tool', CMD: 'command',
 }
 
+const ANOTHER_LABEL = new RegExp(`(?:${Object.keys(PREFIXES).join('|')}):`, 'i')
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u
+
+/** A lot is called as the ERP calls it, in characters that can be seen. */
+function namesALot(code: string): boolean {
+  return /^(?! ).{1,60}(?<! )$/su.test(code) && !UNSEEN.test(code) && !ANOTHER_LABEL.test(code)
+}
+
 function readLabel(text: string, symbology: string | null): Scan | null {
   const match = /^([A-Za-z]{2,4}):(.*)$/s.exec(text)
   const prefix = match?.[1]?.toUpperCase() ?? ''
   const field = PREFIXES[prefix]
   if (!match || !field) return null
-  const code = (match[2] ?? '').toUpperCase()
-  if (!/^[A-Z0-9][A-Z0-9._/-]{0,39}$/.test(code)) throw new ScanRefused('LabelMalformed', { prefix, value: code })
+  const value = match[2] ?? ''
+  const code = prefix === 'LOT' ? value : value.toUpperCase()
+  if (!(prefix === 'LOT' ? namesALot(code) : /^[A-Z0-9][A-Z0-9._/-]{0,39}$/.test(code))) throw new ScanRefused('LabelMalformed', { prefix, value: code })
   if (prefix === 'CMD' && !(COMMANDS as readonly string[]).includes(code)) {
     throw new ScanRefused('CommandUnknown', { command: code })
   }
