@@ -80,7 +80,8 @@ function drawBar(g: CanvasRenderingContext2D, bar: Bar, scene: Scene, ghost: boo
     g.globalAlpha = 1
     return
   }
-  g.globalAlpha = order !== null && bar.order !== order ? 0.28 : 1
+  const aside = order !== null && bar.order !== order
+  g.globalAlpha = aside ? 0.28 : 1
   if (bar.setup_ms > 0) {
     const setup = Math.max(NAMES, view.x(bar.start - bar.setup_ms))
     g.fillStyle = colours['line-strong']
@@ -105,7 +106,8 @@ function drawBar(g: CanvasRenderingContext2D, bar: Bar, scene: Scene, ghost: boo
     g.fillRect(x, y, width, 4)
   }
   if (width > 18) {
-    g.fillStyle = '#fff'
+    g.fillStyle = aside ? colours.ink : '#fff'
+    g.globalAlpha = aside ? 0.6 : g.globalAlpha
     g.save()
     g.beginPath()
     g.rect(Math.max(x, NAMES), y, width, height)
