@@ -137,6 +137,11 @@ CL = 5
 
 FOREVER = 1 << 40
 
+NONE, ZERO = cast("int", np.int64(-1)), cast("int", np.int64(0))
+TAKE, GIVE = NONE, cast("int", np.int64(1))
+"""Whole numbers of the one type that the functions are compiled for: a literal is a type of its own, and
+what it is given to would be compiled once more."""
+
 _A = "int64[::1]"
 
 
@@ -318,7 +323,7 @@ def _gives_way(plant: Ints, op: int, at: int, minute: int, st: Ints, crowd: Ints
             row = e * ST
             if st[row + HAS] == 1 and st[row + POS] > position:
                 if st[row + BEGIN] <= minute < st[row + END]:
-                    _hold(plant, e, 1, st, crowd)
+                    _hold(plant, e, GIVE, st, crowd)
                     crowd[crowd[C_WOKEN] + crowd[C_WOKEN_COUNT]] = e
                     crowd[C_WOKEN_COUNT] += 1
                     if crowd[at] >= 1:
@@ -438,7 +443,7 @@ def _place_fixed(plant: Ints, st: Ints, crowd: Ints) -> None:
     for op in range(plant[COUNT]):
         row = op * ST
         if crowd[C_MODE] != NOBODY and st[row + HAS] == 1:
-            _hold(plant, op, 1, st, crowd)
+            _hold(plant, op, GIVE, st, crowd)
         for k in range(ST):
             st[row + k] = -1
         st[row + SETUP] = 0
@@ -480,7 +485,7 @@ def _settle(
     tail[unit] = op
     _write(plant, op, place, st)
     if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + SKILL] >= 0:
-        _hold(plant, op, -1, st, crowd)
+        _hold(plant, op, TAKE, st, crowd)
 
 
 @compiled()
@@ -644,8 +649,8 @@ def _free_at(plant: Ints, unit: int, last: int, st: Ints) -> int:
 def _place_best(plant: Ints, op: int, tail: Ints, st: Ints, crowd: Ints) -> None:
     """Put an operation where it ends first; of those, with the shortest set-up."""
     ready = _ready(plant, op, st)
-    chosen, best_end, best_setup, best_dur = -1, FOREVER, 0, 0
-    best = (0, 0, 0)
+    chosen, best_end, best_setup, best_dur = NONE, FOREVER, 0, NONE
+    best = (NONE, NONE, NONE)
     alternatives = plant[ALTERNATIVES] + op
     for k in range(plant[alternatives], plant[alternatives + 1], 2):
         unit, dur = plant[k], plant[k + 1]
@@ -780,7 +785,7 @@ def dispatch(
     tail = np.full(plant[UNIT_COUNT], -1, np.int64)
     missing = np.zeros(count, np.int64)
     _count_missing(plant, missing)
-    placed = 0
+    placed = ZERO
     waits = np.zeros(count, np.int64)
     for op in range(count):
         waits[op] = 1 - plant[ops + op * OP + FIXED]
@@ -794,7 +799,7 @@ def dispatch(
     # one heap: arrivals (name < count) come before decisions (count + queue) of the same minute
     times = np.zeros(4 * count + 4 * queues + 8, np.int64)
     names = np.zeros(4 * count + 4 * queues + 8, np.int64)
-    size = 0
+    size = ZERO
     for op in range(count):
         if missing[op] == 0 and waits[op]:
             waits[op] = 0
@@ -934,7 +939,7 @@ def _place_again(
     _dismiss(plant, op, crowd)
     _write(plant, op, place, st)
     _enlist(plant, op, st, crowd)
-    _hold(plant, op, -1, st, crowd)
+    _hold(plant, op, TAKE, st, crowd)
     if old_end >= 0:
         _wake(plant, op, c, old_begin, min(old_end, place[0]), st, words, crowd, io)
         _wake(plant, op, c, max(old_begin, st[row + WEND]), old_end, st, words, crowd, io)
@@ -948,7 +953,7 @@ def _time_again(plant: Ints, op: int, st: Ints, words: Ints, log: Ints, crowd: I
     op_row = plant[OPS] + op * OP
     counted = crowd[C_MODE] != NOBODY and plant[op_row + SKILL] >= 0
     if counted and st[row + HAS] == 1:
-        _hold(plant, op, 1, st, crowd)
+        _hold(plant, op, GIVE, st, crowd)
     prev_end, prev_family = _last_of(plant, unit, st[row + PREV], st)
     ready = _ready(plant, op, st)
     place = _fit(plant, op, unit, dur, prev_end, prev_family, ready, st, crowd)
@@ -1093,86 +1098,51 @@ def _attach(op: int, unit: int, before: int, st: Ints, unit_head: Ints) -> None:
 
 
 @compiled()
-def _shift_back(
-    plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segment: Ints, io: Ints
-) -> bool:
-    """Move a detached operation back to position `to`, with all that it waits for.
+def _shift(plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segment: Ints, io: Ints) -> bool:
+    """Move a detached operation back to position `to` with all that it waits for, or on to it with all
+    that waits for it.
 
-    False, and nothing changed, when what is at `to` comes before it by other ways.
+    False, and nothing changed, when what is at `to` is among those.
     """
     io[STAMP] += 1
     stamp = io[STAMP]
     at = st[op * ST + POS]
+    step, side, links, width = 1, PREV, plant[PREDECESSORS], 2
+    if to < at:
+        step, side, links, width = -1, NEXT, plant[SUCCESSORS], 1
     mark[op] = stamp
-    for i in range(at - 1, to - 1, -1):
+    i = at
+    while i != to:
+        i += step
         e = perm[i]
-        after = st[e * ST + NEXT]
-        hit = after >= 0 and mark[after] == stamp
-        if not hit:
-            for k in range(plant[plant[SUCCESSORS] + e], plant[plant[SUCCESSORS] + e + 1]):
-                if mark[plant[k]] == stamp:
-                    hit = True
-        if hit:
+        beside = st[e * ST + side]
+        if beside >= 0 and mark[beside] == stamp:
             mark[e] = stamp
+            continue
+        for k in range(plant[links + e], plant[links + e + 1], width):
+            if mark[plant[k]] == stamp:
+                mark[e] = stamp
+                break
     if mark[perm[to]] == stamp:
         return False
     others = 0
     put = to
-    for i in range(to, at + 1):
+    while True:
         e = perm[i]
         if mark[e] == stamp:
             perm[put] = e
             st[e * ST + POS] = put
-            put += 1
+            put -= step
         else:
             segment[others] = e
             others += 1
-    for i in range(others):
-        perm[put] = segment[i]
-        st[segment[i] * ST + POS] = put
-        put += 1
-    return True
-
-
-@compiled()
-def _shift_on(
-    plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segment: Ints, io: Ints
-) -> bool:
-    """Move a detached operation on to position `to`, with all that waits for it.
-
-    False, and nothing changed, when what is at `to` waits for it by other ways.
-    """
-    io[STAMP] += 1
-    stamp = io[STAMP]
-    at = st[op * ST + POS]
-    mark[op] = stamp
-    for i in range(at + 1, to + 1):
-        e = perm[i]
-        before = st[e * ST + PREV]
-        hit = before >= 0 and mark[before] == stamp
-        if not hit:
-            for k in range(plant[plant[PREDECESSORS] + e], plant[plant[PREDECESSORS] + e + 1], 2):
-                if mark[plant[k]] == stamp:
-                    hit = True
-        if hit:
-            mark[e] = stamp
-    if mark[perm[to]] == stamp:
-        return False
-    others = 0
-    put = to
-    for i in range(to, at - 1, -1):
-        e = perm[i]
-        if mark[e] == stamp:
-            perm[put] = e
-            st[e * ST + POS] = put
-            put -= 1
-        else:
-            segment[others] = e
-            others += 1
-    for i in range(others):
-        perm[put] = segment[i]
-        st[segment[i] * ST + POS] = put
-        put -= 1
+        if i == at:
+            break
+        i -= step
+    for k in range(others):
+        perm[put] = segment[k]
+        st[segment[k] * ST + POS] = put
+        put -= step
     return True
 
 
@@ -1254,7 +1224,7 @@ def _bottleneck(plant: Ints, od: Ints, st: Ints, crowd: Ints, io: Ints) -> int:
     chosen = _costly_order(plant, od, io)
     io[WAITING] = chosen
     row = plant[ORDERS] + chosen * OR
-    op = -1
+    op = NONE
     for k in range(plant[row + O_LAST], plant[row + O_LAST_END]):
         if st[plant[k] * ST + END] == od[chosen * OE + E_END]:
             op = plant[k]
@@ -1393,7 +1363,7 @@ def _choose_operation(
 ) -> bool:
     """Choose the operation to move; whether it is one that keeps a late order waiting."""
     least = plant[FIRST_COUNT]
-    op = -1
+    op = NONE
     if _random(io) < tuning[CRITICAL]:
         op = _bottleneck(plant, od, st, crowd, io)
         if op >= 0 and st[op * ST + POS] < least:
@@ -1514,22 +1484,17 @@ def _rearrange(
     io[LOW], io[FAR_END] = min(at, to), max(at, to)
     for i in range(io[LOW], io[FAR_END] + 1):
         keep[i - io[LOW]] = perm[i]
-    is_done = True
     before = io[BEFORE]
-    if to < at:
-        is_done = _shift_back(plant, op, to, perm, st, mark, segment, io)
+    if to != at:
+        if not _shift(plant, op, to, perm, st, mark, segment, io):
+            _attach(op, io[OLD_UNIT_OF], io[OLD_PREV], st, unit_head)
+            return False
         if io[BY_PEOPLE]:
             before = io[OLD_PREV]
             while before >= 0 and st[before * ST + POS] > st[row + POS]:
                 before = st[before * ST + PREV]
         else:
-            before = st[io[TARGET] * ST + PREV]
-    elif to > at:
-        is_done = _shift_on(plant, op, to, perm, st, mark, segment, io)
-        before = io[TARGET]
-    if not is_done:
-        _attach(op, io[OLD_UNIT_OF], io[OLD_PREV], st, unit_head)
-        return False
+            before = io[TARGET] if to > at else st[io[TARGET] * ST + PREV]
     _attach(op, io[TO_UNIT], before, st, unit_head)
     return True
 
@@ -1548,7 +1513,7 @@ def _change_unit(plant: Ints, op: int, st: Ints, words: Ints, crowd: Ints, io: I
     row = op * ST
     if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + SKILL] >= 0:
         st[row + UNIT] = io[OLD_UNIT_OF]
-        _hold(plant, op, 1, st, crowd)
+        _hold(plant, op, GIVE, st, crowd)
         c = plant[plant[UNITS] + io[OLD_UNIT_OF] * UN + U_TIME]
         begin = io[OLD_WEND] - io[OLD_DUR] - st[row + SETUP]
         _wake(plant, op, c, begin, io[OLD_WEND], st, words, crowd, io)
@@ -1791,7 +1756,7 @@ def in_turn(plant: Ints, perm: Ints, key: Ints, st: Ints, found: Ints) -> None:
     times, names = np.zeros(free + 1, np.int64), np.zeros(free + 1, np.int64)
     for i in range(free):
         missing[perm[i]] = 0
-    size = 0
+    size = ZERO
     for i in range(free):
         op = perm[i]
         row = plant[PREDECESSORS] + op
@@ -1830,7 +1795,10 @@ def in_turn(plant: Ints, perm: Ints, key: Ints, st: Ints, found: Ints) -> None:
 #     Taillard, ORSA Journal on Computing 6 (1994): estimates from heads and tails.
 
 # Entries of `io`, behind the seed.
-T_ITERATION, T_IMPROVED, T_BEST, T_CURRENT = range(1, 5)
+T_ITERATION, T_IMPROVED, T_BEST, T_CURRENT, T_VALUE, T_TIES, T_ANY_TIES, T_UNTIL = range(1, 9)
+T_KIND, T_ANY = 9, 13
+"""Where the chosen move and a random one begin: kind (to the end of its block, to its beginning, to
+another unit), operation, target, unit."""
 
 
 @compiled()
@@ -2022,6 +1990,294 @@ def _link(op: int, unit: int, before: int, prev: Ints, after: Ints, unit_first: 
         prev[nxt] = op
 
 
+@compiled()
+def _longest_way(
+    plant: Ints, unit_of: Ints, dur: Ints, prev: Ints, head: Ints, makespan: int, path: Ints, io: Ints
+) -> int:
+    """Fill `path` with one longest way, from its end to its beginning; how many it has."""
+    op, ties = NONE, 0
+    for e in range(plant[COUNT]):
+        if head[e] + dur[e] == makespan:
+            ties += 1
+            if _random(io) * ties < 1.0:
+                op = e
+    size = 0
+    while op >= 0:
+        path[size] = op
+        size += 1
+        before = prev[op]
+        by_unit = (
+            before >= 0 and head[before] + dur[before] + _setup_of(plant, unit_of[op], before, op) == head[op]
+        )
+        found = -1
+        row = plant[PREDECESSORS] + op
+        for k in range(plant[row], plant[row + 1], 2):
+            if head[plant[k]] + dur[plant[k]] + plant[k + 1] == head[op]:
+                found = plant[k]
+        if by_unit and (found < 0 or _random(io) < 0.5):
+            found = before
+        op = found
+    return size
+
+
+@compiled()
+def _offer(io: Ints, is_tabu: bool, estimate: int, kind: int, op: int, target: int, unit: int) -> None:
+    """Take a move into account: the best one that is not forbidden, and any one at random."""
+    io[T_ANY_TIES] += 1
+    if _random(io) * io[T_ANY_TIES] < 1.0:
+        io[T_ANY] = kind
+        io[T_ANY + 1] = op
+        io[T_ANY + 2] = target
+        io[T_ANY + 3] = unit
+    if is_tabu and estimate >= io[T_BEST]:
+        return
+    if estimate < io[T_VALUE]:
+        io[T_VALUE], io[T_TIES] = estimate, 0
+    if estimate == io[T_VALUE]:
+        io[T_TIES] += 1
+        if _random(io) * io[T_TIES] < 1.0:
+            io[T_KIND] = kind
+            io[T_KIND + 1] = op
+            io[T_KIND + 2] = target
+            io[T_KIND + 3] = unit
+
+
+@compiled()
+def _is_safe(plant: Ints, u: int, v: int, to_end: bool, dur: Ints, head: Ints, tail: Ints) -> bool:
+    """Whether `u` can go to the side of `v` at its block's end without a circle for sure."""
+    if to_end:
+        row = plant[SUCCESSORS] + u
+        for k in range(plant[row], plant[row + 1]):
+            if tail[v] + dur[v] < tail[plant[k]] + dur[plant[k]]:
+                return False
+        return True
+    row = plant[PREDECESSORS] + u
+    for k in range(plant[row], plant[row + 1], 2):
+        if head[v] + dur[v] < head[plant[k]] + dur[plant[k]]:
+            return False
+    return True
+
+
+@compiled()
+def _is_forbidden(
+    u: int, first: int, last: int, to_end: bool, count: int, after: Ints, pairs: Ints, now: int
+) -> bool:
+    """Whether `u` may not yet go past one of the operations from `first` to `last` again."""
+    e = first
+    while e != last:
+        if to_end:
+            if e != first and pairs[e * count + u] > now:
+                return True
+        elif pairs[u * count + e] > now:
+            return True
+        e = after[e]
+    return to_end and pairs[last * count + u] > now
+
+
+@compiled()
+def _offer_in_block(
+    plant: Ints,
+    u: int,
+    v: int,
+    to_end: bool,
+    unit: int,
+    dur: Ints,
+    prev: Ints,
+    after: Ints,
+    head: Ints,
+    tail: Ints,
+    line: Ints,
+    heads: Ints,
+    pairs: Ints,
+    io: Ints,
+) -> None:
+    """Offer the move of `u` to the end of its block, or to its beginning; `v` is there."""
+    first, last = (u, v) if to_end else (v, u)
+    if not _is_safe(plant, u, v, to_end, dur, head, tail):
+        # only the neighbour, which on a longest way never makes a circle
+        first, last = (u, after[u]) if to_end else (prev[u], u)
+    is_tabu = _is_forbidden(u, first, last, to_end, plant[COUNT], after, pairs, io[T_ITERATION])
+    estimate = _block_estimate(plant, unit, first, last, to_end, dur, prev, after, head, tail, line, heads)
+    kind, target = (1, last) if to_end else (2, first)
+    _offer(io, is_tabu, estimate, kind, u, target, unit)
+
+
+@compiled()
+def _offer_elsewhere(
+    plant: Ints,
+    u: int,
+    unit: int,
+    dur: Ints,
+    after: Ints,
+    head: Ints,
+    tail: Ints,
+    unit_first: Ints,
+    places: Ints,
+    io: Ints,
+) -> None:
+    """Offer the moves of an operation to other units, between what must be before and behind."""
+    own_head = _job_head(plant, u, head, dur)
+    own_tail = _job_tail(plant, u, tail, dur)
+    # what the steps before and behind wait for, and what waits for them
+    floor, ceiling = -1, FOREVER
+    row = plant[PREDECESSORS] + u
+    for k in range(plant[row], plant[row + 1], 2):
+        floor = max(floor, head[plant[k]])
+    row = plant[SUCCESSORS] + u
+    for k in range(plant[row], plant[row + 1]):
+        ceiling = min(ceiling, head[plant[k]] + dur[plant[k]])
+    row = plant[ALTERNATIVES] + u
+    for k in range(plant[row], plant[row + 1], 2):
+        other, minutes = plant[k], plant[k + 1]
+        if other == unit:
+            continue
+        is_tabu = places[u * plant[UNIT_COUNT] + other] > io[T_ITERATION]
+        before, e = -1, unit_first[other]
+        while e >= 0 and head[e] + dur[e] <= floor:
+            before, e = e, after[e]
+        while True:
+            setup = _setup_of(plant, other, before, u)
+            start = max(own_head, setup)
+            if before >= 0:
+                start = max(own_head, head[before] + dur[before] + setup)
+            rest = own_tail
+            if e >= 0:
+                rest = max(rest, _setup_of(plant, other, u, e) + dur[e] + tail[e])
+            _offer(io, is_tabu, start + minutes + rest, 3, u, before, other)
+            if e < 0 or head[e] >= ceiling:
+                break
+            before, e = e, after[e]
+
+
+@compiled()
+def _choose_shift(
+    plant: Ints,
+    size: int,
+    path: Ints,
+    unit_of: Ints,
+    dur: Ints,
+    prev: Ints,
+    after: Ints,
+    head: Ints,
+    tail: Ints,
+    line: Ints,
+    heads: Ints,
+    unit_first: Ints,
+    pairs: Ints,
+    places: Ints,
+    io: Ints,
+) -> bool:
+    """Choose the best move of a longest way, any one if all are forbidden; False when there is none."""
+    io[T_KIND] = io[T_ANY] = io[T_ANY_TIES] = 0
+    io[T_VALUE] = FOREVER
+    i = size - 1
+    while i >= 0:  # path is from the end to the beginning: blocks from the beginning on
+        j = i
+        unit = unit_of[path[i]]
+        while j > 0 and unit_of[path[j - 1]] == unit and prev[path[j - 1]] == path[j]:
+            j -= 1
+        for a in range(i, j - 1, -1):
+            u = path[a]
+            for side in range(2):
+                v = path[j] if side == 0 else path[i]
+                if v != u:
+                    _offer_in_block(
+                        plant, u, v, side == 0, unit, dur, prev, after, head, tail, line, heads, pairs, io
+                    )
+            row = plant[ALTERNATIVES] + u
+            if plant[row + 1] - plant[row] > 2:
+                _offer_elsewhere(plant, u, unit, dur, after, head, tail, unit_first, places, io)
+        i = j - 1
+    if io[T_KIND] == 0:
+        for k in range(4):
+            io[T_KIND + k] = io[T_ANY + k]
+    return io[T_KIND] != 0
+
+
+@compiled()
+def _forbid(
+    units: int, count: int, tenure: int, unit_of: Ints, after: Ints, pairs: Ints, places: Ints, io: Ints
+) -> None:
+    """Forbid to undo the chosen move for some iterations."""
+    mover, target = io[T_KIND + 1], io[T_KIND + 2]
+    until = io[T_ITERATION] + tenure + int(_random(io) * tenure)
+    io[T_UNTIL] = until
+    if io[T_KIND] == 1:
+        e = after[mover]
+        while True:
+            pairs[mover * count + e] = until
+            if e == target:
+                break
+            e = after[e]
+    elif io[T_KIND] == 2:
+        e = target
+        while e != mover:
+            pairs[e * count + mover] = until
+            e = after[e]
+    else:
+        places[mover * units + unit_of[mover]] = until
+
+
+@compiled()
+def _make_shift(
+    plant: Ints,
+    unit_of: Ints,
+    dur: Ints,
+    prev: Ints,
+    after: Ints,
+    head: Ints,
+    tail: Ints,
+    order: Ints,
+    left: Ints,
+    unit_first: Ints,
+    places: Ints,
+    io: Ints,
+) -> int:
+    """Make the chosen move, or take it back when it makes a circle; the makespan."""
+    kind, mover, target, to_unit = io[T_KIND], io[T_KIND + 1], io[T_KIND + 2], io[T_KIND + 3]
+    unit, old_prev, old_dur = unit_of[mover], prev[mover], dur[mover]
+    _unlink(mover, unit, prev, after, unit_first)
+    before = target
+    if kind == 2:
+        before = prev[target]
+    _link(mover, to_unit, before, prev, after, unit_first)
+    unit_of[mover] = to_unit
+    dur[mover] = _minutes(plant, mover, to_unit)
+    found = _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
+    if found >= 0:
+        return found
+    _unlink(mover, to_unit, prev, after, unit_first)
+    _link(mover, unit, old_prev, prev, after, unit_first)
+    unit_of[mover] = unit
+    dur[mover] = old_dur
+    if kind == 3:
+        places[mover * plant[UNIT_COUNT] + to_unit] = io[T_UNTIL]
+    return _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
+
+
+@compiled()
+def _string_up(
+    plant: Ints,
+    perm: Ints,
+    unit_of: Ints,
+    dur: Ints,
+    prev: Ints,
+    after: Ints,
+    unit_first: Ints,
+    unit_last: Ints,
+) -> None:
+    """Make the units' sequences of a permutation."""
+    for unit in range(plant[UNIT_COUNT]):
+        unit_first[unit] = -1
+        unit_last[unit] = -1
+    for i in range(len(perm)):
+        op = perm[i]
+        unit = unit_of[op]
+        dur[op] = _minutes(plant, op, unit)
+        _link(op, unit, unit_last[unit], prev, after, unit_first)
+        unit_last[unit] = op
+
+
 @entry(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, int64)")
 def tabu(
     plant: Ints,
@@ -2045,221 +2301,54 @@ def tabu(
         The best makespan.
     """
     count, units = plant[COUNT], plant[UNIT_COUNT]
-    dur = np.zeros(count, np.int64)
-    prev = np.full(count, -1, np.int64)
-    after = np.full(count, -1, np.int64)
-    head = np.zeros(count, np.int64)
-    tail = np.zeros(count, np.int64)
-    order = np.zeros(count, np.int64)
-    left = np.zeros(count, np.int64)
-    line = np.zeros(count + 2, np.int64)
-    heads = np.zeros(count + 2, np.int64)
-    path = np.zeros(count, np.int64)
-    unit_first = np.full(units, -1, np.int64)
-    unit_last = np.full(units, -1, np.int64)
-    for i in range(count):
-        op = perm[i]
-        unit = unit_of[op]
-        dur[op] = _minutes(plant, op, unit)
-        _link(op, unit, unit_last[unit], prev, after, unit_first)
-        unit_last[unit] = op
+    dur, order = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    prev, after = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
+    head, tail = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    left, path = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    line, heads = np.zeros(count + 2, np.int64), np.zeros(count + 2, np.int64)
+    unit_first, unit_last = np.zeros(units, np.int64), np.zeros(units, np.int64)
+    _string_up(plant, perm, unit_of, dur, prev, after, unit_first, unit_last)
     makespan = _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
     patience = 3000 + 20 * count
     tenure = 8 + count // max(1, units) // 2
     for _ in range(iterations):
         io[T_ITERATION] += 1
-        now = io[T_ITERATION]
-        # one longest way, from a random end
-        op, ties = -1, 0
-        for e in range(count):
-            if head[e] + dur[e] == makespan:
-                ties += 1
-                if _random(io) * ties < 1.0:
-                    op = e
-        size = 0
-        while op >= 0:
-            path[size] = op
-            size += 1
-            before = prev[op]
-            by_unit = (
-                before >= 0
-                and head[before] + dur[before] + _setup_of(plant, unit_of[op], before, op) == head[op]
-            )
-            found = -1
-            row = plant[PREDECESSORS] + op
-            for k in range(plant[row], plant[row + 1], 2):
-                if head[plant[k]] + dur[plant[k]] + plant[k + 1] == head[op]:
-                    found = plant[k]
-            if by_unit and (found < 0 or _random(io) < 0.5):
-                found = before
-            op = found
-        # the best move that is not forbidden: (kind, operation, target, unit)
-        kind, mover, target, to_unit, value, ties = 0, -1, -1, -1, FOREVER, 0
-        any_kind, any_mover, any_target, any_unit, any_ties = 0, -1, -1, -1, 0
-        i = size - 1
-        while i >= 0:  # path is from the end to the beginning: blocks from the beginning on
-            j = i
-            unit = unit_of[path[i]]
-            while j > 0 and unit_of[path[j - 1]] == unit and prev[path[j - 1]] == path[j]:
-                j -= 1
-            for a in range(i, j - 1, -1):
-                u = path[a]
-                if i > j:
-                    for side in range(2):
-                        # to the end of the block, or to its beginning
-                        v = path[j] if side == 0 else path[i]
-                        if v == u:
-                            continue
-                        if side == 0:
-                            first, last = u, v
-                            row = plant[SUCCESSORS] + u
-                            is_safe = True
-                            for k in range(plant[row], plant[row + 1]):
-                                e = plant[k]
-                                if tail[v] + dur[v] < tail[e] + dur[e]:
-                                    is_safe = False
-                        else:
-                            first, last = v, u
-                            row = plant[PREDECESSORS] + u
-                            is_safe = True
-                            for k in range(plant[row], plant[row + 1], 2):
-                                e = plant[k]
-                                if head[v] + dur[v] < head[e] + dur[e]:
-                                    is_safe = False
-                        if not is_safe:
-                            # only the neighbour, which on a longest way never makes a circle
-                            if side == 0:
-                                first, last = u, after[u]
-                            else:
-                                first, last = prev[u], u
-                        e = first
-                        is_tabu = False
-                        while e != last:
-                            if side == 0:
-                                if e != first and pairs[e * count + u] > now:
-                                    is_tabu = True
-                            elif pairs[u * count + e] > now:
-                                is_tabu = True
-                            e = after[e]
-                        if side == 0 and pairs[last * count + u] > now:
-                            is_tabu = True
-                        estimate = _block_estimate(
-                            plant, unit, first, last, side == 0, dur, prev, after, head, tail, line, heads
-                        )
-                        any_ties += 1
-                        if _random(io) * any_ties < 1.0:
-                            any_kind, any_mover, any_unit = 1 + side, u, unit
-                            any_target = last if side == 0 else first
-                        if is_tabu and estimate >= io[T_BEST]:
-                            continue
-                        if estimate < value:
-                            value, ties = estimate, 0
-                        if estimate == value:
-                            ties += 1
-                            if _random(io) * ties < 1.0:
-                                kind, mover, to_unit = 1 + side, u, unit
-                                target = last if side == 0 else first
-                alternatives = plant[ALTERNATIVES] + u
-                if plant[alternatives + 1] - plant[alternatives] > 2:
-                    own_head = _job_head(plant, u, head, dur)
-                    own_tail = _job_tail(plant, u, tail, dur)
-                    # what the steps before and behind wait for, and what waits for them
-                    floor, ceiling = -1, FOREVER
-                    row = plant[PREDECESSORS] + u
-                    for k in range(plant[row], plant[row + 1], 2):
-                        floor = max(floor, head[plant[k]])
-                    row = plant[SUCCESSORS] + u
-                    for k in range(plant[row], plant[row + 1]):
-                        ceiling = min(ceiling, head[plant[k]] + dur[plant[k]])
-                    for k in range(plant[alternatives], plant[alternatives + 1], 2):
-                        other, minutes = plant[k], plant[k + 1]
-                        if other == unit:
-                            continue
-                        is_tabu = places[u * units + other] > now
-                        before, e = -1, unit_first[other]
-                        while e >= 0 and head[e] + dur[e] <= floor:
-                            before, e = e, after[e]
-                        while True:
-                            setup = _setup_of(plant, other, before, u)
-                            start = max(own_head, setup)
-                            if before >= 0:
-                                start = max(own_head, head[before] + dur[before] + setup)
-                            rest = own_tail
-                            if e >= 0:
-                                rest = max(rest, _setup_of(plant, other, u, e) + dur[e] + tail[e])
-                            estimate = start + minutes + rest
-                            any_ties += 1
-                            if _random(io) * any_ties < 1.0:
-                                any_kind, any_mover, any_target, any_unit = 3, u, before, other
-                            if not is_tabu or estimate < io[T_BEST]:
-                                if estimate < value:
-                                    value, ties = estimate, 0
-                                if estimate == value:
-                                    ties += 1
-                                    if _random(io) * ties < 1.0:
-                                        kind, mover, target, to_unit = 3, u, before, other
-                            if e < 0 or head[e] >= ceiling:
-                                break
-                            before, e = e, after[e]
-            i = j - 1
-        if kind == 0:
-            kind, mover, target, to_unit = any_kind, any_mover, any_target, any_unit
-        if kind == 0:
+        size = _longest_way(plant, unit_of, dur, prev, head, makespan, path, io)
+        is_found = _choose_shift(
+            plant,
+            size,
+            path,
+            unit_of,
+            dur,
+            prev,
+            after,
+            head,
+            tail,
+            line,
+            heads,
+            unit_first,
+            pairs,
+            places,
+            io,
+        )
+        if not is_found:
             break  # a single chain of one job's steps: nothing shortens it
-        # make the move
-        unit, old_prev, old_dur = unit_of[mover], prev[mover], dur[mover]
-        keep = tenure + int(_random(io) * tenure)
-        if kind == 1:
-            e = after[mover]
-            while True:
-                pairs[mover * count + e] = now + keep
-                if e == target:
-                    break
-                e = after[e]
-        elif kind == 2:
-            e = target
-            while e != mover:
-                pairs[e * count + mover] = now + keep
-                e = after[e]
-        else:
-            places[mover * units + unit] = now + keep
-        _unlink(mover, unit, prev, after, unit_first)
-        before = target
-        if kind == 2:
-            before = prev[target]
-        _link(mover, to_unit, before, prev, after, unit_first)
-        unit_of[mover] = to_unit
-        dur[mover] = _minutes(plant, mover, to_unit)
-        found = _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
-        if found < 0:
-            _unlink(mover, to_unit, prev, after, unit_first)
-            _link(mover, unit, old_prev, prev, after, unit_first)
-            unit_of[mover] = unit
-            dur[mover] = old_dur
-            if kind == 3:
-                places[mover * units + to_unit] = now + keep
-            found = _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
-        makespan = found
+        _forbid(units, count, tenure, unit_of, after, pairs, places, io)
+        makespan = _make_shift(
+            plant, unit_of, dur, prev, after, head, tail, order, left, unit_first, places, io
+        )
         if makespan < io[T_BEST]:
             io[T_BEST] = makespan
-            io[T_IMPROVED] = now
+            io[T_IMPROVED] = io[T_ITERATION]
             for k in range(count):
                 best_perm[k] = order[k]
                 best_unit[k] = unit_of[k]
-        elif now - io[T_IMPROVED] > patience:
+        elif io[T_ITERATION] - io[T_IMPROVED] > patience:
             # back to the best plan: the tabu list is what makes the next way another one
-            io[T_IMPROVED] = now
-            for k in range(units):
-                unit_first[k] = -1
-                unit_last[k] = -1
+            io[T_IMPROVED] = io[T_ITERATION]
             for k in range(count):
                 unit_of[k] = best_unit[k]
-            for k in range(count):
-                op = best_perm[k]
-                unit = unit_of[op]
-                dur[op] = _minutes(plant, op, unit)
-                _link(op, unit, unit_last[unit], prev, after, unit_first)
-                unit_last[unit] = op
+            _string_up(plant, best_perm, unit_of, dur, prev, after, unit_first, unit_last)
             makespan = _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
     for k in range(count):
         perm[k] = order[k]
