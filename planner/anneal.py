@@ -358,6 +358,7 @@ class Walk:
         self.io[kernel.CURRENT] = self.io[kernel.BEST] = self.cost
         self.best_perm, self.best_unit = self.perm.copy(), self.unit_of.copy()
         self.pace = 20_000.0
+        self.sorted_at = 0
         kernel.begin_annealing(plant, self.st, self.od, self.io)
 
     @property
@@ -397,11 +398,16 @@ class Walk:
 
     def _sort(self) -> None:
         """Put the permutation in the order of starts: neighbours in it are neighbours in time."""
-        perm = self.engine.by_start(self.perm, self.st)
         if not self.engine.packed.has_people:
+            perm = self.engine.by_start(self.perm, self.st)
             self.perm = perm
             self.st[perm * kernel.ST + kernel.POS] = np.arange(len(perm))
             return
+        moves = int(self.io[kernel.MOVES])
+        if moves - self.sorted_at < len(self.perm) // 2:
+            return
+        self.sorted_at = moves
+        perm = self.engine.by_start(self.perm, self.st)
         unit_of = self.st.reshape(-1, kernel.ST)[:, kernel.UNIT].copy()
         plant, before = self.engine.packed.plant, int(self.io[kernel.CURRENT])
         cost = kernel.retime(plant, perm, unit_of, self.st, self.crowd)
