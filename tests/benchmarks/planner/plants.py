@@ -34,7 +34,7 @@ class Size:
 
 TWO_THOUSAND = Size(2_000, 50, 10.0, load=1.1, slack=0.2)
 TEN_THOUSAND = Size(10_000, 100, 30.0, load=1.0, slack=0.3)
-WITH_OPERATORS = Size(2_000, 50, 10.0, load=1.0, slack=0.5, operators=1.0)
+WITH_OPERATORS = Size(2_000, 50, 10.0, load=1.1, slack=0.2, operators=1.0)
 
 
 @dataclass(frozen=True)
