@@ -38,6 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the whole plant; the other workers never wait for it."""
     for item in items:
         wanted = frozenset(getattr(item, "fixturenames", ()))
+        if "compiled_kernel" in wanted:
+            item.add_marker(pytest.mark.timeout(900))  # whoever is first waits for the compiler
         if wanted & WHOLE_PLANT and not item.nodeid.startswith(PLANT_TESTS):
             raise pytest.UsageError(f"{item.nodeid} starts a whole plant: move it to one of {PLANT_TESTS}")
     items.sort(key=lambda item: not item.nodeid.startswith(PLANT_TESTS))

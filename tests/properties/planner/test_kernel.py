@@ -25,7 +25,7 @@ from tests.properties.planner.strategies import anchored, locked, problems
 
 pytestmark = pytest.mark.usefixtures("compiled_kernel")
 
-RUNS = settings(max_examples=int(os.environ.get("KERNEL_EXAMPLES", "40")), deadline=None)
+RUNS = settings(max_examples=int(os.environ.get("KERNEL_EXAMPLES", "25")), deadline=None)
 
 
 def shuffled(packed: Pack, random: Random) -> tuple[Ints, Ints]:
