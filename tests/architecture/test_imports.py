@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.architecture.graph import ROOT, graph, own
 
-ADAPTER_MAY_IMPORT = {"erp_bridge.adapter", "erp_bridge.documents"}
+ADAPTER_MAY_IMPORT = {"erp_bridge.adapter", "erp_bridge.documents", "erp_bridge.reversals"}
 CHECKER_MAY_IMPORT = {"planner.problem", "planner.schedule"}
 KERNEL = {
     "address",
