@@ -2,7 +2,7 @@
 
 `lineside serve` writes a question into a table and looks for its answer; the planner's process has a
 picture of the plant and a plan of it at hand. A question outlives a planner that is killed: its
-successor answers it, or whoever asked is told to ask again.
+successor says so at once, and whoever asked is told to ask again.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ WAIT_S = 10.0
 """A planner that was killed is back by then and has answered."""
 LOOK_S = 0.03
 """Seconds between two looks for an answer."""
+
+LOST = {"lost": True}
+"""Answer to a question that a planner did not survive: it is asked again by people, not by itself."""
 
 FRESH_S = 30.0
 """A picture of the plant is good for so long, if nothing happens that asks for a plan."""
@@ -82,7 +85,7 @@ async def inquire(db: Database, actor: str, kind: str, body: Mapping[str, Any]) 
     answer = await _answer_to(db, question)
     async with db.transaction(Cause(actor=actor, at=utc_now())) as tx:
         await store.drop_question(tx, question)
-    if answer is None:
+    if answer is None or answer == LOST:
         raise PlannerSilent
     if faults := answer.get("faults"):
         rows = ", ".join(fault["row"] for fault in faults[: service.SHOWN_SLIPS])
@@ -144,13 +147,17 @@ class Answerer:
 
     async def step(self) -> int:
         """Answer what is asked now; returns how many questions that were."""
-        async with self.db.transaction(Cause(actor=ACTOR, at=utc_now())) as tx:
-            questions = await store.claim_questions(tx, self.name)
-        for question in questions:
-            answer = await self._answer(question)
+        answered = 0
+        while (question := await self._next()) is not None:
+            answer = LOST if question.attempts > 1 else await self._answer(question)
             async with self.db.transaction(Cause(actor=ACTOR, at=utc_now())) as tx:
                 await store.answer_question(tx, question.id, answer)
-        return len(questions)
+            answered += 1
+        return answered
+
+    async def _next(self) -> store.Question | None:
+        async with self.db.transaction(Cause(actor=ACTOR, at=utc_now())) as tx:
+            return await store.claim_question(tx, self.name)
 
     def forget(self) -> None:
         """Something happened: the next answer needs a new picture."""
@@ -158,6 +165,9 @@ class Answerer:
 
     async def _answer(self, question: store.Question) -> dict[str, Any]:
         began = time.monotonic()
+        if question.kind not in self._kinds:
+            remedy = "Start the planner of the version that asks."
+            return {"faults": [{"row": question.kind, "what": "is not known here", "remedy": remedy}]}
         try:
             answer = await self._kinds[question.kind](question.body)
         except InvalidProblem as invalid:

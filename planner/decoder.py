@@ -177,15 +177,22 @@ class Decoder:
         earliest = line.time.work(ready)
         if earliest > last:
             return None
-        for position in range(line.first_gap(earliest + minutes), len(blocks) + 1):
-            free = blocks[position - 1].end if position else 0
+        first = line.first_gap(earliest + minutes)
+        free = max(earliest, blocks[first - 1].end if first else 0)
+        for position in range(first, len(blocks)):
             if free > last:
                 return None
-            if position < len(blocks) and blocks[position].begin - max(free, earliest) < minutes:
-                continue
-            fit = self._fit_gap(line, position, operation, ready, why_ready)
-            if fit is not None:
-                return fit
+            behind = blocks[position]
+            if behind.begin - free >= minutes:
+                fit = self._fit_gap(line, position, operation, ready, why_ready)
+                if fit is not None:
+                    return fit
+            free = behind.end
+        if free > last:
+            return None
+        fit = self._fit_gap(line, len(blocks), operation, ready, why_ready)
+        if fit is not None:
+            return fit
         raise AssertionError(on.unit)  # the last gap never ends
 
     def _fit_gap(

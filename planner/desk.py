@@ -54,6 +54,8 @@ STEP_S = 0.5
 RETRY_S = 2.0
 SEARCHES = 2
 """Attempts with CP-SAT; after them a plan is dispatched without it."""
+CLEARLY = 0.1
+"""A proposal that people read gives way to one that saves so much more, as a share of what it saves."""
 REST = 4.0
 """After a solve the worker rests this many times its duration, unless something broke: the floor
 has more use for the processor than a plan that is a minute fresher."""
@@ -317,9 +319,10 @@ class Desk:
         if not isinstance(found, store.Plan):
             log.info("proposal.outdated", slips=[str(slip) for slip in found])
             return None
-        if answers.better is not None:
-            return found if answers.better["objective"] > found.objective - LEAST_GAIN else None
         gain = (found.current_objective or 0) - found.objective
+        if answers.better is not None:
+            more = found.objective - answers.better["objective"]
+            return found if more < max(LEAST_GAIN, CLEARLY * gain) else None
         return None if move and gain < LEAST_GAIN else found
 
     def _compile_beside(self, problem: Problem) -> None:

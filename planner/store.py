@@ -20,9 +20,6 @@ QUESTIONS: LiteralString = "lineside_question"
 QUESTION_LEASE_S = 5
 """A planner that has not answered for so long is taken for dead; another machine's tries then."""
 
-QUESTION_ATTEMPTS = 2
-"""A question that a planner did not survive twice is not tried again."""
-
 QUESTION_KEPT_S = 60
 """Whoever asked has long given up by then."""
 
@@ -233,11 +230,16 @@ async def waiting(tx: Tx) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Somebody who must not compute wants to know something of the plan."""
+    """Somebody who must not compute wants to know something of the plan.
+
+    Args:
+        attempts: How often a worker has begun to answer it.
+    """
 
     id: UUID
     kind: str
     body: dict[str, Any]
+    attempts: int
 
 
 async def add_question(tx: Tx, kind: str, body: dict[str, Any]) -> UUID:
@@ -257,29 +259,27 @@ async def add_question(tx: Tx, kind: str, body: dict[str, Any]) -> UUID:
     return question
 
 
-async def claim_questions(tx: Tx, worker: str) -> list[Question]:
-    """Take the open questions of the site that no other living worker has, the oldest first.
+async def claim_question(tx: Tx, worker: str) -> Question | None:
+    """Take the oldest open question of the site that no other living worker has.
 
     A worker takes back at once what it held itself before it was killed.
     """
-    rows = await tx.fetch_all(
+    return await tx.fetch_one(
         Question,
         f"""
         update planner.question
         set worker = %(worker)s, attempts = attempts + 1,
             lease_until = clock_timestamp() + make_interval(secs => {QUESTION_LEASE_S})
-        where id in (
+        where id = (
             select id from planner.question
             where site = %(site)s and answer is null
               and (worker = %(worker)s or lease_until is null or lease_until < clock_timestamp())
-              and attempts < {QUESTION_ATTEMPTS}
-            for update skip locked
+            order by id for update skip locked limit 1
         )
-        returning id, kind, body
-        """,  # noqa: S608 - numbers of ours
+        returning id, kind, body, attempts
+        """,  # noqa: S608 - a number of ours
         {"site": tx.site, "worker": worker},
     )
-    return sorted(rows, key=lambda row: row.id)
 
 
 async def answer_question(tx: Tx, question: UUID, answer: dict[str, Any]) -> None:

@@ -342,12 +342,20 @@ async def test_who_asks_a_planner_that_is_not_there_is_told_to_ask_again(
         assert await tx.value("select count(*) from planner.question") == 0
 
 
-async def test_a_question_outlives_the_planner_that_had_it(floor: Floor) -> None:
+async def test_a_planner_that_died_over_a_question_is_not_asked_it_again(floor: Floor, planner: Desk) -> None:
     question = await floor.do(lambda tx: store.add_question(tx, "quote", {}))
-    assert [row.id for row in await floor.do(lambda tx: store.claim_questions(tx, "one"))] == [question]
-    assert await floor.do(lambda tx: store.claim_questions(tx, "other")) == []
-    assert [row.id for row in await floor.do(lambda tx: store.claim_questions(tx, "one"))] == [question]
-    assert await floor.do(lambda tx: store.claim_questions(tx, "one")) == []
+    claimed = await floor.do(lambda tx: store.claim_question(tx, planner.name))
+    assert claimed is not None
+    assert claimed.id == question
+    assert await floor.do(lambda tx: store.claim_question(tx, "other")) is None
+    assert await Answerer(planner.db, planner.settings, planner.name).step() == 1
+    async with floor.db.read() as tx:
+        assert await store.answer_to(tx, question) == answering.LOST
+
+
+async def test_a_question_that_nobody_understands_ends_no_planner(planner: Desk) -> None:
+    with pytest.raises(answering.PlantNotPlannable):
+        await told(planner, "weather", {})
 
 
 async def test_a_proposal_stays_open_while_times_are_corrected(floor: Floor, planner: Desk) -> None:
