@@ -104,7 +104,7 @@ async def started(site: Site) -> tuple[Page, str]:
     """Return the terminal with the order running and its material used."""
     page, order = await opened(site)
     await scan(page, f"WO:{order}")
-    await scan(page, "LOT:LOT-CAST-40-1")
+    await page.get_by_role("button", name="Use lot LOT-CAST-40-1").click()
     await eventually(lambda: consumed(site, f"{order}-10"), 8)
     return page, f"{order}-10"
 
@@ -454,3 +454,19 @@ async def test_what_one_terminal_does_another_page_shows_by_itself(site: Site) -
     await expect(watcher.get_by_role("heading", name="CNC 1")).to_be_visible()
     await scan(page, f"WO:{order}")
     await expect(watcher.get_by_text(f"{order}-10")).to_be_visible(timeout=30_000)
+
+
+async def test_a_tablet_that_was_taken_over_starts_nothing(site: Site) -> None:
+    page, order = await opened(site)
+    other = await site.page("/terminal/CNC-1", Role.OPERATOR)
+    await other.get_by_role("button", name="Sit down here").click()
+    await sit_down(other, "E-1005")
+    await expect(page.locator(".banner.watch")).to_contain_text("Name of E-1005")
+    await scan(page, f"WO:{order}")
+    await expect(page.get_by_text("Somebody else works at this terminal now")).to_be_visible()
+    await expect(page.locator("[data-waiting], .conflicts")).to_have_count(0)
+    assert await status(site, f"{order}-10") != "Running"
+    await page.get_by_role("button", name="Sit down here").click()
+    await sit_down(page)
+    await scan(page, f"OP:{order}-10")
+    await eventually(lambda: status(site, f"{order}-10"), "Running")
