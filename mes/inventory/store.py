@@ -77,6 +77,9 @@ async def find_receipt(tx: Tx, receipt: str) -> BookedReceipt | None:
         """
         select m.lot, m.material, m.quantity from mes.stock_receipt r
         join mes.stock_movement m on m.id = r.movement where r.key = %(receipt)s
+        union all
+        select id, material, received from mes.lot where receipt = %(receipt)s
+        limit 1
         """,
         {"receipt": receipt},
     )

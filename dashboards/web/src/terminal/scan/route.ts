@@ -28,22 +28,17 @@ function toJob(snapshot: TerminalSnapshot, number: string): Route {
   return next.status === 'Held' || next.status === 'Suspended' ? { to: 'resume', job: next } : { to: 'start', job: next }
 }
 
-/** A reader behind Caps Lock sends other letters, and each its compatible form: as the server compares. */
-function folded(lot: string): string {
-  return lot.normalize('NFKC').toUpperCase()
-}
-
 /** The count on a label is what the box held, not what the job takes: the server takes what the job needs. */
 function toLot(snapshot: TerminalSnapshot, lot: string, now: number): Route {
   const { job } = snapshot
   if (!job) return refused('NoJobHere', { lot })
   const lots = job.components.flatMap((component) => component.lots)
-  const known = lots.find((one) => one.lot === lot) ?? lots.find((one) => folded(one.lot) === folded(lot))
+  const known = lots.find((one) => one.lot === lot)
   if (known?.expires_at && Date.parse(known.expires_at) < now) {
     return refused('LotExpired', { lot, expired_at: known.expires_at, expires_at: known.expires_at })
   }
   if (known && compare(known.quantity, '0') <= 0) return refused('LotTooSmall', { lot, on_hand: known.quantity })
-  return { to: 'consume', job, lot: known?.lot ?? lot }
+  return { to: 'consume', job, lot }
 }
 
 function toSerial(snapshot: TerminalSnapshot, serial: string): Route {
