@@ -92,12 +92,15 @@ def badge(
     """Give a person a badge and a PIN of four to eight digits; asks for the PIN."""
     from mes.access import service
     from mes.resources import service as resources
+    from mes.resources.model import PersonNotInPlant
 
     hashed = _or_exit(service.hash_pin(_ask("PIN")))
     code = barcode or f"EMP:{person}"
 
     async def give(tx: Tx) -> None:
         known = await resources.get_person(tx, PersonId(person))
+        if not known.active:
+            raise PersonNotInPlant(person=person)
         await service.issue_badge(tx, known.id, code, hashed)
 
     carry_out(give)

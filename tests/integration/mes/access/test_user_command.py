@@ -28,6 +28,9 @@ def _people(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("insert into mes.person (id, site, name) values ('E-1001', 'SUZ', 'Li Wei')")
         connection.execute("insert into mes.person (id, site, name) values ('E-1002', 'SUZ', 'Wang Fang')")
+        connection.execute(
+            "insert into mes.person (id, site, name, active) values ('E-1003', 'SUZ', 'Chen Jie', false)"
+        )
 
 
 def lineside(*arguments: str, answers: str = "") -> Result:
@@ -73,6 +76,7 @@ def test_a_badge_needs_a_pin_of_digits() -> None:
     ("arguments", "told"),
     [
         (("E-9999",), "no such person"),
+        (("E-1003",), "does not work in this plant"),
         (("E-1001", "--barcode", "RFID0042"), "Begin it with EMP:"),
         (("E-1001", "--barcode", "EMP:E-1002"), "Give it another barcode"),
     ],
