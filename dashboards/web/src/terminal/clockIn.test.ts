@@ -31,8 +31,7 @@ beforeEach(() => {
   vi.stubGlobal('document', { visibilityState: 'visible' })
   vi.stubGlobal('fetch', (_: string, init?: RequestInit) => {
     const waited_s = new Headers(init?.headers).get('X-Waited-S')
-    const date = { headers: { Date: new Date().toUTCString() } }
-    if (waited_s === null) return Promise.resolve(new Response('{}', date))
+    if (waited_s === null) return Promise.resolve(Response.json({ at: new Date().toISOString() }))
     const at = Date.now() - Number(waited_s) * 1000
     if (at < plant.since) return Promise.resolve(Response.json({ error: 'PersonNotClockedIn', params: {} }, { status: 409 }))
     plant.started.push(at)

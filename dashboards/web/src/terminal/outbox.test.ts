@@ -32,7 +32,7 @@ describe('the outbox of a terminal', () => {
     const taken = vi.spyOn(globalThis, 'fetch').mockImplementation((_, init) => {
       const waited = new Headers(init?.headers).get('X-Waited-S')
       if (waited !== null) sent.push(Number(waited))
-      return Promise.resolve(new Response('{}', { headers: { Date: new Date(real).toUTCString() } }))
+      return Promise.resolve(Response.json({ at: new Date(real).toISOString() }))
     })
     vi.useFakeTimers({ toFake: ['Date'] })
     vi.setSystemTime(real + off)
@@ -61,7 +61,7 @@ describe('the outbox of a terminal', () => {
     const entry = { ...act('WO-1', 'help'), at: '2026-11-20T10:00:00.000Z', id: 'k', terminal: 'CNC-1', person: null, receipt: null, state: 'waiting' as const, refusal: null }
     await (await store).add('outbox', entry as Entry)
     expect((await new Outbox(store).flush()).stopped).toBe('network')
-    expect(gone.mock.calls.map(([address]) => address)).toEqual(['/healthz'])
+    expect(gone.mock.calls.map(([address]) => address)).toEqual(['/api/v1/terminals/CNC-1'])
     gone.mockRestore()
   })
 

@@ -72,7 +72,7 @@ function doneNow(body: Act['body']): Pick<Entry, 'at' | 'stamp' | 'body'> {
 
 /** Seconds since an act was done, for `X-Waited-S`. */
 export function waitedOf(entry: Entry): Promise<string> {
-  return waitedS(entry.stamp ?? stampOf(entry.at))
+  return waitedS(entry.stamp ?? stampOf(entry.at), entry.terminal)
 }
 
 /** Sends the entry; `Error` means that no server answered. */

@@ -72,16 +72,18 @@ export function waitedMs(act: Stamp, now: Stamp): number {
   return Math.max(0, least, told.find(possible) ?? least)
 }
 
-/** Asks what the server's clock shows, unless that is known. Rejects without a network. */
-async function hear(): Promise<void> {
+/** Asks what the server's clock shows, unless that is known: itself, for a proxy has its own. Rejects without a network. */
+async function hear(terminal: string): Promise<void> {
   if (last && within(last.at, moment(), FRESH_MS)) return
   const asked = moment()
-  const answer = await fetch('/healthz', { cache: 'no-store', signal: AbortSignal.timeout(15_000) })
-  heard(Date.parse(answer.headers.get('Date') ?? ''), asked)
+  const path = `/api/v1/terminals/${encodeURIComponent(terminal)}`
+  const answer = await fetch(path, { cache: 'no-store', credentials: 'same-origin', signal: AbortSignal.timeout(15_000) })
+  const told = (await answer.json().catch(() => null)) as { at?: unknown } | null
+  heard(Date.parse(String(told?.at)), asked)
 }
 
 /** Seconds that an act has waited, for `X-Waited-S`. Rejects where only the server could tell and is not there. */
-export async function waitedS(act: Stamp): Promise<string> {
-  if (!within(act.moment, moment(), NOISE_MS)) await hear()
+export async function waitedS(act: Stamp, terminal: string): Promise<string> {
+  if (!within(act.moment, moment(), NOISE_MS)) await hear(terminal)
   return String(waitedMs(act, stamp()) / 1000)
 }
