@@ -248,6 +248,13 @@ class CountBelowZero(PlantError):
     remedy = "Report what was used of the lot and count it again in the ERP; it is tried again by itself."
 
 
+class LotNotClear(PlantError):
+    """Several lots are called so."""
+
+    http_status = 409
+    remedy = "Tap the lot in the job's list, or scan its label at the terminal."
+
+
 class LotNotHeld(PlantError):
     """This lot is not held."""
 

@@ -24,6 +24,7 @@ from mes.inventory.model import (
     Lot,
     LotDraft,
     LotEmpty,
+    LotNotClear,
     LotNotHeld,
     LotNumberTaken,
     LotStatus,
@@ -201,8 +202,9 @@ async def get_lot(tx: Tx, lot: str, materials: Collection[MaterialId] = ()) -> L
 
     Raises:
         UnknownBarcode: No lot has that number.
+        LotNotClear: Several lots are meant alike.
     """
-    found = await store.find_lot(tx, lot, materials)
+    found = await store.find_lot(tx, await _meant(tx, lot, materials))
     if found is None:
         raise UnknownBarcode(kind="LOT", code=lot)
     return found
@@ -213,11 +215,19 @@ async def lock_lot(tx: Tx, lot: str, materials: Collection[MaterialId] = ()) -> 
 
     Raises:
         UnknownBarcode: No lot has that number.
+        LotNotClear: Several lots are meant alike.
     """
-    found = await store.lock_lot(tx, lot, materials)
+    found = await store.lock_lot(tx, await _meant(tx, lot, materials))
     if found is None:
         raise UnknownBarcode(kind="LOT", code=lot)
     return found
+
+
+async def _meant(tx: Tx, code: str, materials: Collection[MaterialId]) -> LotNumber:
+    lots = await store.meant(tx, code, materials)
+    if len(lots) > 1:
+        raise LotNotClear(lot=code, lots=", ".join(lots))
+    return lots[0] if lots else LotNumber(code)
 
 
 async def issue(

@@ -24,26 +24,38 @@ _LOT = """
 """
 
 
-_READ = f"""
-    {_LOT}
-    where id = %(code)s
-       or upper(normalize(coalesce(number, id), nfkc)) = upper(normalize(%(code)s, nfkc))
-    order by %(code)s in (id, coalesce(number, id)) desc, material = any(%(materials)s) desc, simulated,
-             id = %(code)s desc, id
-    limit 1
+_MEANT = """
+    with fitting as (
+        select id, rank() over (
+            order by %(code)s in (id, coalesce(number, id)) desc, material = any(%(materials)s) desc,
+                     simulated, id = %(code)s desc
+        ) as rank
+        from mes.lot
+        where id = %(code)s
+           or upper(normalize(coalesce(number, id), nfkc)) = upper(normalize(%(code)s, nfkc))
+    )
+    select id from fitting where rank = 1 order by id collate "C" limit 5
 """
-"""The lot that a code means: of that very number before one in other letters, of a material that is
-wanted before another's."""
 
 
-async def find_lot(tx: Tx, code: str, materials: Collection[str] = ()) -> Lot | None:
-    """Return the lot that a code means."""
-    return await tx.fetch_one(Lot, _READ, {"code": code, "materials": list(materials)})
+async def meant(tx: Tx, code: str, materials: Collection[str]) -> list[LotNumber]:
+    """Return the lots that a code may mean.
+
+    Those of that very number go before those in other letters, those of a material that is wanted
+    before another's, the one that is called so here before one that only the ERP calls so.
+    """
+    rows = await tx.fetch_all(LotName, _MEANT, {"code": code, "materials": list(materials)})
+    return [row.id for row in rows]
 
 
-async def lock_lot(tx: Tx, code: str, materials: Collection[str] = ()) -> Lot | None:
-    """Return the lot that a code means, which nobody else moves until the transaction ends."""
-    return await tx.fetch_one(Lot, f"{_READ} for update", {"code": code, "materials": list(materials)})
+async def find_lot(tx: Tx, lot: LotNumber) -> Lot | None:
+    """Return a lot."""
+    return await tx.fetch_one(Lot, f"{_LOT} where id = %(id)s", {"id": lot})
+
+
+async def lock_lot(tx: Tx, lot: LotNumber) -> Lot | None:
+    """Return a lot that nobody else moves until the transaction ends."""
+    return await tx.fetch_one(Lot, f"{_LOT} where id = %(id)s for update", {"id": lot})
 
 
 async def usable_lots(tx: Tx, materials: list[str], work_order: str) -> list[Lot]:
@@ -59,6 +71,13 @@ async def usable_lots(tx: Tx, materials: list[str], work_order: str) -> list[Lot
         """,
         {"materials": materials, "work_order": work_order},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LotName:
+    """What a lot is called here."""
+
+    id: LotNumber
 
 
 @dataclass(frozen=True, slots=True)

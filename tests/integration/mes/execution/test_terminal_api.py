@@ -124,6 +124,9 @@ async def test_a_lot_read_in_other_letters_or_with_another_materials_number(
     for read in ("Heat-7a", "HEAT-7A", "HEAT-7B"):
         used = await at_cnc_1.send(f"/job-orders/{job}/consume", lot=read, quantity="1")
         assert used.status_code == 200, used.text
+    unclear = await at_cnc_1.send(f"/job-orders/{job}/consume", lot="Heat-7B", quantity="1")
+    assert unclear.json()["error"] == "LotNotClear"
+    assert unclear.json()["params"]["lots"] == "HEAT-7B, heat-7b"
     unknown = await at_cnc_1.send(f"/job-orders/{job}/consume", lot="Heat-9", quantity="1")
     assert unknown.json()["error"] == "UnknownBarcode"
     lots = [one["lot"] for one in (await at_cnc_1.show())["last"]]
