@@ -17,7 +17,7 @@ LEASE_S = 15
 QUESTIONS: LiteralString = "lineside_question"
 """Channel that wakes whoever answers questions."""
 
-QUESTION_LEASE_S = 5
+QUESTION_LEASE_S = 10
 """A planner that has not answered for so long is taken for dead; another machine's tries then."""
 
 QUESTION_KEPT_S = 60

@@ -23,7 +23,7 @@ async def the_erp_refuses(site: Site, order: str) -> int:
         *_, first = await service.documents(tx, order, None, 10)
         await store.lanes.mark_dead(tx, first.id, "ErpProductionMissing", f"no production {order}")
         taken = {"version": "1", "code": "LotNumberTaken", "detail": "LOT-7 is taken"}
-        await store.records.keep(tx, "receipts", "IN-7", body={}, **taken)
+        await store.records.keep(tx, "lots", "IN-7", body={}, **taken)
         return first.id
 
     return await site.floor.do(refuse)
@@ -43,6 +43,8 @@ async def test_what_the_erp_refused_is_put_right_on_the_first_page(site: Site) -
     await expect(desk.get_by_role("link", name=order)).to_be_visible()
     await expect(desk).to_contain_text("The ERP has no production of this number")
     await expect(desk).to_contain_text("LOT-7 is taken")
+    await expect(desk).to_contain_text("Lot or stock move")
+    await expect(desk).to_contain_text("Give the lot another number in the ERP")
     assert await axe_by_day_and_night(page) == []
     await desk.get_by_role("button", name="Send again").click()
     await expect(desk.get_by_role("link", name=order)).to_have_count(0)

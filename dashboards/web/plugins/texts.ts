@@ -12,7 +12,7 @@ const PREFIX = 'virtual:texts/'
 
 /** Groups that only the pages for desks and walls show. */
 const DESK_GROUPS = new Set([
-  'account', 'actor', 'board', 'cause', 'countKind', 'documentError', 'documentKind', 'documentState', 'edgeFault', 'erp', 'erpDesk', 'erpRecord', 'event', 'home', 'kpi',
+  'account', 'actor', 'board', 'cause', 'countKind', 'documentError', 'documentKind', 'documentState', 'edgeFault', 'erp', 'erpDesk', 'erpRecord', 'erpStream', 'event', 'home', 'kpi',
   'kpiElement', 'kpiReason', 'link', 'linkState', 'lotStatus', 'numberKind', 'order', 'orderStatus', 'planReason', 'planner',
   'promiseReason', 'signIn', 'solver', 'solverStatus', 'trigger', 'trouble', 'troubleHint', 'troubleKind', 'workCenter',
 ])

@@ -204,7 +204,7 @@ export function useTerminal(unit: string) {
 
   /**
    * Clocks in who did a refused act, as of then, and does it again; returns why it could not. Who was
-   * clocked in meanwhile, but later than the act, does it now.
+   * clocked in meanwhile, but later than the act, does it now, when it is the one who is here.
    */
   async function clockIn(entry: Entry): Promise<Refusal | null> {
     const who = entry.person ?? person.value?.id ?? ''
@@ -219,7 +219,7 @@ export function useTerminal(unit: string) {
     }
     await retry(entry)
     const still = conflicts.value.some((one) => one.seq === entry.seq && one.refusal?.error === 'PersonNotClockedIn')
-    if (still) await retry(entry, true)
+    if (still && who === person.value?.id) await retry(entry, true)
     return null
   }
 
