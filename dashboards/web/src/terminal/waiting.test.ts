@@ -36,6 +36,12 @@ describe('an act that waited for eight hours says so', () => {
     expect(waitedMs(at(DONE, 0, 0, 1, contact(0, -20 * MINUTE)), at(SENT, 0, 0, 1, AFTER))).toBe(8 * HOUR)
   })
 
+  it('when the server answered without a time, so that the wall clock alone counts', () => {
+    const known = contact(DONE - MINUTE, 0)
+    expect(waitedMs(at(DONE, 0, 0, 1, known), at(SENT, 0, 0, 2, known))).toBe(8 * HOUR)
+    expect(waitedMs(at(DONE, 0, 0, 1, known), at(SENT, 0, 7 * HOUR, 1, known))).toBe(8 * HOUR)
+  })
+
   it('at least as far as the page knows, when nothing else can be true', () => {
     const woke = -50 * 365 * 24 * HOUR
     expect(waitedMs(at(DONE, woke, 0, 1, contact(0, 0)), at(SENT, 0, 0, 1, AFTER))).toBe(8 * HOUR)

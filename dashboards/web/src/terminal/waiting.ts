@@ -46,6 +46,11 @@ export function heard(server: number, asked: Moment): void {
   last = { server, at: { ...now, wall: (now.wall + asked.wall) / 2 } }
 }
 
+/** Two contacts, where the server told its time again after the act: the same one twice tells nothing. */
+function newer(before: Contact | null, after: Contact | null): { before: Contact; after: Contact } | null {
+  return before && after && after.server > before.server ? { before, after } : null
+}
+
 const ahead = (contact: Contact) => contact.at.wall - contact.server
 
 /** Says whether both clocks of this page agree that less than this lies between two moments. */
@@ -64,7 +69,7 @@ function within(then: Moment, now: Moment, most_ms: number): boolean {
 export function waitedMs(act: Stamp, now: Stamp): number {
   const wall = now.moment.wall - act.moment.wall
   const least = act.moment.page === now.moment.page ? now.moment.tick - act.moment.tick : 0
-  const both = act.contact && now.contact ? { before: act.contact, after: now.contact } : null
+  const both = newer(act.contact, now.contact)
   const set = both ? ahead(both.after) - ahead(both.before) : 0
   const most = both ? both.after.server - both.before.server + FRESH_MS + NOISE_MS : Infinity
   const possible = (ms: number) => ms >= least - NOISE_MS && ms <= most
