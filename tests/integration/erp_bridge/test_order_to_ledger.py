@@ -15,7 +15,7 @@ from mes.inventory import service as inventory
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database
 from mes.kernel.settings import Settings
-from tests.fixtures.tryton import Tryton, count, deliver, place_order
+from tests.fixtures.tryton import Tryton, TrytonFactory, count, deliver, place_order
 from tests.integration.erp_bridge.plant import Floor
 
 pytestmark = pytest.mark.timeout(300)
@@ -124,9 +124,9 @@ async def test_an_order_ends_with_nothing_in_process_and_no_difference(db: Datab
     assert row["state"] == "done"
 
 
-async def test_more_of_a_lot_and_counts_leave_no_difference(db: Database, tryton: Tryton) -> None:
+async def test_more_of_a_lot_and_counts_leave_no_difference(db: Database, make_tryton: TrytonFactory) -> None:
     """A heat in two trucks, one number for two materials, counts that find less and more."""
-    both = Both(db, tryton)
+    both = Both(db, make_tryton())
     await both.floor.define()
     await both.pull()
     for material, quantity, price in (("CAST-40", 10, 120), ("CAST-40", 7, 126), ("SHAFT", 5, 60)):
