@@ -12,6 +12,7 @@ import pytest_asyncio
 from erp_bridge.adapter import SnapshotKind
 from erp_bridge.adapters.tryton import TrytonAdapter
 from erp_bridge.adapters.tryton.rpc import Rpc
+from erp_bridge.documents import OperationsRequestAccepted, OperationsRequestReleased
 from tests.conformance.erp_suite import Bench, ErpSuite, Order
 from tests.fixtures.tryton import Tryton, count, deliver, enter_order
 
@@ -110,6 +111,25 @@ async def bench(tryton: Tryton) -> AsyncIterator[Bench]:
 
 class TestTryton(ErpSuite):
     """ERP-01 and on."""
+
+    @pytest.mark.parametrize("steps", [["draft"], ["draft", "wait"]])
+    async def test_a_release_that_was_cut_short_is_finished(
+        self, bench: TrytonBench, steps: list[str]
+    ) -> None:
+        """Tryton died between two of the calls that release a production."""
+        sale = await bench.demand("PUMP-40", 1)
+        (request,) = [one for one in await self.requests(bench) if one.customer_order == sale]
+        order = Order(bench, request)
+        url = f"http://127.0.0.1:8080/o/{order.number}"
+        await order.apply(OperationsRequestAccepted(**order.head(), erp_ref=request.erp_ref, url=url))
+        production = [int(request.erp_ref.partition(",")[2])]
+        center = {"work_center": bench.adapter._names.root_center}
+        await bench.adapter._rpc.write("model.production.write", production, center)
+        for step in steps:
+            await bench.adapter._rpc.write(f"model.production.{step}", production)
+        for _ in range(2):
+            await order.apply(OperationsRequestReleased(**order.head()))
+            assert await bench.production_state(request.erp_ref) == "running"
 
     async def test_an_entry_that_is_drafted_early_and_posted_late_is_seen(self, bench: TrytonBench) -> None:
         """Its lines have lower numbers than what was read meanwhile."""

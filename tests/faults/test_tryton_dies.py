@@ -42,6 +42,7 @@ async def test_tryton_dies_while_it_books_and_nothing_is_lost_or_doubled(
     while True:
         await both.push()
         async with db.read() as tx:
+            assert await service.documents(tx, None, "dead", 10) == []
             if (await store.figures.figures(tx, "tryton", with_money=True)).documents_open == 0:
                 break
         await due_now(db)

@@ -49,18 +49,20 @@ class Productions:
         ids = await self._names.production_ids(documents)
         fields = ["state", "inputs", "outputs"]
         rows = await self._rpc.read("model.production.read", ids, fields)
-        requested = [row["id"] for row in rows if row["state"] in {"request", "draft"}]
+        requested = [row["id"] for row in rows if row["state"] == "request"]
+        drafted = [row["id"] for row in rows if row["state"] in {"request", "draft"}]
         waiting = [row["id"] for row in rows if row["state"] in {"request", "draft", "waiting"}]
         startable = [row["id"] for row in rows if row["state"] not in {"running", "done", "cancelled"}]
         planned = [move for row in rows if row["id"] in waiting for move in (*row["inputs"], *row["outputs"])]
-        if requested:
+        if drafted:
             center = {"work_center": self._names.root_center}
-            await self._rpc.write("model.production.write", requested, center)
+            await self._rpc.write("model.production.write", drafted, center)
+        if requested:
             await self._rpc.write("model.production.draft", requested)
         if planned:
             await self._rpc.write("model.stock.move.delete", planned)
-        if requested:
-            await self._rpc.write("model.production.wait", requested)
+        if drafted:
+            await self._rpc.write("model.production.wait", drafted)
         if waiting:
             await self._rpc.write("model.production.assign_try", waiting)
         if startable:
