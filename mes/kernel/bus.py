@@ -278,6 +278,9 @@ class Bus:
             except (OSError, TimeoutError) as problem:
                 sock.close()
                 error = BusDown(str(problem) or "timed out")
+            except asyncio.CancelledError:
+                sock.close()
+                raise
             else:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return sock
