@@ -1,5 +1,7 @@
 """Bring the databases to this version's tables: one branch of raw-SQL revisions per owner."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -24,14 +26,23 @@ class Branch:
         owner: Name of its schema.
         package: Package that holds `versions/`, such as `mes.migrations`.
         database: `mes` for DATABASE_URL, `historian` for HISTORIAN_URL.
+        always: Statement after every upgrade, whether or not there was anything to do.
+        restored: Statement after the database was put back to a backup.
     """
 
     owner: str
     package: str
     database: Literal["mes", "historian"] = "mes"
+    always: str = ""
+    restored: str = ""
 
 
-BRANCH = Branch(owner="mes", package="mes.migrations")
+BRANCH = Branch(
+    owner="mes",
+    package="mes.migrations",
+    always="select mes.continue_events()",
+    restored="select mes.restored()",
+)
 
 ROLES = """
 do $$
@@ -72,12 +83,33 @@ def migrate(database_url: str, historian_url: str) -> None:
     """
     urls = {"mes": database_url, "historian": historian_url}
     for branch in branches():
-        engine = create_engine(_sqlalchemy_url(urls[branch.database]))
-        try:
-            with engine.connect() as connection:
-                _upgrade(connection, branch)
-        finally:
-            engine.dispose()
+        with _connected(urls[branch.database]) as connection:
+            _upgrade(connection, branch)
+            _carry_out(connection, branch.always)
+
+
+def restored(database_url: str, historian_url: str) -> None:
+    """Let each owner settle what no longer holds of its tables, after a backup was put back and migrated."""
+    urls = {"mes": database_url, "historian": historian_url}
+    for branch in branches():
+        with _connected(urls[branch.database]) as connection:
+            _carry_out(connection, branch.restored)
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    engine = create_engine(_sqlalchemy_url(url))
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _carry_out(connection: Connection, statement: str) -> None:
+    if statement:
+        connection.execute(text(statement))
+        connection.commit()
 
 
 def _upgrade(connection: Connection, branch: Branch) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mes.kernel.db import Tx
-from mes.kernel.outbox import COLUMNS, Cursor, EventRow
+from mes.kernel.outbox import COLUMNS, Cursor, EventRow, read_after
 
 GENESIS = bytes(32)
 SEALER_LOCK = 0x5345414C
@@ -58,7 +58,7 @@ async def seal(tx: Tx) -> Block | None:
     await tx.execute("select pg_advisory_xact_lock(%(key)s)", {"key": SEALER_LOCK})
     last = await _last_block(tx)
     after = Cursor() if last is None else Cursor(last.last_xid, last.last_id)
-    events = await _unsealed(tx, after)
+    events, _ = await read_after(tx, after, limit=BLOCK_LIMIT)
     if not events:
         return None
     block = _block(last, events)
@@ -167,19 +167,6 @@ async def _block_number(tx: Tx, number: int) -> Block | None:
         from mes.audit_block where number = %(number)s
         """,
         {"number": number},
-    )
-
-
-async def _unsealed(tx: Tx, after: Cursor) -> list[EventRow]:
-    return await tx.fetch_all(
-        EventRow,
-        f"""
-        select {COLUMNS} from mes.event
-        where (xid, id) > (%(xid)s::xid8, %(id)s)
-          and xid < pg_snapshot_xmin(pg_current_snapshot())
-        order by event.xid, event.id limit %(limit)s
-        """,  # noqa: S608 - a constant list of columns
-        {"xid": after.xid, "id": after.id, "limit": BLOCK_LIMIT},
     )
 
 

@@ -70,19 +70,41 @@ async def quarantined_batches(url: str, limit: int = 500) -> list[QuarantinedBat
         return await cursor.fetchall()
 
 
-async def other_sessions(url: str) -> list[str]:
-    """Return the names of our processes that are connected to a database."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Somebody who is connected to a database.
+
+    Args:
+        program: As it calls itself.
+        place: Address that it comes from.
+        ours: A process of Lineside.
+    """
+
+    database: str
+    pid: int
+    program: str
+    place: str
+    ours: bool
+
+
+async def other_sessions(url: str) -> list[Session]:
+    """Return who else is connected to a database; of other roles PostgreSQL tells no address."""
     async with await psycopg.AsyncConnection.connect(
         url, connect_timeout=CONNECT_TIMEOUT_S, application_name="lineside-cli"
     ) as connection:
-        found = await connection.execute(
+        cursor = connection.cursor(row_factory=class_row(Session))
+        await cursor.execute(
             """
-            select distinct application_name from pg_stat_activity
+            select datname as database, pid, coalesce(nullif(application_name, ''), usename, '?') as program,
+                   coalesce(host(client_addr), 'this machine') as place,
+                   application_name like 'lineside-%' as ours
+            from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid()
-              and application_name like 'lineside-%' order by 1
+              and (backend_type = 'client backend' or backend_type is null)
+            order by program, pid
             """
         )
-        return [row[0] for row in await found.fetchall()]
+        return await cursor.fetchall()
 
 
 async def make_database(admin_url: str, name: str, owner: str, password: str) -> None:

@@ -147,6 +147,39 @@ async def test_an_event_cannot_be_rewritten(db: Database) -> None:
             await tx.execute("update mes.event set site = 'X'")
 
 
+async def test_events_go_on_where_the_numbers_of_the_cluster_are_behind(
+    database_url: str, db: Database
+) -> None:
+    """A database that came from another cluster: what happens there is read after all that is stored."""
+    await ring(db, "before")
+    async with await Database.open(database_url, name="test", site="SUZ", as_owner=True) as owner:
+        async with owner.transaction(cause()) as tx:
+            await tx.execute("update mes.event set xid = '1000000000000'")
+            await tx.execute(
+                "insert into mes.consumer_cursor (consumer, xid) values ('reader', '1000000000007')"
+            )
+            assert await tx.value("select mes.continue_events()")
+        async with owner.transaction(cause()) as tx:
+            assert not await tx.value("select mes.continue_events()")
+    await ring(db, "after")
+    async with db.transaction(cause()) as tx:
+        assert [stored.aggregate for stored in await outbox.consume(tx, "reader")] == ["after"]
+        assert [stored.aggregate for stored in await outbox.consume(tx, "new")] == ["before", "after"]
+        latest = await outbox.latest(tx)
+    await ring(db, "then")
+    async with db.transaction(cause()) as tx:
+        events, _ = await outbox.read_after(tx, latest)
+        assert [stored.aggregate for stored in events] == ["then"]
+        assert [stored.aggregate for stored in await outbox.consume(tx, "reader")] == ["then"]
+
+
+async def test_who_may_only_work_cannot_move_the_order_of_events(db: Database) -> None:
+    for statement in ("select mes.continue_events()", "update mes.event_base set base = 7"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            async with db.transaction(cause()) as tx:
+                await tx.execute(statement)
+
+
 async def test_transaction_numbers_are_numbers_not_text(db: Database) -> None:
     """Transaction 10 comes after transaction 9, and a page that ends between them loses nothing."""
     for xid, bell in (("10", "second"), ("9", "first")):

@@ -14,9 +14,10 @@ from typer.testing import CliRunner, Result
 
 from mes.access.events import SignedIn
 from mes.intake import service as intake
-from mes.kernel import audit
+from mes.kernel import audit, secrets
 from mes.kernel.db import Database
-from mes.kernel.outbox import append
+from mes.kernel.outbox import append, consume
+from mes.supervisor import backup
 from mes.supervisor.cli import app
 from tests.fixtures.postgres import SITE, cause
 
@@ -49,12 +50,13 @@ async def absorb(url: str) -> None:
         await intake.absorb(tx)
 
 
-async def happen(url: str, account: str) -> None:
+async def happen(url: str, account: str, *, seal: bool = True) -> None:
     async with await Database.open(url, name="test", site=SITE) as db:
         async with db.transaction(cause()) as tx:
             await append(tx, SignedIn(site=SITE, account=account, by="link"))
-        async with db.transaction(cause()) as tx:
-            await audit.seal(tx)
+        if seal:
+            async with db.transaction(cause()) as tx:
+                await audit.seal(tx)
 
 
 def accounts(url: str) -> list[str]:
@@ -98,6 +100,115 @@ def test_a_backup_brings_back_what_was(database_url: str, tmp_path: Path) -> Non
     assert lineside("verify").exit_code == 0
     asyncio.run(happen(database_url, "then"))
     assert accounts(database_url) == ["before", "then"]
+
+
+def read_new(url: str) -> tuple[list[str], str | None]:
+    """Let a consumer read on and the sealer seal; return whose sign-ins came, and the seal's first place."""
+
+    async def read() -> tuple[list[str], str | None]:
+        async with await Database.open(url, name="test", site=SITE) as db, db.transaction(cause()) as tx:
+            events = await consume(tx, "reader")
+            block = await audit.seal(tx)
+            return [one.aggregate for one in events], None if block is None else block.first_xid
+
+    return asyncio.run(read())
+
+
+def test_what_happens_after_a_restore_elsewhere_is_read_and_sealed(database_url: str, tmp_path: Path) -> None:
+    """The numbers of transactions begin anew in another cluster: here those of the backup are far ahead."""
+    file = tmp_path / "plant.tar"
+    asyncio.run(happen(database_url, "before"))
+    with psycopg.connect(database_url) as conn:
+        conn.execute("update mes.event set xid = '1000000000000'")
+        conn.execute("update mes.audit_block set first_xid = '1000000000000', last_xid = '1000000000000'")
+        conn.execute("insert into mes.consumer_cursor (consumer, xid) values ('reader', '1000000000007')")
+        conn.execute("select nextval('mes.serial_number'), nextval('mes.work_order_number')")
+    lineside("backup", str(file))
+    restored = lineside("restore", str(file), "--yes")
+    assert restored.exit_code == 0, restored.output
+    assert "numbers well above" in restored.output
+    asyncio.run(happen(database_url, "after", seal=False))
+    seen, place = read_new(database_url)
+    assert seen == ["after"]
+    assert int(place or 0) > 1_000_000_000_007
+    assert lineside("verify").exit_code == 0
+    with psycopg.connect(database_url) as conn:
+        ahead = conn.execute(
+            "select nextval('mes.serial_number'), nextval('mes.work_order_number')"
+        ).fetchone()
+    assert ahead is not None
+    assert ahead[0] > 100_000
+    assert ahead[1] > 10_000
+
+
+def test_a_backup_without_the_samples_has_all_else(database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "plant.tar"
+    asyncio.run(happen(database_url, "before"))
+    with psycopg.connect(database_url) as conn:
+        conn.execute("insert into historian.sample (time, tag_id, quality) values (now(), 1, 192)")
+        conn.execute("insert into historian.rollup_1h (tag_id, bucket, n, n_good) values (1, now(), 1, 1)")
+    assert lineside("backup", "--without-history", str(file)).exit_code == 0
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".lineside")] == []
+    assert lineside("restore", str(file), "--yes").exit_code == 0
+    with psycopg.connect(database_url) as conn:
+        counts = conn.execute(
+            "select (select count(*) from historian.sample), (select count(*) from historian.rollup_1h)"
+        ).fetchone()
+    assert counts == (0, 1)
+    assert accounts(database_url) == ["before"]
+
+
+def test_a_new_machine_gets_settings_and_passwords_of_the_backup(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path
+) -> None:
+    """Without them every edge beside a machine would be refused."""
+    old, new, file = tmp_path / "home", tmp_path / "new", tmp_path / "plant.tar"
+    for name in ("broker-edge-1", "postgres-superuser"):
+        secrets.replace(old, name, f"old-{name}")
+    (old / "lineside.toml").write_text("currency = 'EUR'\n")
+    lineside("backup", str(file))
+    monkeypatch.setenv("LINESIDE_HOME", str(new))
+    monkeypatch.delenv("DATABASE_URL")
+    before = lineside("restore", str(file), "--yes")
+    assert before.exit_code == 1
+    assert "Put back: lineside.toml, broker-edge-1" in before.output
+    assert "lineside up" in before.output
+    assert (new / "secrets" / "broker-edge-1").stat().st_mode & 0o077 == 0
+    assert secrets.ensure(new, "broker-edge-1") == "old-broker-edge-1"
+    assert secrets.ensure(new, "postgres-superuser") != "old-postgres-superuser"
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    again = lineside("restore", str(file), "--yes")
+    assert again.exit_code == 0, again.output
+    assert "passwords" not in again.output
+
+
+def test_a_home_keeps_its_own_passwords_until_it_is_told_otherwise(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "plant.tar"
+    secrets.replace(home, "broker-edge-1", "old")
+    lineside("backup", str(file))
+    secrets.replace(home, "broker-edge-1", "new")
+    kept = lineside("restore", str(file), "--yes")
+    assert kept.exit_code == 0, kept.output
+    assert "broker-edge-1" in kept.output
+    assert "--secrets" in kept.output
+    assert secrets.ensure(home, "broker-edge-1") == "new"
+    assert "Put back: broker-edge-1" in lineside("restore", str(file), "--yes", "--secrets").output
+    assert secrets.ensure(home, "broker-edge-1") == "old"
+
+
+def test_who_keeps_a_restore_from_its_work_is_named(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path
+) -> None:
+    """A process of ours, or anybody whose transaction holds a table."""
+    monkeypatch.setattr(backup, "QUIET_S", 1.0)
+    file = tmp_path / "plant.tar"
+    lineside("backup", str(file))
+    for program in ("lineside-historian", "grafana"):
+        with psycopg.connect(database_url, application_name=program) as conn:
+            conn.execute("select from mes.event")
+            refused = lineside("restore", str(file), "--yes")
+            assert refused.exit_code == 1
+            assert f"{program} (process {conn.info.backend_pid}, from this machine)" in refused.output
 
 
 def test_the_application_still_cannot_rewrite_a_ledger_after_a_restore(
