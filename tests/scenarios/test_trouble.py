@@ -101,12 +101,12 @@ async def becomes(plant: RunningPlant, true: Callable[[Status], bool], what: str
 
 
 async def test_a_broken_machine_stops_and_is_explained(watcher: Watcher) -> None:
-    await watcher.press("break-machine", equipment="CNC-2")
-    await watcher.sees("EquipmentStateChanged", equipment="CNC-2", state="Aborted")
+    await watcher.press("break-machine", equipment="CNC-4")
+    await watcher.sees("EquipmentStateChanged", equipment="CNC-4", state="Aborted")
     await watcher.gets(
         "/board",
         lambda seen: any(
-            one["id"] == "CNC-2" and one["state"] == "Aborted" and one["reason"] for one in seen["equipment"]
+            one["id"] == "CNC-4" and one["state"] == "Aborted" and one["reason"] for one in seen["equipment"]
         ),
         "the board says why it stands",
     )
