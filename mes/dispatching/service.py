@@ -1,8 +1,10 @@
 """Put plans in force, send jobs to terminals, give promises, show the planner the plant."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from math import inf
 
 from mes.definitions import service as definitions
 from mes.dispatching import store
@@ -39,8 +41,11 @@ from mes.resources.model import Equipment, EquipmentStatus, Window
 from mes.workorders import service as workorders
 from mes.workorders.model import OVER, JobComponent, JobOrder, JobOrderStatus, Line, WorkOrder
 
-HORIZON_DAYS = 7
-"""Calendars of a snapshot reach so far."""
+WEEK = timedelta(days=7)
+LONGEST = timedelta(days=90)
+SLACK = 1.5
+"""Calendars of a snapshot reach a week beyond the open work: its time at the busiest work centre, and so much
+more, because a unit waits for others; beyond them nobody knows who works, and nothing may be promised."""
 SAME_PROMISE = timedelta(minutes=1)
 """A promise that moves by less is the same promise."""
 
@@ -167,16 +172,18 @@ async def promises(tx: Tx, customer_order: str) -> list[Promise]:
     return await store.promises(tx, customer_order)
 
 
-async def planning_snapshot(tx: Tx, at: datetime | None = None, days: int = HORIZON_DAYS) -> PlanningSnapshot:
+async def planning_snapshot(tx: Tx, at: datetime | None = None) -> PlanningSnapshot:
     """Return everything a plan depends on; history booked by the simulator is left out.
+
+    Calendars and presence reach a week beyond the open work, or 90 days at the most.
 
     Args:
         at: Moment to plan from; `tx.now` when None (a reading transaction must say it).
-        days: How far calendars and presence reach.
     """
     now = tx.now if at is None else at
-    until = now + timedelta(days=days)
     jobs = await workorders.open_jobs(tx)
+    receipts = await _receipts(tx)
+    until = await _until(tx, now, jobs, receipts)
     return PlanningSnapshot(
         at=now,
         until=until,
@@ -198,9 +205,30 @@ async def planning_snapshot(tx: Tx, at: datetime | None = None, days: int = HORI
         work_orders=tuple(_work_order(order) for order in await workorders.open_orders(tx)),
         job_orders=tuple(_job_orders(jobs, await workorders.open_components(tx))),
         stock=await _stock(tx, now),
-        receipts=await _receipts(tx),
+        receipts=receipts,
         in_force=await store.in_force(tx),
     )
+
+
+async def _until(
+    tx: Tx, now: datetime, jobs: Iterable[JobOrder], receipts: Iterable[PlanReceipt]
+) -> datetime:
+    """How far calendars must reach for the open work and the receipts it may wait for."""
+    windows = await resources.unit_windows(tx, now, now + WEEK)
+    open_s: dict[str, float] = defaultdict(float)
+    for unit in await resources.units(tx):
+        worked = sum((one.end - one.start for one in _work(windows[unit.id])), timedelta())
+        open_s[unit.work_center or unit.id] += worked.total_seconds()
+    work_s: dict[str, float] = defaultdict(float)
+    for job in jobs:
+        if job.status not in OVER:
+            work_s[job.work_center] += float(job.quantity * job.run_s + job.setup_s)
+    weeks = max(
+        (work / open_s[center] if open_s[center] else inf for center, work in work_s.items()), default=0
+    )
+    reach = WEEK * min(1 + SLACK * weeks, LONGEST / WEEK)
+    last = max((receipt.expected_at for receipt in receipts), default=now)
+    return min(now + LONGEST, max(now + reach, last + WEEK))
 
 
 async def _equipment(

@@ -1,12 +1,14 @@
 """Plans: what they move, what they leave, and what the planner sees of the plant."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 
+from mes.definitions import service as definitions
 from mes.dispatching import service as dispatching
 from mes.dispatching.model import (
     EquipmentNotForJob,
@@ -24,7 +26,7 @@ from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, MaterialId, Perso
 from mes.resources import service as resources
 from mes.workorders import service as workorders
 from mes.workorders.model import JobOrder, JobOrderStatus, WorkOrderDraft
-from tests.fixtures.floor import PEOPLE, UNITS, Floor
+from tests.fixtures.floor import PEOPLE, UNITS, Floor, work_master
 
 
 def plan_of(floor: Floor, *jobs: tuple[str, str, float]) -> PublishedPlan:
@@ -171,6 +173,23 @@ async def test_a_plan_is_published_while_somebody_reports(floor: Floor) -> None:
 async def snapshot(floor: Floor) -> PlanningSnapshot:
     async with floor.db.read() as tx:
         return await dispatching.planning_snapshot(tx, at=floor.now)
+
+
+async def test_the_calendars_reach_beyond_the_open_work(floor: Floor) -> None:
+    """Else the last of it would be planned, and promised, for nights and Sundays."""
+    await floor.order(4)
+    near = await snapshot(floor)
+    assert timedelta(days=7) <= near.until - near.at < timedelta(days=8)
+    slow = tuple(replace(step, run_s=step.run_s * 240) for step in work_master().operations)
+    await floor.after(60).do(lambda tx: definitions.put_work_master(tx, work_master(operations=slow)))
+    await floor.order(100)
+    far = await snapshot(floor)
+    (shop,) = [unit for unit in far.equipment if unit.id == "TEST-1"]
+    work = sum((job.remaining * job.run_s for job in far.job_orders if job.work_center == "TB"), Decimal(0))
+    shifts = sum((one.end - one.start for one in shop.calendar), timedelta())
+    assert far.until - far.at > timedelta(days=9)
+    assert shifts.total_seconds() > work
+    assert max(one.end for one in far.people[0].present) > far.at + timedelta(days=7)
 
 
 async def test_the_planner_sees_the_plant(floor: Floor) -> None:
