@@ -10,7 +10,12 @@ const SHOW_OFFLINE_AFTER_MS = 3_000
 const SILENCE_MS = 12_000
 
 type Listener = (change: Change) => void
-type Relay = { kind: 'change'; change: Change } | { kind: 'beat' } | { kind: 'down' } | { kind: 'hello' }
+type Relay =
+  | { kind: 'change'; change: Change }
+  | { kind: 'beat' }
+  | { kind: 'reset' }
+  | { kind: 'down' }
+  | { kind: 'hello' }
 
 const online = ref(true)
 const connected = ref(false)
@@ -42,6 +47,7 @@ function lost(): void {
 function take(message: Relay): void {
   if (message.kind === 'down') return lost()
   if (message.kind === 'hello') return
+  if (message.kind === 'reset') connected.value = false
   heard()
   if (message.kind === 'change') for (const listener of listeners) listener(message.change)
 }
@@ -55,6 +61,7 @@ function listenAtServer(): void {
   const source = new EventSource('/api/v1/live')
   source.addEventListener('open', () => publish({ kind: 'beat' }))
   source.addEventListener('beat', () => publish({ kind: 'beat' }))
+  source.addEventListener('reset', () => publish({ kind: 'reset' }))
   source.addEventListener('change', (event) => {
     publish({ kind: 'change', change: JSON.parse((event as MessageEvent<string>).data) as Change })
   })
@@ -93,7 +100,7 @@ export function onChange(listener: Listener): void {
   onScopeDispose(() => listeners.delete(listener))
 }
 
-/** Called each time the connection is there again: what was missed must be fetched. */
+/** Called each time the connection is there again, or had more than it could carry: what was missed must be fetched. */
 export function onReconnect(again: () => void): void {
   reconnects.add(again)
   onScopeDispose(() => reconnects.delete(again))

@@ -4,7 +4,7 @@ import { openStore, Outbox, type Act, type Entry, type Post } from './outbox'
 
 let count = 0
 let server: { keys: string[]; answers: (entry: Entry) => { status: number; error?: string } | 'gone' }
-let store: ReturnType<typeof openStore>
+let store: (gone: () => void) => ReturnType<typeof openStore>
 
 const post: Post = (entry) => {
   const answer = server.answers(entry)
@@ -19,7 +19,8 @@ function act(lane: string, verb: Act['verb'] = 'report'): Act {
 
 beforeEach(() => {
   count += 1
-  store = openStore(`test-${count}`)
+  const name = `test-${count}`
+  store = (gone) => openStore(name, gone)
   server = { keys: [], answers: () => ({ status: 200 }) }
 })
 
@@ -56,10 +57,41 @@ describe('the outbox of a terminal', () => {
     expect(sent.map((seconds) => Math.round(seconds / 10))).toEqual([(5 * 3600) / 10, 0])
   })
 
+  it.each([
+    ['a sign-in page of a proxy', () => Promise.resolve(new Response('<html>Sign in</html>', { headers: { 'Content-Type': 'text/html' } }))],
+    ['nothing', () => Promise.resolve(new Response(null, { status: 200 }))],
+  ])('keeps an act that was answered by %s', async (_, answered) => {
+    const real = Date.now()
+    const server = vi.spyOn(globalThis, 'fetch').mockImplementation((path) =>
+      String(path).includes('job-orders') ? answered() : Promise.resolve(Response.json({ at: new Date(real).toISOString() })),
+    )
+    const outbox = new Outbox(store)
+    await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
+    expect((await outbox.flush()).stopped).toBe('network')
+    expect(await outbox.entries()).toHaveLength(1)
+    server.mockRestore()
+  })
+
+  it('writes an act down though the browser closed its store or could not open it', async () => {
+    let refused = true
+    let close = (): void => undefined
+    const outbox = new Outbox((gone) => {
+      close = gone
+      if (refused) return Promise.reject(new Error('no storage'))
+      return store(gone)
+    }, post)
+    await expect(outbox.add(act('WO-1'), 'CNC-1', 'E-1')).rejects.toThrow('no storage')
+    refused = false
+    await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
+    close()
+    await outbox.add(act('WO-2'), 'CNC-1', 'E-1')
+    expect((await outbox.entries()).map((entry) => entry.lane)).toEqual(['WO-1', 'WO-2'])
+  })
+
   it('keeps an act while nothing tells how long it has waited', async () => {
     const gone = vi.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError('no network'))
     const entry = { ...act('WO-1', 'help'), at: '2026-11-20T10:00:00.000Z', id: 'k', terminal: 'CNC-1', person: null, receipt: null, state: 'waiting' as const, refusal: null }
-    await (await store).add('outbox', entry as Entry)
+    await (await store(() => undefined)).add('outbox', entry as Entry)
     expect((await new Outbox(store).flush()).stopped).toBe('network')
     expect(gone.mock.calls.map(([address]) => address)).toEqual(['/api/v1/terminals/CNC-1'])
     gone.mockRestore()

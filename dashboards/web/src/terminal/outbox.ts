@@ -55,12 +55,14 @@ export interface Result {
   stopped: 'empty' | 'network' | 'signed-out'
 }
 
-export async function openStore(name = 'lineside-terminal'): Promise<IDBPDatabase<Store>> {
+/** `gone` is called when the browser took the store away (storage cleared, a tablet that slept too long). */
+export async function openStore(name = 'lineside-terminal', gone = (): void => undefined): Promise<IDBPDatabase<Store>> {
   return openDB<Store>(name, 1, {
     upgrade(database) {
       database.createObjectStore('outbox', { keyPath: 'seq', autoIncrement: true })
       database.createObjectStore('snapshots', { keyPath: 'unit' })
     },
+    terminated: gone,
   })
 }
 
@@ -75,7 +77,10 @@ export function waitedOf(entry: Entry): Promise<string> {
   return waitedS(entry.stamp ?? stampOf(entry.at), entry.terminal)
 }
 
-/** Sends the entry; `Error` means that no server answered. */
+/**
+ * Sends the entry; `Error` means that no server of ours answered: a proxy's sign-in page and a
+ * hotspot's welcome say 200 too, and the act is not done by that.
+ */
 export async function postEntry(entry: Entry): ReturnType<Post> {
   const response = await fetch(entry.path, {
     method: 'POST',
@@ -88,10 +93,12 @@ export async function postEntry(entry: Entry): ReturnType<Post> {
       ...(entry.receipt ? { 'X-Sign-On': entry.receipt } : {}),
     },
     body: JSON.stringify(entry.body),
+    redirect: 'error',
     signal: AbortSignal.timeout(15_000),
   })
   if (NO_ANSWER.has(response.status)) return { status: response.status, refusal: null }
   const body: unknown = await response.json().catch(() => null)
+  if (response.ok && body === null) throw new Error(`${entry.path}: somebody else answered`)
   if (response.ok) return { status: response.status, refusal: null, said: body }
   const known = typeof body === 'object' && body !== null && 'error' in body
   const refusal = known ? (body as Refusal) : { error: response.status >= 500 ? FAILED : 'Refused', params: { status: response.status } }
@@ -108,7 +115,8 @@ const FAILED = 'InternalFault'
 const NOT_THERE = new Set(['TerminalTakenOver', 'NobodySignedOn'])
 
 export class Outbox {
-  private readonly store: Promise<IDBPDatabase<Store>>
+  private readonly open: (gone: () => void) => ReturnType<typeof openStore>
+  private opened: ReturnType<typeof openStore> | null = null
   private readonly post: Post
   private readonly delivered: (entry: Entry, said: unknown) => void
   /** The sender that has not begun yet. */
@@ -117,13 +125,25 @@ export class Outbox {
 
   /** `delivered` hears of each entry that the server took, and its answer, before the next one is sent. */
   constructor(
-    store: Promise<IDBPDatabase<Store>> = openStore(),
+    open: (gone: () => void) => ReturnType<typeof openStore> = (gone) => openStore(undefined, gone),
     post: Post = postEntry,
     delivered: (entry: Entry, said: unknown) => void = () => undefined,
   ) {
-    this.store = store
+    this.open = open
     this.post = post
     this.delivered = delivered
+  }
+
+  /** The browser's store; opened anew where it was closed on us or could not be opened. */
+  private get store(): ReturnType<typeof openStore> {
+    const gone = () => {
+      this.opened = null
+    }
+    if (!this.opened) {
+      this.opened = this.open(gone)
+      this.opened.catch(gone)
+    }
+    return this.opened
   }
 
   /** Writes the act down; it is safe from here on. */
