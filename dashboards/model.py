@@ -117,6 +117,7 @@ class Order:
     due_at: datetime
     erp_ref: str
     planned_end: datetime | None
+    completed_at: datetime | None
     promise: Promise | None
     operations: list[store.orders.OperationRow]
     materials: list[store.orders.MaterialRow]
@@ -146,14 +147,35 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
+class LotChoice:
+    """One of the lots that a number may mean.
+
+    Args:
+        number: What means this one alone.
+    """
+
+    number: str
+    material: str
+    material_name: str
+    status: str
+    quantity: Decimal
+    uom: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
-    """The live page of one number."""
+    """The live page of one number.
+
+    Args:
+        lots: To choose from, where the number means several lots.
+    """
 
     number: str
     kind: store.number.NumberKind
     customer_order: store.orders.CustomerOrderRow | None
     orders: list[Order]
     lot: Lot | None
+    lots: list[LotChoice]
 
 
 class OfOrder(Protocol):

@@ -11,6 +11,7 @@ from dashboards.model import (
     KpiFigures,
     Lookup,
     Lot,
+    LotChoice,
     NumberUnknown,
     Order,
     Piece,
@@ -20,6 +21,9 @@ from dashboards.model import (
     Status,
     by_order,
 )
+from dashboards.store.number import Found
+from mes.inventory import service as inventory
+from mes.inventory.model import LotName
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
 from mes.kernel.settings import Settings
@@ -95,11 +99,7 @@ async def lookup(tx: Tx, number: str, *, currency: str, with_costs: bool) -> Loo
         NumberUnknown: Nothing in the plant has it.
     """
     wanted = number.strip()
-    found = (
-        await store.number.find(tx, wanted) or await store.number.find_folded(tx, wanted)
-        if wanted.isprintable()
-        else None
-    )
+    found, lots = await _found(tx, wanted) if wanted.isprintable() else (None, [])
     if found is None:
         raise NumberUnknown(number=number)
     return Lookup(
@@ -107,13 +107,33 @@ async def lookup(tx: Tx, number: str, *, currency: str, with_costs: bool) -> Loo
         kind=found.kind,
         customer_order=await store.orders.customer_order(tx, found),
         orders=await _orders(tx, found.work_orders, currency, with_costs=with_costs),
-        lot=await _lot(tx, found.number) if found.kind == "lot" else None,
+        lot=await _lot(tx, lots[0]) if len(lots) == 1 else None,
+        lots=[await _choice(tx, one) for one in lots] if len(lots) > 1 else [],
     )
 
 
-async def _lot(tx: Tx, number: str) -> Lot | None:
-    row = await store.genealogy.lot(tx, number)
-    return None if row is None else Lot(**asdict(row), used_in=await store.genealogy.uses(tx, number))
+async def _found(tx: Tx, wanted: str) -> tuple[Found | None, list[LotName]]:
+    """Return what a number is, and the lots that it may mean; what has that very number goes before."""
+    found = await store.number.find(tx, wanted)
+    if found is not None and found.number == wanted:
+        return found, []
+    lots = await inventory.called(tx, wanted)
+    exact = any(wanted in {one.id, one.number, one.clear} for one in lots)
+    if not exact:
+        found = found or await store.number.find_folded(tx, wanted)
+    if lots and (exact or found is None):
+        return Found("lot", lots[0].id if len(lots) == 1 else wanted, []), lots
+    return found, []
+
+
+async def _lot(tx: Tx, name: LotName) -> Lot:
+    row = await store.genealogy.lot(tx, name.id)
+    return Lot(**asdict(row), used_in=await store.genealogy.uses(tx, name.id))
+
+
+async def _choice(tx: Tx, name: LotName) -> LotChoice:
+    row = await store.genealogy.lot(tx, name.id)
+    return LotChoice(name.clear, row.material, row.material_name, row.status, row.quantity, row.uom)
 
 
 async def _pieces(tx: Tx, numbers: list[str]) -> dict[str, list[Piece]]:

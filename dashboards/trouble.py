@@ -30,7 +30,7 @@ from mes.kernel.commands import IdempotencyKeyReused
 from mes.kernel.db import Database, Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.home import sockets
-from mes.kernel.ids import PersonId
+from mes.kernel.ids import MaterialId, PersonId
 from mes.resources import service as resources
 
 router = APIRouter(prefix="/api/v1/trouble", tags=["trouble"], dependencies=[Depends(demo_only)])
@@ -222,11 +222,13 @@ async def _send_home(tx: Tx, body: TroubleBody) -> Made:
 
 
 async def _scrap_lot(tx: Tx, body: TroubleBody) -> Made:
-    lots = await _lots(tx)
-    lot = body.lot or (lots[0].id if lots else None)
+    lots = await store.drawer.lots_in_use(tx)
+    lot = body.lot or (lots[0].lot if lots else None)
     if lot is None:
         raise NothingToBreak(kind="scrap-lot")
-    await inventory.scrap_lot(tx, lot, "damaged")
+    await inventory.scrap_lot(
+        tx, lot, "damaged", {MaterialId(one.material) for one in lots if one.lot == lot}
+    )
     return Made("scrap-lot", lot)
 
 

@@ -166,7 +166,7 @@ class Inbound:
 
     async def _take(self, stream: Stream, record: Incoming, version: str, *, first: bool) -> int:
         """Hand one record to the plant; a refusal is kept for the repair desk."""
-        code = detail = None
+        code = detail = params = None
         async with self.db.transaction(self._cause(self._since(record, first=first))) as tx:
             try:
                 async with store.records.guarded(tx):
@@ -174,7 +174,7 @@ class Inbound:
             except PlantError as refused:
                 if refused.retryable:
                     raise
-                code, detail = refused.code, refused.message
+                code, detail, params = refused.code, refused.message, refused.as_json()["params"]
                 logger.warning("erp.record_refused", stream=stream, key=_key(record), code=code)
             except (LookupError, ValueError, TypeError, ArithmeticError) as error:
                 code, detail = ErpRecordNotUnderstood.__name__, f"{type(error).__name__}: {error}"
@@ -182,8 +182,9 @@ class Inbound:
                     "erp.record_refused", stream=stream, key=_key(record), code=code, detail=detail
                 )
             await store.records.keep(
-                tx, stream, _key(record), version=version, body=_body(record), code=code, detail=detail
-            )
+                tx, stream, _key(record), version=version, body=_body(record),
+                code=code, detail=detail, params=params,
+            )  # fmt: skip
         return 0 if code else 1
 
     def _since(self, record: Incoming, *, first: bool) -> datetime:

@@ -71,17 +71,24 @@ class LotRow:
     supplier: str
 
 
-async def lot(tx: Tx, number: str) -> LotRow | None:
-    """Return the lot with this number."""
-    return await tx.fetch_one(
+async def lot(tx: Tx, lot: str) -> LotRow:
+    """Return a lot that is there.
+
+    Raises:
+        LookupError: It is not.
+    """
+    found = await tx.fetch_one(
         LotRow,
         """
         select l.id as lot, l.material, m.name as material_name, l.status, l.on_hand as quantity, l.uom,
                l.received_at, l.expires_at, l.supplier
-        from mes.lot l join mes.material m on m.id = l.material where l.id = %(number)s
+        from mes.lot l join mes.material m on m.id = l.material where l.id = %(lot)s
         """,
-        {"number": number},
+        {"lot": lot},
     )
+    if found is None:
+        raise LookupError(lot)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,10 @@ class Found:
 
 
 async def find(tx: Tx, number: str) -> Found | None:
-    """Say what `number` is, as it is written or in capitals, as our own are. None when nothing has it."""
+    """Say what `number` is, as it is written or in capitals, as our own are; lots are not looked for.
+
+    None when nothing has it.
+    """
     return await tx.fetch_one(
         Found,
         """
@@ -38,8 +41,6 @@ async def find(tx: Tx, number: str) -> Found | None:
             union all
             select 5, 'serial', serial, array[work_order] from mes.serial_unit
             where serial in (%(number)s, upper(%(number)s))
-            union all
-            select 6, 'lot', id, array[]::text[] from mes.lot where id in (%(number)s, upper(%(number)s))
         )
         select kind, number, work_orders from found order by number = %(number)s desc, rank limit 1
         """,
@@ -48,19 +49,14 @@ async def find(tx: Tx, number: str) -> Found | None:
 
 
 async def find_folded(tx: Tx, number: str) -> Found | None:
-    """Find a lot or a customer order of the ERP's whose number was written in other letters."""
+    """Find a customer order of the ERP's whose number was written in other letters."""
     return await tx.fetch_one(
         Found,
         """
-        with found (rank, kind, number, work_orders) as (
-            select 1, 'customer_order', c.id,
-                   coalesce((select array_agg(id order by received_at, id) from mes.work_order
-                             where customer_order = c.id), '{}')
-            from mes.customer_order c where upper(c.id) = upper(%(number)s)
-            union all
-            select 2, 'lot', id, array[]::text[] from mes.lot where upper(id) = upper(%(number)s)
-        )
-        select kind, number, work_orders from found order by rank, number limit 1
+        select 'customer_order' as kind, c.id as number,
+               coalesce((select array_agg(id order by received_at, id) from mes.work_order
+                         where customer_order = c.id), '{}') as work_orders
+        from mes.customer_order c where upper(c.id) = upper(%(number)s) order by c.id limit 1
         """,
         {"number": number},
     )

@@ -45,6 +45,7 @@ class OrderRow:
     due_at: datetime
     erp_ref: str
     planned_end: datetime | None
+    completed_at: datetime | None
 
 
 async def orders(tx: Tx, numbers: list[str]) -> list[OrderRow]:
@@ -54,8 +55,8 @@ async def orders(tx: Tx, numbers: list[str]) -> list[OrderRow]:
         """
         select o.id as work_order, o.status, o.material, m.name as material_name, o.quantity, o.good,
                o.scrap, o.uom, o.due_at, o.erp_ref,
-               coalesce(o.completed_at, (select max(planned_end) from mes.job_order j
-                                         where j.work_order = o.id)) as planned_end
+               (select max(planned_end) from mes.job_order j where j.work_order = o.id) as planned_end,
+               o.completed_at
         from mes.work_order o join mes.material m on m.id = o.material
         where o.id = any(%(numbers)s) order by o.received_at, o.id
         """,
@@ -251,18 +252,29 @@ class DocumentRow:
     """One document to the ERP.
 
     Args:
+        quantity: Of the material, in `uom`; with `material` None where the document moves none.
+        hours: That a unit worked on the operation.
+        promised_at: What a promise to the customer says.
+        reason: Why somebody left it out; None where nobody did.
         lag_s: From the fact to the ERP's answer; None while it waits.
     """
 
     work_order: str
     id: str
     kind: str
+    material: str | None
+    quantity: Decimal | None
+    uom: str | None
+    operation: int | None
+    hours: Decimal | None
+    promised_at: datetime | None
     state: str
     erp_ref: str | None
     recorded_at: datetime
     posted_at: datetime | None
     lag_s: float | None
     error: str | None
+    reason: str | None
 
 
 async def documents(tx: Tx, numbers: list[str]) -> list[DocumentRow]:
@@ -270,15 +282,21 @@ async def documents(tx: Tx, numbers: list[str]) -> list[DocumentRow]:
     return await tx.fetch_all(
         DocumentRow,
         """
-        select work_order, id, kind, state, erp_ref, recorded_at, posted_at, lag_s, error from (
+        select work_order, id, kind, material, quantity, uom, operation, hours, promised_at, state, erp_ref,
+               recorded_at, posted_at, lag_s, error, reason from (
             select d.work_order, d.id::text as id,
                    case when d.noun = 'MaterialActual' then 'MaterialActual.' || (d.body ->> 'use')
                         else d.noun end as kind,
+                   b.material, b.quantity, b.uom, b.operation, b.hours, b.promised_at,
                    d.state, nullif(array_to_string(d.erp_ref, ', '), '') as erp_ref, d.recorded_at,
                    d.applied_at as posted_at,
-                   extract(epoch from d.applied_at - d.recorded_at)::float8 as lag_s, d.code as error,
+                   extract(epoch from d.applied_at - d.recorded_at)::float8 as lag_s,
+                   case when d.state <> 'skipped' then d.code end as error,
+                   case when d.state = 'skipped' then d.detail end as reason,
                    row_number() over (partition by d.work_order order by d.id desc) as nth
-            from erp.document d where d.work_order = any(%(numbers)s) and d.state <> 'skipped') newest
+            from erp.document d cross join lateral jsonb_to_record(d.body) as b (
+                material text, quantity numeric, uom text, operation int, hours numeric, promised_at timestamptz)
+            where d.work_order = any(%(numbers)s)) newest
         where nth <= 60 order by work_order, nth
         """,
         {"numbers": numbers},

@@ -191,7 +191,7 @@ class Operator:
                 if take <= 0:
                     continue
                 outcome = await self.command(
-                    f"/job-orders/{job['id']}/consume", {"lot": lot["lot"], "quantity": str(take)}
+                    f"/job-orders/{job['id']}/consume", {"lot": lot["code"], "quantity": str(take)}
                 )
                 if outcome.done:
                     consumed = True

@@ -58,15 +58,16 @@ async def keep(
     body: dict[str, Any],
     code: str | None = None,
     detail: str | None = None,
+    params: dict[str, Any] | None = None,
 ) -> None:
     """Remember a record's version, and why the plant refused it if it did."""
     await tx.execute(
         """
-        insert into erp.inbox (site, stream, key, hash, body, code, detail)
-        values (%(site)s, %(stream)s, %(key)s, %(hash)s, %(body)s, %(code)s, %(detail)s)
+        insert into erp.inbox (site, stream, key, hash, body, code, detail, params)
+        values (%(site)s, %(stream)s, %(key)s, %(hash)s, %(body)s, %(code)s, %(detail)s, %(params)s)
         on conflict (stream, key) do update
         set hash = excluded.hash, body = excluded.body, code = excluded.code,
-            detail = excluded.detail, received_at = now()
+            detail = excluded.detail, params = excluded.params, received_at = now()
         """,
         {
             "site": tx.site,
@@ -76,18 +77,24 @@ async def keep(
             "body": Jsonb(body),
             "code": code,
             "detail": detail,
+            "params": None if params is None else Jsonb(params),
         },
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A record of the ERP that the plant could not take."""
+    """A record of the ERP that the plant could not take.
+
+    Args:
+        params: Values that the refusal speaks of.
+    """
 
     stream: str
     key: str
     code: str
     detail: str | None
+    params: dict[str, Any]
     received_at: datetime
 
 
@@ -95,8 +102,8 @@ async def refusals(tx: Tx, limit: int = 100) -> list[Refusal]:
     """Return the records that the plant could not take, newest first."""
     return await tx.fetch_all(
         Refusal,
-        "select stream, key, code, detail, received_at from erp.inbox where code is not null"
-        " order by received_at desc limit %(limit)s",
+        "select stream, key, code, detail, coalesce(params, '{}') as params, received_at"
+        " from erp.inbox where code is not null order by received_at desc limit %(limit)s",
         {"limit": limit},
     )
 

@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from mes.access import service
+from mes.access import reach, service
 from mes.access.model import (
     LONGEST_WAIT,
     SEEING,
@@ -128,17 +128,6 @@ def require(permission: Permission, *, placed: bool = False) -> Any:
             there; else the permission must hold for the whole site, unless it only sees.
     """
     return Depends(Requirement(permission, placed=placed))
-
-
-async def check_at_terminal(tx: Tx, caller: Caller, permission: Permission) -> None:
-    """Refuse unless the caller may do this at the terminal it is done at, or at the whole site.
-
-    Raises:
-        NotPermitted: No grant covers the terminal.
-        TerminalUnknown: There is no such terminal.
-    """
-    scope = WHOLE_SITE if caller.terminal is None else await service.scope_of_terminal(tx, caller.terminal)
-    caller.check(permission, scope)
 
 
 def opened(reason: str) -> Any:
@@ -298,7 +287,7 @@ async def _as_person(
     if caller.terminal is None or there_already:
         return caller, at
     async with db.read() as tx:
-        person, at = await service.person_at(tx, caller, caller.terminal, at, receipt)
+        person, at = await reach.person_at(tx, caller, caller.terminal, at, receipt)
     return replace(caller, person=person), at
 
 

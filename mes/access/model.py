@@ -47,6 +47,8 @@ class Permission(StrEnum):
     """Reverse a report, with a reason."""
     HELP_ANSWER = "help.answer"
     """Answer a call for help: whoever comes says so."""
+    FLOOR_OVERSEE = "floor.oversee"
+    """Reach every unit, person and lot, and not only what is at the terminal where one is signed on."""
     TERMINAL_USE = "terminal.use"
     """Let people sign on at a terminal of this browser."""
     TERMINAL_SIT_DOWN = "terminal.sit_down"
@@ -58,7 +60,7 @@ class Permission(StrEnum):
     """Release a held lot: the decision of quality or a supervisor."""
     LOT_SCRAP = "lot.scrap"
     PERSON_CLOCK = "person.clock"
-    """Clock people in and out."""
+    """Clock oneself in and out at a terminal; others, who oversees the floor."""
     COUNT_DECIDE = "count.decide"
     """Decide a doubtful machine count."""
     PLAN_VIEW = "plan.view"
@@ -108,6 +110,7 @@ _OPERATOR = _VIEW | {
 }
 _SUPERVISOR = _OPERATOR | {
     Permission.HELP_ANSWER,
+    Permission.FLOOR_OVERSEE,
     Permission.ORDER_RELEASE,
     Permission.LOT_RELEASE,
     Permission.LOT_SCRAP,
@@ -419,6 +422,20 @@ class TerminalTakenOver(PlantError):
 
     http_status = 409
     remedy = "Scan your badge to take the terminal back, then do it again."
+
+
+class UnitOutOfReach(PlantError):
+    """Nobody does this from here: it is done at the terminal of that unit."""
+
+    http_status = 403
+    remedy = "Sign on at the terminal of that unit and do it there, or ask a supervisor."
+
+
+class PersonOutOfReach(PlantError):
+    """People clock in and out themselves."""
+
+    http_status = 403
+    remedy = "Let the person sign on at a terminal and do it, or ask a supervisor."
 
 
 class DemoOnly(PlantError):

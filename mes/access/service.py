@@ -37,7 +37,6 @@ from mes.access.model import (
     Caller,
     Grant,
     LinkNotValid,
-    NobodySignedOn,
     PasswordTooShort,
     Permission,
     PinLocked,
@@ -64,10 +63,10 @@ ADMINISTRATOR = "admin"
 
 SERVICE_RIGHTS: dict[str, frozenset[Permission]] = {
     "cli": frozenset(Permission),
-    "plant": ROLE_PERMISSIONS[Role.OPERATOR] | {Permission.ORDER_RELEASE},
+    "plant": ROLE_PERMISSIONS[Role.OPERATOR] | {Permission.ORDER_RELEASE, Permission.FLOOR_OVERSEE},
     "supervisor": frozenset({Permission.STATUS_VIEW, Permission.TROUBLE_VIEW}),
 }
-"""Programs that call the API, and what their tokens allow."""
+"""Programs that call the API, and what their tokens allow; at the simulated plant's gate everybody clocks."""
 
 MIN_PASSWORD = 12
 BADGE = re.compile(r"EMP:[A-Za-z0-9][A-Za-z0-9._/-]{0,59}")
@@ -496,35 +495,6 @@ async def _leave(tx: Tx, terminal: str, reason: str) -> None:
 async def _scope_of(tx: Tx, terminal: str) -> str:
     place = await store.find_terminal(tx, terminal)
     return "" if place is None else place.scope
-
-
-async def person_at(
-    tx: Tx, caller: Caller, terminal: str, at: datetime, receipt: UUID | None = None
-) -> tuple[PersonId, datetime]:
-    """Return who did an act at a terminal in the caller's browser at the moment `at`, and when.
-
-    A receipt that is shown decides alone: the act is that person's until that sign-on ended, not a
-    moment longer. It was not done before that sign-on began, so where a device says that it waited
-    for longer, the act is dated to the beginning.
-
-    Args:
-        receipt: Of the sign-on under which the act was done; it outlives the browser's session.
-
-    Raises:
-        TerminalTakenOver: Another sign-on has the terminal.
-        NobodySignedOn: Nobody was there.
-    """
-    shown = None if receipt is None else await store.sign_on_of(tx, receipt)
-    if shown is not None and (shown.terminal, shown.account) == (terminal, caller.account):
-        over = min(shown.ended_at or shown.since + SIGN_ON_LIFETIME, shown.since + SIGN_ON_LIFETIME)
-        then = shown if at <= over else None
-    else:
-        then = await store.sign_on_at(tx, terminal, caller.session, at, lifetime=SIGN_ON_LIFETIME)
-    if then is not None:
-        return then.person, max(at, then.since)
-    if await store.open_sign_on(tx, terminal, at - SIGN_ON_LIFETIME) is not None:
-        raise TerminalTakenOver(terminal=terminal)
-    raise NobodySignedOn(terminal=terminal)
 
 
 async def use_terminal(tx: Tx, terminal: str, session: str, now: datetime) -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import TypedDict
 from uuid import UUID
 
+from mes.access import reach
 from mes.execution.model import (
     EquipmentBusy,
     JobOrderElsewhere,
@@ -67,7 +68,7 @@ async def lock_running(tx: Tx, job_order: str) -> tuple[Line, JobOrder]:
     job = line.job(job_order)
     if job.status is not JobOrderStatus.RUNNING:
         raise JobOrderNotRunning(state=job.state, job_order=job.id, status=job.status.value)
-    if tx.cause.terminal is not None and tx.cause.terminal != job.equipment:
+    if not reach.at_hand(tx, unit_of(job)):
         raise JobOrderElsewhere(state=job.state, job_order=job.id, equipment=job.equipment)
     return line, job
 

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from mes.access.guard import CommandBody, ReadTx, check_at_terminal, require, run_command
+from mes.access import reach
+from mes.access.guard import CommandBody, ReadTx, require, run_command
 from mes.access.model import Caller, Permission
 from mes.execution import service, terminal
 from mes.execution.model import HelpCall, LotUse, QuantityReport
@@ -28,6 +29,7 @@ Reporter = Annotated[Caller, require(Permission.WORK_REPORT, placed=True)]
 Corrector = Annotated[Caller, require(Permission.WORK_CORRECT, placed=True)]
 Helper = Annotated[Caller, require(Permission.HELP_ANSWER, placed=True)]
 Clerk = Annotated[Caller, require(Permission.PERSON_CLOCK, placed=True)]
+Holder = Annotated[Caller, require(Permission.LOT_HOLD, placed=True)]
 
 Serials = Annotated[tuple[Code, ...], Field(max_length=1000)]
 Figure = Annotated[Decimal, Field(max_digits=18, decimal_places=6)]
@@ -96,17 +98,22 @@ class Departure(CommandBody):
     reason: Code | None = None
 
 
-async def _allowed(
-    tx: Tx,
-    caller: Caller,
-    job_order: str,
-    unit: str | None = None,
-    permission: Permission = Permission.WORK_REPORT,
-) -> JobOrderId:
-    """Let a caller act on a job at the unit it is, or goes, to: `unit` if one is named."""
+async def _allowed(tx: Tx, caller: Caller, job_order: str) -> JobOrderId:
+    """Let a caller act on a job that runs; that it runs at his terminal sees the act itself."""
     job = await workorders.get_job(tx, job_order)
-    where = unit or job.equipment or caller.terminal
-    caller.check(permission, f"{job.scope}/{where}" if where else job.scope)
+    unit = job.equipment or caller.terminal
+    caller.check(Permission.WORK_REPORT, f"{job.scope}/{unit}" if unit else job.scope)
+    return job.id
+
+
+async def _brought(tx: Tx, caller: Caller, job_order: str, unit: str | None) -> JobOrderId:
+    """Let a caller bring a job to a unit that he reaches: the one named, else the terminal's."""
+    job = await workorders.get_job(tx, job_order)
+    goes_to = unit or caller.terminal or job.equipment
+    if goes_to is None:
+        caller.check(Permission.WORK_REPORT, job.scope)
+    else:
+        reach.check_unit(tx, caller, Permission.WORK_REPORT, goes_to, f"{job.scope}/{goes_to}")
     return job.id
 
 
@@ -121,7 +128,7 @@ async def start(request: Request, job_order: str, body: AtUnit, caller: Reporter
     """Start a job."""
 
     async def act(tx: Tx) -> Done:
-        job = await _allowed(tx, caller, job_order, body.equipment or caller.terminal)
+        job = await _brought(tx, caller, job_order, body.equipment)
         return await service.start(tx, job, body.equipment)
 
     return await run_command(request, caller, "execution.start", body, act)
@@ -142,7 +149,7 @@ async def resume(request: Request, job_order: str, body: AtUnit, caller: Reporte
     """Go on with a held job."""
 
     async def act(tx: Tx) -> Done:
-        job = await _allowed(tx, caller, job_order, body.equipment or caller.terminal)
+        job = await _brought(tx, caller, job_order, body.equipment)
         return await service.resume(tx, job, body.equipment)
 
     return await run_command(request, caller, "execution.resume", body, act)
@@ -198,8 +205,13 @@ async def reverse(request: Request, job_order: str, body: Reversal, caller: Corr
     """Undo a report or a use of material."""
 
     async def act(tx: Tx) -> Done:
-        job = await _allowed(tx, caller, job_order, permission=Permission.WORK_CORRECT)
-        return await service.reverse(tx, job, body.report, body.reason)
+        job = await workorders.get_job(tx, job_order)
+        if job.equipment is None:
+            caller.check(Permission.WORK_CORRECT, job.scope)
+        else:
+            scope = f"{job.scope}/{job.equipment}"
+            reach.check_unit(tx, caller, Permission.WORK_CORRECT, job.equipment, scope)
+        return await service.reverse(tx, job.id, body.report, body.reason)
 
     return await run_command(request, caller, "execution.reverse", body, act)
 
@@ -210,7 +222,7 @@ async def stop_reason(request: Request, equipment: str, body: StopReason, caller
 
     async def act(tx: Tx) -> dict[str, UUID]:
         unit = await resources.get_equipment(tx, equipment)
-        caller.check(Permission.WORK_REPORT, unit.scope)
+        reach.check_unit(tx, caller, Permission.WORK_REPORT, unit.id, unit.scope)
         return {"id": await service.give_stop_reason(tx, unit.id, body.reason, body.interval)}
 
     return await run_command(request, caller, "execution.stop_reason", body, act)
@@ -225,7 +237,7 @@ async def help_wanted(request: Request, equipment: str, body: CommandBody, calle
 
     async def act(tx: Tx) -> HelpCall:
         unit = await resources.get_equipment(tx, equipment)
-        caller.check(Permission.WORK_REPORT, unit.scope)
+        reach.check_unit(tx, caller, Permission.WORK_REPORT, unit.id, unit.scope)
         return await service.call_help(tx, unit.id, utc_now() - tx.now)
 
     return await run_command(request, caller, "execution.help", body, act)
@@ -256,7 +268,7 @@ async def help_withdrawn(request: Request, call: UUID, body: CommandBody, caller
     async def act(tx: Tx) -> HelpCall:
         known = await service.get_call(tx, call)
         unit = await resources.get_equipment(tx, known.equipment)
-        caller.check(Permission.WORK_REPORT, unit.scope)
+        reach.check_unit(tx, caller, Permission.WORK_REPORT, unit.id, unit.scope)
         return await service.withdraw_help(tx, known)
 
     return await run_command(request, caller, "execution.help_withdraw", body, act)
@@ -264,10 +276,21 @@ async def help_withdrawn(request: Request, call: UUID, body: CommandBody, caller
 
 @router.post("/people/{person}/clock-out")
 async def clock_out(request: Request, person: str, body: Departure, caller: Clerk) -> JSONResponse:
-    """Let a person go; the hours on the job at hand are booked."""
+    """Let a person go; the hours on the job at hand are booked. At a terminal one lets oneself go."""
 
     async def act(tx: Tx) -> None:
-        await check_at_terminal(tx, caller, Permission.PERSON_CLOCK)
+        await reach.check_person(tx, caller, person)
         await service.leave(tx, PersonId(person), body.reason)
 
     return await run_command(request, caller, "execution.leave", body, act)
+
+
+@router.post("/lots/{lot}/hold")
+async def hold_lot(request: Request, lot: str, body: WithReason, caller: Holder) -> JSONResponse:
+    """Forbid the use of a lot: at a terminal, of one that its jobs take or that was used there."""
+
+    async def act(tx: Tx) -> None:
+        anywhere = await reach.oversees(tx, caller, Permission.LOT_HOLD)
+        await service.hold_lot(tx, lot, body.reason, None if anywhere else caller.terminal or "")
+
+    return await run_command(request, caller, "inventory.hold_lot", body, act)

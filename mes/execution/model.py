@@ -256,6 +256,13 @@ class PersonMissing(PlantError):
     remedy = "Scan your badge at the terminal, then do it again."
 
 
+class LotOutOfReach(PlantError):
+    """No job here takes this lot, and none has used it here."""
+
+    http_status = 403
+    remedy = "Do it at a terminal where the lot is used, or ask a supervisor."
+
+
 class MaterialNotOnBill(PlantError):
     """This material does not belong to this job."""
 

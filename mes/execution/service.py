@@ -12,9 +12,10 @@ from mes.execution.counting import report
 from mes.execution.course import complete, hold, resume, start
 from mes.execution.events import StopReasonGiven
 from mes.execution.hours import leave
-from mes.execution.model import HelpCall
+from mes.execution.model import HelpCall, LotOutOfReach
 from mes.execution.retiring import change_plant, uses
 from mes.execution.scanning import take_scan
+from mes.inventory import service as inventory
 from mes.kernel.db import Tx
 from mes.kernel.ids import uuid7
 from mes.kernel.outbox import append
@@ -32,6 +33,7 @@ __all__ = [
     "get_call",
     "give_stop_reason",
     "hold",
+    "hold_lot",
     "leave",
     "open_calls",
     "report",
@@ -87,3 +89,21 @@ async def call_help(tx: Tx, equipment: str, waited: timedelta = timedelta()) -> 
     unit = await resources.lock_unit(tx, equipment)
     running = await workorders.running_on(tx, unit.id, simulated=tx.cause.simulated)
     return await open_call(tx, unit, person, None if running is None else running.id, waited)
+
+
+async def hold_lot(tx: Tx, lot: str, reason: str, unit: str | None = None) -> None:
+    """Forbid the use of a lot.
+
+    Args:
+        unit: Only a lot that a job there takes at `tx.now`, or that was used there; any when None.
+
+    Raises:
+        UnknownBarcode, LotNotClear: No lot is called so, or several are.
+        LotOutOfReach: It has nothing to do with the unit.
+        ReasonUnknown, LotEmpty: As `inventory.hold_lot`.
+    """
+    taken = () if unit is None else await store.materials_at(tx, unit)
+    found = await inventory.get_lot(tx, lot, taken)
+    if unit is not None and found.material not in taken and not await store.used_at(tx, unit, found.id):
+        raise LotOutOfReach(lot=lot)
+    await inventory.hold_lot(tx, found.id, reason, (found.material,))

@@ -13,6 +13,7 @@ from mes.kernel.errors import found
 from mes.kernel.ids import (
     EquipmentId,
     JobOrderId,
+    MaterialId,
     PersonId,
     WorkOrderNumber,
     uuid7,
@@ -157,31 +158,50 @@ async def open_labour(tx: Tx, job_order: str, person: str, equipment: str, scope
 
 
 async def works_on(tx: Tx, job_order: str, person: str) -> bool:
-    """Say whether a person's time runs on a job."""
+    """Say whether a person's time runs on a job, or ran on it at `tx.now`."""
     found = await tx.value(
         """
         select true from mes.personnel_actual
-        where person = %(person)s and job_order = %(job_order)s and ended_at is null
+        where person = %(person)s and job_order = %(job_order)s
+          and (ended_at is null or started_at <= %(at)s and ended_at > %(at)s)
+        limit 1
         """,
-        {"person": person, "job_order": job_order},
+        {"person": person, "job_order": job_order, "at": tx.now},
     )
     return bool(found)
 
 
-async def close_labour(tx: Tx, *, job_order: str | None = None, person: str | None = None) -> list[Interval]:
-    """End the open intervals of a job's people, or of one person, at `tx.now`; return them."""
+async def close_labour(
+    tx: Tx, *, job_order: str | None = None, person: str | None = None, begun_by: datetime | None = None
+) -> list[Interval]:
+    """End the open intervals on a job and those of a person at `tx.now`; return them.
+
+    What was begun since by the same person or on the same job ended an interval before that: of
+    acts that are told late, the later one may be known already.
+
+    Args:
+        begun_by: What began later goes on.
+    """
     return await tx.fetch_all(
         Interval,
         """
-        update mes.personnel_actual set ended_at = greatest(started_at, %(at)s)
+        update mes.personnel_actual mine set ended_at = greatest(started_at, least(
+            %(at)s,
+            (select min(next.started_at) from mes.personnel_actual next
+             where next.person = mine.person and next.started_at > mine.started_at
+               and next.simulated = mine.simulated),
+            (select min(next.started_at) from mes.personnel_actual next
+             where next.job_order = mine.job_order and next.started_at > mine.started_at
+               and next.simulated = mine.simulated)))
         where ended_at is null and simulated = %(simulated)s
-          and (%(job_order)s::text is null or job_order = %(job_order)s)
-          and (%(person)s::text is null or person = %(person)s)
+          and (job_order = %(job_order)s::text or person = %(person)s::text)
+          and (%(begun_by)s::timestamptz is null or started_at <= %(begun_by)s)
         returning id, job_order, person as resource, equipment, started_at, ended_at
         """,
         {
             "job_order": job_order,
             "person": person,
+            "begun_by": begun_by,
             "at": tx.now,
             "simulated": tx.cause.simulated,
         },
@@ -403,9 +423,14 @@ async def terminal_parts(tx: Tx, jobs: list[JobOrderId]) -> list[TerminalPart]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminalLot:
-    """A lot that may be used."""
+    """A lot that may be used.
+
+    Args:
+        code: What means this lot and no other.
+    """
 
     lot: str
+    code: str
     material: str
     on_hand: Decimal
     expires_at: datetime | None
@@ -423,7 +448,14 @@ async def terminal_lots(
     return await tx.fetch_all(
         TerminalLot,
         """
-        select l.id as lot, l.material, l.on_hand, l.expires_at, l.reserved_for
+        select l.id as lot, l.material, l.on_hand, l.expires_at, l.reserved_for,
+               case when exists (
+                   select from mes.lot o
+                   where upper(normalize(coalesce(o.number, o.id), nfkc))
+                         = upper(normalize(coalesce(l.number, l.id), nfkc))
+                     and coalesce(o.number, o.id) = coalesce(l.number, l.id)
+                     and o.id <> l.id and not o.simulated)
+               then coalesce(l.number, l.id) || '@' || l.material else l.id end as code
         from unnest(%(materials)s::text[]) as wanted (material)
         cross join unnest(array_append(%(orders)s::text[], null)) as kept (work_order)
         cross join lateral (
@@ -578,6 +610,33 @@ async def has_used(tx: Tx, job_order: str, lot: str) -> bool:
         where job_order = %(job_order)s and lot = %(lot)s
         """,
         {"job_order": job_order, "lot": lot},
+    )
+    return bool(found)
+
+
+async def materials_at(tx: Tx, unit: str) -> list[MaterialId]:
+    """Return what the jobs take that were at a unit at `tx.now`: running, planned there, or held."""
+    found: list[MaterialId] | None = await tx.value(
+        """
+        select array_agg(distinct c.material)
+        from mes.job_order j join mes.job_component c on c.job_order = j.id
+        where j.equipment = %(unit)s and not j.simulated
+          and (j.status in ('Dispatched', 'Ready', 'Running', 'Held', 'Suspended')
+               or j.started_at <= %(at)s and j.completed_at > %(at)s)
+        """,
+        {"unit": unit, "at": tx.now},
+    )
+    return found or []
+
+
+async def used_at(tx: Tx, unit: str, lot: str) -> bool:
+    """Say whether anything of a lot was ever used at a unit."""
+    found = await tx.value(
+        """
+        select exists (select from mes.material_actual
+                       where lot = %(lot)s and equipment = %(unit)s and not simulated)
+        """,
+        {"unit": unit, "lot": lot},
     )
     return bool(found)
 

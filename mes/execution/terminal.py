@@ -61,9 +61,15 @@ class PersonView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LotView:
-    """A lot that this job may use, the one to use first before the others."""
+    """A lot that this job may use, the one to use first before the others.
+
+    Args:
+        code: What a label or a tap says to mean this lot and no other: another material's lot may have
+            the same number.
+    """
 
     lot: str
+    code: str
     quantity: Decimal
     expires_at: datetime | None
 
@@ -283,7 +289,7 @@ def _components(
 def _usable(lots: list[TerminalLot], material: str, work_order: str) -> Iterator[LotView]:
     for lot in lots:
         if lot.material == material and lot.reserved_for in {None, work_order}:
-            yield LotView(lot=lot.lot, quantity=lot.on_hand, expires_at=lot.expires_at)
+            yield LotView(lot=lot.lot, code=lot.code, quantity=lot.on_hand, expires_at=lot.expires_at)
 
 
 def _job(unit: UnitRow, row: QueueRow, busy: str | None, now: datetime, **parts: Any) -> JobView:
@@ -347,7 +353,7 @@ def _labels(jobs: list[JobView]) -> Iterator[Label]:
     for job in [at_hand] if at_hand is not None else jobs[:1]:
         for part in job.components:
             for lot in part.lots:
-                yield from _label("lot", lot.lot, f"{part.name} {lot.lot}")
+                yield from _label("lot", lot.code, f"{part.name} {lot.lot}")
         for serial in job.serials:
             yield from _label("serial", serial, serial)
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from mes.access.guard import CommandBody, ReadTx, check_at_terminal, require, run_command
+from mes.access.guard import CommandBody, ReadTx, require, run_command
 from mes.access.model import Caller, Permission
 from mes.inventory import service
 from mes.inventory.model import ExpectedReceipt, Stock
@@ -16,7 +16,6 @@ from mes.kernel.db import Tx
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 Viewer = Annotated[Caller, require(Permission.PLANT_VIEW)]
-Holder = Annotated[Caller, require(Permission.LOT_HOLD, placed=True)]
 Releaser = Annotated[Caller, require(Permission.LOT_RELEASE)]
 Scrapper = Annotated[Caller, require(Permission.LOT_SCRAP)]
 
@@ -37,17 +36,6 @@ async def stock(caller: Viewer, tx: ReadTx) -> list[Stock]:  # noqa: ARG001 - th
 async def expected_receipts(caller: Viewer, tx: ReadTx) -> list[ExpectedReceipt]:  # noqa: ARG001 - the guard
     """Return the purchases on their way, the next one first."""
     return await service.expected_receipts(tx)
-
-
-@router.post("/lots/{lot}/hold")
-async def hold(request: Request, lot: str, body: LotDecision, caller: Holder) -> JSONResponse:
-    """Forbid the use of a lot."""
-
-    async def act(tx: Tx) -> None:
-        await check_at_terminal(tx, caller, Permission.LOT_HOLD)
-        await service.hold_lot(tx, lot, body.reason)
-
-    return await run_command(request, caller, "inventory.hold_lot", body, act)
 
 
 @router.post("/lots/{lot}/release")

@@ -73,6 +73,21 @@ class Lot:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class LotName:
+    """A lot that a code may mean.
+
+    Args:
+        number: What the ERP calls it.
+        clear: What means this lot and no other: `<number>@<material>` where lots of several materials
+            have the number.
+    """
+
+    id: LotNumber
+    number: str
+    clear: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LotDraft:
     """A receipt as purchasing sends it.
@@ -252,7 +267,7 @@ class LotNotClear(PlantError):
     """Several lots are called so."""
 
     http_status = 409
-    remedy = "Tap the lot in the job's list, or scan its label at the terminal."
+    remedy = "Tap the lot in the job's list, or take its label from the terminal: it says the material too."
 
 
 class LotNotHeld(PlantError):

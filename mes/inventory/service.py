@@ -24,6 +24,7 @@ from mes.inventory.model import (
     Lot,
     LotDraft,
     LotEmpty,
+    LotName,
     LotNotClear,
     LotNotHeld,
     LotNumberTaken,
@@ -197,6 +198,8 @@ async def put_expected_receipt(tx: Tx, draft: ExpectedReceiptDraft) -> None:
 async def get_lot(tx: Tx, lot: str, materials: Collection[MaterialId] = ()) -> Lot:
     """Return the lot that a code means; one in other letters where none has that very number.
 
+    `<number>@<material>` means the lot of that material, however many have the number.
+
     Args:
         materials: What is wanted, where lots of several materials have the number.
 
@@ -223,11 +226,27 @@ async def lock_lot(tx: Tx, lot: str, materials: Collection[MaterialId] = ()) -> 
     return found
 
 
-async def _meant(tx: Tx, code: str, materials: Collection[MaterialId]) -> LotNumber:
+async def called(tx: Tx, code: str, materials: Collection[MaterialId] = ()) -> list[LotName]:
+    """Return the lots that a code may mean, each with what means it alone; more than one is unclear.
+
+    Args:
+        materials: What is wanted, where lots of several materials have the number.
+    """
     lots = await store.meant(tx, code, materials)
+    numbers = [one.number for one in lots]
+    shared = {one.number for one in lots if numbers.count(one.number) > 1}
+    names = (
+        LotName(one.id, one.number, f"{one.number}@{one.material}" if one.number in shared else one.id)
+        for one in lots
+    )
+    return sorted(names, key=lambda one: one.clear)
+
+
+async def _meant(tx: Tx, code: str, materials: Collection[MaterialId]) -> LotNumber:
+    lots = await called(tx, code, materials)
     if len(lots) > 1:
-        raise LotNotClear(lot=code, lots=", ".join(lots))
-    return lots[0] if lots else LotNumber(code)
+        raise LotNotClear(lot=code, lots=", ".join(one.clear for one in lots))
+    return lots[0].id if lots else LotNumber(code)
 
 
 async def issue(
@@ -276,15 +295,18 @@ async def put_back(tx: Tx, issue_of: UUID, reason: str) -> UUID:
     return movement.id
 
 
-async def hold_lot(tx: Tx, lot: str, reason: str) -> None:
+async def hold_lot(tx: Tx, lot: str, reason: str, materials: Collection[MaterialId] = ()) -> None:
     """Forbid the use of a lot; held again, it stays held with its first reason.
 
+    Args:
+        materials: What is meant, where lots of several materials have the number.
+
     Raises:
-        UnknownBarcode: No lot has that number.
+        UnknownBarcode, LotNotClear: No lot has that number, or several have.
         ReasonUnknown: No such reason.
         LotEmpty: It was scrapped.
     """
-    locked = await lock_lot(tx, lot)
+    locked = await lock_lot(tx, lot, materials)
     await resources.check_reason(tx, ReasonKind.LOT, reason)
     if locked.status is LotStatus.SCRAPPED:
         raise LotEmpty(lot=lot)
@@ -298,7 +320,7 @@ async def release_lot(tx: Tx, lot: str) -> None:
     """Allow the use of a held lot again.
 
     Raises:
-        UnknownBarcode: No lot has that number.
+        UnknownBarcode, LotNotClear: No lot has that number, or several have.
         LotNotHeld: It is not held.
     """
     locked = await lock_lot(tx, lot)
@@ -308,15 +330,18 @@ async def release_lot(tx: Tx, lot: str) -> None:
     await append(tx, LotReleased(site=tx.site, lot=locked.id, material=locked.material))
 
 
-async def scrap_lot(tx: Tx, lot: str, reason: str) -> None:
+async def scrap_lot(tx: Tx, lot: str, reason: str, materials: Collection[MaterialId] = ()) -> None:
     """Throw away what is left of a lot.
 
+    Args:
+        materials: What is meant, where lots of several materials have the number.
+
     Raises:
-        UnknownBarcode: No lot has that number.
+        UnknownBarcode, LotNotClear: No lot has that number, or several have.
         ReasonUnknown: No such reason.
         LotEmpty: Nothing is left.
     """
-    locked = await lock_lot(tx, lot)
+    locked = await lock_lot(tx, lot, materials)
     await resources.check_reason(tx, ReasonKind.LOT, reason)
     if locked.on_hand <= 0:
         raise LotEmpty(lot=lot)

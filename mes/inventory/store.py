@@ -26,26 +26,43 @@ _LOT = """
 
 _MEANT = """
     with fitting as (
-        select id, rank() over (
-            order by %(code)s in (id, coalesce(number, id)) desc, material = any(%(materials)s) desc,
-                     simulated, id = %(code)s desc
+        select id, coalesce(number, id) as number, material, rank() over (
+            order by %(code)s in (id, coalesce(number, id), coalesce(number, id) || '@' || material) desc,
+                     material = any(%(materials)s) desc, simulated
         ) as rank
         from mes.lot
         where id = %(code)s
            or upper(normalize(coalesce(number, id), nfkc)) = upper(normalize(%(code)s, nfkc))
+           or upper(normalize(coalesce(number, id), nfkc)) = upper(normalize(%(number)s, nfkc))
+              and material = %(material)s
     )
-    select id from fitting where rank = 1 order by id collate "C" limit 5
+    select id, number, material from fitting where rank = 1 order by id collate "C" limit 5
 """
 
 
-async def meant(tx: Tx, code: str, materials: Collection[str]) -> list[LotNumber]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meant:
+    """A lot that a code may mean.
+
+    Args:
+        number: What the ERP calls it.
+    """
+
+    id: LotNumber
+    number: str
+    material: MaterialId
+
+
+async def meant(tx: Tx, code: str, materials: Collection[str]) -> list[Meant]:
     """Return the lots that a code may mean.
 
     Those of that very number go before those in other letters, those of a material that is wanted
-    before another's, the one that is called so here before one that only the ERP calls so.
+    before another's. Nothing else goes before: the lot that only happens to have come first is not meant
+    more than another material's of the same number.
     """
-    rows = await tx.fetch_all(LotName, _MEANT, {"code": code, "materials": list(materials)})
-    return [row.id for row in rows]
+    number, _, material = code.rpartition("@")
+    known = {"code": code, "materials": list(materials), "number": number, "material": material}
+    return await tx.fetch_all(Meant, _MEANT, known)
 
 
 async def find_lot(tx: Tx, lot: LotNumber) -> Lot | None:
@@ -71,13 +88,6 @@ async def usable_lots(tx: Tx, materials: list[str], work_order: str) -> list[Lot
         """,
         {"materials": materials, "work_order": work_order},
     )
-
-
-@dataclass(frozen=True, slots=True)
-class LotName:
-    """What a lot is called here."""
-
-    id: LotNumber
 
 
 @dataclass(frozen=True, slots=True)

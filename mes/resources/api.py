@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from mes.access.guard import CommandBody, ReadTx, check_at_terminal, require, run_command
+from mes.access import reach
+from mes.access.guard import CommandBody, ReadTx, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
@@ -39,10 +40,10 @@ async def reasons(caller: Viewer, tx: ReadTx) -> list[Reason]:  # noqa: ARG001 -
 
 @router.post("/people/{person}/clock-in")
 async def clock_in(request: Request, person: str, body: CommandBody, caller: Clerk) -> JSONResponse:
-    """Note that a person came to work."""
+    """Note that a person came to work: oneself at a terminal, others who oversees the floor."""
 
     async def act(tx: Tx) -> None:
-        await check_at_terminal(tx, caller, Permission.PERSON_CLOCK)
+        await reach.check_person(tx, caller, person)
         await service.clock_in(tx, PersonId(person))
 
     return await run_command(request, caller, "resources.clock_in", body, act)

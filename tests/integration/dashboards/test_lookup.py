@@ -25,6 +25,19 @@ async def test_what_is_written_exactly_so_comes_first(floor: Floor) -> None:
     assert (await look_up(floor, "HEAT-7")).number == "HEAT-7"
 
 
+async def test_lots_of_two_materials_with_one_number_are_both_shown(floor: Floor) -> None:
+    for material in ("CAST-40", "SEAL"):
+        await floor.lot(material, "9", lot=LotNumber("Heat-7a"))
+    for written in ("Heat-7a", "heat-7A"):
+        page = await look_up(floor, written)
+        assert (page.kind, page.lot) == ("lot", None)
+        assert [one.number for one in page.lots] == ["Heat-7a@CAST-40", "Heat-7a@SEAL"]
+    for choice in page.lots:
+        chosen = (await look_up(floor, choice.number)).lot
+        assert chosen is not None
+        assert chosen.material == choice.material
+
+
 async def test_our_own_numbers_may_be_typed_small(floor: Floor) -> None:
     order = await floor.order(quantity=2)
     assert (await look_up(floor, order.lower())).number == order

@@ -142,7 +142,7 @@ async def test_an_order_for_an_unknown_product_waits_until_the_product_comes(db:
     assert await reader.pull(Stream.ORDERS) == 0
     async with db.read() as tx:
         (refused,) = await service.refusals(tx)
-    assert refused.code == "MaterialUnknown"
+    assert (refused.code, refused.params) == ("MaterialUnknown", {"material": "PUMP-40"})
     await reader.pull(Stream.MATERIALS)
     assert await reader.take_refused() == 1
     assert await events(db, "WorkOrderReceived") == 1

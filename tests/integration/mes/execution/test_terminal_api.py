@@ -14,14 +14,16 @@ from pydantic import BaseModel
 from mes.access.guard import Plant
 from mes.access.model import Role
 from mes.app import build_app, installed_routers
+from mes.definitions import service as definitions
+from mes.definitions.model import WorkMasterComponent
 from mes.identification.scan import parse_scan
 from mes.kernel.clock import utc_now
-from mes.kernel.ids import EquipmentId, LotNumber
+from mes.kernel.ids import EquipmentId, LotNumber, MaterialId
 from mes.performance import service as performance
 from mes.performance.model import CountKind, CountReading
 from mes.resources.model import PersonLacksSkill
 from mes.resources.service import person_card
-from tests.fixtures.floor import Floor
+from tests.fixtures.floor import Floor, work_master
 from tests.fixtures.web import Web, demo_settings, key
 
 API = "/api/v1"
@@ -78,7 +80,9 @@ async def test_one_snapshot_shows_all(at_cnc_1: Terminal) -> None:
     (job,) = shown["queue"]
     assert shown["job"] is None
     assert (job["startable"], job["remaining"], job["status"]) == (True, "3", "Ready")
-    assert job["components"][0]["lots"] == [{"lot": "LOT-CAST-40-1", "quantity": "200", "expires_at": None}]
+    assert job["components"][0]["lots"] == [
+        {"lot": "LOT-CAST-40-1", "code": "LOT-CAST-40-1", "quantity": "200", "expires_at": None}
+    ]
     assert [one["id"] for one in shown["people"]] == ["E-1001"]
     assert "dimension" in shown["reasons"]["scrap"]
     assert {"work_order", "lot", "command"} <= {one["kind"] for one in shown["tray"]["labels"]}
@@ -131,6 +135,43 @@ async def test_a_lot_read_in_other_letters_or_with_another_materials_number(
     assert unknown.json()["error"] == "UnknownBarcode"
     lots = [one["lot"] for one in (await at_cnc_1.show())["last"]]
     assert lots == ["HEAT-7B", "Heat-7a@CAST-40", "Heat-7a@CAST-40"]
+
+
+async def test_one_number_of_two_materials_of_a_bill_means_neither(web: Web, floor: Floor) -> None:
+    """The label in the tray and the button in the list say which."""
+    floor.now = utc_now()
+    parts = tuple(
+        WorkMasterComponent(operation=10, material=MaterialId(one), quantity=Decimal(1), uom="pc")
+        for one in ("CAST-40", "SEAL")
+    )
+    await floor.do(lambda tx: definitions.put_work_master(tx, work_master(components=parts)))
+    number = await floor.order(3)
+    await floor.plan(number)
+    for part in parts:
+        soon = floor.now + timedelta(days=1)
+        await floor.lot(part.material, "9", lot=LotNumber("X-7"), expires_at=soon)
+    at_cnc_1 = await sit_down(web, "CNC-1", "E-1001")
+    job = f"/job-orders/{number}-10"
+    await at_cnc_1.send(f"{job}/start")
+    for reply in (
+        await at_cnc_1.send(f"{job}/consume", lot="X-7"),
+        await at_cnc_1.send("/lots/X-7/hold", reason="damaged"),
+    ):
+        unclear = reply.json()
+        assert (unclear["error"], unclear["params"]["lots"]) == ("LotNotClear", "X-7@CAST-40, X-7@SEAL")
+    shown = await at_cnc_1.show()
+    labels = {one["text"] for one in shown["tray"]["labels"]}
+    for part in shown["job"]["components"]:
+        code = part["lots"][0]["code"]
+        assert code == f"X-7@{part['material']}"
+        assert f"LOT:{code}" in labels
+        used = await at_cnc_1.send(f"{job}/consume", lot=parse_scan(f"LOT:{code}").fields["lot"])
+        assert used.status_code == 200, used.text
+        floor.after(1)
+    last = {one["material"]: one["lot"] for one in (await at_cnc_1.show())["last"]}
+    assert last == {"CAST-40": "X-7", "SEAL": "X-7@SEAL"}
+    held = await at_cnc_1.send("/lots/X-7@CAST-40/hold", reason="damaged")
+    assert held.status_code == 200, held.text
 
 
 async def test_a_shift_at_the_terminal(at_cnc_1: Terminal) -> None:

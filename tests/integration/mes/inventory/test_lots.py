@@ -12,6 +12,7 @@ from mes.inventory.model import (
     CountDraft,
     LotDraft,
     LotEmpty,
+    LotNotClear,
     LotNotHeld,
     LotNumberTaken,
     LotStatus,
@@ -55,8 +56,14 @@ async def test_another_material_may_have_a_lot_of_the_same_number(floor: Floor) 
     other = [await floor.lot("SHAFT", "3", lot=heat, receipt=f"move-{each}") for each in (2, 3)]
     assert other == ["HEAT-1@SHAFT"] * 2
     async with floor.db.read() as tx:
-        lots = [await inventory.get_lot(tx, number) for number in (heat, other[0])]
-    assert [(one.material, one.on_hand) for one in lots] == [("CAST-40", 5), ("SHAFT", 6)]
+        with pytest.raises(LotNotClear):
+            await inventory.get_lot(tx, heat)
+        lots = [
+            await inventory.get_lot(tx, heat, (MaterialId("CAST-40"),)),
+            await inventory.get_lot(tx, f"{heat}@CAST-40"),
+            await inventory.get_lot(tx, other[0]),
+        ]
+    assert [(one.material, one.on_hand) for one in lots] == [("CAST-40", 5), ("CAST-40", 5), ("SHAFT", 6)]
     await floor.lot("BOX", "1", lot=LotNumber("HEAT-1@SEAL"))
     with pytest.raises(LotNumberTaken):
         await floor.lot("SEAL", "1", lot=heat)
