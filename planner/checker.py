@@ -57,6 +57,7 @@ def _faults(problem: Problem, schedule: Schedule) -> Iterator[str]:
     for unit in problem.units:
         yield from _unit_faults(problem, unit, rows[unit.id], operations)
     yield from _people_faults(problem, opening, schedule)
+    yield from _tool_faults(problem, at)
 
 
 class _Opening:
@@ -187,6 +188,38 @@ def _order_faults(unit: Unit, held: list[tuple[Operation, Assignment]]) -> Itera
     for (one, _), (two, _) in pairwise(held):
         if one.published and two.published and one.published.start > two.published.start:
             yield f"{two.id} and {one.id} are held on {unit.id} but change their order"
+
+
+def _tool_faults(problem: Problem, at: dict[str, Assignment]) -> Iterator[str]:
+    """A tool is held from the beginning of a set-up to the end of the run, pauses included."""
+    for tool in problem.tools:
+        free = [tool.count] * problem.horizon
+        for away in tool.away:
+            for minute in range(away.start, away.end):
+                free[minute] -= away.count
+        users = [
+            (operation, use.count)
+            for operation in problem.operations
+            for use in operation.tools
+            if use.tool == tool.id
+        ]
+        for operation, count in users:
+            if operation.started:
+                for minute in range(min(at[operation.id].end, problem.horizon)):
+                    if free[minute] >= count:  # else a fact that the count does not explain
+                        free[minute] -= count
+        for operation, count in users:
+            if not operation.started:
+                yield from _taken(tool.id, operation.id, count, at[operation.id], free)
+
+
+def _taken(tool: str, operation: str, count: int, a: Assignment, free: list[int]) -> Iterator[str]:
+    held = range(max(0, a.setup_start), min(a.end, len(free)))
+    for minute in held:
+        free[minute] -= count
+    short = [minute for minute in held if free[minute] < 0]
+    if short:
+        yield f"too few of {tool} for {operation} at minute {short[0]}"
 
 
 def _people_faults(problem: Problem, opening: _Opening, schedule: Schedule) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 Whoever proposes a plan (a dispatch rule, CP-SAT, a person) proposes an order of operations and
 a unit for each. The decoder places them one after the other, each as early as its unit, its
-set-up, its predecessors, its releases, the calendar and the people allow, and notes which of
+set-up, its predecessors, its releases, the calendar, people and tools allow, and notes which of
 these was the last to let it start. Started and locked work is placed first.
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 
-from planner.people import staffed
 from planner.problem import Alternative, Lock, Operation, Problem, Started
 from planner.schedule import Assignment, Reason, Schedule
+from planner.shared import Shortage, left_free
 from planner.worktime import WorkTime
 
 
@@ -99,7 +99,7 @@ class Decoder:
         """
         self.problem = problem
         times = {unit.id: WorkTime.of(problem, unit) for unit in problem.units}
-        self.people = staffed(problem, times, skills)
+        self.shared = left_free(problem, times, skills)
         self.lines = {u.id: _Line(u.id, u.family, times[u.id]) for u in problem.units}
         self.ends: dict[str, int] = {}
         for operation in problem.operations:
@@ -207,13 +207,13 @@ class Decoder:
         earliest = max(free, time.work(ready) - setup)
         if earliest + setup + minutes > limit:
             return None
-        begin, lacked_people = self._staffed(time, operation, earliest, setup, minutes)
+        begin, lacked = self._supplied(time, operation, earliest, setup, minutes)
         run = begin + setup
         if run + minutes > limit:
             return None
         start = time.at(run)
-        if lacked_people:
-            why = Reason("people", {"skill": operation.skill or ""})
+        if lacked:
+            why = _lacking(operation, lacked)
         elif begin > earliest:
             why = self._closed(line.unit, start)
         elif before and free + setup > time.work(ready):
@@ -245,24 +245,24 @@ class Decoder:
         stopped = any(stop.start < opens <= stop.end for stop in stops)
         return Reason("stop" if stopped else "calendar", {"unit": unit})
 
-    def _staffed(
+    def _supplied(
         self, time: WorkTime, operation: Operation, begin: int, setup: int, minutes: int
-    ) -> tuple[int, bool]:
-        """Move `begin` on until the run may pause where it must and people are there.
+    ) -> tuple[int, Shortage | None]:
+        """Move `begin` on until the run may pause where it must, and people and tools are there.
 
-        Returns the new begin, and whether people were the last to be waited for.
+        Returns the new begin, and what of these was the last to be waited for.
         """
-        lacked_people = False
+        lacked: Shortage | None = None
         while True:
             room = time.room(begin + setup)
             if room < minutes and not operation.resumable:
-                begin, lacked_people = begin + room, False
+                begin, lacked = begin + room, None
                 continue
             pieces = time.pieces(begin, begin + setup + minutes)
-            short = self.people.shortage(operation.skill, pieces)
+            short = self.shared.shortage(operation, pieces)
             if short is None:
-                return begin, lacked_people
-            begin, lacked_people = time.work(short), True
+                return begin, lacked
+            begin, lacked = time.work(short.until), short
 
     def place(self, fit: Fit) -> None:
         """Keep what `fit` found."""
@@ -270,7 +270,7 @@ class Decoder:
         line.blocks.insert(fit.position, block)
         line.floor = max(line.floor, fit.position) + 1
         line.hold(block)
-        self.people.claim(block.operation.skill, line.time.pieces(block.begin, block.end))
+        self.shared.claim(block.operation, line.time.pieces(block.begin, block.end))
         self.ends[block.operation.id] = fit.end
 
     def take_back(self, fit: Fit) -> None:
@@ -278,21 +278,21 @@ class Decoder:
         line, block = self.lines[fit.unit], fit.block
         line.blocks.pop(fit.position)
         line.floor -= 1
-        self.people.release(block.operation.skill, line.time.pieces(block.begin, block.end))
+        self.shared.release(block.operation, line.time.pieces(block.begin, block.end))
         del self.ends[block.operation.id]
 
     def lift(self, line: _Line, block: Block) -> None:
         """Take out what is placed, for as long as others look for a place."""
         line.blocks.remove(block)
         line.floor -= 1
-        self.people.release(block.operation.skill, line.time.pieces(block.begin, block.end))
+        self.shared.release(block.operation, line.time.pieces(block.begin, block.end))
         del self.ends[block.operation.id]
 
     def put_back(self, line: _Line, block: Block, end: int) -> None:
         """Undo `lift`."""
         insort(line.blocks, block, key=_begin)
         line.floor += 1
-        self.people.claim(block.operation.skill, line.time.pieces(block.begin, block.end))
+        self.shared.claim(block.operation, line.time.pieces(block.begin, block.end))
         self.ends[block.operation.id] = end
 
     def keep(self, assignment: Assignment, other: Operation | None = None) -> None:
@@ -308,7 +308,7 @@ class Decoder:
         insort(line.blocks, block, key=_begin)
         line.floor += 1
         line.hold(block)
-        self.people.claim(operation.skill, line.time.pieces(block.begin, block.end))
+        self.shared.claim(operation, line.time.pieces(block.begin, block.end))
         self.ends[operation.id] = assignment.end
 
     def _place_started(self, operation: Operation, started: Started) -> None:
@@ -334,17 +334,24 @@ class Decoder:
             remedy = f"Move the lock to minute {time.at(free + setup)} or later"
             raise LocksConflict(operation.id, what, remedy)
         lead = max(setup, min(run - free, self._longest_setup(lock.unit, operation)))
-        if self.people.shortage(operation.skill, time.pieces(run - lead, run + minutes)):
+        if self.shared.shortage(operation, time.pieces(run - lead, run + minutes)):
             lead = setup
-        short = self.people.shortage(operation.skill, time.pieces(run - lead, run + minutes))
-        if short is not None:
-            what = f"is locked at minute {lock.start}, when nobody free can do {operation.skill}"
-            remedy = f"Move the lock to minute {short} or later, or give the shift one more person"
-            raise LocksConflict(operation.id, what, remedy)
+        self._refuse_short(operation, lock, time.pieces(run - lead, run + minutes))
         block = Block(run - lead, run, run + minutes, operation, Reason("lock"))
         line.blocks.append(block)
-        self.people.claim(operation.skill, time.pieces(block.begin, block.end))
+        self.shared.claim(operation, time.pieces(block.begin, block.end))
         self.ends[operation.id] = time.after(block.end)
+
+    def _refuse_short(self, operation: Operation, lock: Lock, pieces: Iterable[tuple[int, int]]) -> None:
+        short = self.shared.shortage(operation, pieces)
+        if short is None:
+            return
+        lacks, help_out = f"nobody free can do {operation.skill}", "give the shift one more person"
+        if short.tool is not None:
+            lacks, help_out = f"the tool {short.tool} is not free", "give the plant one more of it"
+        what = f"is locked at minute {lock.start}, when {lacks}"
+        remedy = f"Move the lock to minute {short.until} or later, or {help_out}"
+        raise LocksConflict(operation.id, what, remedy)
 
     def _refuse_closed(self, operation: Operation, lock: Lock, time: WorkTime, run: int) -> None:
         if time.at(run) != lock.start:
@@ -401,6 +408,12 @@ class Decoder:
             began = time.at(block.run - setup) if setup else start
             end = time.after(block.end)
             yield Assignment(operation.id, line.unit, began, start, end, setup, block.reason)
+
+
+def _lacking(operation: Operation, short: Shortage) -> Reason:
+    if short.tool is not None:
+        return Reason("tool", {"tool": short.tool})
+    return Reason("people", {"skill": operation.skill or ""})
 
 
 def first_in_line(problem: Problem) -> list[str]:

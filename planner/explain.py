@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from planner.objective import order_ends
-from planner.people import staffed
 from planner.problem import Operation, Problem
 from planner.schedule import Assignment, Schedule
+from planner.shared import left_free
 from planner.worktime import WorkTime
 
 CauseCode = Literal[
@@ -24,6 +24,7 @@ CauseCode = Literal[
     "unit",  # by: its unit was busy with another order
     "setup",  # unit: set-up
     "people",  # skill: nobody free
+    "tool",  # tool: not free
     "calendar",  # unit: closed
     "stop",  # unit: stands still
     "material",  # detail: material not there
@@ -38,7 +39,7 @@ class Cause:
     """Minutes of lateness, and what took them.
 
     Args:
-        subject: The unit, skill, material or operation that the cause speaks of.
+        subject: The unit, skill, tool, material or operation that the cause speaks of.
         by: The order that had the unit; "" where the cause is not another order.
     """
 
@@ -49,16 +50,16 @@ class Cause:
 
 
 class Explainer:
-    """Answers for one plan; the occupation of units and people is looked up once."""
+    """Answers for one plan; the occupation of units, people and tools is looked up once."""
 
     def __init__(self, problem: Problem, schedule: Schedule) -> None:
         self._problem, self._schedule = problem, schedule
         self._times = {unit.id: WorkTime.of(problem, unit) for unit in problem.units}
         self._ends = order_ends(problem, schedule)
-        self._people = staffed(problem, self._times)
+        self._shared = left_free(problem, self._times)
         for operation in problem.operations:
             if not operation.started:
-                self._people.claim(operation.skill, self._worked(operation))
+                self._shared.claim(operation, self._worked(operation))
 
     def why_late(self, order: str) -> tuple[Cause, ...]:
         """The causes of an order's lateness, the largest first; empty when it is in time."""
@@ -124,11 +125,15 @@ class Explainer:
         busy = self._busy_with(row.unit, minute)
         if busy is not None:
             return Cause("unit", 1, row.unit, self._problem.operation_by_id[busy].order)
-        lacked = row.reason.code == "people" and row.setup_start > free
-        if operation.skill:
-            short = self._people.shortage(operation.skill, [(minute, minute + 1)])
-            if lacked or short is not None:
-                return Cause("people", 1, operation.skill)
+        short = self._shared.shortage(operation, [(minute, minute + 1)])
+        lacked = row.reason.code if row.setup_start > free else "sequence"
+        if short is not None:
+            lacked = "people" if short.tool is None else "tool"
+        if lacked == "people" and operation.skill:
+            return Cause("people", 1, operation.skill)
+        if lacked == "tool":
+            name = short.tool if short and short.tool else row.reason.params["tool"]
+            return Cause("tool", 1, str(name))
         return Cause("sequence", 1, row.unit)
 
     def _end_of(self, operation: str) -> int:

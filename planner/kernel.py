@@ -84,12 +84,12 @@ def compile_all() -> None:
 COUNT, UNIT_COUNT, ORDER_COUNT, POOL_COUNT, QUEUE_COUNT, FAMILIES, HORIZON, FIRST_COUNT = range(8)
 W_SETUP, W_FLOW, W_MAKESPAN, W_MOVED, W_SHIFT, SHIFT_CAP = range(8, 14)
 OPS, ALTERNATIVES, PREDECESSORS, SUCCESSORS, UNITS, TIMELINES, BLOCKS = range(14, 21)
-ORDERS, FIXED_PLACES, SKILLS, QUEUE_OF, QUEUES, DIRTY_BIT, TIMELINE_COUNT = range(21, 28)
+ORDERS, FIXED_PLACES, NEEDS, QUEUE_OF, QUEUES, DIRTY_BIT, TIMELINE_COUNT = range(21, 28)
 HEAD = 28
 
 # Columns of an operation.
 OP = 8
-FAMILY, RELEASE, RESUMABLE, SKILL, ORDER, OLD_UNIT, OLD_START, FIXED = range(8)
+FAMILY, RELEASE, RESUMABLE, NEED, ORDER, OLD_UNIT, OLD_START, FIXED = range(8)
 
 # Columns of a unit: its timeline, its centre's set-up table, its family, when it is free.
 UN = 4
@@ -109,20 +109,25 @@ B_BEGIN, B_RUN, B_END, B_FAMILY = range(4)
 OR = 4
 O_DUE, O_PRICE, O_LAST, O_LAST_END = range(4)
 
-# Columns of a skill: the counters that it draws on, and its pool: skills that share counters.
-SK = 3
-S_COUNTER, S_COUNTER_END, S_POOL = range(3)
+# Columns of a need (a skill, tools or both): its draws, and its pool: needs that share counters.
+NE = 3
+N_DRAW, N_DRAW_END, N_POOL = range(3)
+
+# Columns of a draw: the counter, how many it takes, and whether they are held over pauses.
+DR = 3
+D_COUNTER, D_COUNT, D_STAYS = range(3)
 
 # Columns of an operation's place in a plan.
 ST = 12
 UNIT, DUR, PREV, NEXT, START, END, WEND, SETUP, POS, BEGIN, WANTED, HAS = range(12)
 
 NOBODY, COUNTED, SEARCHED = 0, 1, 2
-"""How people are accounted for: not at all, in order of placement, or so that it can be taken back."""
+"""How people and tools are counted: not at all, in order of placement, or so that it can be taken back."""
 
-# A crowd: how many people are free when, and, while searching, who works when. Head entries: the
-# mode, where free people and those who are there at all begin, buckets of a pool, where their first
-# nodes begin, the nodes, the log of claims and its length, operations that gave way and their number.
+# A crowd: how many people and tools are free when, and, while searching, who works when. Head entries:
+# the mode, where those that are free and those that are there at all begin, buckets of a pool, where
+# their first nodes begin, the nodes, the log of claims and its length, operations that gave way and
+# their number.
 C_MODE, C_FREE, C_PRESENT, C_BUCKETS, C_HEADS, C_NODES, C_LOG, C_LOGGED, C_WOKEN, C_WOKEN_COUNT = range(10)
 CROWD = 10
 
@@ -201,7 +206,9 @@ def _at(plant: Ints, c: int, number: int) -> int:
     return plant[w] + number - plant[w + 2]
 
 
-# --- people -----------------------------------------------------------------------------------
+# --- people and tools -------------------------------------------------------------------------
+# Both are counted by minutes; what is said of people here holds for tools, too. An operation may take
+# several of a tool, and holds them over its pauses, while people leave.
 # Who is placed earlier in the permutation has the first choice of people. In a search that times
 # again only what a move touches, an operation therefore takes the people of later ones where it
 # needs them (they give way and are timed again, too), and what it no longer needs wakes those later
@@ -210,24 +217,28 @@ def _at(plant: Ints, c: int, number: int) -> int:
 
 @compiled()
 def _claim(plant: Ints, op: int, c: int, begin: int, end: int, change: int, crowd: Ints) -> None:
-    """Change how many people of an operation's skill are free in the working minutes [begin, end)."""
+    """Change how much is free of what an operation needs in the working minutes [begin, end)."""
     horizon = plant[HORIZON]
-    row = plant[SKILLS] + plant[plant[OPS] + op * OP + SKILL] * SK
+    row = plant[NEEDS] + plant[plant[OPS] + op * OP + NEED] * NE
+    stop = -1
     while begin < end:
         w = _window_of(plant, c, begin)
         start = plant[w] + begin - plant[w + 2]
         size = min(plant[w + 1] - start, end - begin)
+        paused = start if stop < 0 else stop
         stop = min(start + size, horizon)
-        for k in range(plant[row + S_COUNTER], plant[row + S_COUNTER_END]):
-            base = crowd[C_FREE] + plant[k] * horizon
-            for t in range(base + start, base + stop):
-                crowd[t] += change
+        for k in range(plant[row + N_DRAW], plant[row + N_DRAW_END], DR):
+            base = crowd[C_FREE] + plant[k + D_COUNTER] * horizon
+            first = paused if plant[k + D_STAYS] else start
+            taken = change * plant[k + D_COUNT]
+            for t in range(base + first, base + stop):
+                crowd[t] += taken
         begin += size
 
 
 @compiled()
 def _hold(plant: Ints, op: int, change: int, st: Ints, crowd: Ints) -> None:
-    """Take a person for an operation where it is placed (-1), or give him back (1)."""
+    """Take what an operation needs where it is placed (-1), or give it back (1)."""
     row = op * ST
     c = plant[plant[UNITS] + st[row + UNIT] * UN + U_TIME]
     end = st[row + WEND]
@@ -258,7 +269,7 @@ def _undo_claims(plant: Ints, st: Ints, crowd: Ints) -> None:
 @compiled()
 def _first_bucket(plant: Ints, op: int, crowd: Ints) -> int:
     """Where the buckets of an operation's pool begin; the one of minute 0 is the second."""
-    pool = plant[plant[SKILLS] + plant[plant[OPS] + op * OP + SKILL] * SK + S_POOL]
+    pool = plant[plant[NEEDS] + plant[plant[OPS] + op * OP + NEED] * NE + N_POOL]
     return crowd[C_HEADS] + pool * crowd[C_BUCKETS]
 
 
@@ -306,13 +317,13 @@ def _dismiss(plant: Ints, op: int, crowd: Ints) -> None:
 
 
 @compiled()
-def _gives_way(plant: Ints, op: int, at: int, minute: int, st: Ints, crowd: Ints) -> bool:
-    """Whether somebody is free in a minute when operations later in the permutation give way.
+def _gives_way(plant: Ints, op: int, at: int, minute: int, count: int, st: Ints, crowd: Ints) -> bool:
+    """Whether `count` are free in a minute when operations later in the permutation give way.
 
     Args:
-        at: Where the crowd counts the free people of this minute.
+        at: Where the crowd counts those that are free in this minute.
     """
-    if crowd[C_MODE] != SEARCHED or crowd[crowd[C_PRESENT] + at - crowd[C_FREE]] < 1:
+    if crowd[C_MODE] != SEARCHED or crowd[crowd[C_PRESENT] + at - crowd[C_FREE]] < count:
         return False
     position = st[op * ST + POS]
     head = _first_bucket(plant, op, crowd)
@@ -326,7 +337,7 @@ def _gives_way(plant: Ints, op: int, at: int, minute: int, st: Ints, crowd: Ints
                     _hold(plant, e, GIVE, st, crowd)
                     crowd[crowd[C_WOKEN] + crowd[C_WOKEN_COUNT]] = e
                     crowd[C_WOKEN_COUNT] += 1
-                    if crowd[at] >= 1:
+                    if crowd[at] >= count:
                         return True
             node = crowd[crowd[C_NODES] + node]
     return False
@@ -334,24 +345,31 @@ def _gives_way(plant: Ints, op: int, at: int, minute: int, st: Ints, crowd: Ints
 
 @compiled()
 def _short(plant: Ints, c: int, begin: int, end: int, op: int, st: Ints, crowd: Ints) -> int:
-    """The minute until which nobody is free for an operation in the run [begin, end); -1 if never."""
+    """The minute until which something is missing for an operation in the run [begin, end); -1 if never."""
     horizon = plant[HORIZON]
-    row = plant[SKILLS] + plant[plant[OPS] + op * OP + SKILL] * SK
-    found = -1
+    row = plant[NEEDS] + plant[plant[OPS] + op * OP + NEED] * NE
+    found, stop = -1, -1
     while begin < end:
         w = _window_of(plant, c, begin)
         start = plant[w] + begin - plant[w + 2]
         size = min(plant[w + 1] - start, end - begin)
+        paused = start if stop < 0 else stop
         stop = min(start + size, horizon)
-        for k in range(plant[row + S_COUNTER], plant[row + S_COUNTER_END]):
-            base = crowd[C_FREE] + plant[k] * horizon
+        for k in range(plant[row + N_DRAW], plant[row + N_DRAW_END], DR):
+            base = crowd[C_FREE] + plant[k + D_COUNTER] * horizon
+            first = paused if plant[k + D_STAYS] else start
+            count = plant[k + D_COUNT]
             t = stop - 1
-            while t >= start and (crowd[base + t] >= 1 or _gives_way(plant, op, base + t, t, st, crowd)):
+            while t >= first and (
+                crowd[base + t] >= count or _gives_way(plant, op, base + t, t, count, st, crowd)
+            ):
                 t -= 1
-            if t >= start:
+            if t >= first:
                 t += 1
                 while (
-                    t < horizon and crowd[base + t] < 1 and not _gives_way(plant, op, base + t, t, st, crowd)
+                    t < horizon
+                    and crowd[base + t] < count
+                    and not _gives_way(plant, op, base + t, t, count, st, crowd)
                 ):
                     t += 1
                 found = max(found, t)
@@ -389,7 +407,7 @@ def _fit(
     table = plant[unit_row + U_SETUP]
     families = plant[FAMILIES]
     family = plant[row + FAMILY]
-    needs_people = crowd[C_MODE] != NOBODY and plant[row + SKILL] >= 0
+    needs_people = crowd[C_MODE] != NOBODY and plant[row + NEED] >= 0
     wanted = -1
     ready_work = _work(plant, c, ready)
     block = plant[plant[BLOCKS] + unit]
@@ -484,7 +502,7 @@ def _settle(
         st[tail[unit] * ST + NEXT] = op
     tail[unit] = op
     _write(plant, op, place, st)
-    if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + SKILL] >= 0:
+    if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + NEED] >= 0:
         _hold(plant, op, TAKE, st, crowd)
 
 
@@ -499,7 +517,7 @@ def _write(plant: Ints, op: int, place: tuple[int, int, int], st: Ints) -> None:
     st[row + END] = _at(plant, c, end - 1) + 1
     st[row + WEND] = end
     st[row + SETUP] = run - begin
-    if plant[plant[OPS] + op * OP + SKILL] >= 0:
+    if plant[plant[OPS] + op * OP + NEED] >= 0:
         st[row + BEGIN] = _at(plant, c, begin)
         st[row + WANTED] = _at(plant, c, wanted)
 
@@ -904,7 +922,9 @@ def _wake(
     if begin >= end:
         return
     position = st[op * ST + POS]
-    start, stop = _at(plant, c, begin), min(_at(plant, c, end - 1) + 1, plant[HORIZON])
+    start, stop = ZERO, min(_at(plant, c, end), plant[HORIZON])  # with the pauses on both sides
+    if begin > 0:
+        start = _at(plant, c, begin - 1) + 1
     head = _first_bucket(plant, op, crowd)
     bucket, last = head, head + 1 + ((stop - 1) >> BUCKET)
     while bucket <= last:
@@ -951,7 +971,7 @@ def _time_again(plant: Ints, op: int, st: Ints, words: Ints, log: Ints, crowd: I
     row = op * ST
     unit, dur = st[row + UNIT], st[row + DUR]
     op_row = plant[OPS] + op * OP
-    counted = crowd[C_MODE] != NOBODY and plant[op_row + SKILL] >= 0
+    counted = crowd[C_MODE] != NOBODY and plant[op_row + NEED] >= 0
     if counted and st[row + HAS] == 1:
         _hold(plant, op, GIVE, st, crowd)
     prev_end, prev_family = _last_of(plant, unit, st[row + PREV], st)
@@ -1213,7 +1233,7 @@ def _blocker(plant: Ints, op: int, st: Ints, crowd: Ints, io: Ints) -> int:
 @compiled()
 def _waits_for_people(plant: Ints, op: int, st: Ints, crowd: Ints) -> bool:
     """Whether an operation begins later than it would if people were there."""
-    if crowd[C_MODE] == NOBODY or plant[plant[OPS] + op * OP + SKILL] < 0:
+    if crowd[C_MODE] == NOBODY or plant[plant[OPS] + op * OP + NEED] < 0:
         return False
     return st[op * ST + BEGIN] > st[op * ST + WANTED]
 
@@ -1511,7 +1531,7 @@ def _mark_waiting(plant: Ints, perm: Ints, st: Ints, words: Ints, crowd: Ints, i
 def _change_unit(plant: Ints, op: int, st: Ints, words: Ints, crowd: Ints, io: Ints) -> None:
     """Forget the place of a moved operation on its old unit."""
     row = op * ST
-    if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + SKILL] >= 0:
+    if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + NEED] >= 0:
         st[row + UNIT] = io[OLD_UNIT_OF]
         _hold(plant, op, GIVE, st, crowd)
         c = plant[plant[UNITS] + io[OLD_UNIT_OF] * UN + U_TIME]
@@ -1609,7 +1629,7 @@ def _take_back(
         at = i * LOG
         op = log[at]
         row = op * ST
-        counted = crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + SKILL] >= 0
+        counted = crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + NEED] >= 0
         if counted:
             _dismiss(plant, op, crowd)
         st[row + START] = log[at + 1]
@@ -1651,7 +1671,7 @@ def _open_crowd(plant: Ints, perm: Ints, st: Ints, crowd: Ints) -> None:
     for k in range(crowd[C_HEADS], crowd[C_NODES] + 3 * SLOTS * plant[COUNT]):
         crowd[k] = -1
     for i in range(len(perm)):
-        if plant[plant[OPS] + perm[i] * OP + SKILL] >= 0:
+        if plant[plant[OPS] + perm[i] * OP + NEED] >= 0:
             _enlist(plant, perm[i], st, crowd)
 
 

@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner import kernel
+from planner.counter import PLENTY, Counter
 from planner.decoder import Decoder, first_in_line
-from planner.people import PLENTY, People
-from planner.problem import Operation, Problem
+from planner.problem import Operation, Problem, ToolUse
+from planner.shared import Draw
 from planner.worktime import WorkTime
 
 Ints = NDArray[np.int64]
+Need = tuple[str | None, tuple[ToolUse, ...]]
+"""A skill and tools: operations with the same ones draw on the same counters."""
 
 HEAD = 28
 WINDOW_COLUMNS = 3
@@ -34,11 +37,12 @@ class Pack:
 
     Args:
         plant: Head and parts, as the constants of `planner.kernel` say.
-        people: Free people by union of skills and minute.
+        people: Free people by union of skills and minute, then free tools by kind and minute.
         first: Operations that every plan places first, in this order.
         free: How many operations the kernel places, `first` included.
         tail: Least minutes from the start of each operation to the end of its order.
         shortest: Least minutes of each operation.
+        has_people: Operations need people or tools, which are counted alike.
     """
 
     problem: Problem
@@ -53,10 +57,10 @@ class Pack:
     has_people: bool
 
     def crowd(self, *, searched: bool = False) -> Ints:
-        """Who is free when, for the kernel to count in: a new array, of which nothing is claimed.
+        """Who and what is free when, for the kernel to count in: a new array, of which nothing is claimed.
 
         Args:
-            searched: For the annealing, which also keeps who works when.
+            searched: For the annealing, which also keeps which operation holds them when.
         """
         if not self.has_people:
             return np.zeros(kernel.CROWD, np.int64)
@@ -73,6 +77,10 @@ class Pack:
         head[2:9] = (kernel.CROWD + size, buckets, heads, nodes, log, 0, woken)
         room = np.zeros(woken + count + 1 - heads, np.int64)
         return np.concatenate((ints(head), self.people, self.people, room))
+
+
+def _need(operation: Operation) -> Need:
+    return operation.skill, operation.tools
 
 
 def ints(values: Iterable[int]) -> Ints:
@@ -100,7 +108,8 @@ class _Packer:
         self.families: dict[str | None, int] = {None: 0}
         for name in sorted(x for x in names if x is not None):
             self.families[name] = len(self.families)
-        self.skills = {s: i for i, s in enumerate(sorted(self.decoder.people.of_skill))}
+        self.needs = self._needs()
+        self.need_rows = {need: row for row, need in enumerate(self.needs)}
         self.timelines: list[tuple[tuple[int, int], ...]] = []
         self.timeline_rows: dict[tuple[tuple[int, int], ...], int] = {}
         self.links = self._links()
@@ -109,7 +118,7 @@ class _Packer:
     def pack(self) -> Pack:
         problem, data = self.problem, self.data
         first = self._first()
-        people, counters_of = self._counters(self.decoder.people)
+        people, rows = self._counters()
         weights = problem.weights
         data[:8] = self._numbers(first)
         data[8:14] = (
@@ -126,7 +135,7 @@ class _Packer:
         self._lists(20, self._blocks())
         self._orders(21)
         self._part(22, self._fixed_places())
-        self._skills(23, counters_of)
+        self._draws(23, rows)
         queue_of, queues = self._queues()
         data[4] = len(queues)
         self._part(24, queue_of)
@@ -144,7 +153,7 @@ class _Packer:
             shortest,
             float(shortest.mean()) if len(shortest) else 1.0,
             sum(minutes) / len(minutes) if minutes else 0.0,
-            bool(self.skills),
+            bool(self.needs),
         )
 
     def _numbers(self, first: list[int]) -> list[int]:
@@ -207,7 +216,7 @@ class _Packer:
             yield self.families[o.family]
             yield o.release
             yield int(o.resumable)
-            yield -1 if o.skill is None else self.skills[o.skill]
+            yield self.need_rows.get(_need(o), -1)
             yield self.order_rows[o.order]
             yield -1 if place is None else self.unit_rows[place.unit]
             yield 0 if place is None else place.start
@@ -296,28 +305,37 @@ class _Packer:
         operation = self.problem.operations[row]
         return not (operation.started or operation.lock)
 
-    def _counters(self, people: People) -> tuple[Ints, list[list[int]]]:
-        """Free people of every union of skills, minute by minute; the unions of each skill."""
+    def _needs(self) -> dict[Need, tuple[Draw, ...]]:
+        """What operations draw on, a row for each different need."""
+        shared = self.decoder.shared
+        drawn = {_need(o): shared.draws(o) for o in self.problem.operations}
+        return {need: draws for need, draws in drawn.items() if draws}
+
+    def _counters(self) -> tuple[Ints, dict[int, int]]:
+        """What is free of everything that is drawn on, minute by minute; the row of each counter."""
         horizon = self.problem.horizon
-        unions = list(people.counters)
-        found = np.zeros((len(unions), horizon), dtype=np.int64)
-        for row, union in enumerate(unions):
-            steps = people.counters[union].steps()
+        drawn = [draw.counter for draws in self.needs.values() for draw in draws]
+        counters: list[Counter] = list({id(counter): counter for counter in drawn}.values())
+        found = np.zeros((len(counters), horizon), dtype=np.int64)
+        for row, counter in enumerate(counters):
+            steps = counter.steps()
             for (start, free), (end, _) in zip(steps, [*steps[1:], (horizon, 0)], strict=True):
                 if start < horizon:
                     found[row, start : min(end, horizon)] = min(free, PLENTY)
-        return found.reshape(-1), [[i for i, u in enumerate(unions) if s in u] for s in self.skills]
+        return found.reshape(-1), {id(counter): row for row, counter in enumerate(counters)}
 
-    def _skills(self, entry: int, counters_of: list[list[int]]) -> None:
-        """Append each skill's counters and its pool: the skills that it shares counters with."""
+    def _draws(self, entry: int, rows: dict[int, int]) -> None:
+        """Append what each need draws on, and its pool: the needs that it shares counters with."""
         self.data[entry] = len(self.data)
-        pools = _pools(counters_of)
+        needs = list(self.needs.values())
+        pools = _pools([[rows[id(draw.counter)] for draw in draws] for draws in needs])
         self.data[3] = len(set(pools))
-        at = len(self.data) + 3 * len(pools)
-        for counters, pool in zip(counters_of, pools, strict=True):
-            self.data += (at, at + len(counters), pool)
-            at += len(counters)
-        self.data += [x for counters in counters_of for x in counters]
+        at = len(self.data) + kernel.NE * len(pools)
+        for draws, pool in zip(needs, pools, strict=True):
+            self.data += (at, at + kernel.DR * len(draws), pool)
+            at += kernel.DR * len(draws)
+        for draw in (draw for draws in needs for draw in draws):
+            self.data += (rows[id(draw.counter)], draw.count, int(draw.tool is not None))
 
     def _windows(self, entry: int) -> None:
         """All timelines: where windows and the buckets that find them are, then those."""
@@ -390,11 +408,11 @@ def _bit_positions() -> list[int]:
 
 
 def _pools(counters_of: list[list[int]]) -> list[int]:
-    """A number for each skill, the same for those that share a counter, directly or by others."""
+    """A number for each need, the same for those that share a counter, directly or by others."""
     pool_of: dict[int, int] = {}
-    for skill, counters in enumerate(counters_of):
+    for need, counters in enumerate(counters_of):
         known = {pool_of[c] for c in counters if c in pool_of}
-        pool = min(known, default=skill)
+        pool = min(known, default=need)
         pool_of = {c: pool if p in known else p for c, p in pool_of.items()}
         pool_of.update(dict.fromkeys(counters, pool))
     found = [pool_of[counters[0]] for counters in counters_of]

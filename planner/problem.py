@@ -1,8 +1,8 @@
 """What is to be planned: a frozen picture of the plant, in whole minutes after `origin`.
 
 Minute 0 is `origin` ("now"); `horizon` is the minute up to which calendars, attendance and
-receipts are known. Beyond it the plant counts as open and fully staffed, so that every
-operation can be placed; nothing there is dispatched before a later plan knows better.
+receipts are known. Beyond it the plant counts as open, fully staffed and with tools for all, so
+that every operation can be placed; nothing there is dispatched before a later plan knows better.
 """
 
 from __future__ import annotations
@@ -96,6 +96,24 @@ class Crew:
 
 
 @dataclass(frozen=True, slots=True)
+class Away:
+    """`count` pieces of a tool are not there from `start` to `end`: repair, or lent."""
+
+    start: int
+    end: int
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A kind of tool, mould or fixture, of which the plant has `count` that replace each other."""
+
+    id: str
+    count: int = 1
+    away: tuple[Away, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """Work for one customer or stock order.
 
@@ -123,6 +141,18 @@ class Link:
 
     operation: str
     lag: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """So many of a tool are held from the beginning of the set-up to the end of the run.
+
+    They stay where they are while the unit is closed in between: a mould is not taken out for a
+    break.
+    """
+
+    tool: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +204,7 @@ class Operation:
             frozen there; its time may still shift with what really happens.
         kept: It stays on its published unit, in the published order among the kept ones there;
             free work may go between.
+        tools: What it holds beside its unit, each kind once.
     """
 
     id: str
@@ -189,6 +220,7 @@ class Operation:
     published: Published | None = None
     frozen: bool = False
     kept: bool = False
+    tools: tuple[ToolUse, ...] = ()
 
     @property
     def release(self) -> int:
@@ -251,6 +283,7 @@ class Problem:
     orders: tuple[Order, ...] = ()
     operations: tuple[Operation, ...] = ()
     weights: Weights = Weights()
+    tools: tuple[Tool, ...] = ()
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))
@@ -318,6 +351,7 @@ class Problem:
 def _faults(problem: Problem) -> Iterator[Fault]:
     yield from _plant_faults(problem)
     yield from _crew_faults(problem)
+    yield from _tool_faults(problem)
     yield from _operation_faults(problem)
 
 
@@ -331,6 +365,7 @@ def _plant_faults(problem: Problem) -> Iterator[Fault]:
         "work_centers": [c.id for c in problem.work_centers],
         "units": [u.id for u in problem.units],
         "crews": [c.id for c in problem.crews],
+        "tools": [t.id for t in problem.tools],
         "orders": [o.id for o in problem.orders],
         "operations": [o.id for o in problem.operations],
     }
@@ -382,6 +417,36 @@ def _crew_faults(problem: Problem) -> Iterator[Fault]:
         if crew.count < 1:
             yield Fault(row, f"counts {crew.count} people", "Give 1 or more, or drop the row")
         yield from _window_faults(row, crew.windows, problem.horizon)
+
+
+def _tool_faults(problem: Problem) -> Iterator[Fault]:
+    for tool in problem.tools:
+        row = f"tools {tool.id}"
+        if tool.count < 1:
+            yield Fault(row, f"counts {tool.count} pieces", "Give 1 or more, or drop the row")
+        for away in tool.away:
+            if not 0 <= away.start < away.end <= problem.horizon:
+                what = f"is away from {away.start} to {away.end}"
+                yield Fault(row, what, f"Keep it between 0 and the horizon {problem.horizon}, start first")
+            if not 1 <= away.count <= tool.count:
+                what = f"has {away.count} of its {tool.count} away"
+                yield Fault(row, what, f"Give 1 to {tool.count}")
+    counts = {tool.id: tool.count for tool in problem.tools}
+    for operation in problem.operations:
+        yield from _use_faults(f"operations {operation.id}", operation, counts)
+
+
+def _use_faults(row: str, operation: Operation, counts: dict[str, int]) -> Iterator[Fault]:
+    for name, times in Counter(use.tool for use in operation.tools).items():
+        if times > 1:
+            yield Fault(row, f"names the tool {name} {times} times", "Give one row with their sum")
+    for use in operation.tools:
+        there = counts.get(use.tool)
+        if there is None:
+            yield Fault(row, f"needs the tool {use.tool}, which is not there", "Add the tool or drop it here")
+        elif not 1 <= use.count <= there:
+            what = f"needs {use.count} of the tool {use.tool}, of which there are {there}"
+            yield Fault(row, what, f"Give 1 to {there}, or the tool a higher count")
 
 
 def _operation_faults(problem: Problem) -> Iterator[Fault]:

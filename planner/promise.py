@@ -125,7 +125,9 @@ class Desk:
         found = self.quote(operations)
         step, unit = operations[found.longest], found.steps[found.longest].unit
         problem = longer(self.decoder.problem, unit, step.skill)
-        open_longer = Desk(problem, self.decoder.schedule(), self.decoder.people.of_skill, self.reserved)
+        open_longer = Desk(
+            problem, self.decoder.schedule(), self.decoder.shared.people.of_skill, self.reserved
+        )
         then = open_longer.quote(operations)
         old, new = self.decoder.lines[unit].time, open_longer.decoder.lines[unit].time
         minutes = 0
@@ -202,7 +204,7 @@ class Desk:
         return True
 
     def accept(self, operations: tuple[Operation, ...]) -> Quote:
-        """Quote, and reserve the units and people of the answer.
+        """Quote, and reserve the units, people and tools of the answer.
 
         Raises:
             InvalidProblem: A step has no unit that can do it.
@@ -280,6 +282,7 @@ class Alike:
                 step.family,
                 step.skill,
                 step.resumable,
+                tools=step.tools,
             )
             for step in route
         )

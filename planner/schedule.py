@@ -15,6 +15,7 @@ ReasonCode = Literal[
     "unit",  # operation, unit: the unit is busy until then
     "setup",  # unit, minutes: its set-up ends then
     "people",  # skill: nobody free before
+    "tool",  # tool: not free before
     "calendar",  # unit: closed until then
     "stop",  # unit: it stands still until then
     "release",  # cause, detail: material or order not there before

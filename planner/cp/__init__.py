@@ -3,6 +3,6 @@
 A rule is a module with `add(model)`. A new one is a new file and its name in `RULES`.
 """
 
-from planner.cp import capacity, frozen, makespan, people, precedence, setups, stability, tardiness
+from planner.cp import capacity, frozen, makespan, people, precedence, setups, stability, tardiness, tools
 
-RULES = (capacity, precedence, frozen, people, setups, tardiness, stability, makespan)
+RULES = (capacity, precedence, frozen, people, tools, setups, tardiness, stability, makespan)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-from ortools.sat.python import cp_model
-
+from planner.cp.counted import add_limit
 from planner.cp.model import PlanModel
-from planner.people import PLENTY, Counter, staffed
+from planner.shared import left_free
 
 
 def add(model: PlanModel) -> None:
@@ -16,30 +13,13 @@ def add(model: PlanModel) -> None:
     A run that pauses frees its people meanwhile, which an interval cannot say; such runs are
     left to the decoder, so that the bound stays valid.
     """
-    people = staffed(model.problem, model.times)
+    people = left_free(model.problem, model.times).people
     for union, counter in people.counters.items():
         runs = [
-            mode.interval
+            (mode.interval, 1)
             for operation in model.problem.operations
             if operation.skill in union and not operation.started
             for mode in model.modes[operation.id]
             if not mode.pause
         ]
-        most, shortages = _capacity(model, counter, len(runs))
-        demands = [1] * len(runs) + [missing for _, missing in shortages]
-        if (runs and most < len(runs)) or shortages:
-            model.cp.add_cumulative([*runs, *(gap for gap, _ in shortages)], demands, most)
-
-
-def _capacity(
-    model: PlanModel, counter: Counter, runs: int
-) -> tuple[int, list[tuple[cp_model.IntervalVar, int]]]:
-    """The most people at any time, and intervals that take away those who are not there."""
-    steps = [(at, min(max(0, free), runs)) for at, free in counter.steps() if at < model.latest]
-    most = max(free for _, free in steps)
-    shortages = [
-        (model.cp.new_fixed_size_interval_var(start, end - start, ""), most - free)
-        for (start, free), (end, _) in pairwise([*steps, (model.latest, PLENTY)])
-        if free < most
-    ]
-    return most, shortages
+        add_limit(model, counter, runs)

@@ -9,6 +9,7 @@ Sources:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 
@@ -22,6 +23,8 @@ from planner.problem import (
     Problem,
     Release,
     Setup,
+    Tool,
+    ToolUse,
     Unit,
     Window,
     WorkCenter,
@@ -88,6 +91,20 @@ def plant(
         _crews(centers, rows, operators, random),
         orders,
         steps,
+    )
+
+
+def with_moulds(problem: Problem, share: float) -> Problem:
+    """The plant in which every operation needs a mould of its family.
+
+    Args:
+        share: Moulds of each family for a unit that would run it if all families were as frequent.
+    """
+    count = max(1, round(share * len(problem.units) / len(FAMILIES)))
+    return replace(
+        problem,
+        tools=tuple(Tool(family, count) for family in FAMILIES),
+        operations=tuple(replace(o, tools=(ToolUse(o.family or ""),)) for o in problem.operations),
     )
 
 

@@ -1,4 +1,4 @@
-"""Small random plants: calendars with breaks, stops, set-ups, people, releases, work under way."""
+"""Small random plants: calendars with breaks, stops, set-ups, people, tools, releases, work under way."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from planner.problem import (
     Alternative,
+    Away,
     Calendar,
     Crew,
     InvalidProblem,
@@ -21,6 +22,8 @@ from planner.problem import (
     Release,
     Setup,
     Started,
+    Tool,
+    ToolUse,
     Unit,
     Window,
     WorkCenter,
@@ -63,21 +66,46 @@ def crews(draw: st.DrawFn) -> tuple[Crew, ...]:
     )
 
 
+@st.composite
+def tools(draw: st.DrawFn) -> tuple[Tool, ...]:
+    """Up to three kinds of tools, some of which are away for a while."""
+    made: list[Tool] = []
+    for i in range(draw(st.integers(0, 3))):
+        count = draw(st.integers(1, 3))
+        gone = draw(windows(most=1))
+        away = tuple(Away(w.start, w.end, draw(st.integers(1, count))) for w in gone)
+        made.append(Tool(f"T{i}", count, away))
+    return tuple(made)
+
+
+@st.composite
+def uses(draw: st.DrawFn, there: tuple[Tool, ...]) -> tuple[ToolUse, ...]:
+    """What one step needs of the tools."""
+    if not there or draw(st.booleans()):
+        return ()
+    kinds = draw(st.lists(st.sampled_from(there), unique=True, min_size=1, max_size=2))
+    return tuple(ToolUse(tool.id, draw(st.integers(1, tool.count))) for tool in kinds)
+
+
 def places(unit: str) -> st.SearchStrategy[Published | None]:
     return st.none() | st.builds(Published, st.just(unit), st.integers(-5, 100))
 
 
 @st.composite
 def operations(
-    draw: st.DrawFn, order: str, plant: tuple[Unit, ...], known: Problem | None = None
+    draw: st.DrawFn,
+    order: str,
+    plant: tuple[Unit, ...],
+    known: Problem | None = None,
+    there: tuple[Tool, ...] = (),
 ) -> tuple[Operation, ...]:
     """A route of a few steps; re-entrant ones come by themselves.
 
     Args:
         known: Use only its skills, and publish nothing: an order that is only asked for.
+        there: The tools of the plant.
     """
     skills = SKILLS if known is None else (None, *{o.skill for o in known.operations if o.skill})
-
     family = draw(st.sampled_from(FAMILIES))
     made: list[Operation] = []
     for step in range(draw(st.integers(1, 4))):
@@ -95,6 +123,7 @@ def operations(
                 draw(st.booleans()),
                 draw(st.sampled_from(((), (release,)))),
                 published=draw(st.none() if known else places(able[0].id)),
+                tools=draw(uses(there)),
             )
         )
     return tuple(made)
@@ -107,7 +136,8 @@ def problems(draw: st.DrawFn) -> Problem:
         Order(f"O{i}", draw(st.integers(-50, HORIZON)), draw(st.integers(1, 5)))
         for i in range(draw(st.integers(0, 4)))
     )
-    rows = [o for order in orders for o in draw(operations(order.id, plant))]
+    there = draw(tools())
+    rows = [o for order in orders for o in draw(operations(order.id, plant, there=there))]
     return Problem(
         ORIGIN,
         HORIZON,
@@ -124,6 +154,7 @@ def problems(draw: st.DrawFn) -> Problem:
         draw(crews()),
         orders,
         tuple(_under_way(draw, rows)),
+        tools=there,
     )
 
 

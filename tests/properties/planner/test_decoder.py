@@ -92,7 +92,7 @@ def test_problems_and_plans_survive_their_json_form(problem: Problem) -> None:
 @st.composite
 def quotes(draw: st.DrawFn) -> tuple[Problem, tuple[Operation, ...]]:
     problem = draw(problems())
-    return problem, draw(operations("NEW", problem.units, known=problem))
+    return problem, draw(operations("NEW", problem.units, known=problem, there=problem.tools))
 
 
 @RUNS
@@ -110,6 +110,7 @@ def test_a_promise_holds_and_moves_nobody(quote: tuple[Problem, tuple[Operation,
         problem.crews,
         (*problem.orders, order),
         (*problem.operations, *steps),
+        tools=problem.tools,
     )
     desk = Desk(whole, plan)
     given_date = desk.accept(steps)

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from planner.checker import check
 from planner.decoder import Choice, LocksConflict, decode
 from planner.dispatch import best_dispatch
-from planner.problem import Link, Lock, Operation, Problem, Published, Release, Started, Unit, Window
+from planner.explain import Cause, why_late
+from planner.problem import (
+    Alternative,
+    Away,
+    Calendar,
+    Link,
+    Lock,
+    Operation,
+    Problem,
+    Published,
+    Release,
+    Started,
+    Tool,
+    ToolUse,
+    Unit,
+    Window,
+    WorkCenter,
+)
 from planner.schedule import Assignment
-from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
+from tests.unit.planner.plants import ALWAYS, FAMILIES, people, plant, shifts, step
+
+MOULD = (ToolUse("MOULD"),)
 
 
 def placed(problem: Problem, *order: str, unit: str = "M") -> dict[str, Assignment]:
@@ -90,6 +110,52 @@ def test_work_without_people_is_planned_beyond_the_horizon() -> None:
     assert placed(problem, "A-1")["A-1"].start == problem.horizon
 
 
+def test_a_tool_is_in_one_place_at_a_time() -> None:
+    rows = [step("A-1", 10, "M", tools=MOULD), step("B-1", 10, "N", tools=MOULD)]
+    problem = plant(*rows, tools=(Tool("MOULD"),))
+    plan = decode(problem, [Choice("A-1", "M"), Choice("B-1", "N")]).by_operation
+    assert (plan["B-1"].start, plan["B-1"].reason.code) == (10, "tool")
+    assert plan["B-1"].reason.params == {"tool": "MOULD"}
+    two = plant(*rows, tools=(Tool("MOULD", 2),))
+    assert decode(two, [Choice("A-1", "M"), Choice("B-1", "N")]).by_operation["B-1"].start == 0
+
+
+def test_a_tool_stays_on_its_unit_over_a_break_and_people_leave() -> None:
+    rows = [step("A-1", 10, "M"), step("B-1", 4, "N")]
+    hours: dict[str, Any] = {
+        "calendars": (Calendar("always", ALWAYS), Calendar("day", (Window(0, 5), Window(50, 90)))),
+        "units": (Unit("M", "W", "day"), Unit("N", "W", "always")),
+    }
+    choices = [Choice("A-1", "M"), Choice("B-1", "N")]
+    needy = [replace(row, tools=MOULD) for row in rows]
+    assert decode(plant(*needy, tools=(Tool("MOULD"),), **hours), choices).by_operation["B-1"].start == 55
+    staffed = [replace(row, skill="TURN") for row in rows]
+    crew = people(1, "TURN")
+    assert decode(plant(*staffed, crews=(crew,), **hours), choices).by_operation["B-1"].start == 5
+
+
+def test_work_under_way_has_its_tool_from_the_beginning() -> None:
+    """Also while its unit is closed."""
+    rows = [step("A-1", 5, "M", tools=MOULD, started=Started("M")), step("B-1", 5, "N", tools=MOULD)]
+    units = (Unit("M", "W", "day"), Unit("N", "W", "always"))
+    day = (Calendar("always", ALWAYS), Calendar("day", (Window(30, 90),)))
+    problem = plant(*rows, tools=(Tool("MOULD"),), units=units, calendars=day)
+    assert placed(problem, "B-1", unit="N")["B-1"].start == 35
+
+
+def test_a_tool_that_is_away_is_waited_for() -> None:
+    problem = plant(step("A-1", 10, tools=MOULD), tools=(Tool("MOULD", 1, (Away(5, 30),)),))
+    row = placed(problem, "A-1")["A-1"]
+    assert (row.start, row.reason.code) == (30, "tool")
+
+
+def test_why_an_order_waited_for_a_tool_is_said() -> None:
+    rows = [step("A-1", 10, "M", tools=MOULD), step("B-1", 10, "N", tools=MOULD)]
+    problem = plant(*rows, tools=(Tool("MOULD"),), due={"A": 0, "B": 10})
+    plan = decode(problem, [Choice("A-1", "M"), Choice("B-1", "N")])
+    assert why_late(problem, plan)["B"] == (Cause("tool", 10, "MOULD"),)
+
+
 def test_work_under_way_goes_on_though_its_person_has_left() -> None:
     problem = plant(
         step("A-1", 10, skill="X", started=Started("M", -3)), step("B-1", 5, "N", skill="X"), crews=()
@@ -164,6 +230,15 @@ def test_a_lock_is_kept_to_the_minute_and_others_fill_the_time_before() -> None:
             "nobody free can do X",
             "minute 1000 or later",
         ),
+        (
+            plant(
+                step("A-1", tools=MOULD, lock=Lock("M", 5)),
+                step("B-1", 10, "N", tools=MOULD, lock=Lock("N", 8)),
+                tools=(Tool("MOULD"),),
+            ),
+            "the tool MOULD is not free",
+            "minute 15 or later",
+        ),
     ],
 )
 def test_a_lock_that_cannot_be_kept_is_refused_with_a_remedy(
@@ -173,6 +248,10 @@ def test_a_lock_that_cannot_be_kept_is_refused_with_a_remedy(
         decode(problem, [])
     assert what in refusal.value.what
     assert remedy in refusal.value.remedy
+
+
+def with_tool(operation: Operation) -> Operation:
+    return replace(operation, tools=(ToolUse("T"),))
 
 
 def test_the_checker_sees_what_the_decoder_would_never_do() -> None:
@@ -189,6 +268,14 @@ def test_the_checker_sees_what_the_decoder_would_never_do() -> None:
     assert "works 9 minutes" in " ".join(faults(A1=replace(rows["A-1"], end=9)))
     assert "cannot do it" in " ".join(faults(A1=replace(rows["A-1"], unit="N")))
     assert "instead of 10" in " ".join(faults(B1=replace(rows["B-1"], setup=0)))
+    needy = replace(problem, tools=(Tool("T"),), operations=tuple(map(with_tool, problem.operations)))
+    moved = replace(rows["B-1"], unit="N", start=0, setup_start=0, end=10, setup=0)
+    able = tuple(
+        replace(o, alternatives=(Alternative("M", 10), Alternative("N", 10))) for o in needy.operations
+    )
+    both = replace(needy, operations=able, work_centers=(WorkCenter("W"),))
+    overlap = tuple(moved if a.operation == "B-1" else a for a in plan.assignments)
+    assert "too few of T for" in " ".join(check(both, replace(plan, assignments=overlap)))
     assert check(problem, replace(plan, assignments=plan.assignments[1:])) == [
         "not every operation is planned exactly once"
     ]

@@ -11,6 +11,7 @@ import pytest
 from planner.form import problem_from_json, problem_to_json
 from planner.problem import (
     Alternative,
+    Away,
     Calendar,
     Crew,
     InvalidProblem,
@@ -21,6 +22,8 @@ from planner.problem import (
     Published,
     Setup,
     Started,
+    Tool,
+    ToolUse,
     Unit,
     Window,
     WorkCenter,
@@ -44,6 +47,21 @@ ALWAYS = Calendar("always", (Window(0, 10),))
         ([], {"units": (Unit("M", "X", "always"),)}, "units M: has no work centre X"),
         ([], {"units": (Unit("M", "W", "always", stops=(Window(0, 5000),)),)}, "units M stops"),
         ([], {"crews": (Crew("C", (), (), 0),)}, "crews C: counts 0 people"),
+        ([], {"tools": (Tool("T", 0),)}, "tools T: counts 0 pieces. Give 1 or more"),
+        ([], {"tools": (Tool("T"), Tool("T"))}, "tools T: is there 2 times. Keep one row"),
+        ([], {"tools": (Tool("T", 1, (Away(5, 2),)),)}, "tools T: is away from 5 to 2. Keep it"),
+        ([], {"tools": (Tool("T", 1, (Away(1, 2, 2),)),)}, "tools T: has 2 of its 1 away. Give 1 to 1"),
+        ([step("A-1", tools=(ToolUse("T"),))], {}, "operations A-1: needs the tool T, which is not there"),
+        (
+            [step("A-1", tools=(ToolUse("T", 3),))],
+            {"tools": (Tool("T", 2),)},
+            "needs 3 of the tool T, of which there are 2. Give 1 to 2, or the tool a higher count",
+        ),
+        (
+            [step("A-1", tools=(ToolUse("T"), ToolUse("T")))],
+            {"tools": (Tool("T", 2),)},
+            "names the tool T 2 times. Give one row with their sum",
+        ),
         ([], {"work_centers": (WorkCenter("W", (Setup("40", -1),)),)}, "takes -1 minutes"),
         ([replace(step("A-1"), alternatives=())], {}, "has no unit that can do it. Give its work"),
         ([step("A-1", 0)], {}, "takes 0 minutes on M. Round up to at least 1"),

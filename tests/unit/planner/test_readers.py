@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from planner.bench import Instance
+from planner.checker import check
+from planner.effort import Effort
 from planner.problem import InvalidProblem
-from planner.readers import read_fjsp, read_fjsp_with_setups, read_jsp
+from planner.readers import read_fjsp, read_fjsp_with_setups, read_jsp, read_rcpsp
+from planner.solve import solve
 from tests.benchmarks.planner.instances import DATA, every
 
 
@@ -31,6 +34,84 @@ def test_set_ups_depend_on_the_operation_before() -> None:
     assert problem.setup_minutes("M0", "0", "1") == 2
     assert problem.setup_minutes("M0", "1", "0") == 3
     assert problem.setup_minutes("M0", problem.units[0].family, "1") == 0
+
+
+PATTERSON = """5 2
+3 0
+0 0 0 2 2 3
+4 2 0 1 4
+5 2 0 1 5
+0 0 0 1 5
+1 3 0 0
+"""
+
+PSPLIB = """************************************************************************
+projects                      :  1
+jobs (incl. supersource/sink ):  5
+************************************************************************
+PRECEDENCE RELATIONS:
+jobnr.    #modes  #successors   successors
+   1        1          2           2   3
+   2        1          1           4
+   3        1          1           5
+   4        1          1           5
+   5        1          0
+************************************************************************
+REQUESTS/DURATIONS:
+jobnr. mode duration  R 1  R 2
+------------------------------------------------------------------------
+  1      1     0       0    0
+  2      1     4       2    0
+  3      1     5       2    0
+  4      1     0       0    0
+  5      1     1       3    0
+************************************************************************
+RESOURCEAVAILABILITIES:
+  R 1  R 2
+   3    0
+************************************************************************
+"""
+
+
+@pytest.mark.parametrize("text", [PATTERSON, PSPLIB])
+def test_a_project_shares_its_resources(text: str) -> None:
+    problem = read_rcpsp(text)
+    assert {o.id: [link.operation for link in o.predecessors] for o in problem.operations} == {
+        "A2": [],
+        "A3": [],
+        "A5": ["A2", "A3"],  # through activity 4, which takes no time
+    }
+    assert [(tool.id, tool.count) for tool in problem.tools] == [("R1", 3)]
+    found = solve(problem, Effort(seconds=0.5, workers=1))
+    assert (found.score.makespan, found.status) == (10, "optimal")
+    assert check(problem, found.schedule) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("5 2\n3", "line 2: ends where how many there are of each resource is due"),
+        (PATTERSON.replace("5 2 0 1 5", "5 x 0 1 5"), "activity 3: has 'x' where a whole number is due"),
+        (PATTERSON.replace("0 0 0 1 5", "0 0 0 1 9"), "activity 4: has the successor 9, which is not there"),
+        (
+            PATTERSON.replace("1 3 0 0", "1 4 0 0"),
+            "A5: needs 4 of the tool R1, of which there are 3",
+        ),
+        (PATTERSON.replace("1 3 0 0", "1 3 0 1 2"), "wait for one another in a circle"),
+        (PSPLIB.replace("3        1          1", "3        2          1"), "line 9: has 2 modes"),
+        (PSPLIB.replace("1          1           4", "1          2           4"), "announces 2 successors"),
+        (PSPLIB.replace("3      1     5       2    0", "3      1     5       2"), "has 1 requests where"),
+        (
+            PSPLIB.replace("  R 1  R 2\n   3", "  R 1  N 1\n   3"),
+            "has resources that are used up",
+        ),
+        (PSPLIB.replace("REQUESTS", "WISHES"), "has no section REQUESTS/DURATIONS. Check that"),
+    ],
+)
+def test_a_project_that_cannot_be_read_is_refused_with_its_row(text: str, said: str) -> None:
+    with pytest.raises(InvalidProblem) as refusal:
+        read_rcpsp(text)
+    assert said in str(refusal.value)
 
 
 @pytest.mark.parametrize("instance", every(DATA), ids=lambda row: f"{row.format}-{row.name}")
