@@ -7,9 +7,8 @@ import { stamp, stampOf, waitedS, type Contact, type Stamp } from './waiting'
 // each under the key that was made when it was done. What is in here survives a reload, a dead
 // battery and a shift without a network.
 
-export type Verb =
-  | 'start' | 'hold' | 'resume' | 'complete' | 'consume' | 'report' | 'reverse' | 'stop-reason' | 'sign-off'
-  | 'clock-in' | 'clock-out' | 'help' | 'help-withdraw'
+/** The word of an act; its title is `act.<verb>` in the pages' texts. */
+export type Verb = string
 
 export interface Act {
   verb: Verb
