@@ -45,6 +45,7 @@ _SUBJECTS: Final = {
 _TOPICS: Final = {
     "PlanProposed": ("proposal",),
     "PlanPublished": ("plan",),
+    "ScenarioChanged": ("scenario",),
     "PromiseGiven": ("plan",),
     "JobOrderDispatched": ("plan",),
     "JobOrderStarted": ("plan", "kpi"),

@@ -170,6 +170,7 @@ def _replan(problem: Problem, effort: Effort, options: argparse.Namespace) -> di
         effort,
         consider_moving=options.move,
         on_kept=lambda kept: _write({"kind": "kept", "plan": report(problem, kept)}),
+        on_better=lambda _plan, cost: _write({"kind": "progress", "objective": cost}),
     )
     better = report(problem, found.better) if found.better else None
     changes = asdict(found.changes) if found.changes else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +25,7 @@ from mes.kernel.ids import MaterialId
 from mes.kernel.log import get_logger
 from mes.kernel.settings import Settings
 from planner import service, store
+from planner.asking import LOST
 from planner.decoder import LocksConflict
 from planner.document import Clock
 from planner.fixes import fixes
@@ -32,18 +33,11 @@ from planner.problem import InvalidProblem, Operation
 from planner.promise import Desk
 from planner.reading import WEIGHTS
 from planner.replan import as_published
+from planner.scenarios import service as scenarios
 from planner.schedule import Schedule
-from planner.service import ACTOR, View
+from planner.view import ACTOR, View, version_in_force, view_plant
 
 log = get_logger(__name__)
-
-WAIT_S = 10.0
-"""A planner that was killed is back by then and has answered."""
-LOOK_S = 0.03
-"""Seconds between two looks for an answer."""
-
-LOST = {"lost": True}
-"""Answer to a question that a planner did not survive: it is asked again by people, not by itself."""
 
 FRESH_S = 30.0
 """A picture of the plant is good for so long, if nothing happens that asks for a plan."""
@@ -55,53 +49,6 @@ LEAST_URGENT = 9
 
 QUOTE = "QUOTE"
 """Order id of what is only asked for."""
-
-
-class PlannerSilent(PlantError):
-    """The planner gives no answer: it restarts, or has much to do."""
-
-    http_status = 503
-    retryable = True
-    remedy = "Ask again in a few seconds."
-
-
-class PlantNotPlannable(PlantError):
-    """The facts of the plant contradict each other: no date can be told."""
-
-    http_status = 409
-    retryable = True
-    remedy = "Mend what is named here, then ask again."
-
-
-async def inquire(db: Database, actor: str, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask the planner's process and wait for its answer; no connection is held meanwhile.
-
-    Raises:
-        PlannerSilent: No answer within `WAIT_S` seconds.
-        PlantNotPlannable: The plant's facts or locks are at fault.
-    """
-    async with db.transaction(Cause(actor=actor, at=utc_now())) as tx:
-        question = await store.add_question(tx, kind, dict(body))
-    answer = await _answer_to(db, question)
-    async with db.transaction(Cause(actor=actor, at=utc_now())) as tx:
-        await store.drop_question(tx, question)
-    if answer is None or answer == LOST:
-        raise PlannerSilent
-    if faults := answer.get("faults"):
-        rows = ", ".join(fault["row"] for fault in faults[: service.SHOWN_SLIPS])
-        raise PlantNotPlannable(state={"faults": faults}, rows=rows)
-    return answer
-
-
-async def _answer_to(db: Database, question: UUID) -> dict[str, Any] | None:
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        async with db.read() as tx:
-            answer = await store.answer_to(tx, question)
-        if answer is not None:
-            return answer
-        await asyncio.sleep(LOOK_S)
-    return None
 
 
 @dataclass(frozen=True)
@@ -130,6 +77,8 @@ class Answerer:
         self._kinds: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "quote": self._quote,
             "renew": self._renew,
+            "bring-back": self._bring_back,
+            "picture": self._take_picture,
             "hold": self._hold,
             "fixes": self._fixes,
         }
@@ -187,6 +136,12 @@ class Answerer:
     async def _renew(self, body: dict[str, Any]) -> dict[str, Any]:
         return await service.renew(self.db, UUID(body["plan"]), utc_now(), self.settings.planner)
 
+    async def _bring_back(self, body: dict[str, Any]) -> dict[str, Any]:
+        return await service.bring_back(self.db, body, utc_now(), self.settings.planner)
+
+    async def _take_picture(self, body: dict[str, Any]) -> dict[str, Any]:
+        return await scenarios.take_picture(self.db, UUID(body["picture"]), utc_now())
+
     async def _quote(self, body: dict[str, Any]) -> dict[str, Any]:
         return await asyncio.to_thread((await self._asked(body)).answer)
 
@@ -212,10 +167,10 @@ class Answerer:
     async def _now(self, skills: frozenset[str]) -> Picture:
         """The picture at hand while it holds, else a new one."""
         async with self.db.read() as tx:
-            version = await service.version_in_force(tx)
+            version = await version_in_force(tx)
         if self._picture is None or not self._picture.holds(version, skills):
             async with self.db.read() as tx:
-                view = await service.view_plant(tx, utc_now(), self.settings.planner)
+                view = await view_plant(tx, utc_now(), self.settings.planner)
             self._picture = await asyncio.to_thread(_picture, view, skills)
         return self._picture
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from mes.access.guard import CommandBody, ReadTx, idempotency_key, plant_of, require, run_command
 from mes.access.model import Caller, Permission
@@ -14,7 +14,10 @@ from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import MaterialId, uuid7
-from planner import answering, service, store
+from planner import answering, asking, holding, service, store
+from planner.shown import PlanReason, PlanShown, ProposalShown
+from planner.view import version_in_force
+from planner.web import JSON, again_id, answers
 
 router = APIRouter(prefix="/api/v1/planner", tags=["planner"])
 
@@ -34,201 +37,11 @@ class ReplanWish(CommandBody):
     reason: Annotated[str, Field(max_length=200)] = "manual"
 
 
-class PlanReason(BaseModel):
-    """What binds a start or a date: a code for the pages to translate, and its parameters."""
+class UndoWish(CommandBody):
+    """Which plan in force is taken back, and why."""
 
-    code: str
-    params: dict[str, str | int]
-
-
-class PlannedOperation(BaseModel):
-    """One bar; the set-up lies between `setup_start` and `start`."""
-
-    job_order: str
-    work_order: str
-    operation: int
-    name: str
-    equipment: str
-    setup_start: datetime
-    start: datetime
-    end: datetime
-    setup_min: int
-    material: str
-    family: str | None
-    late_min: int
-    reason: PlanReason
-    status: str
-    locked: bool
-    frozen: bool
-
-
-class LateCause(BaseModel):
-    """Minutes of lateness by cause; those of an order add up to its lateness.
-
-    Args:
-        subject: The unit, skill or material that the cause speaks of.
-        by: The order that had the unit.
-    """
-
-    cause: str
-    minutes: int
-    subject: str
-    by: str
-
-
-class PlannedOrder(BaseModel):
-    work_order: str
-    customer: str | None
-    customer_order: str | None
-    material: str
-    quantity: str
-    uom: str
-    priority: int
-    due_at: datetime
-    end: datetime
-    late_min: int
-    why: list[LateCause]
-
-
-class CalendarWindow(BaseModel):
-    """Working time, or a stop inside it; what lies between is closed."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    from_: Annotated[datetime, Field(alias="from")]
-    to: datetime
-    kind: Literal["work", "stop"]
-
-
-class PlannedUnit(BaseModel):
-    id: str
-    name: str
-    work_center: str
-    calendar: list[CalendarWindow]
-
-
-class PlanTrigger(BaseModel):
-    """What asked for this plan, and who."""
-
-    reason: str
-    params: dict[str, Any]
-    by: str
-
-
-class PlanFault(BaseModel):
-    """A row of the plant's facts that cannot be planned, and how to mend it."""
-
-    row: str
-    what: str
-    remedy: str
-
-
-class PlanTrouble(BaseModel):
-    """Why the newest wish for a plan was refused."""
-
-    error: str
-    faults: list[PlanFault] = []
-
-
-class PlanScore(BaseModel):
-    """The parts of the objective: weighted late minutes, set-up minutes, changes, flow minutes.
-
-    Args:
-        makespan: Minute at which everything is complete; it costs nothing in a running plant.
-    """
-
-    tardiness: int
-    setup: int
-    moved: int
-    shift: int
-    flow: int
-    late: int
-    makespan: int = 0
-    total: int
-
-
-class PlanShown(BaseModel):
-    """A plan.
-
-    Args:
-        version: None while it is only proposed.
-        solver: `cp-sat`, `annealing` or `dispatch`: who made the sequences.
-        status: `optimal` when nothing is better, else `feasible`.
-        bound: No plan costs less than this many points.
-        gap: Share of the objective that may still be saved.
-        dispatch_objective: What the dispatch rule alone would have cost.
-        current_objective: What going on as now costs, for a proposal.
-        waiting: Wishes for a plan that are not answered yet.
-    """
-
-    id: UUID
-    version: int | None
-    solver: str
-    status: str
-    objective: int
-    bound: int
-    gap: float
-    dispatch_objective: int
-    current_objective: int | None
-    late_orders: int
-    trigger: list[PlanTrigger]
-    made_at: datetime
-    published_at: datetime | None
-    by: str | None
-    origin: datetime
-    rule: str
-    score: PlanScore
-    operations: list[PlannedOperation]
-    orders: list[PlannedOrder]
-    equipment: list[PlannedUnit]
-    waiting: int
-    trouble: PlanTrouble | None
-
-
-class PlanPlace(BaseModel):
-    equipment: str
-    start: datetime
-
-
-class PlanMove(BaseModel):
-    """An operation that changes its unit, or its place in the order of its unit."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    job_order: str
-    work_order: str
-    from_: Annotated[PlanPlace, Field(alias="from")]
-    to: PlanPlace
-
-
-class PlanShift(BaseModel):
-    """An order that ends at another time with the proposal."""
-
-    work_order: str
-    end_before: datetime
-    end_after: datetime
-    late_before_min: int
-    late_after_min: int
-
-
-class PlanDiff(BaseModel):
-    """What a proposal changes.
-
-    Args:
-        late: Orders that get later than they may, or still later.
-        saved: Orders that are less late.
-        added: Operations that no plan had before.
-    """
-
-    moved: list[PlanMove]
-    late: list[PlanShift]
-    saved: list[PlanShift]
-    added: list[str]
-    trigger: list[PlanTrigger]
-
-
-class ProposalShown(PlanShown):
-    diff: PlanDiff
+    version: Annotated[int, Field(ge=1)]
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class PromiseOption(BaseModel):
@@ -340,20 +153,20 @@ class Discarded(BaseModel):
     status: Literal["discarded"]
 
 
-@router.get("/plan", response_model=PlanShown)
-async def plan(tx: ReadTx, _caller: Reader) -> dict[str, Any]:
+@router.get("/plan", responses=answers(PlanShown))
+async def plan(tx: ReadTx, _caller: Reader) -> Response:
     """Return the plan in force: operations, orders with why they are late, units' calendars."""
     found = await service.plan_in_force(tx)
     if found is None:
         raise NothingPlanned
-    return found
+    return Response(found, media_type=JSON)
 
 
-@router.get("/proposal", response_model=ProposalShown, responses={204: {"description": "No open proposal"}})
-async def proposal(tx: ReadTx, _caller: Reader) -> dict[str, Any] | Response:
+@router.get("/proposal", responses={**answers(ProposalShown), 204: {"description": "No open proposal"}})
+async def proposal(tx: ReadTx, _caller: Reader) -> Response:
     """Return the open proposal and what it changes; 204 when there is none."""
     found = await service.open_proposal(tx)
-    return Response(status_code=204) if found is None else found
+    return Response(status_code=204) if found is None else Response(found, media_type=JSON)
 
 
 @router.post("/replan", response_model=Asked)
@@ -371,6 +184,26 @@ async def replan(
     return await run_command(request, caller, "planner.replan", body, carry_out)
 
 
+@router.post("/plan/undo", response_model=Published)
+async def undo(
+    request: Request,
+    caller: Annotated[Caller, require(Permission.PLAN_PUBLISH)],
+    body: UndoWish,
+) -> Response:
+    """Put the plan in force again that was there before `version`, with the times of now."""
+    db, again = plant_of(request).db, again_id(request)
+    async with db.read() as tx:
+        before = await service.plan_before(tx, body.version)
+    why = {"reason": "undo", "params": {"version": body.version, "reason": body.reason}, "by": caller.actor}
+    asked = {"plan": str(before), "again": str(again), "trigger": [why], "planned_on": body.version}
+    said = await asking.inquire(db, caller.actor, "bring-back", asked)
+
+    async def carry_out(tx: Tx) -> dict[str, Any]:
+        return await service.undo(tx, body.version, again, body.reason, said)
+
+    return await run_command(request, caller, "planner.undo", body, carry_out)
+
+
 @router.post("/proposals/{plan_id}/publish", response_model=Published)
 async def publish(
     request: Request,
@@ -380,7 +213,7 @@ async def publish(
 ) -> Response:
     """Put a proposal in force, with the times of now, unless the floor has overtaken it."""
     db, question = plant_of(request).db, {"plan": str(plan_id)}
-    said = await answering.inquire(db, caller.actor, "renew", question)
+    said = await asking.inquire(db, caller.actor, "renew", question)
 
     async def carry_out(tx: Tx) -> dict[str, Any]:
         return await service.publish_proposal(tx, plan_id, said)
@@ -414,9 +247,9 @@ async def promise(
     """Say when a new order could be done without moving anybody, what binds that date, and other ways."""
     db = plant_of(request).db
     async with db.read() as tx:
-        await service.check_quote(tx, MaterialId(material), quantity, utc_now())
+        await holding.check_quote(tx, MaterialId(material), quantity, utc_now())
     asked = {"material": material, "quantity": str(quantity)}
-    said = await answering.inquire(db, caller.actor, "quote", {**asked, "priority": priority})
+    said = await asking.inquire(db, caller.actor, "quote", {**asked, "priority": priority})
     return {**asked, **said}
 
 
@@ -427,9 +260,9 @@ async def late_fixes(
     """Say what would make a late order less late, and at what price."""
     db, asked = plant_of(request).db, {"work_order": work_order}
     async with db.read() as tx:
-        if await service.version_in_force(tx) is None:
+        if await version_in_force(tx) is None:
             raise NothingPlanned
-    return await answering.inquire(db, caller.actor, "fixes", asked)
+    return await asking.inquire(db, caller.actor, "fixes", asked)
 
 
 @router.get("/promises", response_model=list[HoldShown])
@@ -449,9 +282,9 @@ async def accept_promise(
     db, now = plant_of(request).db, utc_now()
     name = f"PROMISE-{idempotency_key(request)[-8:].upper()}"
     async with db.read() as tx:
-        await service.check_quote(tx, MaterialId(body.material), body.quantity, now)
+        await holding.check_quote(tx, MaterialId(body.material), body.quantity, now)
     asked = body.model_dump(mode="json", include={"material", "quantity", "priority", "latest"})
-    said = await answering.inquire(db, caller.actor, "hold", {**asked, "name": name})
+    said = await asking.inquire(db, caller.actor, "hold", {**asked, "name": name})
     wish = store.Hold(
         id=uuid7(),
         name=name,
@@ -464,7 +297,7 @@ async def accept_promise(
         accepted_by=caller.actor,
     )
     return await run_command(
-        request, caller, "planner.promise", body, lambda tx: service.hold(tx, wish, said)
+        request, caller, "planner.promise", body, lambda tx: holding.hold(tx, wish, said)
     )
 
 
@@ -478,6 +311,6 @@ async def release_promise(
     """Give the places of an accepted date back."""
 
     async def carry_out(tx: Tx) -> dict[str, Any]:
-        return await service.release_hold(tx, promise_id)
+        return await holding.release_hold(tx, promise_id)
 
     return await run_command(request, caller, "planner.release", body, carry_out)

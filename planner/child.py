@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,8 +81,19 @@ async def compile_in_child() -> bool:
             await process.wait()
 
 
-async def replan_in_child(problem: Problem, effort: Effort, *, move: bool) -> Answers:
+async def replan_in_child(
+    problem: Problem,
+    effort: Effort,
+    *,
+    move: bool,
+    nice: int | None = None,
+    on_row: Callable[[dict[str, Any]], None] = lambda _row: None,
+) -> Answers:
     """Plan again in a child process; cancelling the call ends the process.
+
+    Args:
+        nice: By how much it gives way to others; by default only where nothing is moved.
+        on_row: Called with each row as it comes: progress, the first answer, the last.
 
     Raises:
         SolverRefused: The problem or its locks are at fault.
@@ -91,7 +102,8 @@ async def replan_in_child(problem: Problem, effort: Effort, *, move: bool) -> An
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "planner", "replan", "-", "--parent", str(os.getpid())),
-        *(["--move"] if move else ["--nice", str(ROUTINE_NICE)]),
+        *(["--move"] if move else []),
+        *("--nice", str(_niceness(nice, move=move))),
         *("--seconds", str(effort.seconds), "--workers", str(effort.workers)),
         *("--seed", str(effort.seed)),
         stdin=asyncio.subprocess.PIPE,
@@ -101,7 +113,7 @@ async def replan_in_child(problem: Problem, effort: Effort, *, move: bool) -> An
     rows: list[dict[str, Any]] = []
     try:
         async with asyncio.timeout(START_S + 2 * 6 * effort.seconds):
-            await _converse(process, problem, rows)
+            await _converse(process, problem, rows, on_row)
     except TimeoutError:
         pass  # what came in time stands
     finally:
@@ -111,8 +123,17 @@ async def replan_in_child(problem: Problem, effort: Effort, *, move: bool) -> An
     return read_answers(rows)
 
 
+def _niceness(wish: int | None, *, move: bool) -> int:
+    if wish is not None:
+        return wish
+    return 0 if move else ROUTINE_NICE
+
+
 async def _converse(
-    process: asyncio.subprocess.Process, problem: Problem, rows: list[dict[str, Any]]
+    process: asyncio.subprocess.Process,
+    problem: Problem,
+    rows: list[dict[str, Any]],
+    on_row: Callable[[dict[str, Any]], None],
 ) -> None:
     if process.stdin is None or process.stdout is None:
         raise SolverLost
@@ -124,7 +145,10 @@ async def _converse(
     except (BrokenPipeError, ConnectionResetError):
         return  # it died before it read; no row says so
     while line := await process.stdout.readline():
-        rows.append(json.loads(line))
+        row = json.loads(line)
+        on_row(row)
+        if row["kind"] != "progress":
+            rows.append(row)
 
 
 def read_answers(rows: list[dict[str, Any]]) -> Answers:

@@ -28,15 +28,17 @@ from mes.kernel.settings import Settings
 from mes.performance.events import EquipmentStateChanged
 from mes.resources.events import EquipmentRetired, PersonClockedIn, PersonClockedOut, PersonRetired
 from mes.workorders.events import WorkOrderCancelled, WorkOrderChanged, WorkOrderReleased
-from planner import service, store
+from planner import rows, service, store
 from planner.child import Answers, SolverLost, SolverRefused, compile_in_child, replan_in_child
 from planner.effort import Effort
+from planner.faults import refusal
 from planner.form import schedule_from_json
 from planner.problem import InvalidProblem, Problem
 from planner.replan import LEAST_GAIN
-from planner.service import ACTOR, PlanMovedOn, View
+from planner.service import PlanMovedOn
 from planner.solve import wants_kernel
 from planner.store import Request
+from planner.view import ACTOR, View, view_plant
 from planner.warm import is_installed, is_warm
 
 log = get_logger(__name__)
@@ -273,9 +275,9 @@ class Desk:
         keeper = asyncio.create_task(self._keep(requests))
         try:
             outcome = await self._answer(requests)
-        except (InvalidProblem, SolverRefused) as refusal:
+        except (InvalidProblem, SolverRefused) as refused:
             outcome = "refused"
-            await self._close(requests, outcome, _refusal(refusal))
+            await self._close(requests, outcome, refusal(refused))
         except SolverLost:
             outcome = await self._without_answer(requests)
         except PlantError as error:
@@ -294,7 +296,7 @@ class Desk:
 
     async def _answer(self, requests: list[Request]) -> str:
         async with self.db.read() as tx:
-            view = await service.view_plant(tx, utc_now(), self.settings.planner)
+            view = await view_plant(tx, utc_now(), self.settings.planner)
         if not view.problem.operations:
             await self._close(requests, "unchanged")
             return "unchanged"
@@ -315,7 +317,7 @@ class Desk:
         if plan is None or answers.fresh:
             return None
         kept = schedule_from_json(answers.kept["schedule"])
-        found = await asyncio.to_thread(service.retimed_plan, view, plan, kept)
+        found = await asyncio.to_thread(rows.retimed_plan, view, plan, kept)
         if not isinstance(found, store.Plan):
             log.info("proposal.outdated", slips=[str(slip) for slip in found])
             return None
@@ -367,10 +369,10 @@ class Desk:
         """Store the answer and close the requests, in one transaction."""
         trigger = [{"reason": r.reason, "params": r.params, "by": r.requested_by} for r in requests]
         await service.hold_plans(tx, view.version)
-        kept = service.plan_row(view, answers.kept, trigger, tx.now)
+        kept = rows.plan_row(view, answers.kept, trigger, tx.now)
         better = None
         if answers.better is not None:
-            better = service.plan_row(view, answers.better, trigger, tx.now, answers)
+            better = rows.plan_row(view, answers.better, trigger, tx.now, answers)
         outcome = await self._decide(tx, view, kept, better, standing)
         await store.prune(tx)
         if not await store.finish(tx, self.name, [request.id for request in requests], outcome):
@@ -390,7 +392,7 @@ class Desk:
             await service.put_in_force(tx, better)
             return "published"
         outcome = "unchanged"
-        if service.is_news(view, kept):
+        if rows.is_news(view, kept):
             if policy != "first" or view.version is None:
                 await service.put_in_force(tx, kept)
                 outcome = "published"
@@ -410,10 +412,3 @@ class Desk:
     ) -> None:
         async with self._transaction() as tx:
             await store.finish(tx, self.name, [r.id for r in requests], outcome, error)
-
-
-def _refusal(refusal: InvalidProblem | SolverRefused) -> dict[str, Any]:
-    if isinstance(refusal, SolverRefused):
-        return {"error": refusal.code, "faults": refusal.faults}
-    faults = [{"row": f.row, "what": f.what, "remedy": f.remedy} for f in refusal.faults]
-    return {"error": "InvalidProblem", "faults": faults}

@@ -42,6 +42,10 @@ WEIGHTS = {1: 8, 2: 4, 3: 2}
 """Price of a late minute by the order's priority (1 is the most urgent); 1 for the others."""
 
 
+Stops = Mapping[EquipmentId, Iterable[PlanInterval]]
+"""When units stand still beyond what a snapshot knows."""
+
+
 def problem_of(snapshot: PlanningSnapshot, settings: Planner) -> Problem:
     """The snapshot as a problem in whole minutes.
 
@@ -54,8 +58,11 @@ def problem_of(snapshot: PlanningSnapshot, settings: Planner) -> Problem:
 class Reading:
     """One snapshot as a problem in whole minutes, and what more work would be in it."""
 
-    def __init__(self, snapshot: PlanningSnapshot, settings: Planner) -> None:
+    def __init__(self, snapshot: PlanningSnapshot, settings: Planner, stops: Stops | None = None) -> None:
         """Read the snapshot.
+
+        Args:
+            stops: Unit -> when it stands still beyond what the snapshot knows.
 
         Raises:
             InvalidProblem: The facts contradict each other; names the rows.
@@ -67,6 +74,7 @@ class Reading:
         for unit in snapshot.equipment:
             self._units[unit.work_center].append(unit.id)
         self._down = {unit.id for unit in snapshot.equipment if unit.down_since is not None}
+        self._stops = {unit: self._windows(rows) for unit, rows in (stops or {}).items()}
         self._running = _running(snapshot.job_orders)
         self._supply = _Supply.of(snapshot)
         self.problem = self._problem()
@@ -123,9 +131,10 @@ class Reading:
         return Calendar(unit.id, self._windows(unit.calendar))
 
     def _unit(self, unit: PlanEquipment) -> Unit:
-        stops: tuple[Window, ...] = ()
+        stops = self._stops.get(unit.id, ())
         if unit.down_since is not None:
-            stops = (Window(0, min(self._horizon, self._back(unit.down_since, unit.down_until))),)
+            down = Window(0, min(self._horizon, self._back(unit.down_since, unit.down_until)))
+            stops = merged([down, *stops])
         return Unit(unit.id, unit.work_center, unit.id, unit.family, stops)
 
     def _back(self, since: datetime, until: datetime | None) -> int:
@@ -197,11 +206,16 @@ class Reading:
             elif place is not None and place.unit not in self._down and not operation.started:
                 waits = [ends.get(link.operation, self._horizon) for link in operation.predecessors]
                 ready = max([operation.release, *waits])
-                if max(ready, place.start) < self._settings.frozen_min:
+                begins = max(ready, place.start, 0)
+                if begins < self._settings.frozen_min and not self._stands(place.unit, begins):
                     ends[operation.id] = max(0, ready) + operation.minutes_on(place.unit)
                     yield replace(operation, frozen=True)
                     continue
             yield operation
+
+    def _stands(self, unit: str, minute: int) -> bool:
+        """Whether it is said to stand still then, beyond what the snapshot knows."""
+        return any(stop.start <= minute < stop.end for stop in self._stops.get(EquipmentId(unit), ()))
 
     def _materials(self, jobs: Sequence[PlanJobOrder]) -> dict[str, tuple[Release, ...]]:
         """Peg stock and receipts to jobs, earliest due first, work under way before all."""

@@ -50,6 +50,7 @@ def replan(
     *,
     consider_moving: bool = True,
     on_kept: Callable[[Solution], None] = lambda _solution: None,
+    on_better: Callable[[Schedule, int], None] = lambda _plan, _cost: None,
 ) -> Replanned:
     """Plan again after something happened.
 
@@ -58,19 +59,20 @@ def replan(
         consider_moving: Look for a better plan that moves published work even when no order
             is late.
         on_kept: Called with the first answer as soon as it is there.
+        on_better: Called with every plan of the longest search that beats the ones before, and its cost.
 
     Raises:
         LocksConflict: The locks cannot be kept; names the operation and the remedy.
     """
     fresh = not any(o.published for o in problem.operations)
-    kept = solve(problem, effort) if fresh else _without_moving(problem, effort)
+    kept = solve(problem, effort, on_better=on_better) if fresh else _without_moving(problem, effort)
     on_kept(kept)
     alone = Replanned(kept, None, None, kept.score.total, fresh)
     if fresh or not (consider_moving or kept.score.late):
         return alone
     read = as_read(problem, kept.schedule)
     cost = score(read, kept.schedule).total
-    best = solve(read, effort, known=kept.schedule)
+    best = solve(read, effort, known=kept.schedule, on_better=on_better)
     changes = difference(read, kept.schedule, best.schedule)
     gain = cost - best.score.total
     if gain < LEAST_GAIN or not (changes.moved or changes.late or changes.saved):

@@ -3,51 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from mes.dispatching import service as dispatching
-from mes.dispatching.events import PlanProposed
-from mes.dispatching.model import PlanMasterOperation, PlannedJob, PlanWorkOrder, PublishedPlan
+from mes.dispatching.events import PlanProposed, PlanUndone
+from mes.dispatching.model import PlannedJob, PublishedPlan
 from mes.kernel.db import Cause, Database, Tx
 from mes.kernel.errors import PlantError
-from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, WorkOrderNumber, uuid7
-from mes.kernel.log import get_logger
+from mes.kernel.ids import EquipmentId, JobOrderId, WorkOrderNumber
 from mes.kernel.outbox import append
 from mes.kernel.settings import Planner
-from planner import store
-from planner.child import Answers
-from planner.difference import difference
-from planner.document import Clock, Labels, difference_document, plan_document, sequences
-from planner.explain import why_late
-from planner.form import schedule_from_json, schedule_to_json
-from planner.objective import Score, score
-from planner.problem import InvalidProblem, Problem, Published
-from planner.reading import Kept, Reading, labels_of, with_kept
-from planner.replan import as_read
-from planner.schedule import Schedule
-from planner.standing import Proposal, Retimed, Slip, retimed
-from planner.store import Hold, Plan, Ruling
-
-log = get_logger(__name__)
-
-ACTOR = "service:planner"
+from planner import holding, store
+from planner.problem import InvalidProblem
+from planner.replan import as_published
+from planner.rows import retimed_plan
+from planner.standing import Slip
+from planner.store import Plan, Ruling
+from planner.view import ACTOR, version_in_force, view_plant
 
 SAME_PROMISE = timedelta(minutes=5)
 """A promise that would move by less stands."""
 
-MINUTE = timedelta(minutes=1)
 SHOWN_SLIPS = 3
 """So many of the jobs that do not hold are named."""
 TOLD_SLIPS = 20
 """So many of them are handed on."""
-
-SAME_START = timedelta(minutes=1)
-"""A start that moves by less is the same start."""
 
 
 class PlanUnknown(PlantError):
@@ -78,110 +62,19 @@ class ProposalOverruled(PlantError):
     remedy = "Look at the plan in force; plan again if it still has to change."
 
 
+class NothingBefore(PlantError):
+    """No plan is kept from before this one."""
+
+    http_status = 409
+    remedy = "Plan again: the new proposal starts from what is true now."
+
+
 class PlanMovedOn(PlantError):
     """Another plan came in force meanwhile."""
 
     http_status = 409
     retryable = True
     remedy = "It is planned again by itself."
-
-
-class QuantityNotPossible(PlantError):
-    """The quantity must be more than nothing."""
-
-    http_status = 422
-    remedy = "Enter a quantity of 1 or more."
-
-
-class DateGone(PlantError):
-    """This date cannot be had any more: somebody else has taken the places."""
-
-    http_status = 409
-    remedy = "Tell the customer the new date, or look at the other ways to a date."
-
-
-class PromiseNotHeld(PlantError):
-    """No places are kept for this promise."""
-
-    http_status = 409
-    remedy = "Nothing to do: its order has come, or it was given back before."
-
-
-@dataclass(frozen=True)
-class View:
-    """The plant as the planner sees it at one moment.
-
-    Args:
-        reading: The snapshot that it was made of.
-        version: Of the plan in force; None before the first.
-    """
-
-    reading: Reading
-    labels: Labels
-    version: int | None
-
-    @property
-    def problem(self) -> Problem:
-        return self.reading.problem
-
-
-async def view_plant(tx: Tx, at: datetime, settings: Planner) -> View:
-    """Read everything a plan depends on in one snapshot. For the planner's own process: it computes.
-
-    Args:
-        at: Moment to plan from; minute 0 is its minute.
-
-    Raises:
-        InvalidProblem: The facts contradict each other; names the rows.
-    """
-    snapshot = await dispatching.planning_snapshot(tx, at=at)
-    snapshot = with_kept(snapshot, await _kept(tx, at))
-    head = snapshot.in_force
-    version = None if head is None else head.version
-    reading = await asyncio.to_thread(Reading, snapshot, settings)
-    return View(reading, labels_of(snapshot), version)
-
-
-async def version_in_force(tx: Tx) -> int | None:
-    """The version of the plan in force, or None before the first."""
-    head = await dispatching.plan_in_force(tx)
-    return None if head is None else head.version
-
-
-async def _kept(tx: Tx, at: datetime) -> list[Kept]:
-    """The dates that were accepted; not those of a product that is made here no more."""
-    found = []
-    for hold in await store.holds(tx, at):
-        try:
-            master = await dispatching.planning_master(tx, MaterialId(hold.material), at)
-        except PlantError as error:
-            if error.retryable:
-                raise
-            log.warning("promise.not_made_here", promise=hold.name, error=error.code)
-        else:
-            found.append(_as_order(hold, master))
-    return found
-
-
-def _as_order(hold: Hold, master: Sequence[PlanMasterOperation]) -> Kept:
-    """A date that was accepted, as an order of the snapshot."""
-    order = PlanWorkOrder(
-        id=WorkOrderNumber(hold.name),
-        material=MaterialId(hold.material),
-        quantity=hold.quantity,
-        uom="",
-        due_at=hold.promised_at,
-        priority=hold.priority,
-        customer_order=hold.customer_order,
-        customer=None,
-        promised_at=hold.promised_at,
-        received_at=hold.accepted_at,
-    )
-    places = {
-        job: (EquipmentId(place["equipment"]), datetime.fromisoformat(place["start"]))
-        for job, place in hold.places.items()
-    }
-    return Kept(order, master, places)
 
 
 async def ask(tx: Tx, reason: str, params: Mapping[str, Any], *, move: bool) -> UUID:
@@ -192,79 +85,6 @@ async def ask(tx: Tx, reason: str, params: Mapping[str, Any], *, move: bool) -> 
         move: Look for a plan that moves published work, even when no order is late.
     """
     return await store.add_request(tx, reason, dict(params), move=move)
-
-
-def plan_row(
-    view: View,
-    report: Mapping[str, Any],
-    trigger: list[dict[str, Any]],
-    at: datetime,
-    answers: Answers | None = None,
-) -> Plan:
-    """A plan as it is stored; a proposal when `answers` with its changes are given."""
-    changes = answers.changes if answers else None
-    return Plan(
-        id=uuid7(),
-        status="proposed",
-        version=None,
-        solver=report["solver"],
-        proof=report["status"],
-        objective=report["objective"],
-        bound=report["bound"],
-        dispatch_objective=report["dispatch_objective"],
-        current_objective=answers.kept_objective if answers else None,
-        late_orders=report["score"]["late"],
-        moved=len(changes["moved"]) if changes else 0,
-        trigger=trigger,
-        body=_body(view, report),
-        diff=difference_document(view.problem, changes or _only_added(view.problem)),
-        made_at=at,
-        published_at=None,
-        published_by=None,
-        planned_on=view.version,
-    )
-
-
-def _body(view: View, report: Mapping[str, Any]) -> dict[str, Any]:
-    jobs = _jobs(view.problem, schedule_from_json(report["schedule"]))
-    return plan_document(view.problem, report, view.labels) | {"jobs": jobs}
-
-
-def _only_added(problem: Problem) -> dict[str, Any]:
-    added = [o.id for o in problem.operations if not o.published and not o.started]
-    return {"moved": [], "late": [], "saved": [], "added": added}
-
-
-def _jobs(problem: Problem, schedule: Schedule) -> list[dict[str, Any]]:
-    """What the floor is told of each operation when the plan is published."""
-    clock, places = Clock(problem.origin), sequences(schedule)
-    return [
-        {
-            "job_order": row.operation,
-            "equipment": row.unit,
-            "start": clock.text(row.setup_start),
-            "end": clock.text(row.end),
-            "sequence": places[row.operation],
-            "setup_s": row.setup * 60,
-            "locked": problem.operation_by_id[row.operation].lock is not None,
-        }
-        for row in schedule.assignments
-    ]
-
-
-def is_news(view: View, plan: Plan) -> bool:
-    """Whether a plan says anything that the one in force does not, to the minute."""
-    clock = Clock(view.problem.origin)
-    for row in plan.body["jobs"]:
-        operation = view.problem.operation_by_id[row["job_order"]]
-        place = operation.published
-        if operation.started:
-            continue
-        if place is None or place.unit != row["equipment"]:
-            return True
-        if abs(datetime.fromisoformat(row["start"]) - clock.at(place.start)) > SAME_START:
-            return True
-    return False
 
 
 async def hold_plans(tx: Tx, version: int | None) -> None:
@@ -319,18 +139,67 @@ async def renew(db: Database, plan_id: UUID, at: datetime, settings: Planner) ->
     """
     async with db.read() as tx:
         plan = await store.plan_by_id(tx, plan_id)
-        if plan is None or plan.version is not None or plan.status == "discarded":
-            return {}
-        try:
-            view = await view_plant(tx, at, settings)
-        except InvalidProblem as invalid:
-            return _said([Slip(fault.row, fault.what) for fault in invalid.faults])
-    found = await asyncio.to_thread(retimed_plan, view, plan)
+    if plan is None or plan.version is not None or plan.status == "discarded":
+        return {}
+    found = await _retimed(db, plan, at, settings)
     if not isinstance(found, Plan):
         return _said(found)
     async with db.transaction(Cause(actor=ACTOR, at=at)) as tx:
         stored = await store.renew_proposal(tx, found)
     return {"renewed": at.isoformat()} if stored else {}
+
+
+async def bring_back(
+    db: Database, asked: Mapping[str, Any], at: datetime, settings: Planner
+) -> dict[str, Any]:
+    """Time any stored plan again on the plant as it is now, as a plan of its own.
+
+    For the planner's own process: it computes.
+
+    Args:
+        asked: `plan` and the id that it gets now, `again`; `trigger`, the reason for it; `planned_on`, the
+            version that it may replace.
+
+    Returns:
+        What `publish_again` wants to be told: `renewed`, or the `slips` that keep it from holding.
+    """
+    async with db.read() as tx:
+        plan = await store.plan_by_id(tx, UUID(asked["plan"]))
+    if plan is None:
+        return {}
+    found = await _retimed(db, plan, at, settings, changes=True)
+    if not isinstance(found, Plan):
+        return _said(found)
+    row = replace(
+        found,
+        id=UUID(asked["again"]),
+        status="superseded",  # until it is put in force
+        version=None,
+        trigger=list(asked["trigger"]),
+        made_at=at,
+        published_at=None,
+        published_by=None,
+        planned_on=asked["planned_on"],
+    )
+    async with db.transaction(Cause(actor=ACTOR, at=at)) as tx:
+        await store.insert_plan_once(tx, row)
+    return {"renewed": at.isoformat()}
+
+
+async def _retimed(
+    db: Database, plan: Plan, at: datetime, settings: Planner, *, changes: bool = False
+) -> Plan | list[Slip]:
+    """A stored plan with its times of now; with `changes`, what it changes is told anew, too."""
+    async with db.read() as tx:
+        try:
+            view = await view_plant(tx, at, settings)
+        except InvalidProblem as invalid:
+            return [Slip(fault.row, fault.what) for fault in invalid.faults]
+
+    def work() -> Plan | list[Slip]:
+        return retimed_plan(view, plan, as_published(view.problem) if changes else None)
+
+    return await asyncio.to_thread(work)
 
 
 def _said(slips: list[Slip]) -> dict[str, Any]:
@@ -361,6 +230,63 @@ async def publish_proposal(tx: Tx, plan_id: UUID, said: Mapping[str, Any]) -> di
     return {"plan": str(plan.id), "version": await _publish(tx, plan)}
 
 
+async def publish_again(tx: Tx, plan_id: UUID, again: UUID, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a plan in force that `bring_back` has timed again, with the checks of a proposal.
+
+    Args:
+        again: The id that `bring_back` gave it.
+        said: What the planner's process has just said of it.
+
+    Raises:
+        PlanUnknown: No plan has this id.
+        ProposalOverruled: A person, or the planner's rule, put another plan in force meanwhile.
+        ProposalOutdated: An order would be late that was in time, or something that it needs is missing.
+    """
+    if "renewed" in said:
+        return await publish_proposal(tx, again, said)
+    plan = await store.plan_by_id(tx, plan_id)
+    if plan is None:
+        raise PlanUnknown(plan=str(plan_id))
+    raise _outdated(plan, [Slip(*row) for row in said.get("slips", ())])
+
+
+async def plan_before(tx: Tx, version: int) -> UUID:
+    """The plan that was in force before `version`.
+
+    Raises:
+        PlanUnknown: No plan has or had this version.
+        NothingBefore: It was the first, or the one before is kept no more.
+    """
+    if not await store.has_version(tx, version):
+        raise PlanUnknown(plan=version)
+    before = await store.plan_before(tx, version)
+    if before is None:
+        raise NothingBefore(version=version)
+    return before
+
+
+async def undo(tx: Tx, version: int, again: UUID, reason: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the plan in force again that was there before `version`, as a version of its own.
+
+    Args:
+        again: The id under which `bring_back` has timed it again.
+        reason: Why; it is kept with the new version.
+        said: What the planner's process has just said of it.
+
+    Raises:
+        PlanUnknown, NothingBefore: There is nothing to undo.
+        ProposalOverruled: Somebody put another plan in force after `version`.
+        ProposalOutdated: The plan from before does not hold on the plant as it is now.
+    """
+    before = await plan_before(tx, version)
+    published = await publish_again(tx, before, again, said)
+    await append(
+        tx,
+        PlanUndone(site=tx.site, plan=again, version=published["version"], undone=version, reason=reason),
+    )
+    return published
+
+
 def _overruled(plan: Plan, ruling: Ruling) -> ProposalOverruled:
     now = {row["job_order"]: (row["equipment"], row["sequence"]) for row in ruling.body["jobs"]}
     read = {row["job_order"]: (row["equipment"], row["sequence"]) for row in plan.body["jobs"]}
@@ -380,60 +306,6 @@ def _outdated(plan: Plan, found: list[Slip]) -> ProposalOutdated:
         made_at=plan.made_at.isoformat(),
         jobs=", ".join(rows[:SHOWN_SLIPS]),
     )
-
-
-def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan | list[Slip]:
-    """A proposal with its times of now, or what of it does not hold. Computes for a while.
-
-    What was proved of it when it was made holds no longer when a start has moved.
-
-    Args:
-        kept: What happens without it: its changes are told against that anew.
-    """
-    found = retimed(view.problem, _as_read(view.problem, plan))
-    if not isinstance(found, Retimed):
-        return found
-    why = why_late(found.problem, found.schedule)
-    report = {
-        **{name: plan.body[name] for name in ("rule", "score", "solutions")},
-        "schedule": schedule_to_json(found.schedule),
-        "why_late": {order: [asdict(cause) for cause in causes] for order, causes in why.items()},
-    }
-    body = _body(view, report)
-    new = replace(plan, body=body, late_orders=sum(row["late_min"] > 0 for row in body["orders"]))
-    if kept is None:
-        return _priced(new, plan, score(view.problem, found.schedule))
-    read = as_read(view.problem, kept)
-    changes = difference(read, kept, found.schedule)
-    return replace(
-        _priced(new, plan, score(read, found.schedule)),
-        diff=difference_document(view.problem, asdict(changes)),
-        moved=len(changes.moved),
-        current_objective=score(read, kept).total,
-    )
-
-
-def _priced(new: Plan, plan: Plan, cost: Score) -> Plan:
-    """The retimed plan with its own objective; nothing is proved of it unless it is the same."""
-    before = {row["job_order"]: row["start"] for row in plan.body["jobs"]}
-    if {row["job_order"]: row["start"] for row in new.body["jobs"]} == before:
-        return new
-    body = {**new.body, "score": asdict(cost)}
-    return replace(new, body=body, objective=cost.total, bound=0, proof="feasible")
-
-
-def _as_read(problem: Problem, plan: Plan) -> Proposal:
-    """A stored plan, in minutes of a problem of now."""
-    places = {
-        row["job_order"]: Published(row["equipment"], _minutes(problem, row["start"]))
-        for row in plan.body["jobs"]
-    }
-    late = {row["work_order"] for row in plan.body["orders"] if row["late_min"]}
-    return Proposal(places, late, age=max(0, -_minutes(problem, plan.body["origin"])))
-
-
-def _minutes(problem: Problem, time: str) -> int:
-    return (datetime.fromisoformat(time) - problem.origin) // MINUTE
 
 
 async def discard_proposal(tx: Tx, plan_id: UUID) -> dict[str, Any]:
@@ -478,7 +350,7 @@ async def _publish(tx: Tx, plan: Plan) -> int:
     )
     await store.put_in_force(tx, plan.id, head.version)
     await _promise(tx, plan)
-    await _move_holds(tx, plan)
+    await holding.move_holds(tx, plan)
     return head.version
 
 
@@ -505,109 +377,11 @@ async def _promise(tx: Tx, plan: Plan) -> None:
             await dispatching.give_promise(tx, order.customer_order, WorkOrderNumber(name), promised, why)
 
 
-async def _move_holds(tx: Tx, plan: Plan) -> None:
-    """Accepted dates keep the places that the plan has for them."""
-    planned = {row["job_order"]: row for row in plan.body["jobs"]}
-    for hold in await store.holds(tx, tx.now):
-        places = {
-            job: {name: planned[job][name] for name in ("equipment", "start", "end")}
-            for job in hold.places
-            if job in planned
-        }
-        if places.keys() == hold.places.keys() and places != hold.places:
-            await store.move_hold(tx, hold.id, places)
+async def plan_in_force(tx: Tx) -> str | None:
+    """The plan in force with the present state of its jobs as JSON, or None before the first."""
+    return await store.shown(tx, "in_force")
 
 
-async def hold(tx: Tx, wish: Hold, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep the places of a date that a customer has accepted, until his order comes.
-
-    Args:
-        wish: As it was asked for; date and places are those that the planner's process said.
-        said: Its answer.
-
-    Raises:
-        DateGone: It would be later than the customer accepts by now.
-    """
-    if said["places"] is None:
-        raise DateGone(date=said["date"])
-    begins = min(datetime.fromisoformat(place["start"]) for place in said["places"].values())
-    promised = datetime.fromisoformat(said["date"])
-    await store.insert_hold(tx, replace(wish, promised_at=promised, places=said["places"], begins_at=begins))
-    return {"promise": str(wish.id), "name": wish.name, "date": said["date"]}
-
-
-async def release_hold(tx: Tx, promise: UUID) -> dict[str, Any]:
-    """Give the places of an accepted date back.
-
-    Raises:
-        PromiseNotHeld: No places are kept for it.
-    """
-    if not await store.release_hold(tx, promise):
-        raise PromiseNotHeld(promise=str(promise))
-    return {"promise": str(promise), "status": "released"}
-
-
-async def plan_in_force(tx: Tx) -> dict[str, Any] | None:
-    """The plan in force with the present state of its jobs, or None before the first."""
-    plan = await store.plan_of(tx, "in_force")
-    return None if plan is None else await _shown(tx, plan)
-
-
-async def open_proposal(tx: Tx) -> dict[str, Any] | None:
-    """The open proposal and what it changes, or None."""
-    plan = await store.plan_of(tx, "proposed")
-    if plan is None:
-        return None
-    diff = {**(plan.diff or {}), "trigger": plan.trigger}
-    return {**await _shown(tx, plan), "diff": diff}
-
-
-async def _shown(tx: Tx, plan: Plan) -> dict[str, Any]:
-    body = plan.body
-    now = await store.jobs_now(tx, [row["job_order"] for row in body["operations"]])
-    operations = [
-        {
-            **row,
-            "status": now[row["job_order"]].status,
-            "locked": now[row["job_order"]].locked,
-        }
-        for row in body["operations"]
-        if row["job_order"] in now
-    ]
-    last = await store.last_outcome(tx)
-    return {
-        "id": str(plan.id),
-        "version": plan.version,
-        "solver": plan.solver,
-        "status": plan.proof,
-        "objective": plan.objective,
-        "bound": plan.bound,
-        "gap": (plan.objective - plan.bound) / plan.objective if plan.objective else 0.0,
-        "dispatch_objective": plan.dispatch_objective,
-        "current_objective": plan.current_objective,
-        "late_orders": plan.late_orders,
-        "trigger": plan.trigger,
-        "made_at": plan.made_at.isoformat(),
-        "published_at": plan.published_at.isoformat() if plan.published_at else None,
-        "by": plan.published_by,
-        "origin": body["origin"],
-        "rule": body["rule"],
-        "score": body["score"],
-        "operations": operations,
-        "orders": body["orders"],
-        "equipment": body["equipment"],
-        "waiting": await store.waiting(tx),
-        "trouble": last.error if last and last.outcome == "refused" else None,
-    }
-
-
-async def check_quote(tx: Tx, material: MaterialId, quantity: Decimal, at: datetime) -> None:
-    """Refuse a question for a date that nobody can answer.
-
-    Raises:
-        QuantityNotPossible: Nothing is asked for.
-        PlantError: The material is unknown or not made here.
-    """
-    if quantity <= 0:
-        raise QuantityNotPossible(quantity=str(quantity))
-    await dispatching.planning_master(tx, material, at)
+async def open_proposal(tx: Tx) -> str | None:
+    """The open proposal and what it changes as JSON, or None."""
+    return await store.shown(tx, "proposed")

@@ -5,12 +5,13 @@ from mes.kernel.settings import Settings
 
 
 async def main(settings: Settings) -> None:
-    """Plan, and answer questions, until cancelled."""
+    """Plan, answer questions and solve scenarios, until cancelled."""
     import asyncio
 
     from mes.kernel.db import Database
     from planner.answering import Answerer
     from planner.desk import Desk
+    from planner.scenarios.worker import ScenarioWorker
 
     async with await Database.open(
         settings.database_url, name="planner", site=settings.site, max_size=4
@@ -21,6 +22,20 @@ async def main(settings: Settings) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(desk.run())
             group.create_task(answerer.run())
+            group.create_task(ScenarioWorker(db, settings).run())
+
+
+async def solve_scenarios(settings: Settings) -> None:
+    """Solve scenarios, on another machine than the planner's or beside it, until cancelled."""
+    from mes.kernel.db import Database
+    from planner.scenarios.worker import ScenarioWorker
+
+    async with await Database.open(
+        settings.database_url, name="worker", site=settings.site, max_size=2
+    ) as db:
+        await ScenarioWorker(db, settings).run()
 
 
 SERVICE = Service(name="planner", command="planner", needs=("postgres",), run=main)
+WORKER = Service(name="worker", command="worker", run=solve_scenarios)
+"""Not among those that `lineside up` starts: the planner's process does the same."""

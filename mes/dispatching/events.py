@@ -69,3 +69,32 @@ class PlanProposed(Event):
     moved: int
     late_orders: int
     reason: str
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class PlanUndone(Event):
+    """The plan from before `undone` is in force again, as `version`."""
+
+    aggregate_field = "plan"
+
+    plan: UUID
+    version: int
+    undone: int
+    reason: str
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class ScenarioChanged(Event):
+    """A scenario was copied, changed, asked for, solved, published, given up.
+
+    Args:
+        status: `draft`, `waiting`, `solving`, `solved`, `failed`, `published` or `discarded`.
+    """
+
+    aggregate_field = "scenario"
+
+    scenario: UUID
+    name: str
+    status: str

@@ -283,6 +283,11 @@ async def translated() -> AsyncIterator[None]:
         raise ValueNotStorable from error
 
 
+async def act_as_app(conn: psycopg.AsyncConnection[Any]) -> None:
+    """Make a new session of a library's own pool act as `lineside_app`, as ours do."""
+    await _become(conn, APP_ROLE)
+
+
 async def _become(conn: psycopg.AsyncConnection[Any], role: LiteralString) -> None:
     cursor = await conn.execute(
         "select 1 from pg_roles where rolname = %(role)s and pg_has_role(current_user, oid, 'member')",

@@ -19,9 +19,14 @@ def run_service(name: str) -> None:
     Raises:
         UnknownPlugin: No installed package offers it.
     """
+    run_here(plugins.service(name))
+
+
+def run_here(service: plugins.Service) -> None:
+    """Run a service in this process until SIGTERM or SIGINT; it need not be one that `lineside up` starts."""
     settings = load()
-    log.configure(name, settings.log)
-    asyncio.run(_run(plugins.service(name), settings))
+    log.configure(service.name, settings.log)
+    asyncio.run(_run(service, settings))
 
 
 def prepare_service(name: str) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from mes.kernel.clock import utc_now
 from mes.kernel.settings import Planner
-from planner import service
+from planner import rows, service
 from planner.__main__ import report
 from planner.child import Answers
 from planner.difference import difference
@@ -14,6 +14,7 @@ from planner.dispatch import dispatch, ranked
 from planner.effort import Effort
 from planner.objective import score
 from planner.solve import Solution, solve
+from planner.view import view_plant
 from tests.fixtures.floor import Floor
 
 POLICY = Planner(frozen_min=0)
@@ -33,9 +34,9 @@ async def plan_late_orders(floor: Floor, at: datetime, orders: int = 3) -> list[
     due = (at - floor.now) / timedelta(hours=1)
     numbers = [str(await floor.order(quantity=40, due_in_h=due)) for _ in range(orders)]
     async with floor.db.read() as tx:
-        view = await service.view_plant(tx, at, POLICY)
+        view = await view_plant(tx, at, POLICY)
     first = report(view.problem, solve(view.problem, AT_ONCE))
-    row = service.plan_row(view, first, [{"reason": "order", "params": {}, "by": "service:planner"}], at)
+    row = rows.plan_row(view, first, [{"reason": "order", "params": {}, "by": "service:planner"}], at)
     await floor.do(lambda tx: service.put_in_force(tx, row))
     return numbers
 
@@ -43,7 +44,7 @@ async def plan_late_orders(floor: Floor, at: datetime, orders: int = 3) -> list[
 async def propose_the_other_way_round(floor: Floor, at: datetime) -> UUID:
     """Propose to do last what the plan in force does first; return the proposal's id."""
     async with floor.db.read() as tx:
-        view = await service.view_plant(tx, at, POLICY)
+        view = await view_plant(tx, at, POLICY)
     problem = view.problem
     kept = solve(problem, AT_ONCE)
     places = {row.operation: row.start for row in kept.schedule.assignments}
@@ -59,6 +60,6 @@ async def propose_the_other_way_round(floor: Floor, at: datetime) -> UUID:
         complete=True,
     )
     wish = {"reason": "material", "params": {"material": "BOX"}, "by": "service:planner"}
-    row = service.plan_row(view, report(problem, other), [wish], at, answers)
+    row = rows.plan_row(view, report(problem, other), [wish], at, answers)
     await floor.do(lambda tx: service.propose(tx, row))
     return row.id

@@ -12,7 +12,7 @@ const PREFIX = 'virtual:texts/'
 
 /** Groups that only the pages for desks and walls show. */
 const DESK_GROUPS = new Set([
-  'account', 'actor', 'board', 'cause', 'countKind', 'documentError', 'documentKind', 'documentState', 'edgeFault', 'erp', 'erpDesk', 'erpRecord', 'erpStream', 'event', 'home', 'kpi',
+  'account', 'actor', 'board', 'cause', 'countKind', 'differWhy', 'documentError', 'documentKind', 'documentState', 'edgeFault', 'erp', 'erpDesk', 'erpRecord', 'erpStream', 'event', 'home', 'kpi',
   'kpiElement', 'kpiReason', 'link', 'linkState', 'lotStatus', 'numberKind', 'order', 'orderStatus', 'planReason', 'planner',
   'promiseReason', 'signIn', 'solver', 'solverStatus', 'trigger', 'trouble', 'troubleHint', 'troubleKind', 'workCenter',
 ])
@@ -24,6 +24,8 @@ const DESK_ERRORS = new Set([
   'LinkNotValid', 'LotNotHeld', 'LotNumberTaken', 'MaterialUnitChanged', 'MethodNotAllowed', 'NotInQuarantine', 'NothingPlanned',
   'NothingToBreak', 'NumberUnknown', 'OutcomeUnknown', 'PagesMissing', 'PasswordTooShort', 'PinNotValid',
   'PlanMovedOn', 'PlanPublishedAlready', 'PlanUnknown', 'PlannerSilent', 'PlantFileNotValid', 'PlantNotPlannable', 'PlantOutOfReach', 'ProposalGone', 'ProposalOverruled', 'PromiseNotHeld', 'QuantityNotPossible',
+  'NothingBefore', 'ScenarioUnknown', 'ScenarioEnded', 'ScenarioBusy', 'ScenarioMovedOn', 'ScenarioNotSolved', 'ScenarioNotAsked', 'ScenarioNotTrue',
+  'ScenarioOrderUnknown', 'ScenarioOrderThere', 'ScenarioOrderBegun', 'ScenarioQuantityTooSmall', 'ScenarioEquipmentUnknown', 'ScenarioPersonUnknown', 'ScenarioPeriodNotPossible',
   'ReadingNotUnderstood', 'ReadingRefused', 'ReceiptDiffers', 'SignInRefused', 'StateUnknown', 'TakenOver', 'TroubleUnknown',
   'WindowNotValid', 'WorkMasterNotValid', 'WorkOrderNotChangeable', 'WorkOrderNotClosable', 'WorkOrderNotReleasable', 'WorkOrderStarted',
 ])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ import psutil
 
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Database
-from planner import answering, service
+from planner import asking, service
 from tests.fixtures.floor import open_floor
 
 RUN = """
@@ -84,10 +85,11 @@ async def test_a_killed_planner_takes_its_solver_along_and_its_successor_solves_
         async with asyncio.timeout(150):
             while True:
                 async with db.read() as tx:
-                    plan = await service.plan_in_force(tx)
-                if plan is not None:
+                    found = await service.plan_in_force(tx)
+                if found is not None:
                     break
                 await asyncio.sleep(0.2)
+        plan = json.loads(found)
         assert plan["version"] == 1
         assert len(plan["orders"]) == 3
         quote = await asyncio.wait_for(asked(db), 60)
@@ -97,5 +99,5 @@ async def test_a_killed_planner_takes_its_solver_along_and_its_successor_solves_
 async def asked(db: Database) -> dict[str, Any]:
     """Ask as often as it takes, as a page tells people to."""
     while True:
-        with suppress(answering.PlannerSilent):
-            return await answering.inquire(db, "account:p", "quote", {"material": "PUMP-40", "quantity": "2"})
+        with suppress(asking.PlannerSilent):
+            return await asking.inquire(db, "account:p", "quote", {"material": "PUMP-40", "quantity": "2"})

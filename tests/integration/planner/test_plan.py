@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,13 +23,14 @@ from mes.kernel.outbox import append
 from mes.kernel.settings import Planner, Settings
 from mes.performance.events import EquipmentStateChanged
 from mes.resources import service as resources
-from planner import answering, desk, service, store
+from planner import answering, asking, desk, rows, service, store
 from planner.answering import Answerer
 from planner.checker import check
 from planner.desk import Desk
 from planner.dispatch import best_dispatch
 from planner.form import schedule_to_json
 from planner.reading import problem_of
+from planner.view import view_plant
 from tests.fixtures.floor import NOW, Floor, open_floor
 
 POLICY = Planner(seconds=0.3, debounce_s=0, stop_min=60)
@@ -58,7 +60,7 @@ async def publish(floor: Floor, plan: UUID | str) -> dict[str, Any]:
 async def told(planner: Desk, kind: str, body: dict[str, Any]) -> dict[str, Any]:
     """Ask, and let the planner's process answer."""
     answerer = Answerer(planner.db, planner.settings, planner.name)
-    asked = asyncio.create_task(answering.inquire(planner.db, "account:p", kind, body))
+    asked = asyncio.create_task(asking.inquire(planner.db, "account:p", kind, body))
     while not await answerer.step():
         await asyncio.sleep(0.01)
     return await asked
@@ -66,14 +68,16 @@ async def told(planner: Desk, kind: str, body: dict[str, Any]) -> dict[str, Any]
 
 async def open_now(floor: Floor) -> dict[str, Any] | None:
     async with floor.db.read() as tx:
-        return await service.open_proposal(tx)
+        found = await service.open_proposal(tx)
+    return None if found is None else json.loads(found)
 
 
 async def shown(floor: Floor) -> dict[str, Any]:
     async with floor.db.read() as tx:
         found = await service.plan_in_force(tx)
     assert found is not None
-    return found
+    plan: dict[str, Any] = json.loads(found)
+    return plan
 
 
 async def test_a_snapshot_becomes_a_problem_that_can_be_planned(floor: Floor) -> None:
@@ -207,13 +211,13 @@ async def test_a_proposal_that_was_read_for_ten_minutes_is_published_with_the_ti
         await floor.order(quantity=6, due_in_h=8)
     await planner.step()
     async with floor.db.read() as tx:
-        view = await service.view_plant(tx, floor.now, POLICY)
+        view = await view_plant(tx, floor.now, POLICY)
         plan = await store.plan_of(tx, "in_force")
     assert plan is not None
     _, other = best_dispatch(view.problem)
     report = {**plan.body, "schedule": schedule_to_json(other), "why_late": {}, "objective": 1, "bound": 0}
     report |= {"solver": "dispatch", "status": "optimal", "dispatch_objective": 1}
-    row = service.plan_row(view, report, [{"reason": "manual"}], floor.now)
+    row = rows.plan_row(view, report, [{"reason": "manual"}], floor.now)
     await floor.do(lambda tx: service.propose(tx, row))
     read = {job["job_order"]: job for job in row.body["jobs"]}
     assert min(job["start"] for job in read.values()) == floor.now.isoformat()
@@ -334,9 +338,9 @@ async def test_a_promise_is_quoted_without_touching_the_plan(
 async def test_who_asks_a_planner_that_is_not_there_is_told_to_ask_again(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answering, "WAIT_S", 0.1)
-    with pytest.raises(answering.PlannerSilent) as told:
-        await answering.inquire(floor.db, "account:p", "quote", {"material": "PUMP-40", "quantity": "1"})
+    monkeypatch.setattr(asking, "WAIT_S", 0.1)
+    with pytest.raises(asking.PlannerSilent) as told:
+        await asking.inquire(floor.db, "account:p", "quote", {"material": "PUMP-40", "quantity": "1"})
     assert told.value.retryable
     async with floor.db.read() as tx:
         assert await tx.value("select count(*) from planner.question") == 0
@@ -350,11 +354,11 @@ async def test_a_planner_that_died_over_a_question_is_not_asked_it_again(floor: 
     assert await floor.do(lambda tx: store.claim_question(tx, "other")) is None
     assert await Answerer(planner.db, planner.settings, planner.name).step() == 1
     async with floor.db.read() as tx:
-        assert await store.answer_to(tx, question) == answering.LOST
+        assert await store.answer_to(tx, question) == asking.LOST
 
 
 async def test_a_question_that_nobody_understands_ends_no_planner(planner: Desk) -> None:
-    with pytest.raises(answering.PlantNotPlannable):
+    with pytest.raises(asking.PlantNotPlannable):
         await told(planner, "weather", {})
 
 

@@ -24,6 +24,7 @@ from mes.resources.service import person_card
 from planner import desk, service, store
 from planner.answering import Answerer
 from planner.desk import Desk
+from planner.view import view_plant
 from tests.fixtures.floor import Floor, open_floor
 from tests.fixtures.web import Web, demo_settings, key
 
@@ -144,7 +145,7 @@ async def test_an_accepted_date_keeps_its_places_until_the_order_comes(
     assert (shown["name"], shown["customer_order"]) == (held["name"], "SO-NEW")
     assert (await browser.get(f"{API}/promise", params=query)).json()["date"] > told["date"]
     async with floor.db.read() as tx:
-        view = await service.view_plant(tx, floor.now, POLICY)
+        view = await view_plant(tx, floor.now, POLICY)
         assert await store.holds(tx, floor.now + timedelta(hours=30)) == []
     assert held["name"] in {order.id for order in view.problem.orders}
     assert all(o.published for o in view.problem.operations if o.order == held["name"])

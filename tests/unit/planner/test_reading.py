@@ -2,119 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from mes.dispatching.model import (
-    PlanEquipment,
-    PlanInterval,
     PlanJobOrder,
     PlanNeed,
-    PlanningSnapshot,
-    PlanPerson,
     PlanReceipt,
-    PlanSetup,
     PlanStock,
-    PlanWorkOrder,
 )
-from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, PersonId, WorkOrderNumber
+from mes.kernel.ids import MaterialId
 from mes.kernel.settings import Planner
 from planner.problem import Problem, Window
 from planner.reading import labels_of, problem_of
+from tests.unit.planner.snapshots import at, job, order, snapshot, unit
 
-NOW = datetime(2026, 11, 2, 6, 0, 30, tzinfo=UTC)
 POLICY = Planner(frozen_min=5, stop_min=15)
 SEAL = MaterialId("SEAL")
 
 
-def at(minutes: float) -> datetime:
-    return NOW.replace(second=0) + timedelta(minutes=minutes)
-
-
-def job(order: str, operation: int, **changes: object) -> PlanJobOrder:
-    row = PlanJobOrder(
-        id=JobOrderId(f"{order}-{operation}"),
-        work_order=WorkOrderNumber(order),
-        operation=operation,
-        name="Step",
-        work_center=EquipmentId("MC"),
-        equipment=None,
-        status="Ready",
-        material=MaterialId("PUMP-40"),
-        family="40",
-        skill="MACHINING",
-        quantity=Decimal(4),
-        remaining=Decimal(4),
-        good=Decimal(0),
-        scrap=Decimal(0),
-        run_s=Decimal(20),
-        setup_s=Decimal(60),
-        resumable=True,
-        started_at=None,
-        planned_start=None,
-        planned_end=None,
-        sequence=None,
-        locked=False,
-        predecessors=(),
-        components=(),
-    )
-    return replace(row, **changes)  # type: ignore[arg-type]
-
-
-def unit(name: str, **changes: object) -> PlanEquipment:
-    row = PlanEquipment(
-        id=EquipmentId(name),
-        name=name,
-        work_center=EquipmentId("MC"),
-        calendar=(PlanInterval(at(-60), at(240)), PlanInterval(at(250), at(480))),
-        state="Idle",
-        down_since=None,
-        down_until=None,
-        down_reason=None,
-        family=None,
-        running=None,
-    )
-    return replace(row, **changes)  # type: ignore[arg-type]
-
-
-def order(name: str, due: float, priority: int = 5) -> PlanWorkOrder:
-    return PlanWorkOrder(
-        id=WorkOrderNumber(name),
-        material=MaterialId("PUMP-40"),
-        quantity=Decimal(4),
-        uom="pc",
-        due_at=at(due),
-        priority=priority,
-        customer_order="SO-1",
-        customer="Linde",
-        promised_at=None,
-        received_at=NOW,
-    )
-
-
 def read(*jobs: PlanJobOrder, **changes: object) -> Problem:
-    names = sorted({row.work_order for row in jobs})
-    present = (PlanInterval(at(-60), at(480)),)
-    snapshot = PlanningSnapshot(
-        at=NOW,
-        until=NOW + timedelta(days=1),
-        site_tz="Asia/Shanghai",
-        work_centers=(),
-        equipment=(unit("CNC-1"), unit("CNC-2")),
-        setups=(PlanSetup(work_center=EquipmentId("MC"), from_family=None, to_family="40", seconds=61),),
-        people=tuple(
-            PlanPerson(id=PersonId(f"E-{i}"), skills=("MACHINING",), present=present) for i in (1, 2)
-        ),
-        work_orders=tuple(order(name, 60 * (i + 1)) for i, name in enumerate(names)),
-        job_orders=jobs,
-        stock=(),
-        receipts=(),
-        in_force=None,
-    )
-    snapshot = replace(snapshot, **changes)  # type: ignore[arg-type]
-    assert set(labels_of(snapshot).jobs) == {row.id for row in jobs}
-    return problem_of(snapshot, POLICY)
+    found = snapshot(*jobs, **changes)
+    assert set(labels_of(found).jobs) == {row.id for row in jobs}
+    return problem_of(found, POLICY)
 
 
 def test_times_are_whole_minutes_from_now_and_work_is_rounded_up() -> None:

@@ -1,0 +1,92 @@
+"""Dates that customers accept: their places are kept until the order comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from mes.dispatching import service as dispatching
+from mes.kernel.db import Tx
+from mes.kernel.errors import PlantError
+from mes.kernel.ids import MaterialId
+from planner import store
+from planner.store import Hold, Plan
+
+
+class QuantityNotPossible(PlantError):
+    """The quantity must be more than nothing."""
+
+    http_status = 422
+    remedy = "Enter a quantity of 1 or more."
+
+
+class DateGone(PlantError):
+    """This date cannot be had any more: somebody else has taken the places."""
+
+    http_status = 409
+    remedy = "Tell the customer the new date, or look at the other ways to a date."
+
+
+class PromiseNotHeld(PlantError):
+    """No places are kept for this promise."""
+
+    http_status = 409
+    remedy = "Nothing to do: its order has come, or it was given back before."
+
+
+async def hold(tx: Tx, wish: Hold, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the places of a date that a customer has accepted, until his order comes.
+
+    Args:
+        wish: As it was asked for; date and places are those that the planner's process said.
+        said: Its answer.
+
+    Raises:
+        DateGone: It would be later than the customer accepts by now.
+    """
+    if said["places"] is None:
+        raise DateGone(date=said["date"])
+    begins = min(datetime.fromisoformat(place["start"]) for place in said["places"].values())
+    promised = datetime.fromisoformat(said["date"])
+    await store.insert_hold(tx, replace(wish, promised_at=promised, places=said["places"], begins_at=begins))
+    return {"promise": str(wish.id), "name": wish.name, "date": said["date"]}
+
+
+async def release_hold(tx: Tx, promise: UUID) -> dict[str, Any]:
+    """Give the places of an accepted date back.
+
+    Raises:
+        PromiseNotHeld: No places are kept for it.
+    """
+    if not await store.release_hold(tx, promise):
+        raise PromiseNotHeld(promise=str(promise))
+    return {"promise": str(promise), "status": "released"}
+
+
+async def move_holds(tx: Tx, plan: Plan) -> None:
+    """Accepted dates keep the places that the plan has for them."""
+    planned = {row["job_order"]: row for row in plan.body["jobs"]}
+    for hold in await store.holds(tx, tx.now):
+        places = {
+            job: {name: planned[job][name] for name in ("equipment", "start", "end")}
+            for job in hold.places
+            if job in planned
+        }
+        if places.keys() == hold.places.keys() and places != hold.places:
+            await store.move_hold(tx, hold.id, places)
+
+
+async def check_quote(tx: Tx, material: MaterialId, quantity: Decimal, at: datetime) -> None:
+    """Refuse a question for a date that nobody can answer.
+
+    Raises:
+        QuantityNotPossible: Nothing is asked for.
+        PlantError: The material is unknown or not made here.
+    """
+    if quantity <= 0:
+        raise QuantityNotPossible(quantity=str(quantity))
+    await dispatching.planning_master(tx, material, at)

@@ -1,0 +1,154 @@
+"""Plans as rows: what is stored of a plan, and what becomes of one when it is timed again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from mes.kernel.ids import uuid7
+from planner.child import Answers
+from planner.difference import difference
+from planner.document import Clock, difference_document, plan_document, sequences
+from planner.explain import why_late
+from planner.form import schedule_from_json, schedule_to_json
+from planner.objective import Score, score
+from planner.problem import Problem, Published
+from planner.replan import as_read
+from planner.schedule import Schedule
+from planner.standing import Proposal, Retimed, Slip, retimed
+from planner.store import Plan
+from planner.view import View
+
+MINUTE = timedelta(minutes=1)
+
+SAME_START = timedelta(minutes=1)
+"""A start that moves by less is the same start."""
+
+
+def plan_row(
+    view: View,
+    report: Mapping[str, Any],
+    trigger: list[dict[str, Any]],
+    at: datetime,
+    answers: Answers | None = None,
+) -> Plan:
+    """A plan as it is stored; a proposal when `answers` with its changes are given."""
+    changes = answers.changes if answers else None
+    return Plan(
+        id=uuid7(),
+        status="proposed",
+        version=None,
+        solver=report["solver"],
+        proof=report["status"],
+        objective=report["objective"],
+        bound=report["bound"],
+        dispatch_objective=report["dispatch_objective"],
+        current_objective=answers.kept_objective if answers else None,
+        late_orders=report["score"]["late"],
+        moved=len(changes["moved"]) if changes else 0,
+        trigger=trigger,
+        body=_body(view, report),
+        diff=difference_document(view.problem, changes or _only_added(view.problem)),
+        made_at=at,
+        published_at=None,
+        published_by=None,
+        planned_on=view.version,
+    )
+
+
+def _body(view: View, report: Mapping[str, Any]) -> dict[str, Any]:
+    jobs = _jobs(view.problem, schedule_from_json(report["schedule"]))
+    return plan_document(view.problem, report, view.labels) | {"jobs": jobs}
+
+
+def _only_added(problem: Problem) -> dict[str, Any]:
+    added = [o.id for o in problem.operations if not o.published and not o.started]
+    return {"moved": [], "late": [], "saved": [], "added": added}
+
+
+def _jobs(problem: Problem, schedule: Schedule) -> list[dict[str, Any]]:
+    """What the floor is told of each operation when the plan is published."""
+    clock, places = Clock(problem.origin), sequences(schedule)
+    return [
+        {
+            "job_order": row.operation,
+            "equipment": row.unit,
+            "start": clock.text(row.setup_start),
+            "end": clock.text(row.end),
+            "sequence": places[row.operation],
+            "setup_s": row.setup * 60,
+            "locked": problem.operation_by_id[row.operation].lock is not None,
+        }
+        for row in schedule.assignments
+    ]
+
+
+def is_news(view: View, plan: Plan) -> bool:
+    """Whether a plan says anything that the one in force does not, to the minute."""
+    clock = Clock(view.problem.origin)
+    for row in plan.body["jobs"]:
+        operation = view.problem.operation_by_id[row["job_order"]]
+        place = operation.published
+        if operation.started:
+            continue
+        if place is None or place.unit != row["equipment"]:
+            return True
+        if abs(datetime.fromisoformat(row["start"]) - clock.at(place.start)) > SAME_START:
+            return True
+    return False
+
+
+def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan | list[Slip]:
+    """A proposal with its times of now, or what of it does not hold. Computes for a while.
+
+    What was proved of it when it was made holds no longer when a start has moved.
+
+    Args:
+        kept: What happens without it: its changes are told against that anew.
+    """
+    found = retimed(view.problem, _as_read(view.problem, plan))
+    if not isinstance(found, Retimed):
+        return found
+    why = why_late(found.problem, found.schedule)
+    report = {
+        **{name: plan.body[name] for name in ("rule", "score", "solutions")},
+        "schedule": schedule_to_json(found.schedule),
+        "why_late": {order: [asdict(cause) for cause in causes] for order, causes in why.items()},
+    }
+    body = _body(view, report)
+    new = replace(plan, body=body, late_orders=sum(row["late_min"] > 0 for row in body["orders"]))
+    if kept is None:
+        return _priced(new, plan, score(view.problem, found.schedule))
+    read = as_read(view.problem, kept)
+    changes = difference(read, kept, found.schedule)
+    return replace(
+        _priced(new, plan, score(read, found.schedule)),
+        diff=difference_document(view.problem, asdict(changes)),
+        moved=len(changes.moved),
+        current_objective=score(read, kept).total,
+    )
+
+
+def _priced(new: Plan, plan: Plan, cost: Score) -> Plan:
+    """The retimed plan with its own objective; nothing is proved of it unless it is the same."""
+    before = {row["job_order"]: row["start"] for row in plan.body["jobs"]}
+    if {row["job_order"]: row["start"] for row in new.body["jobs"]} == before:
+        return new
+    body = {**new.body, "score": asdict(cost)}
+    return replace(new, body=body, objective=cost.total, bound=0, proof="feasible")
+
+
+def _as_read(problem: Problem, plan: Plan) -> Proposal:
+    """A stored plan, in minutes of a problem of now."""
+    places = {
+        row["job_order"]: Published(row["equipment"], _minutes(problem, row["start"]))
+        for row in plan.body["jobs"]
+    }
+    late = {row["work_order"] for row in plan.body["orders"] if row["late_min"]}
+    return Proposal(places, late, age=max(0, -_minutes(problem, plan.body["origin"])))
+
+
+def _minutes(problem: Problem, time: str) -> int:
+    return (datetime.fromisoformat(time) - problem.origin) // MINUTE

@@ -1,0 +1,204 @@
+"""What the routes answer of a plan; the database writes it, so no process checks 10,000 rows of it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PlanReason(BaseModel):
+    """What binds a start or a date: a code for the pages to translate, and its parameters."""
+
+    code: str
+    params: dict[str, str | int]
+
+
+class PlannedOperation(BaseModel):
+    """One bar; the set-up lies between `setup_start` and `start`."""
+
+    job_order: str
+    work_order: str
+    operation: int
+    name: str
+    equipment: str
+    setup_start: datetime
+    start: datetime
+    end: datetime
+    setup_min: int
+    material: str
+    family: str | None
+    late_min: int
+    reason: PlanReason
+    status: str
+    locked: bool
+    frozen: bool
+
+
+class LateCause(BaseModel):
+    """Minutes of lateness by cause; those of an order add up to its lateness.
+
+    Args:
+        subject: The unit, skill or material that the cause speaks of.
+        by: The order that had the unit.
+    """
+
+    cause: str
+    minutes: int
+    subject: str
+    by: str
+
+
+class PlannedOrder(BaseModel):
+    work_order: str
+    customer: str | None
+    customer_order: str | None
+    material: str
+    quantity: str
+    uom: str
+    priority: int
+    due_at: datetime
+    end: datetime
+    late_min: int
+    why: list[LateCause]
+
+
+class CalendarWindow(BaseModel):
+    """Working time, or a stop inside it; what lies between is closed."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: Annotated[datetime, Field(alias="from")]
+    to: datetime
+    kind: Literal["work", "stop"]
+
+
+class PlannedUnit(BaseModel):
+    id: str
+    name: str
+    work_center: str
+    calendar: list[CalendarWindow]
+
+
+class PlanTrigger(BaseModel):
+    """What asked for this plan, and who."""
+
+    reason: str
+    params: dict[str, Any]
+    by: str
+
+
+class PlanFault(BaseModel):
+    """A row of the plant's facts that cannot be planned, and how to mend it."""
+
+    row: str
+    what: str
+    remedy: str
+
+
+class PlanTrouble(BaseModel):
+    """Why the newest wish for a plan was refused."""
+
+    error: str
+    faults: list[PlanFault] = []
+
+
+class PlanScore(BaseModel):
+    """The parts of the objective: weighted late minutes, set-up minutes, changes, flow minutes.
+
+    Args:
+        makespan: Minute at which everything is complete; it costs nothing in a running plant.
+    """
+
+    tardiness: int
+    setup: int
+    moved: int
+    shift: int
+    flow: int
+    late: int
+    makespan: int = 0
+    total: int
+
+
+class PlanShown(BaseModel):
+    """A plan.
+
+    Args:
+        version: None while it is only proposed.
+        solver: `cp-sat`, `annealing` or `dispatch`: who made the sequences.
+        status: `optimal` when nothing is better, else `feasible`.
+        bound: No plan costs less than this many points.
+        gap: Share of the objective that may still be saved.
+        dispatch_objective: What the dispatch rule alone would have cost.
+        current_objective: What going on as now costs, for a proposal.
+        waiting: Wishes for a plan that are not answered yet.
+    """
+
+    id: UUID
+    version: int | None
+    solver: str
+    status: str
+    objective: int
+    bound: int
+    gap: float
+    dispatch_objective: int
+    current_objective: int | None
+    late_orders: int
+    trigger: list[PlanTrigger]
+    made_at: datetime
+    published_at: datetime | None
+    by: str | None
+    origin: datetime
+    rule: str
+    score: PlanScore
+    operations: list[PlannedOperation]
+    orders: list[PlannedOrder]
+    equipment: list[PlannedUnit]
+    waiting: int
+    trouble: PlanTrouble | None
+
+
+class PlanPlace(BaseModel):
+    equipment: str
+    start: datetime
+
+
+class PlanMove(BaseModel):
+    """An operation that changes its unit, or its place in the order of its unit."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    job_order: str
+    work_order: str
+    from_: Annotated[PlanPlace, Field(alias="from")]
+    to: PlanPlace
+
+
+class PlanShift(BaseModel):
+    """An order that ends at another time with the proposal."""
+
+    work_order: str
+    end_before: datetime
+    end_after: datetime
+    late_before_min: int
+    late_after_min: int
+
+
+class PlanDiff(BaseModel):
+    """What a proposal changes.
+
+    Args:
+        late: Orders that get later than they may, or still later.
+        saved: Orders that are less late.
+        added: Operations that no plan had before.
+    """
+
+    moved: list[PlanMove]
+    late: list[PlanShift]
+    saved: list[PlanShift]
+    added: list[str]
+    trigger: list[PlanTrigger]
+
+
+class ProposalShown(PlanShown):
+    diff: PlanDiff

@@ -1,0 +1,115 @@
+"""SQL of accepted dates."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import LiteralString
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from mes.kernel.db import Tx
+
+WAITED_FOR_MIN = 60
+"""So long a unit waits for the order of an accepted date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A date that was accepted; its places are kept until the order comes.
+
+    Args:
+        name: Order id under which plans keep its places.
+        places: Step -> `equipment`, `start` and `end`.
+    """
+
+    id: UUID
+    name: str
+    material: str
+    quantity: Decimal
+    priority: int
+    customer_order: str | None
+    promised_at: datetime
+    places: dict[str, dict[str, str]]
+    begins_at: datetime
+    held_until: datetime
+    accepted_at: datetime
+    accepted_by: str
+
+
+_HOLD: LiteralString = (
+    "id, name, material, quantity, priority, customer_order, promised_at, places, begins_at,"
+    " held_until, accepted_at, accepted_by"
+)
+
+
+async def insert_hold(tx: Tx, hold: Hold) -> None:
+    """Keep the places of an accepted date."""
+    await tx.execute(
+        """
+        insert into planner.promise (id, site, name, material, quantity, priority, customer_order,
+            promised_at, places, status, begins_at, held_until, accepted_at, accepted_by)
+        values (%(id)s, %(site)s, %(name)s, %(material)s, %(quantity)s, %(priority)s, %(customer_order)s,
+            %(promised_at)s, %(places)s, 'held', %(begins_at)s, %(held_until)s, %(accepted_at)s,
+            %(accepted_by)s)
+        """,
+        {
+            **{name: getattr(hold, name) for name in hold.__slots__},
+            "site": tx.site,
+            "places": Jsonb(hold.places),
+        },
+    )
+
+
+async def holds(tx: Tx, at: datetime) -> list[Hold]:
+    """Return the accepted dates whose places are kept at a moment, the earliest date first.
+
+    When the order has not come some time after its work should have begun, others use the places.
+    """
+    return await tx.fetch_all(
+        Hold,
+        f"""
+        select {_HOLD} from planner.promise
+        where site = %(site)s and status = 'held' and held_until > %(at)s
+          and begins_at > %(at)s - make_interval(mins => {WAITED_FOR_MIN})
+        order by promised_at, name
+        """,  # noqa: S608 - a constant list of columns and a number of ours
+        {"site": tx.site, "at": at},
+    )
+
+
+async def move_hold(tx: Tx, hold: UUID, places: dict[str, dict[str, str]]) -> None:
+    """A plan has the steps of an accepted date elsewhere."""
+    await tx.execute(
+        "update planner.promise set places = %(places)s where id = %(id)s and status = 'held'",
+        {"id": hold, "places": Jsonb(places)},
+    )
+
+
+async def release_hold(tx: Tx, hold: UUID) -> bool:
+    """Give the places of an accepted date back; False when they are not kept."""
+    released = await tx.execute(
+        """
+        update planner.promise set status = 'released', closed_at = %(at)s, closed_by = %(by)s
+        where site = %(site)s and id = %(id)s and status = 'held'
+        """,
+        {"site": tx.site, "id": hold, "at": tx.now, "by": tx.cause.actor},
+    )
+    return released == 1
+
+
+async def redeem_hold(tx: Tx, work_order: str) -> None:
+    """The order has come that a date was accepted for: from now on the plan has the order itself."""
+    await tx.execute(
+        """
+        update planner.promise
+        set status = 'ordered', work_order = %(order)s, closed_at = %(at)s, closed_by = %(by)s
+        where id = (
+            select p.id from planner.promise p
+            join mes.work_order w on w.customer_order = p.customer_order and w.material = p.material
+            where p.site = %(site)s and w.id = %(order)s and p.status = 'held'
+            order by p.accepted_at limit 1
+        )
+        """,
+        {"site": tx.site, "order": work_order, "at": tx.now, "by": tx.cause.actor},
+    )

@@ -1,0 +1,106 @@
+"""The plant as the planner sees it at one moment: one snapshot of the facts, with accepted dates in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mes.dispatching import service as dispatching
+from mes.dispatching.model import PlanMasterOperation, PlanningSnapshot, PlanWorkOrder
+from mes.kernel.db import Tx
+from mes.kernel.errors import PlantError
+from mes.kernel.ids import EquipmentId, MaterialId, WorkOrderNumber
+from mes.kernel.log import get_logger
+from mes.kernel.settings import Planner
+from planner import store
+from planner.document import Labels
+from planner.problem import Problem
+from planner.reading import Kept, Reading, labels_of, with_kept
+from planner.store import Hold
+
+log = get_logger(__name__)
+
+ACTOR = "service:planner"
+
+
+@dataclass(frozen=True)
+class View:
+    """The plant as the planner sees it at one moment.
+
+    Args:
+        reading: The snapshot that it was made of.
+        version: Of the plan in force; None before the first.
+    """
+
+    reading: Reading
+    labels: Labels
+    version: int | None
+
+    @property
+    def problem(self) -> Problem:
+        return self.reading.problem
+
+
+async def view_plant(tx: Tx, at: datetime, settings: Planner) -> View:
+    """Read everything a plan depends on in one snapshot. For the planner's own process: it computes.
+
+    Args:
+        at: Moment to plan from; minute 0 is its minute.
+
+    Raises:
+        InvalidProblem: The facts contradict each other; names the rows.
+    """
+    snapshot = await snapshot_of(tx, at)
+    head = snapshot.in_force
+    version = None if head is None else head.version
+    reading = await asyncio.to_thread(Reading, snapshot, settings)
+    return View(reading, labels_of(snapshot), version)
+
+
+async def snapshot_of(tx: Tx, at: datetime) -> PlanningSnapshot:
+    """Read the facts that a plan depends on, with the dates that were accepted as orders."""
+    return with_kept(await dispatching.planning_snapshot(tx, at=at), await _kept(tx, at))
+
+
+async def version_in_force(tx: Tx) -> int | None:
+    """The version of the plan in force, or None before the first."""
+    head = await dispatching.plan_in_force(tx)
+    return None if head is None else head.version
+
+
+async def _kept(tx: Tx, at: datetime) -> list[Kept]:
+    """The dates that were accepted; not those of a product that is made here no more."""
+    found = []
+    for hold in await store.holds(tx, at):
+        try:
+            master = await dispatching.planning_master(tx, MaterialId(hold.material), at)
+        except PlantError as error:
+            if error.retryable:
+                raise
+            log.warning("promise.not_made_here", promise=hold.name, error=error.code)
+        else:
+            found.append(_as_order(hold, master))
+    return found
+
+
+def _as_order(hold: Hold, master: Sequence[PlanMasterOperation]) -> Kept:
+    """A date that was accepted, as an order of the snapshot."""
+    order = PlanWorkOrder(
+        id=WorkOrderNumber(hold.name),
+        material=MaterialId(hold.material),
+        quantity=hold.quantity,
+        uom="",
+        due_at=hold.promised_at,
+        priority=hold.priority,
+        customer_order=hold.customer_order,
+        customer=None,
+        promised_at=hold.promised_at,
+        received_at=hold.accepted_at,
+    )
+    places = {
+        job: (EquipmentId(place["equipment"]), datetime.fromisoformat(place["start"]))
+        for job, place in hold.places.items()
+    }
+    return Kept(order, master, places)
