@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ from playwright.async_api import Page, expect
 
 from dashboards.build import STATIC, WEB
 from mes.access.model import Role
+from mes.kernel.ids import LotNumber
 from tests.browser.conftest import ERP_PAGES, Site
 from tests.browser.planning import plan_late_orders, quiet_hour
 from tests.browser.test_terminal import eventually, job, scan, sit_down, status
@@ -150,6 +152,27 @@ async def test_one_number_shows_the_order_live(site: Site) -> None:
     await scan(terminal, f"WO:{order}")
     await scan(terminal, "LOT:LOT-CAST-40-1")
     await expect(page.get_by_role("link", name="LOT-CAST-40-1")).to_be_visible(timeout=30_000)
+
+
+async def test_a_completed_order_says_when_it_was_done(site: Site) -> None:
+    order = await site.floor.order(quantity=8)
+    done = "update mes.work_order set status = 'Completed', completed_at = due_at + %(by)s where id = %(id)s"
+    for hours, said in ((-2, "2 h 00 before the wish"), (3, "3 h 00 after the wish")):
+        by = {"by": timedelta(hours=hours), "id": order}
+        await site.floor.do(lambda tx, by=by: tx.execute(done, by))  # type: ignore[misc]
+        page = await site.page(f"/o/{order}", Role.FINANCE)
+        await expect(page.locator(".promise .date")).to_contain_text("Completed")
+        await expect(page.locator(".promise .date")).to_contain_text(said)
+
+
+async def test_a_number_of_two_lots_lets_the_reader_choose(site: Site) -> None:
+    for material in ("SEAL", "BOX"):
+        await site.floor.lot(material, "9", lot=LotNumber("X-7"))
+    page = await site.page("/o/X-7", Role.FINANCE)
+    await expect(page.get_by_role("heading", name="Several lots are called X-7: which one?")).to_be_visible()
+    await page.get_by_role("link", name="X-7@BOX").click()
+    await expect(page.get_by_role("heading", name="Box", exact=True)).to_be_visible()
+    assert site.faults == []
 
 
 async def test_the_erp_opens_at_the_order_with_a_login_to_copy(site: Site) -> None:

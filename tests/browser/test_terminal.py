@@ -176,6 +176,11 @@ async def test_good_and_scrap_with_a_reason_in_one_gesture(site: Site) -> None:
     await eventually(lambda: reports(site, number), 1)
     found = await job(site, number)
     assert [str(found.good), str(found.scrap)] == ["3", "2"]
+    await expect(page.get_by_text("Nothing planned after this job yet")).to_have_count(1)
+    await expect(page.get_by_text("Nothing planned here now")).to_have_count(0)
+    for width, height in ((1024, 768), (800, 1280)):
+        await page.set_viewport_size({"width": width, "height": height})
+        await expect(page.get_by_role("button", name="Undo", exact=True)).to_be_in_viewport(ratio=1)
 
 
 async def test_slow_typing_is_no_scan(site: Site) -> None:

@@ -4,6 +4,7 @@ import type { Entry, Verb } from './outbox'
 import { leftOf, projectAll } from './project'
 import { parseScan } from './scan/grammar'
 import { routeScan } from './scan/route'
+import { turnedAway } from './standing'
 
 function job(id: string, over: Partial<Job> = {}): Job {
   return {
@@ -13,8 +14,8 @@ function job(id: string, over: Partial<Job> = {}): Job {
     serials: ['SN-00000001'], instructions: '', startable: true, not_startable: null,
     components: [
       { material: 'CAST-40', name: 'Casting', required: '5', consumed: '0', uom: 'pc', lots: [
-        { lot: 'LOT-CAST-40-0001', quantity: '3', expires_at: null },
-        { lot: 'LOT-CAST-40-0002', quantity: '9', expires_at: '2026-01-01T00:00:00Z' },
+        { lot: 'LOT-CAST-40-0001', code: 'LOT-CAST-40-0001', quantity: '3', expires_at: null },
+        { lot: 'LOT-CAST-40-0002', code: 'LOT-CAST-40-0002', quantity: '9', expires_at: '2026-01-01T00:00:00Z' },
       ] },
     ],
     ...over,
@@ -64,12 +65,12 @@ describe('what the operator sees before the server has answered', () => {
 
   it('a lot that was used up is not the next one, and gives nothing more', () => {
     const parts = { material: 'CAST-40', name: 'Casting', required: '10', consumed: '0', uom: 'pc' }
-    const lots = [{ lot: 'LOT-A', quantity: '4', expires_at: null }, { lot: 'LOT-B', quantity: '50', expires_at: null }]
+    const lots = [{ lot: 'LOT-A', code: 'LOT-A', quantity: '4', expires_at: null }, { lot: 'LOT-B', code: 'LOT-B', quantity: '50', expires_at: null }]
     const before = running({ components: [{ ...parts, lots }] })
     const seen = projectAll(before, [entry('consume', 'WO-000001-10', { lot: 'LOT-A' })])
     const left = (one: TerminalSnapshot) => one.job?.components.flatMap(leftOf).map((lot) => [lot.lot, lot.quantity])
     expect(left(seen)).toEqual([['LOT-B', '50']])
-    expect(routeScan(parseScan('LOT:LOT-A'), seen, 0, true)).toMatchObject({ code: 'LotTooSmall', params: { lot: 'LOT-A' } })
+    expect(routeScan(parseScan('LOT:LOT-A'), seen, 0, null)).toMatchObject({ code: 'LotTooSmall', params: { lot: 'LOT-A' } })
     const full = projectAll(seen, [entry('consume', 'WO-000001-10', { lot: 'LOT-B' })])
     expect(full.job?.components[0]?.consumed).toBe('10')
     expect(left(full)).toEqual([['LOT-B', '44']])
@@ -112,7 +113,7 @@ describe('what the operator sees before the server has answered', () => {
 
 describe('a scan leads to', () => {
   const now = Date.parse('2026-03-02T02:00:00Z')
-  const at = (text: string, seen = snapshot(), mine = true) => routeScan(parseScan(text), seen, now, mine)
+  const at = (text: string, seen = snapshot(), mine = true) => routeScan(parseScan(text), seen, now, turnedAway(seen, mine ? 'a receipt' : null))
 
   it.each(['WO:WO-000002', 'OP:WO-000002-10'])('the start of a planned job: %s', (text) => {
     expect(at(text)).toMatchObject({ to: 'start', job: { id: 'WO-000002-10' } })
@@ -132,12 +133,26 @@ describe('a scan leads to', () => {
   })
 
   it('a lot as the ERP calls it; what other letters mean only the server knows', () => {
-    const lots = ['Heat-7a', 'HEAT-7B', 'heat-7b', '批次-1', 'CH 12'].map((lot) => ({ lot, quantity: '3', expires_at: null }))
+    const lots = ['Heat-7a', 'HEAT-7B', 'heat-7b', '批次-1', 'CH 12'].map((lot) => ({ lot, code: lot, quantity: '3', expires_at: null }))
     const part = { material: 'CAST-40', name: 'Casting', required: '5', consumed: '0', uom: 'pc', lots }
     const seen = snapshot({ job: job('WO-000001-10', { status: 'Running', components: [part] }) })
     for (const { lot } of lots) expect(at(`LOT:${lot}`, seen)).toMatchObject({ to: 'consume', lot })
     expect(at('lot:hEAT-7A', seen)).toMatchObject({ to: 'consume', lot: 'hEAT-7A' })
     expect(at('LOT:Heat-9', seen)).toMatchObject({ to: 'consume', lot: 'Heat-9' })
+  })
+
+  it('neither of two materials with the same lot number, but the one whose label or button it is', () => {
+    const lot = (material: string, id: string) => ({ lot: id, code: `X@${material}`, quantity: '3', expires_at: null })
+    const part = (material: string, id: string) => ({ material, name: material, required: '5', consumed: '0', uom: 'pc', lots: [lot(material, id)] })
+    const seen = snapshot({ job: job('WO-000001-10', { status: 'Running', components: [part('BOLT', 'X'), part('SEAL', 'X@SEAL')] }) })
+    expect(at('LOT:X', seen)).toMatchObject({ code: 'LotNotClear', params: { lot: 'X', lots: 'X@BOLT, X@SEAL' } })
+    for (const material of ['BOLT', 'SEAL']) {
+      expect(at(`LOT:X@${material}`, seen)).toMatchObject({ to: 'consume', lot: `X@${material}` })
+      const used = projectAll(seen, [entry('consume', 'WO-000001-10', { lot: `X@${material}` })])
+      expect(used.job?.components.filter((one) => one.consumed !== '0').map((one) => one.material)).toEqual([material])
+    }
+    const alone = snapshot({ job: job('WO-000001-10', { status: 'Running', components: [part('BOLT', 'X')] }) })
+    expect(at('LOT:X', alone)).toMatchObject({ to: 'consume', lot: 'X' })
   })
 
   it('a refusal of an expired lot before anything is sent', () => {

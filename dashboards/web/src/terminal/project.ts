@@ -27,7 +27,7 @@ export function leftOf(component: Job['components'][number]): Job['components'][
 
 function consumed(job: Job, lot: string, quantity: string | undefined): Job {
   const components = job.components.map((component) => {
-    const found = component.lots.find((one) => one.lot === lot)
+    const found = component.lots.find((one) => one.code === lot || one.lot === lot)
     if (!found) return component
     const open = subtract(component.required, component.consumed)
     const whole = quantity ?? (compare(found.quantity, open) < 0 ? found.quantity : open)

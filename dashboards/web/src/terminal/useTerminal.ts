@@ -4,6 +4,7 @@ import { isOnline, onChange, onReconnect } from '@/api/live'
 import type { HelpCall, Job, Person, Recent, Refusal, TerminalCard, TerminalSnapshot } from '@/api/types'
 import { Outbox, waitedOf, type Act, type Entry, type Verb } from './outbox'
 import { project, projectAll } from './project'
+import { turnedAway } from './standing'
 import { heard, moment, remember } from './waiting'
 
 const REFETCH_MS = 200
@@ -32,10 +33,10 @@ export function useTerminal(unit: string) {
   const conflicts = computed(() => entries.value.filter((entry) => entry.state === 'conflict'))
   /** Given where the person at the terminal signed on in this browser; shown with every act. */
   const receipt = ref<string | null>(null)
-  const mine = computed(() => receipt.value !== null)
+  const away = computed<Refusal | null>(() => snapshot.value && turnedAway(snapshot.value, receipt.value))
   const there = computed<Person | null>(() => snapshot.value?.people[0] ?? null)
-  const person = computed<Person | null>(() => (mine.value ? there.value : null))
-  const other = computed<Person | null>(() => (mine.value ? null : there.value))
+  const person = computed<Person | null>(() => (away.value ? null : there.value))
+  const other = computed<Person | null>(() => (away.value ? there.value : null))
   const online = computed(() => isOnline.value && reachable.value)
   let timer: number | undefined
   let due = Infinity
@@ -249,7 +250,7 @@ export function useTerminal(unit: string) {
     removeEventListener('online', comeBack)
   })
   return {
-    snapshot, base, person, other, online, waiting, conflicts, refusal, signedOut, keptAt, lateCall, acts,
+    snapshot, base, away, person, other, online, waiting, conflicts, refusal, signedOut, keptAt, lateCall, acts,
     start, sync, signOn, sitDown, retry, clockIn, drop,
   }
 }

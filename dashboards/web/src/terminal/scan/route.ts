@@ -1,4 +1,4 @@
-import type { Job, TerminalSnapshot } from '@/api/types'
+import type { Job, Refusal, TerminalSnapshot } from '@/api/types'
 import { compare } from '@/lib/decimal'
 import type { Command, Scan } from './grammar'
 
@@ -28,12 +28,18 @@ function toJob(snapshot: TerminalSnapshot, number: string): Route {
   return next.status === 'Held' || next.status === 'Suspended' ? { to: 'resume', job: next } : { to: 'start', job: next }
 }
 
-/** The count on a label is what the box held, not what the job takes: the server takes what the job needs. */
+/**
+ * The count on a label is what the box held, not what the job takes: the server takes what the job needs.
+ * A number that lots of two of its materials have means neither.
+ */
 function toLot(snapshot: TerminalSnapshot, lot: string, now: number): Route {
   const { job } = snapshot
   if (!job) return refused('NoJobHere', { lot })
   const lots = job.components.flatMap((component) => component.lots)
-  const known = lots.find((one) => one.lot === lot)
+  const exact = lots.find((one) => one.code === lot)
+  const alike = lots.filter((one) => one.lot === lot || one.code.startsWith(`${lot}@`))
+  if (!exact && alike.length > 1) return refused('LotNotClear', { lot, lots: alike.map((one) => one.code).join(', ') })
+  const known = exact ?? alike[0]
   if (known?.expires_at && Date.parse(known.expires_at) < now) {
     return refused('LotExpired', { lot, expired_at: known.expires_at, expires_at: known.expires_at })
   }
@@ -51,15 +57,11 @@ function toSerial(snapshot: TerminalSnapshot, serial: string): Route {
 /** Answers to a sheet that is open; the sheet knows whom they are for. */
 const ANSWERS = new Set<unknown>(['CONFIRM', 'CANCEL'])
 
-/** Decides what a scan does; `now` is in milliseconds, `mine` is where the person there signed on in this browser. */
-export function routeScan(scan: Scan, snapshot: TerminalSnapshot, now: number, mine: boolean): Route {
+/** Decides what a scan does; `now` is in milliseconds, `away` says why nobody acts here now (`standing.ts`). */
+export function routeScan(scan: Scan, snapshot: TerminalSnapshot, now: number, away: Refusal | null): Route {
   const { fields } = scan
-  const { terminal, people } = snapshot
   if (fields.person) return { to: 'badge', badge: fields.person }
-  if (!ANSWERS.has(fields.command)) {
-    if (people.length === 0) return refused('NobodySignedOn', { terminal })
-    if (!mine) return refused('TerminalTakenOver', { terminal })
-  }
+  if (away && !ANSWERS.has(fields.command)) return refused(away.error, away.params)
   if (fields.command) return { to: 'command', command: fields.command as Command }
   if (fields.job_order) return toJob(snapshot, fields.job_order)
   if (fields.work_order) return toJob(snapshot, fields.work_order)
