@@ -99,16 +99,22 @@ async def release_hold(tx: Tx, hold: UUID) -> bool:
 
 
 async def redeem_hold(tx: Tx, work_order: str) -> None:
-    """The order has come that a date was accepted for: from now on the plan has the order itself."""
+    """The order has come that a date was accepted for: from now on the plan has the order itself.
+
+    A date that was accepted before the order had a number is known by what was asked for.
+    """
     await tx.execute(
         """
         update planner.promise
         set status = 'ordered', work_order = %(order)s, closed_at = %(at)s, closed_by = %(by)s
         where id = (
             select p.id from planner.promise p
-            join mes.work_order w on w.customer_order = p.customer_order and w.material = p.material
+            join mes.work_order w on w.material = p.material and (
+                w.customer_order = p.customer_order
+                or p.customer_order is null and w.customer_order is not null and w.quantity = p.quantity
+            )
             where p.site = %(site)s and w.id = %(order)s and p.status = 'held'
-            order by p.accepted_at limit 1
+            order by p.customer_order is null, p.accepted_at limit 1
         )
         """,
         {"site": tx.site, "order": work_order, "at": tx.now, "by": tx.cause.actor},
