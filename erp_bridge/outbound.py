@@ -27,8 +27,10 @@ from erp_bridge.adapter import (
     OutcomeUnknown,
     Period,
     Rejected,
+    Remark,
     Retry,
     Unknown,
+    posting_day,
 )
 from erp_bridge.documents import Document, MaterialActual, PromiseChanged, parse
 from erp_bridge.store.lanes import DocumentRow
@@ -71,6 +73,12 @@ async def _as_the_erp_names(
     ]
 
 
+async def _restored_at(tx: Tx) -> datetime | None:
+    """Return when the plant was put back to a backup, if it ever was."""
+    mark = await store.records.cursor(tx, store.lanes.RESTORED)
+    return datetime.fromisoformat(mark) if mark else None
+
+
 @dataclass(slots=True)
 class Outbound:
     """One worker that delivers to one ERP."""
@@ -79,7 +87,8 @@ class Outbound:
     adapter: ErpAdapter
     settings: Settings
     worker: str
-    periods: Sequence[Period] = ()
+    periods: Sequence[Period] | None = None
+    """Of the ERP's books; None before anybody heard of them: until then nothing is given its day."""
     reachable: bool | None = None
     """Whether the ERP answered the last delivery; nobody knows before the first one."""
     _epochs: dict[str, int] = field(default_factory=dict)
@@ -96,8 +105,10 @@ class Outbound:
                     await store.records.move_cursor(tx, HISTORY_BOOKED, f"{stored.xid}:{stored.id}")
                     continue
                 made += [(document, stored) for document in postings.documents_of(stored, books)]
+            restored_at = await _restored_at(tx) if made else None
             for document, stored in await _as_the_erp_names(tx, made):
-                await store.lanes.add(tx, document, stored)
+                forgotten = restored_at is not None and stored.at <= restored_at
+                await store.lanes.add(tx, document, stored, probe=forgotten)
         return len(events)
 
     async def open_books(self) -> bool:
@@ -119,7 +130,7 @@ class Outbound:
         lines = [(one.account, one.amount) for one in balances]
         document = postings.opening(lines, self.settings.currency, head)
         if document is not None:
-            await store.lanes.add(tx, document, stored)
+            await store.lanes.add(tx, document, stored, probe=await _restored_at(tx) is not None)
 
     async def deliver(self) -> int:
         """Deliver what is due, and what comes meanwhile; return how many documents were booked."""
@@ -172,6 +183,7 @@ class Outbound:
         if fresh:
             results = await self.adapter.apply([document for _, document in fresh])
             outcomes |= {row.id: result for (row, _), result in zip(fresh, results, strict=True)}
+            outcomes |= await self._moved(fresh, outcomes)
         await self._note(batch, outcomes)
         return [outcomes[row.id] for row, _ in batch]
 
@@ -195,6 +207,25 @@ class Outbound:
             elif row.sent_at is not None and utc_now() - row.sent_at < SETTLED:
                 outcomes[row.id] = Unknown("asked while the ERP may still be at it")
         return outcomes
+
+    async def _moved(self, sent: list[Pair], outcomes: Mapping[int, Outcome]) -> dict[int, Outcome]:
+        """Give what met a closed period the first day that is open; when it happened stays as it is."""
+        refused = [pair for pair in sent if _period_closed(outcomes[pair[0].id])]
+        if not refused:
+            return {}
+        try:
+            self.periods = tuple(await self.adapter.periods())
+        except (ErpUnavailable, ErpLoginRefused) as error:
+            return {row.id: Retry(str(error)) for row, _ in refused}
+        today = self._local(utc_now()).date()
+        moved: dict[int, Outcome] = {}
+        async with self.db.transaction(self._cause()) as tx:
+            for row, document in refused:
+                day = posting_day(self._local(row.event_time), today, self.periods)
+                if day != row.posting_date:
+                    await store.lanes.move(tx, row.id, replace(document, posting_date=day))
+                    moved[row.id] = Retry(f"{row.posting_date} is closed: {day}", 0.0, Remark.PERIOD_CLOSED)
+        return moved
 
     async def _note(self, batch: list[Pair], outcomes: dict[int, Outcome]) -> None:
         """Write every outcome into the ledger, in one transaction."""
@@ -220,25 +251,32 @@ class Outbound:
                         await store.lanes.mark_held(tx, row.id)
             if applied:
                 await store.lanes.mark_applied(tx, applied)
-        down = any(isinstance(outcome, Retry | Unknown) for outcome in outcomes.values())
+        down = any(_not_reached(outcome) for outcome in outcomes.values())
         self.reachable = bool(applied) or not down
 
     async def _books(self) -> postings.Books:
-        zone = ZoneInfo(self.settings.site_tz)
-
-        def local(at: datetime) -> datetime:
-            return at.astimezone(zone)
-
         return postings.Books(
             sheet=await self.adapter.capabilities(),
-            periods=self.periods,
-            today=local(utc_now()).date(),
-            zone=local,
+            periods=self.periods or (),
+            today=self._local(utc_now()).date(),
+            zone=self._local,
             page=f"{self.settings.http.url}/o",
         )
 
+    def _local(self, at: datetime) -> datetime:
+        return at.astimezone(ZoneInfo(self.settings.site_tz))
+
     def _cause(self) -> Cause:
         return Cause(actor="service:bridge", at=utc_now())
+
+
+def _not_reached(outcome: Outcome) -> bool:
+    moved = isinstance(outcome, Retry) and outcome.code is Remark.PERIOD_CLOSED
+    return isinstance(outcome, Retry | Unknown) and not moved
+
+
+def _period_closed(outcome: Outcome) -> bool:
+    return isinstance(outcome, Rejected) and outcome.code in {Remark.PERIOD_CLOSED, Remark.PERIOD_MISSING}
 
 
 def _next_batch(rows: Sequence[DocumentRow], sheet: Capabilities) -> list[DocumentRow]:

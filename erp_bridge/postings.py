@@ -74,11 +74,11 @@ class Head:
     books: Books
 
     def fields(self, lane: str, part: str = "", subject: UUID | None = None) -> dict[str, Any]:
-        """Return the common fields of a document."""
+        """Return the common fields of a document; one event makes one of each part about a subject."""
         suffix = f"/{part}" if part else ""
         day = posting_day(self.books.zone(self.at), self.books.today, self.books.periods)
         return {
-            "key": f"{self.event_id}{suffix}",
+            "key": f"{subject or self.event_id}{suffix}",
             "lane": lane,
             "subject": str(subject or self.event_id),
             "event_time": self.at,
@@ -239,7 +239,7 @@ def _cost(event: CostBooked, head: Head) -> list[Document]:
     centers = sorted({line.work_center for line in event.lines if line.work_center})
     return [
         CostPosting(
-            **head.fields(lane, subject=event.cause_event),
+            **head.fields(lane, "cost", event.cause_event),
             work_order=event.work_order,
             text=" ".join([str(event.kind).replace("_", " "), *centers]),
             currency=event.lines[0].currency,

@@ -11,9 +11,10 @@ from functools import partial
 
 import psutil
 import structlog
+from pydantic import TypeAdapter
 
 from erp_bridge import embedded_erp, store
-from erp_bridge.adapter import ErpAdapter, ErpLoginRefused, ErpUnavailable, Stream
+from erp_bridge.adapter import ErpAdapter, ErpLoginRefused, ErpUnavailable, Period, Stream
 from erp_bridge.inbound import Inbound
 from erp_bridge.outbound import Outbound
 from erp_bridge.reconcile import GRACE_S, compare, refresh
@@ -35,6 +36,9 @@ RETRY = timedelta(seconds=RETRY_S)
 COMPARE_S = 10.0
 HEALTH_S = 15.0
 PERIODS_S = 60.0
+PERIODS = "periods"
+"""Cursor: what the ERP last said of the periods of its books."""
+_PERIODS: TypeAdapter[tuple[Period, ...]] = TypeAdapter(tuple[Period, ...])
 POLLS = {
     Stream.MATERIALS: timedelta(seconds=60),
     Stream.RATES: timedelta(seconds=60),
@@ -117,6 +121,7 @@ class Bridge:
         self._calm.clear()
         self._outbound.reachable = None
         try:
+            await self._know_periods()
             while await self._outbound.collect():
                 pass
             await self._outbound.open_books()
@@ -181,8 +186,30 @@ class Bridge:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._calm.wait(), CALM_S)
 
+    async def _know_periods(self) -> None:
+        """Know the periods before anything is given its day: as last heard, while the ERP is away.
+
+        Raises:
+            ErpUnavailable: It is away, and never told them.
+        """
+        if self._outbound.periods is not None:
+            return
+        try:
+            await self._learn_periods()
+        except (ErpUnavailable, ErpLoginRefused):
+            async with self._db.read() as tx:
+                kept = await store.records.cursor(tx, PERIODS)
+            if not kept:
+                raise
+            self._use_periods(_PERIODS.validate_json(kept))
+
     async def _learn_periods(self) -> None:
         periods = tuple(await self._adapter.periods())
+        self._use_periods(periods)
+        async with self._db.transaction(self._cause()) as tx:
+            await store.records.move_cursor(tx, PERIODS, _PERIODS.dump_json(periods).decode())
+
+    def _use_periods(self, periods: tuple[Period, ...]) -> None:
         self._inbound.periods = periods
         self._outbound.periods = periods
 

@@ -2,4 +2,4 @@
 
 from mes.migrate import Branch
 
-BRANCH = Branch(owner="erp", package="erp_bridge.migrations")
+BRANCH = Branch(owner="erp", package="erp_bridge.migrations", restored="select erp.restored()")

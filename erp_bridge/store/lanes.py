@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
 
@@ -51,8 +51,16 @@ COLUMNS = (
 )
 
 
-async def add(tx: Tx, document: Document, cause: StoredEvent) -> None:
-    """Put `document` at the end of its lane, once."""
+RESTORED = "restored"
+"""Cursor: when the plant was put back to a backup; what happened before, the ERP may have already."""
+
+
+async def add(tx: Tx, document: Document, cause: StoredEvent, *, probe: bool = False) -> None:
+    """Put `document` at the end of its lane, once.
+
+    Args:
+        probe: The ERP may have it already: it is asked before it gets it.
+    """
     await tx.execute(
         "insert into erp.lane (lane, site) values (%(lane)s, %(site)s) on conflict do nothing",
         {"lane": document.lane, "site": cause.site},
@@ -60,10 +68,10 @@ async def add(tx: Tx, document: Document, cause: StoredEvent) -> None:
     await tx.execute(
         """
         insert into erp.document (key, lane, noun, event_id, subject, site, scope, work_order,
-                                  reverses, body, event_time, posting_date, recorded_at)
+                                  reverses, body, event_time, posting_date, recorded_at, state, sent_at)
         values (%(key)s, %(lane)s, %(noun)s, %(event_id)s, %(subject)s, %(site)s, %(scope)s,
                 %(work_order)s, %(reverses)s, %(body)s, %(event_time)s, %(posting_date)s,
-                %(recorded_at)s)
+                %(recorded_at)s, %(state)s, %(sent_at)s)
         on conflict (key) do nothing
         """,
         {
@@ -80,6 +88,8 @@ async def add(tx: Tx, document: Document, cause: StoredEvent) -> None:
             "event_time": document.event_time,
             "posting_date": document.posting_date,
             "recorded_at": cause.recorded_at,
+            "state": "sending" if probe else "pending",
+            "sent_at": document.event_time if probe else None,
         },
     )
     if document.subject != OPENING:
@@ -201,6 +211,14 @@ async def mark_unknown(tx: Tx, row: int, after_s: float, code: str, detail: str)
     )
 
 
+async def move(tx: Tx, row: int, document: Document) -> None:
+    """Let it be booked on another day."""
+    await tx.execute(
+        "update erp.document set posting_date = %(day)s, body = %(body)s where id = %(id)s",
+        {"id": row, "day": document.posting_date, "body": Jsonb(to_json(document))},
+    )
+
+
 async def mark_held(tx: Tx, row: int) -> None:
     """Put it back into its lane: it was not tried."""
     await tx.execute(
@@ -280,13 +298,26 @@ async def documents(
     )
 
 
+AGAIN: LiteralString = """
+    state = case when recorded_at <= (select value::timestamptz from erp.cursor where name = 'restored')
+                 then 'sending' else 'retry' end, next_at = null
+"""
+"""A document that was dead in a backup may have arrived since then."""
+
+
 async def put_back(tx: Tx, row: int) -> bool:
     """Queue a dead document again; False when it is not dead."""
     changed = await tx.execute(
-        "update erp.document set state = 'retry', next_at = null where id = %(id)s and state = 'dead'",
-        {"id": row},
+        f"update erp.document set {AGAIN} where id = %(id)s and state = 'dead'", {"id": row}
     )
     return changed == 1
+
+
+async def put_all_back(tx: Tx, code: str) -> int:
+    """Queue all dead documents of one code again; return how many they were."""
+    return await tx.execute(
+        f"update erp.document set {AGAIN} where code = %(code)s and state = 'dead'", {"code": code}
+    )
 
 
 async def skip(tx: Tx, row: int, reason: str) -> bool:

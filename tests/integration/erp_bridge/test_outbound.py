@@ -6,15 +6,16 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from erp_bridge import service, store
-from erp_bridge.adapter import Outcome, Period
+from erp_bridge.adapter import ErpUnavailable, Outcome, Period
 from erp_bridge.adapters.memory import Books, Faults, MemoryAdapter
 from erp_bridge.documents import Document, MaterialActual
 from erp_bridge.outbound import Outbound, backoff
@@ -22,7 +23,8 @@ from erp_bridge.reconcile import compare, refresh
 from erp_bridge.worker import Bridge, worker_name
 from mes.costing.events import BookedLine, CostBooked
 from mes.execution.events import GoodReported, MaterialConsumed
-from mes.kernel.db import Database
+from mes.kernel.clock import utc_now
+from mes.kernel.db import Cause, Database
 from mes.kernel.ids import (
     EquipmentId,
     JobOrderId,
@@ -32,7 +34,7 @@ from mes.kernel.ids import (
     SerialNumber,
     WorkOrderNumber,
 )
-from mes.kernel.outbox import append
+from mes.kernel.outbox import Cursor, append, latest
 from mes.kernel.settings import Settings
 from mes.workorders.events import WorkOrderReceived, WorkOrderReleased
 from tests.conformance.test_erp_memory import demo_books
@@ -97,8 +99,10 @@ def place(number: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def consume(db: Database, number: str, material: str = "CAST-40", lot: str | None = None) -> None:
-    async with db.transaction(cause()) as tx:
+async def consume(
+    db: Database, number: str, material: str = "CAST-40", lot: str | None = None, by: Cause | None = None
+) -> None:
+    async with db.transaction(by or cause()) as tx:
         event = MaterialConsumed(
             **place(number), actual=uuid4(), person=PersonId("E-1001"), material=MaterialId(material),
             lot=LotNumber(lot or f"LOT-{material}-0001"), quantity=Decimal(1), uom="pc", serial=None,
@@ -115,18 +119,20 @@ async def deliver(db: Database, number: str, serial: str) -> None:
         await append(tx, event)
 
 
-async def labour(db: Database, number: str, amount: str) -> None:
+async def labour(
+    db: Database, number: str, amount: str, subject: UUID | None = None, by: Cause | None = None
+) -> None:
     def line(account: str, debit: str, credit: str) -> BookedLine:
         return BookedLine(
             account=account, debit=Decimal(debit), credit=Decimal(credit), currency="CNY", quantity=None,
             uom=None, work_center=EquipmentId("MC"), cost_center="MC", material=None, lot=None,
         )  # fmt: skip
 
-    async with db.transaction(cause()) as tx:
+    async with db.transaction(by or cause()) as tx:
         await append(
             tx,
             CostBooked(
-                site="SUZ", entry=uuid4(), kind="labour", cause_event=uuid4(),
+                site="SUZ", entry=uuid4(), kind="labour", cause_event=subject or uuid4(),
                 work_order=WorkOrderNumber(number), reverses=None,
                 lines=(line("wip", amount, "0"), line("labour_absorbed", "0", amount)),
             ),
@@ -387,6 +393,132 @@ async def test_a_late_event_is_booked_in_the_open_period(db: Database) -> None:
     await consume(db, "WO-1")
     await run_dry(db, worker)
     assert books.booked[0].day >= date.today()  # noqa: DTZ011 - only not before
+
+
+async def put_back(db: Database, cursor: Cursor) -> None:
+    """Make the tables those of a backup: what was open then, not collected behind `cursor` nor costed."""
+    opening = Database.open(db.url, name="test", site="SUZ", as_owner=True)
+    async with await opening as owner, owner.transaction(cause()) as tx:
+        await tx.execute(
+            "delete from erp.document d using mes.event e where e.event_id = d.event_id"
+            " and (e.xid, e.id) > (%(xid)s::xid8, %(id)s)",
+            {"xid": cursor.xid, "id": cursor.id},
+        )
+        await tx.execute(
+            "update erp.document set state = 'pending', erp_ref = '{}', sent_at = null, applied_at = null"
+            " where noun in ('MaterialActual', 'CostPosting')"
+        )
+        await tx.execute(
+            "update mes.consumer_cursor set xid = %(xid)s::xid8, id = %(id)s where consumer = 'bridge'",
+            {"xid": cursor.xid, "id": cursor.id},
+        )
+        await tx.execute(
+            "delete from mes.event where (xid, id) > (%(xid)s::xid8, %(id)s) and type = 'CostBooked'",
+            {"xid": cursor.xid, "id": cursor.id},
+        )
+        await tx.execute("select erp.restored()")
+
+
+async def test_what_the_erp_got_after_the_backup_is_not_sent_a_second_time(db: Database) -> None:
+    """Open then, not collected then, or costed only after the restore: the ERP is asked first."""
+    books = demo_books()
+    costed = uuid4()
+    await work_order(db, "WO-1")
+    await consume(db, "WO-1")
+    await labour(db, "WO-1", "2.00")
+    await run_dry(db, outbound(db, MemoryAdapter(books)))
+    async with db.read() as tx:
+        backup = await latest(tx)
+    await consume(db, "WO-1", "SEAL")
+    await labour(db, "WO-1", "3.00", costed)
+    await run_dry(db, outbound(db, MemoryAdapter(books)))
+    assert len(books.booked) == 4
+    await put_back(db, backup)
+    before = replace(cause(), at=utc_now() - timedelta(minutes=1))
+    await labour(db, "WO-1", "3.00", costed, before)
+    await run_dry(db, outbound(db, MemoryAdapter(books), "after the restore"))
+    assert len(books.booked) == 4
+    async with db.read() as tx:
+        refs = await tx.value("select count(distinct r) from erp.document, unnest(erp_ref) r where noun in"
+                              " ('MaterialActual', 'CostPosting')")  # fmt: skip
+    assert refs == 4
+    await consume(db, "WO-1", "SEAL")
+    await run_dry(db, outbound(db, MemoryAdapter(books), "after the restore"))
+    assert len(books.booked) == 5
+
+
+async def test_what_was_refused_before_the_backup_is_looked_for_before_it_is_sent_again(db: Database) -> None:
+    """Somebody may have sent it again since then."""
+    books = demo_books()
+    worker = outbound(db, MemoryAdapter(books))
+    await work_order(db, "WO-1")
+    await consume(db, "WO-1")
+    await run_dry(db, worker)
+    async with db.read() as tx:
+        backup = await latest(tx)
+    await put_back(db, backup)
+    async with db.transaction(cause()) as tx:
+        await tx.execute("update erp.document set state = 'dead' where noun = 'MaterialActual'")
+        (dead,) = await service.documents(tx, None, "dead", 10)
+        await service.retry(tx, dead.id)
+    await run_dry(db, worker)
+    assert len(books.booked) == 1
+
+
+async def test_a_month_that_was_closed_meanwhile_is_not_asked_again(db: Database) -> None:
+    """What waited, or stands refused, goes into the first day that is open; when it happened stays said."""
+    books = demo_books()
+    worker = outbound(db, MemoryAdapter(books))
+    await work_order(db, "WO-1")
+    await run_dry(db, worker)
+    yesterday = utc_now() - timedelta(days=1)
+    await consume(db, "WO-1", by=replace(cause(), at=yesterday))
+    await worker.collect()
+    day = yesterday.astimezone(Settings().timezone).date()
+    later = day + timedelta(days=9)
+    books.periods = [
+        Period(date(day.year, 1, 1), day, open=False), Period(day + timedelta(days=1), later, open=True)
+    ]  # fmt: skip
+    await run_dry(db, worker)
+    (booked,) = books.booked
+    assert booked.day > day
+    async with db.read() as tx:
+        (moved, *_) = await service.documents(tx, "WO-1", "applied", 1)
+    assert (moved.posting_date, moved.body["posting_date"]) == (booked.day, booked.day.isoformat())
+    assert moved.event_time == yesterday
+    books.periods = [Period(date(day.year, 1, 1), later, open=False)]
+    await consume(db, "WO-1")
+    await worker.collect()
+    await worker.deliver()
+    async with db.read() as tx:
+        (dead,) = await service.documents(tx, None, "dead", 10)
+    assert dead.code == "ErpPeriodClosed"
+    books.periods = [Period(date(day.year, 1, 1), later, open=True)]
+    async with db.transaction(cause()) as tx:
+        await service.retry(tx, dead.id)
+    await run_dry(db, worker)
+    assert len(books.booked) == 2
+
+
+async def test_nothing_gets_a_day_before_the_periods_are_known(db: Database) -> None:
+    """An ERP that is away while the bridge starts: what it last said of its periods counts."""
+    books = demo_books()
+    await work_order(db, "WO-1")
+    await run_dry(db, outbound(db, MemoryAdapter(books)))
+    yesterday = utc_now() - timedelta(days=1)
+    books.faults.away = True
+    await consume(db, "WO-1", by=replace(cause(), at=yesterday))
+    first = Bridge(db, MemoryAdapter(books), Settings(), "first")
+    with pytest.raises(ErpUnavailable):
+        await first._turn()
+    books.faults.away = False
+    await first._learn_periods()
+    books.faults.away = True
+    await Bridge(db, MemoryAdapter(books), Settings(), "again")._turn()
+    books.faults.away = False
+    async with db.read() as tx:
+        (waiting, *_) = await service.documents(tx, "WO-1", "retry", 1)
+    assert waiting.posting_date == yesterday.astimezone(Settings().timezone).date()
 
 
 async def test_nothing_is_retried_that_was_booked(db: Database) -> None:
