@@ -58,6 +58,7 @@ def _faults(problem: Problem, schedule: Schedule) -> Iterator[str]:
         yield from _unit_faults(problem, unit, rows[unit.id], operations)
     yield from _people_faults(problem, opening, schedule)
     yield from _tool_faults(problem, at)
+    yield from _material_faults(problem, at)
 
 
 class _Opening:
@@ -211,6 +212,23 @@ def _tool_faults(problem: Problem, at: dict[str, Assignment]) -> Iterator[str]:
         for operation, count in users:
             if not operation.started:
                 yield from _taken(tool.id, operation.id, count, at[operation.id], free)
+
+
+def _material_faults(problem: Problem, at: dict[str, Assignment]) -> Iterator[str]:
+    """Nobody starts with material that is not there; what runs already has its own."""
+    for material in problem.materials:
+        flows = [(receipt.at, 0, receipt.quantity, "") for receipt in material.receipts]
+        for operation in problem.operations:
+            for use in operation.materials:
+                if use.material == material.id:
+                    when = -1 if operation.started else at[operation.id].start
+                    flows.append((when, 1, -use.quantity, operation.id))
+        left = material.stock
+        for when, _, quantity, operation_id in sorted(flows):
+            left += quantity
+            if left < 0 and 0 <= when < problem.horizon and operation_id:
+                yield f"{operation_id} starts without {material.id}"
+                break
 
 
 def _taken(tool: str, operation: str, count: int, a: Assignment, free: list[int]) -> Iterator[str]:

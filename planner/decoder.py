@@ -125,7 +125,7 @@ class Decoder:
     def ready(self, operation: Operation) -> tuple[int, Reason]:
         """When releases and (placed) predecessors let it start, and which of them is last."""
         minute, reason = 0, Reason("now")
-        for release in operation.releases:
+        for release in self.problem.releases_of(operation):
             if release.at > minute:
                 detail = {"cause": release.cause, "detail": release.detail}
                 minute, reason = release.at, Reason("release", detail)
@@ -363,9 +363,10 @@ class Decoder:
             what = f"is locked at minute {lock.start}, but {lock.unit} closes before it ends"
             remedy = f"Move the lock to minute {time.at(run + room)} or later"
             raise LocksConflict(operation.id, what, remedy)
-        if operation.release > lock.start:
+        released = self.problem.release_of(operation)
+        if released > lock.start:
             what = f"is locked at minute {lock.start}, before it is released"
-            raise LocksConflict(operation.id, what, f"Move the lock to minute {operation.release}")
+            raise LocksConflict(operation.id, what, f"Move the lock to minute {released}")
 
     def _longest_setup(self, unit: str, operation: Operation) -> int:
         table = self.problem.setup_tables[unit]

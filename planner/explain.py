@@ -108,7 +108,7 @@ class Explainer:
         return rows[position - 1].end if position else 0
 
     def _cause_at(self, operation: Operation, row: Assignment, minute: int, free: int) -> Cause:
-        for release in operation.releases:
+        for release in self._problem.releases_of(operation):
             if minute < release.at:
                 code: CauseCode = "material" if release.cause == "material" else "release"
                 return Cause(code, 1, release.detail)

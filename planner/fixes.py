@@ -111,7 +111,9 @@ def _skill(problem: Problem, order: str, unit: str) -> str | None:
 
 
 def _sooner(operation: Operation, detail: str) -> Operation:
-    return replace(operation, releases=tuple(r for r in operation.releases if r.detail != detail))
+    releases = tuple(r for r in operation.releases if r.detail != detail)
+    materials = tuple(use for use in operation.materials if use.material != detail)
+    return replace(operation, releases=releases, materials=materials)
 
 
 def _before(problem: Problem, choices: list[Choice], order: str, cause: Cause) -> list[Choice]:
@@ -142,7 +144,7 @@ def _effort(
         case "unit":
             return "before", cause.by, cause.minutes
         case _:
-            at = [r.at for o in problem.operations if o.order == order for r in o.releases]
+            at = [r.at for o in problem.operations if o.order == order for r in problem.releases_of(o)]
             return "sooner", cause.subject, max(at, default=0)
 
 

@@ -214,7 +214,7 @@ class _Packer:
         for o in self.problem.operations:
             place = None if o.started else o.published
             yield self.families[o.family]
-            yield o.release
+            yield self.problem.release_of(o)
             yield int(o.resumable)
             yield self.need_rows.get(_need(o), -1)
             yield self.order_rows[o.order]

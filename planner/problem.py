@@ -14,6 +14,8 @@ from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
 
+from planner.material import Material, MaterialUse, Supply
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -205,6 +207,7 @@ class Operation:
         kept: It stays on its published unit, in the published order among the kept ones there;
             free work may go between.
         tools: What it holds beside its unit, each kind once.
+        materials: What it uses up, each material once; taken when its run starts.
     """
 
     id: str
@@ -221,10 +224,11 @@ class Operation:
     frozen: bool = False
     kept: bool = False
     tools: tuple[ToolUse, ...] = ()
+    materials: tuple[MaterialUse, ...] = ()
 
     @property
     def release(self) -> int:
-        """The minute before which no release lets it start."""
+        """The minute before which none of its own releases lets it start."""
         return max((r.at for r in self.releases), default=0)
 
     def minutes_on(self, unit: str) -> int:
@@ -284,6 +288,7 @@ class Problem:
     operations: tuple[Operation, ...] = ()
     weights: Weights = Weights()
     tools: tuple[Tool, ...] = ()
+    materials: tuple[Material, ...] = ()
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))
@@ -314,6 +319,37 @@ class Problem:
             for link in operation.predecessors:
                 found[link.operation].append(operation.id)
         return {key: tuple(value) for key, value in found.items()}
+
+    @cached_property
+    def pegged(self) -> dict[str, tuple[Release, ...]]:
+        """Operation id -> the receipts that it waits for: what is held is served first, then what is due."""
+        return self._pegs[0]
+
+    @property
+    def left_over(self) -> Supply:
+        """What is left of the materials for orders that are not in the problem; to be copied."""
+        return self._pegs[1]
+
+    @cached_property
+    def _pegs(self) -> tuple[dict[str, tuple[Release, ...]], Supply]:
+        supply = Supply(self.materials, self.horizon)
+        needy = [(self._turn(o), row, o) for row, o in enumerate(self.operations) if o.materials]
+        waits = {o.id: supply.take(o.materials) for _, _, o in sorted(needy, key=lambda row: row[:2])}
+        releases = {name: tuple(Release(at, "material", m) for m, at in rows) for name, rows in waits.items()}
+        return releases, supply
+
+    def _turn(self, operation: Operation) -> tuple[int, int]:
+        held = (operation.started, operation.lock, operation.frozen or None)
+        rank = next((i for i, one in enumerate(held) if one is not None), len(held))
+        return rank, self.order_by_id[operation.order].due
+
+    def releases_of(self, operation: Operation) -> tuple[Release, ...]:
+        """All that an operation waits for beside its predecessors: its releases, and its materials."""
+        return (*operation.releases, *self.pegged.get(operation.id, ()))
+
+    def release_of(self, operation: Operation) -> int:
+        """The minute before which no release and no material lets an operation start."""
+        return max((r.at for r in self.releases_of(operation)), default=0)
 
     @cached_property
     def setup_tables(self) -> dict[str, dict[tuple[str | None, str], int]]:
@@ -352,6 +388,7 @@ def _faults(problem: Problem) -> Iterator[Fault]:
     yield from _plant_faults(problem)
     yield from _crew_faults(problem)
     yield from _tool_faults(problem)
+    yield from _material_faults(problem)
     yield from _operation_faults(problem)
 
 
@@ -366,6 +403,7 @@ def _plant_faults(problem: Problem) -> Iterator[Fault]:
         "units": [u.id for u in problem.units],
         "crews": [c.id for c in problem.crews],
         "tools": [t.id for t in problem.tools],
+        "materials": [m.id for m in problem.materials],
         "orders": [o.id for o in problem.orders],
         "operations": [o.id for o in problem.operations],
     }
@@ -447,6 +485,34 @@ def _use_faults(row: str, operation: Operation, counts: dict[str, int]) -> Itera
         elif not 1 <= use.count <= there:
             what = f"needs {use.count} of the tool {use.tool}, of which there are {there}"
             yield Fault(row, what, f"Give 1 to {there}, or the tool a higher count")
+
+
+def _material_faults(problem: Problem) -> Iterator[Fault]:
+    for material in problem.materials:
+        row = f"materials {material.id}"
+        if material.stock < 0:
+            yield Fault(row, f"has a stock of {material.stock}", "Give 0 or more")
+        for receipt in material.receipts:
+            if receipt.quantity < 1:
+                yield Fault(row, f"receives {receipt.quantity} at minute {receipt.at}", "Give 1 or more")
+            if receipt.at < 0:
+                what = f"has a receipt at minute {receipt.at}, in the past"
+                yield Fault(row, what, "Add it to the stock, or give the minute when it comes")
+    known = {material.id for material in problem.materials}
+    for operation in problem.operations:
+        yield from _ingredient_faults(f"operations {operation.id}", operation, known)
+
+
+def _ingredient_faults(row: str, operation: Operation, known: set[str]) -> Iterator[Fault]:
+    for name, times in Counter(use.material for use in operation.materials).items():
+        if times > 1:
+            yield Fault(row, f"names the material {name} {times} times", "Give one row with their sum")
+    for use in operation.materials:
+        if use.material not in known:
+            what = f"needs the material {use.material}, of which nothing is known"
+            yield Fault(row, what, "Add the material with its stock and receipts, or drop it here")
+        if use.quantity < 1:
+            yield Fault(row, f"needs {use.quantity} of {use.material}", "Give 1 or more, or drop it")
 
 
 def _operation_faults(problem: Problem) -> Iterator[Fault]:

@@ -9,7 +9,8 @@ from random import Random
 from typing import Literal
 
 from planner.decoder import Decoder, Fit
-from planner.problem import Calendar, Fault, InvalidProblem, Operation, Problem, Window
+from planner.material import Supply
+from planner.problem import Calendar, Fault, InvalidProblem, Operation, Problem, Release, Window
 from planner.schedule import Reason, Schedule
 
 OVERTIME_MIN = 120
@@ -70,6 +71,7 @@ class Desk:
         plan: Schedule,
         skills: Iterable[str] = (),
         reserved: Mapping[str, Operation] | None = None,
+        supply: Supply | None = None,
     ) -> None:
         """Take over a plan.
 
@@ -77,7 +79,9 @@ class Desk:
             plan: Times for all of `problem`, from the decoder.
             skills: Skills that new orders may need beside those in the problem.
             reserved: Operations of the plan that are none of the problem's.
+            supply: Material that nobody has been given yet; by default what the problem leaves.
         """
+        self._supply = (supply or problem.left_over).copy()
         self.decoder = Decoder(problem, skills)
         self.reserved: dict[str, Operation] = dict(reserved or {})
         for assignment in plan.assignments:
@@ -90,22 +94,23 @@ class Desk:
         Args:
             operations: The steps of the new order, each after its predecessors.
         """
-        found = self.accept(operations)
-        for fit in reversed(found.steps):
-            self.decoder.take_back(fit)
+        (found,) = self.quote_parts([operations])
         return found
 
     def reserve(self, operations: tuple[Operation, ...]) -> Quote:
         """Accept, for as long as there is this desk."""
-        self.reserved |= {operation.id: operation for operation in operations}
-        return self.accept(operations)
+        found = self.accept(operations)
+        self.reserved |= {step.block.operation.id: step.block.operation for step in found.steps}
+        return found
 
     def quote_parts(self, parts: Sequence[tuple[Operation, ...]]) -> list[Quote]:
         """The earliest ends of several orders, each in the way of the next; reserves nothing."""
+        supply = self._supply.copy()
         found = [self.accept(part) for part in parts]
         for quote in reversed(found):
             for fit in reversed(quote.steps):
                 self.decoder.take_back(fit)
+        self._supply = supply
         return found
 
     def on_another_unit(self, operations: tuple[Operation, ...]) -> Option | None:
@@ -125,9 +130,8 @@ class Desk:
         found = self.quote(operations)
         step, unit = operations[found.longest], found.steps[found.longest].unit
         problem = longer(self.decoder.problem, unit, step.skill)
-        open_longer = Desk(
-            problem, self.decoder.schedule(), self.decoder.shared.people.of_skill, self.reserved
-        )
+        skills = self.decoder.shared.people.of_skill
+        open_longer = Desk(problem, self.decoder.schedule(), skills, self.reserved, self._supply)
         then = open_longer.quote(operations)
         old, new = self.decoder.lines[unit].time, open_longer.decoder.lines[unit].time
         minutes = 0
@@ -155,11 +159,13 @@ class Desk:
             with self.lifted(name) as lifted:
                 if not lifted:
                     continue
+                supply = self._supply.copy()
                 then = self.accept(operations)
                 moved = self.accept(lifted)
                 sound = self.is_sound()
                 for step in reversed((*then.steps, *moved.steps)):
                     self.decoder.take_back(step)
+                self._supply = supply
             late = max(0, moved.end - max(ended, order.due))
             if sound and then.end < found.end:
                 price = late * order.weight * problem.weights.tardiness
@@ -218,7 +224,8 @@ class Desk:
         ]
         if faults:
             raise InvalidProblem(faults)
-        for number, operation in enumerate(operations):
+        for number, asked in enumerate(operations):
+            operation = self._pegged(asked)
             best = self.decoder.earliest(operation)
             ready, _ = self.decoder.ready(operation)
             self.decoder.place(best)
@@ -227,6 +234,13 @@ class Desk:
             if best.start - ready > longest:
                 longest, binding, at = best.start - ready, best.block.reason, number
         return Quote(end, binding, tuple(steps), at)
+
+    def _pegged(self, operation: Operation) -> Operation:
+        """A step that is none of the problem's gets its material after all others."""
+        if not operation.materials or operation.id in self.decoder.problem.operation_by_id:
+            return operation
+        waits = tuple(Release(at, "material", name) for name, at in self._supply.take(operation.materials))
+        return replace(operation, releases=(*operation.releases, *waits), materials=())
 
 
 def longer(problem: Problem, unit: str, skill: str | None) -> Problem:

@@ -160,7 +160,7 @@ class PlanModel:
             return 0, 0
         if operation.lock:
             return time.work(operation.lock.start), time.work(operation.lock.start)
-        return time.work(operation.release), time.work(self.latest) - minutes
+        return time.work(self.problem.release_of(operation)), time.work(self.latest) - minutes
 
 
 def pauses(time: WorkTime, minutes: int, first: int, last: int) -> list[tuple[int, list[int]]]:

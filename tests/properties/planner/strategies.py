@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
+from planner.material import Material, MaterialUse, Receipt
 from planner.problem import (
     Alternative,
     Away,
@@ -87,6 +88,23 @@ def uses(draw: st.DrawFn, there: tuple[Tool, ...]) -> tuple[ToolUse, ...]:
     return tuple(ToolUse(tool.id, draw(st.integers(1, tool.count))) for tool in kinds)
 
 
+@st.composite
+def materials(draw: st.DrawFn) -> tuple[Material, ...]:
+    """Up to two materials, of which some is there and some comes."""
+    receipts = st.builds(Receipt, st.integers(0, HORIZON + 20), st.integers(1, 6))
+    return tuple(
+        Material(f"X{i}", draw(st.integers(0, 4)), tuple(draw(st.lists(receipts, max_size=3))))
+        for i in range(draw(st.integers(0, 2)))
+    )
+
+
+@st.composite
+def ingredients(draw: st.DrawFn, known: tuple[Material, ...]) -> tuple[MaterialUse, ...]:
+    """What one step uses up."""
+    used = draw(st.lists(st.sampled_from(known), unique=True, max_size=2)) if known else []
+    return tuple(MaterialUse(material.id, draw(st.integers(1, 4))) for material in used)
+
+
 def places(unit: str) -> st.SearchStrategy[Published | None]:
     return st.none() | st.builds(Published, st.just(unit), st.integers(-5, 100))
 
@@ -97,13 +115,16 @@ def operations(
     order: str,
     plant: tuple[Unit, ...],
     known: Problem | None = None,
+    *,
     there: tuple[Tool, ...] = (),
+    stock: tuple[Material, ...] = (),
 ) -> tuple[Operation, ...]:
     """A route of a few steps; re-entrant ones come by themselves.
 
     Args:
         known: Use only its skills, and publish nothing: an order that is only asked for.
         there: The tools of the plant.
+        stock: Its materials.
     """
     skills = SKILLS if known is None else (None, *{o.skill for o in known.operations if o.skill})
     family = draw(st.sampled_from(FAMILIES))
@@ -124,6 +145,7 @@ def operations(
                 draw(st.sampled_from(((), (release,)))),
                 published=draw(st.none() if known else places(able[0].id)),
                 tools=draw(uses(there)),
+                materials=draw(ingredients(stock)),
             )
         )
     return tuple(made)
@@ -136,8 +158,8 @@ def problems(draw: st.DrawFn) -> Problem:
         Order(f"O{i}", draw(st.integers(-50, HORIZON)), draw(st.integers(1, 5)))
         for i in range(draw(st.integers(0, 4)))
     )
-    there = draw(tools())
-    rows = [o for order in orders for o in draw(operations(order.id, plant, there=there))]
+    there, stock = draw(tools()), draw(materials())
+    rows = [o for order in orders for o in draw(operations(order.id, plant, there=there, stock=stock))]
     return Problem(
         ORIGIN,
         HORIZON,
@@ -155,6 +177,7 @@ def problems(draw: st.DrawFn) -> Problem:
         orders,
         tuple(_under_way(draw, rows)),
         tools=there,
+        materials=stock,
     )
 
 

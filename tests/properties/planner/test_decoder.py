@@ -92,7 +92,8 @@ def test_problems_and_plans_survive_their_json_form(problem: Problem) -> None:
 @st.composite
 def quotes(draw: st.DrawFn) -> tuple[Problem, tuple[Operation, ...]]:
     problem = draw(problems())
-    return problem, draw(operations("NEW", problem.units, known=problem, there=problem.tools))
+    there, stock = problem.tools, problem.materials
+    return problem, draw(operations("NEW", problem.units, problem, there=there, stock=stock))
 
 
 @RUNS
@@ -100,7 +101,7 @@ def quotes(draw: st.DrawFn) -> tuple[Problem, tuple[Operation, ...]]:
 def test_a_promise_holds_and_moves_nobody(quote: tuple[Problem, tuple[Operation, ...]]) -> None:
     problem, steps = quote
     plan = dispatch(problem, edd(problem))
-    order = Order("NEW", 100)
+    order = Order("NEW", 10 * problem.horizon)  # its materials are pegged last, as a desk does it
     whole = Problem(
         problem.origin,
         problem.horizon,
@@ -111,11 +112,14 @@ def test_a_promise_holds_and_moves_nobody(quote: tuple[Problem, tuple[Operation,
         (*problem.orders, order),
         (*problem.operations, *steps),
         tools=problem.tools,
+        materials=problem.materials,
     )
     desk = Desk(whole, plan)
     given_date = desk.accept(steps)
     new = desk.decoder.schedule()
     assert check(whole, new) == []
+    skills = {o.skill for o in steps if o.skill}
+    assert Desk(problem, plan, skills).quote(steps).end == given_date.end
     assert given_date.end == max(new.by_operation[s.id].end for s in steps)
     for row in plan.assignments:
         kept = new.by_operation[row.operation]

@@ -11,6 +11,8 @@ from planner.checker import check
 from planner.decoder import Choice, LocksConflict, decode
 from planner.dispatch import best_dispatch
 from planner.explain import Cause, why_late
+from planner.fixes import fixes
+from planner.material import Material, MaterialUse, Receipt
 from planner.problem import (
     Alternative,
     Away,
@@ -170,6 +172,20 @@ def test_material_binds_until_it_is_there() -> None:
     assert (row.start, row.reason.code, row.reason.params["detail"]) == (40, "release", "SEAL")
 
 
+def test_material_goes_to_who_is_due_first_and_the_rest_waits_for_a_receipt() -> None:
+    rows = [step(name, 10, "M", materials=(MaterialUse("SEAL", 4),)) for name in ("A-1", "B-1", "C-1")]
+    seals = Material("SEAL", 6, (Receipt(300, 2), Receipt(100, 3)))
+    problem = plant(*rows, materials=(seals,), due={"A": 60, "B": 40, "C": 80})
+    plan = placed(problem, "A-1", "B-1", "C-1")
+    assert {name: row.start for name, row in plan.items()} == {"B-1": 110, "A-1": 100, "C-1": 1000}
+    problem = replace(problem, units=(Unit("M", "W", "always"), Unit("N", "W", "always")))
+    assert [(r.at, r.detail) for r in problem.pegged["A-1"]] == [(100, "SEAL")]
+    assert problem.pegged["B-1"] == ()
+    causes = why_late(problem, decode(problem, []))
+    assert causes["A"][0] == Cause("material", 50, "SEAL")
+    assert fixes(problem, decode(problem, []), "A")[0].code == "sooner"
+
+
 def test_a_route_may_come_back_to_the_same_unit_at_once() -> None:
     problem = plant(step("A-1"), step("A-2", after="A-1"), step("A-3", after="A-2"))
     plan = decode(problem, [Choice("A-3", "M"), Choice("A-2", "M"), Choice("A-1", "M")])
@@ -276,6 +292,9 @@ def test_the_checker_sees_what_the_decoder_would_never_do() -> None:
     both = replace(needy, operations=able, work_centers=(WorkCenter("W"),))
     overlap = tuple(moved if a.operation == "B-1" else a for a in plan.assignments)
     assert "too few of T for" in " ".join(check(both, replace(plan, assignments=overlap)))
+    bare = replace(problem, materials=(Material("X", 1, (Receipt(20, 1),)),))
+    bare = replace(bare, operations=tuple(replace(o, materials=(MaterialUse("X"),)) for o in bare.operations))
+    assert check(bare, plan) == ["A-2 starts without X"]
     assert check(problem, replace(plan, assignments=plan.assignments[1:])) == [
         "not every operation is planned exactly once"
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from planner.form import problem_from_json, problem_to_json
+from planner.material import Material, MaterialUse, Receipt
 from planner.problem import (
     Alternative,
     Away,
@@ -61,6 +62,24 @@ ALWAYS = Calendar("always", (Window(0, 10),))
             [step("A-1", tools=(ToolUse("T"), ToolUse("T")))],
             {"tools": (Tool("T", 2),)},
             "names the tool T 2 times. Give one row with their sum",
+        ),
+        ([], {"materials": (Material("X", -1),)}, "materials X: has a stock of -1. Give 0 or more"),
+        ([], {"materials": (Material("X", 0, (Receipt(5, 0),)),)}, "materials X: receives 0 at minute 5"),
+        ([], {"materials": (Material("X", 0, (Receipt(-5, 1),)),)}, "in the past. Add it to the stock"),
+        (
+            [step("A-1", materials=(MaterialUse("X"),))],
+            {},
+            "operations A-1: needs the material X, of which nothing is known. Add the material",
+        ),
+        (
+            [step("A-1", materials=(MaterialUse("X", 0), MaterialUse("X")))],
+            {"materials": (Material("X"),)},
+            "operations A-1: names the material X 2 times. Give one row with their sum",
+        ),
+        (
+            [step("A-1", materials=(MaterialUse("X", 0),))],
+            {"materials": (Material("X"),)},
+            "operations A-1: needs 0 of X. Give 1 or more, or drop it",
         ),
         ([], {"work_centers": (WorkCenter("W", (Setup("40", -1),)),)}, "takes -1 minutes"),
         ([replace(step("A-1"), alternatives=())], {}, "has no unit that can do it. Give its work"),
