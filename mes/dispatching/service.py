@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from math import inf
 
 from mes.definitions import service as definitions
 from mes.dispatching import store
@@ -44,8 +43,8 @@ from mes.workorders.model import OVER, JobComponent, JobOrder, JobOrderStatus, L
 WEEK = timedelta(days=7)
 LONGEST = timedelta(days=90)
 SLACK = 1.5
-"""Calendars of a snapshot reach a week beyond the open work: its time at the busiest work centre, and so much
-more, because a unit waits for others; beyond them nobody knows who works, and nothing may be promised."""
+"""Calendars of a snapshot reach a week beyond the open work: its time at the busiest work centre or skill,
+and so much more, because one waits for another. Beyond them nobody knows who works."""
 SAME_PROMISE = timedelta(minutes=1)
 """A promise that moves by less is the same promise."""
 
@@ -213,22 +212,30 @@ async def planning_snapshot(tx: Tx, at: datetime | None = None) -> PlanningSnaps
 async def _until(
     tx: Tx, now: datetime, jobs: Iterable[JobOrder], receipts: Iterable[PlanReceipt]
 ) -> datetime:
-    """How far calendars must reach for the open work and the receipts it may wait for."""
+    """How far calendars must reach for the open work and the receipts it may wait for.
+
+    Of a unit or a skill that is nowhere in the week nobody can tell; it makes no horizon longer.
+    """
+    there_s: dict[str, float] = defaultdict(float)
     windows = await resources.unit_windows(tx, now, now + WEEK)
-    open_s: dict[str, float] = defaultdict(float)
     for unit in await resources.units(tx):
-        worked = sum((one.end - one.start for one in _work(windows[unit.id])), timedelta())
-        open_s[unit.work_center or unit.id] += worked.total_seconds()
+        there_s[unit.work_center or unit.id] += _worked_s(windows[unit.id])
+    for person in await resources.availability(tx, now, now + WEEK):
+        for skill in person.skills:
+            there_s[f"skill {skill}"] += _worked_s(person.windows)
     work_s: dict[str, float] = defaultdict(float)
     for job in jobs:
         if job.status not in OVER:
-            work_s[job.work_center] += float(job.quantity * job.run_s + job.setup_s)
-    weeks = max(
-        (work / open_s[center] if open_s[center] else inf for center, work in work_s.items()), default=0
-    )
+            for wanted in (job.work_center, f"skill {job.skill}"):
+                work_s[wanted] += float(job.quantity * job.run_s + job.setup_s)
+    weeks = max((work / there_s[at] for at, work in work_s.items() if there_s[at]), default=0)
     reach = WEEK * min(1 + SLACK * weeks, LONGEST / WEEK)
     last = max((receipt.expected_at for receipt in receipts), default=now)
     return min(now + LONGEST, max(now + reach, last + WEEK))
+
+
+def _worked_s(windows: Iterable[Window]) -> float:
+    return sum((one.end - one.start).total_seconds() for one in _work(windows))
 
 
 async def _equipment(

@@ -74,16 +74,15 @@ describe('the outbox of a terminal', () => {
 
   it('writes an act down though the browser closed its store or could not open it', async () => {
     let refused = true
-    let close = (): void => undefined
+    let opened = store(() => undefined)
     const outbox = new Outbox((gone) => {
-      close = gone
-      if (refused) return Promise.reject(new Error('no storage'))
-      return store(gone)
+      opened = refused ? Promise.reject(new Error('no storage')) : store(gone)
+      return opened
     }, post)
     await expect(outbox.add(act('WO-1'), 'CNC-1', 'E-1')).rejects.toThrow('no storage')
     refused = false
     await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
-    close()
+    ;(await opened).close()
     await outbox.add(act('WO-2'), 'CNC-1', 'E-1')
     expect((await outbox.entries()).map((entry) => entry.lane)).toEqual(['WO-1', 'WO-2'])
   })

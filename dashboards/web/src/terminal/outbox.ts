@@ -145,6 +145,16 @@ export class Outbox {
     return this.opened
   }
 
+  /** Does it again on a store that is opened anew: some browsers close one without a word. */
+  private async insist<T>(work: (database: IDBPDatabase<Store>) => Promise<T>): Promise<T> {
+    try {
+      return await work(await this.store)
+    } catch {
+      this.opened = null
+      return work(await this.store)
+    }
+  }
+
   /** Writes the act down; it is safe from here on. */
   async add(act: Act, terminal: string, person: string | null, receipt: string | null = null): Promise<Entry> {
     const entry: Omit<Entry, 'seq'> = {
@@ -157,12 +167,12 @@ export class Outbox {
       state: 'waiting',
       refusal: null,
     }
-    const seq = await (await this.store).add('outbox', entry as Entry)
+    const seq = await this.insist((database) => database.add('outbox', entry as Entry))
     return { ...entry, seq }
   }
 
   async entries(): Promise<Entry[]> {
-    return (await this.store).getAll('outbox')
+    return this.insist((database) => database.getAll('outbox'))
   }
 
   /**
