@@ -58,17 +58,18 @@ describe('the outbox of a terminal', () => {
   })
 
   it.each([
-    ['a sign-in page of a proxy', () => Promise.resolve(new Response('<html>Sign in</html>', { headers: { 'Content-Type': 'text/html' } }))],
-    ['nothing', () => Promise.resolve(new Response(null, { status: 200 }))],
-  ])('keeps an act that was answered by %s', async (_, answered) => {
+    ['keeps an act that was answered by a sign-in page of a proxy', () => new Response('<html>', { headers: { 'Content-Type': 'text/html' } }), 1],
+    ['keeps an act that was answered by nothing', () => new Response(null, { status: 200 }), 1],
+    ['has sent an act that the plant had nothing to say to', () => Response.json(null), 0],
+  ])('%s', async (_, answered, left) => {
     const real = Date.now()
     const server = vi.spyOn(globalThis, 'fetch').mockImplementation((path) =>
-      String(path).includes('job-orders') ? answered() : Promise.resolve(Response.json({ at: new Date(real).toISOString() })),
+      Promise.resolve(String(path).includes('job-orders') ? answered() : Response.json({ at: new Date(real).toISOString() })),
     )
     const outbox = new Outbox(store)
     await outbox.add(act('WO-1'), 'CNC-1', 'E-1')
-    expect((await outbox.flush()).stopped).toBe('network')
-    expect(await outbox.entries()).toHaveLength(1)
+    expect((await outbox.flush()).stopped).toBe(left ? 'network' : 'empty')
+    expect(await outbox.entries()).toHaveLength(left)
     server.mockRestore()
   })
 

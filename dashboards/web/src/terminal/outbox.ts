@@ -97,7 +97,8 @@ export async function postEntry(entry: Entry): ReturnType<Post> {
   })
   if (NO_ANSWER.has(response.status)) return { status: response.status, refusal: null }
   const body: unknown = await response.json().catch(() => null)
-  if (response.ok && body === null) throw new Error(`${entry.path}: somebody else answered`)
+  const ours = response.headers.get('Content-Type')?.startsWith('application/json')
+  if (response.ok && !ours) throw new Error(`${entry.path}: somebody else answered`)
   if (response.ok) return { status: response.status, refusal: null, said: body }
   const known = typeof body === 'object' && body !== null && 'error' in body
   const refusal = known ? (body as Refusal) : { error: response.status >= 500 ? FAILED : 'Refused', params: { status: response.status } }
