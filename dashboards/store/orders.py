@@ -145,7 +145,7 @@ async def materials(tx: Tx, numbers: list[str]) -> list[MaterialRow]:
 
 @dataclass(frozen=True, slots=True)
 class LabourRow:
-    """Hours of one person on an order, closed intervals only."""
+    """Hours of one person on an order, as they were booked and costed: without planned breaks."""
 
     work_order: str
     person: str
@@ -158,12 +158,13 @@ async def labour(tx: Tx, numbers: list[str]) -> list[LabourRow]:
     return await tx.fetch_all(
         LabourRow,
         """
-        select job.work_order, p.name as person, p.rate_class,
-               round(sum(extract(epoch from a.ended_at - a.started_at)) / 3600, 6) as hours
-        from mes.personnel_actual a
-        join mes.job_order job on job.id = a.job_order join mes.person p on p.id = a.person
-        where job.work_order = any(%(numbers)s) and a.ended_at is not null
-        group by job.work_order, p.name, p.rate_class order by job.work_order, p.name
+        select job.work_order, p.name as person, e.payload ->> 'rate_class' as rate_class,
+               sum((e.payload ->> 'hours')::numeric) as hours
+        from mes.job_order job
+        join mes.event e on e.aggregate = job.id and e.type = 'LabourBooked'
+        join mes.person p on p.id = e.payload ->> 'person'
+        where job.work_order = any(%(numbers)s)
+        group by job.work_order, p.name, e.payload ->> 'rate_class' order by job.work_order, p.name
         """,
         {"numbers": numbers},
     )
@@ -295,7 +296,8 @@ async def documents(tx: Tx, numbers: list[str]) -> list[DocumentRow]:
                    case when d.state = 'skipped' then d.detail end as reason,
                    row_number() over (partition by d.work_order order by d.id desc) as nth
             from erp.document d cross join lateral jsonb_to_record(d.body) as b (
-                material text, quantity numeric, uom text, operation int, hours numeric, promised_at timestamptz)
+                material text, quantity numeric, uom text, operation int, hours numeric,
+                promised_at timestamptz)
             where d.work_order = any(%(numbers)s)) newest
         where nth <= 60 order by work_order, nth
         """,

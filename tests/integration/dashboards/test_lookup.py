@@ -1,9 +1,12 @@
 """Any number of the plant leads to its page, however it is written; nonsense leads nowhere."""
 
+from decimal import Decimal
+
 import pytest
 
 from dashboards import service
 from dashboards.model import Lookup, NumberUnknown
+from mes.execution import service as execution
 from mes.kernel.ids import LotNumber
 from tests.fixtures.floor import Floor
 
@@ -47,3 +50,16 @@ async def test_our_own_numbers_may_be_typed_small(floor: Floor) -> None:
 async def test_a_number_that_nothing_can_have_is_unknown(floor: Floor, number: str) -> None:
     with pytest.raises(NumberUnknown):
         await look_up(floor, number)
+
+
+async def test_the_hours_of_people_are_those_that_were_booked(floor: Floor) -> None:
+    """Machining has a break of ten minutes at ten: it is in no hour that is paid or costed."""
+    order = await floor.order(quantity=2)
+    await floor.plan(order)
+    job = f"{order}-10"
+    floor.after(24 * 3600 - 600)
+    await floor.do(lambda tx: execution.start(tx, job), "E-1001", "CNC-1")
+    floor.after(2400)
+    await floor.do(lambda tx: execution.hold(tx, job, "end-of-shift"), "E-1001", "CNC-1")
+    (shown,) = (await look_up(floor, order)).orders
+    assert [(one.person, one.hours) for one in shown.labour] == [("Name of E-1001", Decimal("0.5"))]
