@@ -60,14 +60,19 @@ async def keep(
     detail: str | None = None,
     params: dict[str, Any] | None = None,
 ) -> None:
-    """Remember a record's version, and why the plant refused it if it did."""
+    """Remember a record's version, and why the plant refused it if it did.
+
+    What is refused again for the same reason is still the record of the first time.
+    """
     await tx.execute(
         """
         insert into erp.inbox (site, stream, key, hash, body, code, detail, params)
         values (%(site)s, %(stream)s, %(key)s, %(hash)s, %(body)s, %(code)s, %(detail)s, %(params)s)
         on conflict (stream, key) do update
         set hash = excluded.hash, body = excluded.body, code = excluded.code,
-            detail = excluded.detail, params = excluded.params, received_at = now()
+            detail = excluded.detail, params = excluded.params, tried_at = now(),
+            received_at = case when (inbox.hash, inbox.code) = (excluded.hash, excluded.code)
+                               then inbox.received_at else now() end
         """,
         {
             "site": tx.site,
@@ -119,11 +124,11 @@ class RefusedBody:
 
 
 async def refused_bodies(tx: Tx) -> list[RefusedBody]:
-    """Return the records that were understood and that the plant could not take, oldest first."""
+    """Return the records that were understood and that the plant could not take, tried longest ago first."""
     return await tx.fetch_all(
         RefusedBody,
         "select stream, key, hash, body from erp.inbox where code is not null and body <> '{}'"
-        " order by received_at limit 200",
+        " order by coalesce(tried_at, received_at) limit 200",
     )
 
 

@@ -263,10 +263,13 @@ async def test_what_the_database_cannot_keep_spoils_no_other_order(
     await reader.pull(Stream.MATERIALS)
     put(books, Stream.ORDERS, request(1, **spoilt), request(2))
     assert await reader.pull(Stream.ORDERS) == 1
+    async with db.read() as tx:
+        (first,) = await service.refusals(tx)
     await reader.take_refused()
     async with db.read() as tx:
         (refused,) = await service.refusals(tx)
     assert (refused.key, refused.code) == ("production,1", code)
+    assert refused.received_at == first.received_at
 
 
 async def test_an_order_with_a_sign_that_cannot_be_stored_is_taken_without_it(db: Database) -> None:
