@@ -24,7 +24,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from mes.kernel.address import page_address
 from mes.kernel.home import default_home
@@ -38,6 +37,8 @@ STAMP = VENV / ".lineside"
 RUNTIME = ROOT / "requirements.lock"
 DEVELOPMENT = ROOT / "requirements-dev.lock"
 INSTALLER = ROOT / "requirements-uv.lock"
+
+HIGHEST_PORT = 65535
 
 Tell = Callable[[str, str], None]
 """Called with a stage and its state."""
@@ -210,11 +211,25 @@ def _runs_already() -> bool:
 
 
 def _address() -> tuple[str, int]:
-    """Return host and port of the pages, as the settings will have them."""
+    """Return host and port of the pages, as the settings will have them.
+
+    Raises:
+        Missing: They are written so that nobody can read them.
+    """
     file = default_home() / "lineside.toml"
-    given: dict[str, Any] = tomllib.loads(file.read_text()).get("http", {}) if file.exists() else {}
-    host = os.environ.get("LINESIDE_HTTP__HOST", given.get("host", "127.0.0.1"))
-    return host, int(os.environ.get("LINESIDE_HTTP__PORT", given.get("port", 8080)))
+    try:
+        given = tomllib.loads(file.read_text(encoding="utf-8")).get("http", {}) if file.exists() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise Missing(f"{file}: {error}") from None
+    if not isinstance(given, dict):
+        raise Missing(f"{file}: http is a table, [http], with host and port in it")
+    host = os.environ.get("LINESIDE_HTTP__HOST", str(given.get("host", "127.0.0.1")))
+    port = os.environ.get("LINESIDE_HTTP__PORT", str(given.get("port", 8080)))
+    if not port.isdecimal() or int(port) > HIGHEST_PORT:
+        raise Missing(
+            f"http.port (LINESIDE_HTTP__PORT, or in {file}) is {port!r}: a number up to {HIGHEST_PORT}"
+        )
+    return host, int(port)
 
 
 def _call(command: list[str]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
+import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -169,6 +171,16 @@ class Log(Section):
     """`auto`: console on a terminal, JSON lines elsewhere."""
 
 
+class _File(TomlConfigSettingsSource):
+    """A settings file; where it is no TOML it is named with the place."""
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        try:
+            return super()._read_file(file_path)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise SettingsError(f"{file_path}: {error}") from error
+
+
 class Settings(BaseSettings):
     """All settings of one Lineside process. Read them by `load`."""
 
@@ -208,8 +220,8 @@ class Settings(BaseSettings):
         return (
             init_settings,
             env_settings,
-            TomlConfigSettingsSource(settings_cls, home / ENDPOINTS_FILE),
-            TomlConfigSettingsSource(settings_cls, home / SETTINGS_FILE),
+            _File(settings_cls, home / ENDPOINTS_FILE),
+            _File(settings_cls, home / SETTINGS_FILE),
         )
 
     @model_validator(mode="after")

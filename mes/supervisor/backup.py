@@ -1,6 +1,6 @@
 """`lineside backup` and `lineside restore`: everything that the plant knows, in one file.
 
-A backup is a tar of one `pg_dump` per database, `lineside.toml`, the secrets and a manifest. The ERP has
+A backup is a tar of one `pg_dump` per database, what a person wrote, the secrets and a manifest. The ERP has
 its own backup. A restored plant goes on from the backup, in whatever cluster it is: edges send again what
 it does not know yet, the ERP is asked before it is told anything that happened until then, and numbers go
 on well above those of the backup.
@@ -26,7 +26,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import typer
 
 from mes.kernel.home import default_home
-from mes.kernel.settings import SETTINGS_FILE, Settings, load
+from mes.kernel.settings import Settings, load
 from mes.supervisor import control, ownfiles, postgres, store
 
 FORMAT = 1
@@ -100,7 +100,7 @@ def write(settings: Settings, file: Path, *, samples: bool = True) -> int:
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as out, tarfile.open(fileobj=out, mode="w") as tar:
             _add_text(tar, MANIFEST, json.dumps(_manifest(settings), indent=1))
-            for path in (*dumps.values(), *_own_files(settings.home)):
+            for path in (*dumps.values(), *ownfiles.kept(settings.home)):
                 inside = path.name if path in dumps.values() else str(path.relative_to(settings.home))
                 tar.add(path, inside)
     scratch.replace(file)
@@ -258,10 +258,6 @@ def _manifest(settings: Settings) -> Mapping[str, Any]:
         "site": settings.site,
         "databases": list(databases(settings)),
     }
-
-
-def _own_files(home: Path) -> Iterator[Path]:
-    yield from (path for path in (home / SETTINGS_FILE, home / "secrets") if path.exists())
 
 
 def _add_text(tar: tarfile.TarFile, name: str, text: str) -> None:

@@ -47,10 +47,12 @@ def say(text: str) -> None:
 
 @app.command()
 def up(
+    *,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: delete all data of this home.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Run in the background.")] = False,
     browser: Annotated[bool, typer.Option(help="Open the sign-in link where there is a display.")] = True,
     profile: Annotated[str | None, typer.Option(help="demo (default) or production.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --fresh.")] = False,
     link: Annotated[bool, typer.Option(hidden=True)] = True,
 ) -> None:
     """Start the whole plant: database, broker, ERP, machines and all services."""
@@ -60,8 +62,14 @@ def up(
         raise typer.BadParameter("demo or production", param_hint="--profile")
     try:
         load()
+        loss = program.what_fresh_deletes(profile) if fresh and not yes else ""
+        if loss:
+            typer.confirm(f"{loss} Go on?", abort=True)
         if detach:
-            arguments = [*(["--fresh"] if fresh else []), *([f"--profile={profile}"] if profile else [])]
+            arguments = [
+                *(["--fresh", "--yes"] if fresh else []),
+                *([f"--profile={profile}"] if profile else []),
+            ]
             raise typer.Exit(program.detach([*arguments, "--no-browser", "--no-link"], say))
         asyncio.run(program.up(program.Options(fresh, browser, profile, link), say))
     except program.AlreadyRunning as running:

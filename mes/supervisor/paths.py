@@ -8,6 +8,8 @@ from pathlib import Path
 
 from mes.kernel.home import sockets
 
+EDGE_CONFIG = "edge/CONFIG.toml"
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -39,6 +41,16 @@ class Paths:
     @property
     def ports(self) -> Path:
         return self.home / "ports.json"
+
+    @property
+    def profile(self) -> Path:
+        """The profile that it was started with last."""
+        return self.home / "profile"
+
+    @property
+    def edge_config(self) -> Path:
+        """CONFIG.toml of the edge that runs here: a person's in production, the simulator's in a demo."""
+        return self.home / EDGE_CONFIG
 
     @property
     def control(self) -> Path:

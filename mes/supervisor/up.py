@@ -91,8 +91,11 @@ async def up(options: Options, say: Callable[[str], None]) -> None:
         ended = await end_leftovers(paths.pids)
         if ended:
             say(f"Ended what the last run left: {', '.join(ended)}")
-        _clean(paths, fresh=options.fresh)
+        paths.endpoints.unlink(missing_ok=True)
         wishes = _wishes(options)
+        if options.fresh:
+            _begin_anew(paths, wishes.profile)
+        paths.profile.write_text(wishes.profile, encoding="ascii")
         with (paths.logs / "supervisor.log").open("a", encoding="utf-8") as output:
             log.configure("supervisor", wishes.log, output)
             await _run(paths, wishes, options, say)
@@ -155,7 +158,7 @@ async def _start(
 
 def _wishes(options: Options) -> Settings:
     given = load()
-    profile = options.profile or (given.profile if "profile" in given.model_fields_set else "demo")
+    profile = options.profile or (given.profile if _profile_given(given) else "demo")
     return given.model_copy(update={"profile": profile})
 
 
@@ -167,19 +170,58 @@ def _listener(wishes: Settings) -> socket.socket:
     return listen(wishes.http.host, wishes.http.port)
 
 
-def _clean(paths: Paths, *, fresh: bool) -> None:
-    """Remove what a killed supervisor left; with `fresh` the data too."""
-    paths.endpoints.unlink(missing_ok=True)
-    if not fresh:
-        return
-    for entry in paths.home.iterdir():
-        if entry.name in KEPT_AT_FRESH:
-            continue
+def _begin_anew(paths: Paths, profile: str) -> None:
+    """Delete all data, and nothing that a person wrote."""
+    written = paths.edge_config.read_bytes() if _written(paths, profile) else None
+    for entry in _data(paths):
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
     elsewhere = Path("/var/lib/lineside") / paths.digest
     if elsewhere.exists() and os.access(elsewhere, os.W_OK):
         shutil.rmtree(elsewhere)
     paths.make()
+    if written is not None:
+        paths.edge_config.parent.mkdir(mode=0o700)
+        paths.edge_config.write_bytes(written)
+        paths.edge_config.chmod(0o600)
+
+
+def _written(paths: Paths, profile: str) -> bool:
+    """Whether a person wrote the edge's CONFIG.toml, and not the simulator."""
+    return _production(paths, profile) and paths.edge_config.exists()
+
+
+def what_fresh_deletes(profile: str | None) -> str:
+    """Return what a person has to agree to before `--fresh`; empty where there is nothing to lose.
+
+    A simulated plant makes itself anew: nobody is asked.
+
+    Args:
+        profile: That of the command line.
+
+    Raises:
+        SettingsError: A setting cannot be used.
+    """
+    paths, wishes = Paths(default_home()), load()
+    if not _production(paths, profile or (wishes.profile if _profile_given(wishes) else None)):
+        return ""
+    found = sorted(entry.name for entry in _data(paths))
+    return f"This is a production plant: {', '.join(found)} in {paths.home} are deleted." if found else ""
+
+
+def _profile_given(wishes: Settings) -> bool:
+    return "profile" in wishes.model_fields_set
+
+
+def _production(paths: Paths, profile: str | None) -> bool:
+    """Whether a home is a production plant's: by its settings, or because it was one when it last ran."""
+    last = paths.profile.read_text(encoding="ascii").strip() if paths.profile.exists() else ""
+    return "production" in {profile, last}
+
+
+def _data(paths: Paths) -> list[Path]:
+    return (
+        [one for one in paths.home.iterdir() if one.name not in KEPT_AT_FRESH] if paths.home.exists() else []
+    )
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

@@ -166,12 +166,14 @@ def test_a_new_machine_gets_settings_and_passwords_of_the_backup(
     for name in ("broker-edge-1", "postgres-superuser"):
         secrets.replace(old, name, f"old-{name}")
     (old / "lineside.toml").write_text("currency = 'EUR'\n")
+    (old / "edge").mkdir()
+    (old / "edge" / "CONFIG.toml").write_text("[edge]\n")
     lineside("backup", str(file))
     monkeypatch.setenv("LINESIDE_HOME", str(new))
     monkeypatch.delenv("DATABASE_URL")
     before = lineside("restore", str(file), "--yes")
     assert before.exit_code == 1
-    assert "Put back: lineside.toml, broker-edge-1" in before.output
+    assert "Put back: lineside.toml, edge/CONFIG.toml, broker-edge-1" in before.output
     assert "lineside up" in before.output
     assert (new / "secrets" / "broker-edge-1").stat().st_mode & 0o077 == 0
     assert secrets.ensure(new, "broker-edge-1") == "old-broker-edge-1"

@@ -1,10 +1,14 @@
 """Settings: where they come from, what is refused, what stays out of a repr."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from mes.kernel.settings import Broker, Http, SettingsError, load
+from tests.architecture.graph import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +28,35 @@ def test_an_unknown_key_in_the_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lineside.toml").write_text("[http]\nprot = 8081\n")
     with pytest.raises(SettingsError, match=r"http\.prot"):
         load()
+
+
+def make_up() -> str:
+    """Return what `make up` says, which cannot begin."""
+    begin = [sys.executable, str(ROOT / "mes" / "bootstrap.py"), "up"]
+    done = subprocess.run(begin, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "place"), [(b"[http]\nport = \n", "line 2, column 8"), (b'site = "\xe9"\n', "0xe9")]
+)
+def test_a_file_with_a_slip_of_the_pen_is_named_with_the_place(
+    tmp_path: Path, text: bytes, place: str
+) -> None:
+    (tmp_path / "lineside.toml").write_bytes(text)
+    with pytest.raises(SettingsError, match=f"lineside.toml: .*{place}"):
+        load()
+    assert re.search(f"lineside.toml: .*{place}", make_up())
+
+
+@pytest.mark.parametrize("port", ["abc", "70000", "-1", ""])
+def test_a_port_that_is_none_is_named_before_anything_is_installed(
+    monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.setenv("LINESIDE_HTTP__PORT", port)
+    assert re.search(f"LINESIDE_HTTP__PORT.* is '{port}'", make_up())
 
 
 def test_a_time_zone_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
