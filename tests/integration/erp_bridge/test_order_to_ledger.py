@@ -1,5 +1,6 @@
 """A customer order in the real Tryton becomes a work order; what it takes is in Tryton's books."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -10,10 +11,11 @@ from erp_bridge.adapters.tryton import ACCOUNTS, TrytonAdapter
 from erp_bridge.adapters.tryton.rpc import Rpc
 from erp_bridge.inbound import Inbound
 from erp_bridge.outbound import Outbound
-from erp_bridge.reconcile import compare, refresh
+from erp_bridge.reconcile import Reconciliation, compare, refresh
 from mes.inventory import service as inventory
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database
+from mes.kernel.outbox import to_json
 from mes.kernel.settings import Settings
 from tests.fixtures.tryton import Tryton, TrytonFactory, count, deliver, place_order
 from tests.integration.erp_bridge.plant import Floor
@@ -89,19 +91,79 @@ class Both:
         )
 
 
+DEARER = """
+from trytond.transaction import TransactionError
+code, price = sys.argv[3:]
+again = {}
+while again is not None:
+    with Transaction().new_transaction(**again) as change:
+        (product,) = pool.get("product.product").search([("code", "=", code)])
+        try:
+            pool.get("product.product").update_cost_price({Decimal(price): [product]})
+            change.commit()
+            again = None
+        except TransactionError as error:
+            change.rollback()
+            error.fix(again)
+"""
+"""What Tryton's wizard "Modify Cost Price" does for an accountant, once more with the locks it asks for."""
+
+
+async def begin(both: Both, quantity: int) -> str:
+    """Let the clerk sell some pumps; return the work order that the plant makes of it."""
+    sale = await place_order(both.server, "PUMP-40", quantity)
+    await both.pull()
+    async with both.db.read() as tx:
+        assert not await service.refusals(tx)
+        return str(
+            await tx.value("select id from mes.work_order where customer_order = %(sale)s", {"sale": sale})
+        )
+
+
+async def judged(both: Both) -> Reconciliation:
+    """Compare the books as the bridge does."""
+    await refresh(both.db, both.adapter)
+    async with both.db.transaction(Cause(actor="service:bridge", at=utc_now())) as tx:
+        outcome = await compare(tx, "CNY", grace_s=0)
+        await store.link.put_link(tx, "tryton", "Tryton", reachable=True, detail="", ms=1.0)
+        await store.comparison.put_comparison(tx, "tryton", to_json(outcome))
+    return outcome
+
+
+async def a_price_rises_while_an_order_is_at_work(both: Both) -> None:
+    """The comparison names what it did to the order; an explanation settles it."""
+    number = await begin(both, 2)
+    await both.floor.dispatch(number)
+    for operation in (10, 20):
+        await both.floor.step(number, operation, 2)
+    with both.server.run_inside(DEARER, "SHAFT", "66") as changing:
+        assert await asyncio.to_thread(changing.wait) == 0
+    await both.pull()
+    await both.floor.book_costs()
+    await both.push()
+    outcome = await judged(both)
+    assert {(one.work_order, one.what, one.mine, one.theirs, one.why) for one in outcome.cases} == {
+        (number, "wip", 120, 132, "price"),
+        (number, "raw_material", -120, -132, "price"),
+    }
+    (subject,) = {one.subject for one in outcome.cases}
+    async with both.db.transaction(Cause(actor="account:finance", at=utc_now())) as tx:
+        await service.explain(tx, "tryton", subject, "shafts cost more since Monday", with_money=True)
+    outcome = await judged(both)
+    assert (outcome.cases, outcome.value_difference, outcome.quantity_difference) == ((), 0, 0)
+    assert {(one.what, one.amount, one.why) for one in outcome.explained} == {
+        ("wip", -12, "price"),
+        ("raw_material", 12, "price"),
+    }
+
+
 async def test_an_order_ends_with_nothing_in_process_and_no_difference(db: Database, tryton: Tryton) -> None:
     both = Both(db, tryton)
     await both.floor.define()
     await both.pull()
-    sale = await place_order(tryton, "PUMP-40", 4)
-    await both.pull()
+    number = await begin(both, 4)
     async with db.read() as tx:
-        refused = await service.refusals(tx)
         orders = await store.records.hashes(tx, "orders", ["production,1"])
-        number = await tx.value(
-            "select id from mes.work_order where customer_order = %(sale)s", {"sale": sale}
-        )
-    assert not refused
     assert len(orders) == 1
     await both.push()
     await both.floor.clock_in()
@@ -113,15 +175,14 @@ async def test_an_order_ends_with_nothing_in_process_and_no_difference(db: Datab
         counts = await store.figures.figures(tx, "tryton", with_money=True)
     assert not dead, dead
     assert counts.documents_open == 0
-    await refresh(db, both.adapter)
-    async with db.read() as tx:
-        outcome = await compare(tx, "CNY", grace_s=0)
+    outcome = await judged(both)
     assert outcome.cases == ()
     assert outcome.judged > 20
     assert outcome.value_difference == outcome.quantity_difference == 0
     assert await both.wip(number) == Decimal("0.00")
     (row,) = await both.rpc.search_read("production", [("reference", "=", number)], ["state"])
     assert row["state"] == "done"
+    await a_price_rises_while_an_order_is_at_work(both)
 
 
 async def test_more_of_a_lot_and_counts_leave_no_difference(db: Database, make_tryton: TrytonFactory) -> None:
@@ -137,7 +198,7 @@ async def test_more_of_a_lot_and_counts_leave_no_difference(db: Database, make_t
     await both.pull()
     async with db.transaction(Cause(actor="service:test", at=utc_now())) as tx:
         assert not await service.refusals(tx)
-        lots = [await inventory.get_lot(tx, lot) for lot in ("Heat-7a", "Heat-7a@SHAFT")]
+        lots = [await inventory.get_lot(tx, lot) for lot in ("Heat-7a@CAST-40", "Heat-7a@SHAFT")]
         await inventory.scrap_lot(tx, "Heat-7a@SHAFT", "damaged")
     assert [(lot.material, lot.on_hand) for lot in lots] == [("CAST-40", 14), ("SHAFT", 6)]
     await both.floor.book_costs()
