@@ -123,6 +123,8 @@ class Worker:
     def __init__(self, stream: Stream, store: Store, ingest: Ingest) -> None:
         self.stream = stream
         self.store = store
+        self.loaded = False
+        """Whether the database told how far each epoch is."""
         self._ingest = ingest
         self._waiting: deque[Arrived] = deque()
         self._arrived = asyncio.Event()
@@ -155,6 +157,7 @@ class Worker:
         """Learn from the database how far each epoch is, waiting until it answers."""
         found = await self._insist(self.store.cursors)
         self._inlets = {key: Inlet(seq, seq) for key, seq in reversed(found.items())}
+        self.loaded = True
         for edge in self.edges():
             self._ingest.watermark_moved(edge)
 
@@ -472,6 +475,8 @@ class Ingest:
     async def _say_watermarks(self) -> None:
         while True:
             await asyncio.sleep(WATERMARK_S)
+            if not all(worker.loaded for worker in self._workers):
+                continue  # what is not named is sent again
             for edge in list(self._moved):
                 events, telemetry = (worker.watermarks(edge) for worker in self._workers)
                 name = f"{self._name}/{self.bus.connections}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from edge.collector import now_ms
 from edge.epochs import Epochs, OpenEpoch
@@ -95,9 +95,22 @@ class Uplink:
             if entry is not None and seq != entry.outlet.acknowledged:
                 self._epochs.committed(entry, seq)
         if another:
+            for entry in self._never_heard_of(watermark):
+                self._epochs.committed(entry, 0)
             for entry in self._epochs:
                 self._again(entry)
         self.sendable.set()
+
+    def _never_heard_of(self, watermark: Watermark) -> Iterator[OpenEpoch]:
+        """Find epochs that were committed to a database that is not there any more: a backup was restored.
+
+        Ingest names its most recent epochs; what is newer than those of them that are here is
+        unknown to it, what is older may just not be named.
+        """
+        for stream, named in ((Stream.EVENTS, watermark.events), (Stream.TELEMETRY, watermark.telemetry)):
+            entries = self._epochs.of(stream)
+            newest = max((at for at, entry in enumerate(entries) if entry.epoch in named), default=-1)
+            yield from (entry for entry in entries[newest + 1 :] if entry.outlet.acknowledged)
 
     def replay(self, replay: Replay) -> None:
         """Send again from where ingest wants it."""

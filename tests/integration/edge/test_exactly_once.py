@@ -49,6 +49,42 @@ async def test_what_a_device_reports_arrives_once(
     assert acknowledged == [(True,)]
 
 
+async def test_what_a_restored_plant_does_not_know_is_sent_again(
+    nats: RunningBroker, database_url: str, tmp_path: Path
+) -> None:
+    """Also what an edge read in an epoch that was opened and committed after the backup."""
+    press = Press("")
+
+    async def shift(pieces: int) -> None:
+        agent = Agent(edge_config(nats, tmp_path))
+        async with running(agent), device(nats) as bus:
+            await until(lambda: agent.links["devices"].up, told="configuration and driver")
+            if not press.good:
+                await bus.publish(TOPIC, press.report())
+                await until(lambda: len(rows(database_url, "select 1 from mes.edge_inbox")) > 0)
+            work(press, pieces)
+            await bus.publish(TOPIC, press.report())
+            await until(lambda: counted(database_url) == press.good, told="all pieces")
+            await until(lambda: agent.health()["spool_depth"] == 0, told="watermark")
+
+    async with running(make_ingest(nats, database_url)):
+        await shift(3)
+        (backup,) = rows(database_url, "select max(id) from mes.edge_inbox")
+        cursors = rows(database_url, "select edge, epoch, stream, seq from mes.edge_cursor")
+        await shift(4)
+    with psycopg.connect(database_url, autocommit=True) as restored:
+        restored.execute("delete from mes.edge_inbox where id > %s", backup)
+        restored.execute("delete from mes.edge_cursor")
+        for cursor in cursors:
+            restored.execute(
+                "insert into mes.edge_cursor (edge, epoch, stream, seq) values (%s, %s, %s, %s)", cursor
+            )
+    async with running(make_ingest(nats, database_url)):
+        await shift(2)
+    assert len(states(database_url)) == press.states
+    assert doubles(database_url) == 0
+
+
 async def test_a_broker_that_is_killed_and_wiped_loses_nothing(
     broker: RunningBroker, database_url: str, tmp_path: Path
 ) -> None:
