@@ -88,21 +88,32 @@ class EventStore(Store):
 COPY_INBOX = sql.SQL("copy mes.edge_inbox ({}) from stdin").format(
     sql.SQL(", ").join(sql.Identifier(column) for column in INBOX_COLUMNS)
 )
-CHECK_TOTAL: LiteralString = """
+ANEW = "(t.source_base is null or t.source_total > %(total)s)"
+"""The machine's total begins: its run before, if there was one, is over."""
+LOST_BEFORE = f"""
+    t.lost_before + case when {ANEW} then
+        greatest(0, least(t.lost - t.lost_before,
+                          t.source_total - t.source_base - t.committed
+                          - greatest(0, %(added)s::numeric - %(total)s::numeric))) else 0 end
+"""
+"""What was on its way when the total was told last, and has come since, is not lost."""
+DOUBLED_BEFORE = f"t.doubled_before + case when {ANEW} then t.doubled - t.doubled_before else 0 end"
+CHECK_TOTAL: LiteralString = f"""
 insert into mes.edge_tally as t (edge, equipment, metric, committed, source_base, source_total, at)
 values (%(edge)s, %(equipment)s, %(metric)s, %(added)s, %(total)s::numeric - %(added)s::numeric, %(total)s,
         %(at)s)
 on conflict (edge, equipment, metric) do update set
     committed = t.committed + %(added)s,
-    source_base = case when t.source_base is null or t.source_total > %(total)s
-                       then %(total)s - t.committed - %(added)s else t.source_base end,
+    source_base = case when {ANEW} then %(total)s - t.committed - %(added)s else t.source_base end,
     source_total = %(total)s,
-    lost = case when t.source_base is null or t.source_total > %(total)s then 0
-                else greatest(0, %(total)s - t.source_base - t.committed - %(added)s) end,
-    doubled = case when t.source_base is null or t.source_total > %(total)s then 0
-                   else greatest(0, t.committed + %(added)s - %(total)s + t.source_base) end,
+    lost_before = {LOST_BEFORE},
+    doubled_before = {DOUBLED_BEFORE},
+    lost = {LOST_BEFORE} + case when {ANEW} then 0
+        else greatest(0, %(total)s - t.source_base - t.committed - %(added)s) end,
+    doubled = {DOUBLED_BEFORE} + case when {ANEW} then 0
+        else greatest(0, t.committed + %(added)s - %(total)s + t.source_base) end,
     at = %(at)s
-"""
+"""  # noqa: S608 - constants
 
 
 ADD_TO_TALLY: LiteralString = """
