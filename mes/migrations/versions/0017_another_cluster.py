@@ -31,17 +31,20 @@ end $$;
 comment on function mes.event_horizon is
     'Below it no event comes any more: stable, so it holds for the snapshot of the statement that asks.';
 
-create or replace function mes.continue_events() returns boolean language plpgsql volatile as $$
-declare
-    newest bigint := greatest(
+create or replace function mes.newest_event_xid() returns bigint language sql stable as $$
+    select greatest(
         (select xid::text::bigint from mes.event order by xid desc, id desc limit 1),
         (select max(xid::text::bigint) from mes.consumer_cursor),
-        (select last_xid::text::bigint from mes.audit_block order by number desc limit 1));
+        (select last_xid::text::bigint from mes.audit_block order by number desc limit 1))
+$$;
+
+create or replace function mes.continue_events() returns boolean language plpgsql volatile as $$
 begin
-    if newest is null or mes.event_xid()::text::bigint > newest then
+    if coalesce(mes.event_xid()::text::bigint > mes.newest_event_xid(), true) then
         return false;
     end if;
-    update mes.event_base set base = newest + 1 - pg_current_xact_id()::text::bigint;
+    lock table mes.event in exclusive mode;
+    update mes.event_base set base = mes.newest_event_xid() + 1 - pg_current_xact_id()::text::bigint;
     return true;
 end $$;
 comment on function mes.continue_events is
