@@ -66,6 +66,7 @@ async def test_what_a_restored_plant_does_not_know_is_sent_again(
             await bus.publish(TOPIC, press.report())
             await until(lambda: counted(database_url) == press.good, told="all pieces")
             await until(lambda: agent.health()["spool_depth"] == 0, told="watermark")
+            await until(lambda: not agent.epochs.unsaved, told="the watermark is on the edge's disk")
 
     async with running(make_ingest(nats, database_url)):
         await shift(3)
