@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from planner import kernel
 from planner.decoder import Choice
-from planner.pack import Ints, Pack
+from planner.pack import Ints, Pack, ints
 from planner.problem import Weights
 from planner.schedule import Schedule
 
@@ -153,14 +153,26 @@ class Engine:
         return self.dispatch(rank, self.latest, 0.0, 0.0, rule)
 
     def grid(self) -> Sequences:
-        """The cheapest plan of the grid, of earliest due date and of most work remaining."""
+        """The cheapest plan of the grid, of earliest due date, most work remaining and longest way."""
         k2s = K2 if self.packed.mean_setup else K2[:1]
         plans = [self.atcs(k1, k2) for k1 in K1 for k2 in k2s]
         plans.append(self.ranked(-self.latest.astype(np.float64), "least slack"))
         plans.append(self.ranked(self.packed.tail.astype(np.float64), "most work remaining"))
         best = min(plans, key=lambda plan: plan.cost)
+        if self.packed.problem.tools:
+            best = min(best, self._longest_way_first(best.unit_of), key=lambda plan: plan.cost)
         self.report.grid = best.cost
         return best
+
+    def _longest_way_first(self, unit_of: Ints) -> Sequences:
+        """A plan in the order of what is still to do behind each operation: who gets a tool is chosen."""
+        operations, first = self.packed.problem.operations, self.packed.first
+        held = set(first.tolist())
+        rest = ints(i for i, o in enumerate(operations) if not (o.started or o.lock or i in held))
+        order = np.argsort(-self.packed.tail[rest], kind="stable")
+        plan = Sequences(np.concatenate((first, rest[order])), unit_of.copy(), 0, "longest way first")
+        plan.cost = self.retime(plan)
+        return plan
 
     def random_rules(self, best: Sequences, budget: Callable[[], bool], random: Random) -> Sequences:
         """Dispatch by random ATCS parameters until `budget` says stop."""

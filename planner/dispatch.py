@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from planner.decoder import Decoder, InOrder, first_in_line
+from planner.decoder import Choice, Decoder, InOrder, decode, first_in_line
 from planner.objective import score
 from planner.problem import Operation, Problem
 from planner.schedule import Schedule
@@ -220,11 +220,27 @@ def rules(problem: Problem) -> Iterator[tuple[str, Rule]]:
             yield f"atcs k1={k1} k2={k2}", atcs(problem, facts, k1, k2)
 
 
+def longest_way_first(problem: Problem) -> Schedule:
+    """Place operations in the order of what is still to do behind them, each on its fastest unit.
+
+    Where tools are shared, a rule that asks only when a unit is free does not choose who gets them.
+
+    Raises:
+        LocksConflict: Locks that no plan, or not this order, can keep.
+    """
+    tail = Facts.of(problem).tail
+    fastest = {o.id: min(o.alternatives, key=lambda a: a.minutes).unit for o in problem.operations}
+    names = sorted(fastest, key=lambda name: -tail[name])
+    return decode(problem, [Choice(name, fastest[name]) for name in names])
+
+
 def best_dispatch(problem: Problem) -> tuple[str, Schedule]:
     """The cheapest plan of all `rules`, with the name of its rule; the first wins a tie.
 
     Raises:
         LocksConflict: No rule can keep the locks.
     """
-    plans = ((name, dispatch(problem, rule)) for name, rule in rules(problem))
+    plans = [(name, dispatch(problem, rule)) for name, rule in rules(problem)]
+    if problem.tools:
+        plans.append(("longest way first", longest_way_first(problem)))
     return min(plans, key=lambda plan: score(problem, plan[1]).total)

@@ -136,6 +136,17 @@ def test_a_tool_stays_on_its_unit_over_a_break_and_people_leave() -> None:
     assert decode(plant(*staffed, crews=(crew,), **hours), choices).by_operation["B-1"].start == 5
 
 
+def test_a_shared_tool_goes_where_more_is_still_to_do() -> None:
+    rows = [
+        step("A-1", 10, "M", tools=MOULD),
+        step("B-1", 10, "N", tools=MOULD),
+        step("B-2", 50, "N", after="B-1"),
+    ]
+    name, plan = best_dispatch(plant(*rows, tools=(Tool("MOULD"),), due={"A": 500, "B": 60}))
+    assert name == "longest way first"
+    assert (plan.by_operation["B-1"].start, plan.by_operation["A-1"].start) == (0, 10)
+
+
 def test_work_under_way_has_its_tool_from_the_beginning() -> None:
     """Also while its unit is closed."""
     rows = [step("A-1", 5, "M", tools=MOULD, started=Started("M")), step("B-1", 5, "N", tools=MOULD)]
