@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from random import Random
 
 import numpy as np
@@ -17,8 +19,9 @@ from numpy.typing import NDArray
 from planner import kernel
 from planner.decoder import Choice
 from planner.pack import Ints, Pack, ints
-from planner.problem import Weights
 from planner.schedule import Schedule
+from planner.shop import is_job_shop
+from planner.shorten import Shortener, least_makespan
 
 K1 = (0.5, 1.0, 2.0, 4.0, 8.0)
 K2 = (0.1, 0.3, 1.0, 3.0)
@@ -42,6 +45,12 @@ CALM = 150.0
 
 MOST_FOR_TABU = 2_500
 """Operations; the tabu list has an entry for each pair."""
+
+SEED_STEP = 101
+"""Between the seeds of chains."""
+
+EXCHANGES = 12
+"""How often in a search the worst chain goes on from where the best is."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +80,19 @@ class Tuning:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to search: `moves` gives the same plan for the same seed; else CPU `seconds`."""
+    """How long to search: `moves` gives the same plan for the same seed; else CPU `seconds`.
+
+    Args:
+        seconds: Of all chains together.
+        moves: Of each chain.
+        chains: Searches side by side, each on a core if there is one; now and then the worst goes on
+            from where the best is.
+    """
 
     seconds: float = 5.0
     moves: int | None = None
     seed: int = 1
+    chains: int = 1
 
 
 @dataclass
@@ -232,7 +249,7 @@ class Engine:
         if len(best.perm) <= len(self.packed.first) or stop():
             return best
         if self.is_bare:
-            return self._tabu(best, clock, budget.seed, on_better, stop)
+            return self.shorten(self.shorteners(best, budget), budget, on_better, stop)
         has_time = clock.share(RANDOM_SHARE)
         best = self.random_rules(best, lambda: has_time() and not stop(), random)
         on_better(best.cost)
@@ -240,57 +257,53 @@ class Engine:
 
     @property
     def is_bare(self) -> bool:
-        """Only the makespan counts, and nothing but units and routes: a case for the tabu search."""
-        problem, plant = self.packed.problem, self.packed.plant
-        weights = problem.weights
-        if weights != replace(Weights(0, 0, 0, 0, weights.shift_cap, 0), makespan=weights.makespan):
-            return False
-        if self.packed.has_people or not 0 < self.packed.free <= MOST_FOR_TABU:
-            return False
-        if self.packed.free < len(problem.operations) or len(self.packed.first):
-            return False
-        head = int(plant[kernel.TIMELINES])
-        rows = [plant[head + kernel.TL * int(c) :][: kernel.TL] for c in self._unit_column(kernel.U_TIME)]
-        return all(r[kernel.T_FIRST] == r[kernel.T_LAST] and not plant[r[kernel.T_FIRST]] for r in rows)
+        """A job shop that is small enough for the tabu search."""
+        return 0 < self.packed.free <= MOST_FOR_TABU and is_job_shop(self.packed.problem)
 
-    def _unit_column(self, column: int) -> Ints:
-        plant = self.packed.plant
-        head, units = int(plant[kernel.UNITS]), int(plant[kernel.UNIT_COUNT])
-        return plant[head + column : head + units * kernel.UN : kernel.UN]
+    def shorteners(self, plan: Sequences, budget: Budget) -> list[Shortener]:
+        """The chains of a tabu search that begin with a plan; see `shorten`."""
+        makespan = plan.cost // self.packed.problem.weights.makespan
+        seeds = range(budget.seed, budget.seed + SEED_STEP * max(1, budget.chains), SEED_STEP)
+        return [Shortener(self.packed, plan.perm, plan.unit_of, makespan, seed) for seed in seeds]
 
-    def _tabu(
+    def shorten(
         self,
-        plan: Sequences,
-        clock: _Clock,
-        seed: int,
-        on_better: Callable[[int], None],
-        stop: Callable[[], bool],
+        chains: list[Shortener],
+        budget: Budget,
+        on_better: Callable[[int], None] = lambda _cost: None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> Sequences:
-        size, units = len(plan.perm), int(self.packed.plant[kernel.UNIT_COUNT])
-        walk, best = plan.copy(), plan.copy()
-        pairs, places = np.zeros(size * size, np.int64), np.zeros(size * units, np.int64)
-        io = np.zeros(kernel.IO, np.int64)
-        io[kernel.SEED] = seed * 7919 % 2147483646 + 1
+        """Let a tabu search go on until the budget is spent or no plan can be shorter."""
         price = self.packed.problem.weights.makespan
-        io[kernel.T_BEST] = plan.cost // price
-        pace = 4e6 / size
-        while not stop():
-            chunk, _, _ = clock.next_chunk(0.0, 1.0, pace)
+        clock = _Clock(budget, len(self.packed.problem.operations))
+        exchange = 1.0 / EXCHANGES
+        best = min(chains, key=lambda chain: chain.makespan)
+        told = best.makespan
+        while told > self.least_makespan and not stop():
+            chunk, now, _ = clock.next_chunk(0.0, 1.0, chains[0].pace / len(chains))
             if chunk <= 0:
                 break
-            began = clock.cpu()
-            found = kernel.tabu(
-                self.packed.plant, walk.perm, walk.unit_of, best.perm, best.unit_of, pairs, places, io, chunk
-            )
-            pace = chunk / max(1e-4, clock.cpu() - began)
+            side_by_side([partial(chain.go, chunk) for chain in chains])
             clock.moves += chunk
-            if found * price < best.cost:
-                best.cost, best.rule = found * price, "tabu search"
-                on_better(best.cost)
-        self.report.moves = int(io[kernel.T_ITERATION])
-        best.cost = self.retime(best)
-        best.perm = self.by_start(best.perm)
-        return min(best, plan, key=lambda p: p.cost)
+            best = min(chains, key=lambda chain: chain.makespan)
+            if best.makespan < told:
+                told = best.makespan
+                on_better(told * price)
+            if now >= exchange:
+                exchange += 1.0 / EXCHANGES
+                worst = max(chains, key=lambda chain: chain.makespan)
+                if worst.makespan > told:
+                    worst.go_on_from(best.best_perm, best.best_unit, told)
+        self.report.moves = sum(chain.iterations for chain in chains)
+        found = Sequences(best.best_perm.copy(), best.best_unit.copy(), told * price, "tabu search")
+        found.cost = self.retime(found)
+        found.perm = self.by_start(found.perm)
+        return found
+
+    @cached_property
+    def least_makespan(self) -> int:
+        """No plan of a job shop is shorter."""
+        return least_makespan(self.packed)
 
     def _anneal(
         self,
@@ -300,26 +313,35 @@ class Engine:
         on_better: Callable[[int], None],
         stop: Callable[[], bool],
     ) -> Sequences:
-        """One chain until the budget is spent."""
-        walk = Walk(self, best, clock.budget.seed)
-        heat, size = tuning.heat * walk.cost, len(walk.perm)
-        told = best.cost
-        begin = clock.spent()
+        """Chains side by side until the budget is spent."""
+        seeds = range(
+            clock.budget.seed, clock.budget.seed + SEED_STEP * max(1, clock.budget.chains), SEED_STEP
+        )
+        walks = [Walk(self, best, seed) for seed in seeds]
+        heat, size = tuning.heat * walks[0].cost, len(best.perm)
+        begin, exchange = clock.spent(), 1.0 / EXCHANGES
         while not stop():
-            chunk, now, then = clock.next_chunk(begin, 1.0, walk.pace)
+            pace = walks[0].pace / len(walks)
+            chunk, now, then = clock.next_chunk(begin, 1.0, pace)
             if chunk <= 0:
                 break
-            calm = heat * min(1.0, clock.all_moves(walk.pace) / (CALM * size))
-            walk.go(chunk, max(1.0, calm * tuning.chill**now), max(0.01, calm * tuning.chill**then), tuning)
+            calm = heat * min(1.0, clock.all_moves(pace) / (CALM * size))
+            hot, cold = max(1.0, calm * tuning.chill**now), max(0.01, calm * tuning.chill**then)
+            side_by_side([partial(walk.go, chunk, hot, cold, tuning) for walk in walks])
             clock.moves += chunk
-            if walk.best_cost < told:
-                told = walk.best_cost
-                on_better(told)
-                self.report.trail.append((clock.cpu(), told))
-        self.report.moves += int(walk.io[kernel.MOVES])
-        self.report.accepted += int(walk.io[kernel.ACCEPTED])
-        self.report.timed += int(walk.io[kernel.TIMED])
-        return min(best, self._in_order_of_starts(walk.best()), key=lambda p: p.cost)
+            found = min(walks, key=lambda walk: walk.best_cost)
+            if found.best_cost < best.cost:
+                best = found.best()
+                on_better(best.cost)
+                self.report.trail.append((clock.cpu(), best.cost))
+            if now >= exchange and len(walks) > 1:
+                exchange += 1.0 / EXCHANGES
+                _exchange(walks)
+        for walk in walks:
+            self.report.moves += int(walk.io[kernel.MOVES])
+            self.report.accepted += int(walk.io[kernel.ACCEPTED])
+            self.report.timed += int(walk.io[kernel.TIMED])
+        return min(best, self._in_order_of_starts(best.copy()), key=lambda p: p.cost)
 
     def _in_order_of_starts(self, found: Sequences) -> Sequences:
         """A plan whose order is that of its starts, if it does not cost more."""
@@ -377,6 +399,10 @@ class Walk:
     def best_cost(self) -> int:
         return int(self.io[kernel.BEST])
 
+    @property
+    def now_cost(self) -> int:
+        return int(self.io[kernel.CURRENT])
+
     def go(self, moves: int, heat: float, chill: float, tuning: Tuning) -> None:
         """Make moves while the temperature falls from `heat` to `chill`."""
         self._sort()
@@ -393,7 +419,7 @@ class Walk:
             ],
             np.float64,
         )
-        began = time.process_time()
+        began = time.thread_time()
         kernel.anneal(
             self.engine.packed.plant,
             self.perm,
@@ -406,7 +432,7 @@ class Walk:
             self.io,
             moves,
         )
-        self.pace = moves / max(1e-4, time.process_time() - began)
+        self.pace = moves / max(1e-4, time.thread_time() - began)
 
     def _sort(self) -> None:
         """Put the permutation in the order of starts: neighbours in it are neighbours in time."""
@@ -430,9 +456,38 @@ class Walk:
         self.io[kernel.CURRENT] = cost
         kernel.begin_annealing(plant, self.st, self.od, self.io)
 
+    def go_on_from(self, other: Walk) -> None:
+        """Continue from where another chain is, with its own random numbers."""
+        seed = self.io[kernel.SEED]
+        for mine, its in zip(self._state(), other._state(), strict=True):
+            mine[:] = its
+        self.perm, self.sorted_at = other.perm.copy(), other.sorted_at
+        self.io[kernel.SEED] = seed
+
+    def _state(self) -> tuple[Ints, ...]:
+        return self.st, self.crowd, self.od, self.io, self.best_perm, self.best_unit
+
     def best(self) -> Sequences:
         found = Sequences(self.best_perm, self.best_unit, self.best_cost, "annealing")
         return found.copy()
+
+
+def _exchange(walks: list[Walk]) -> None:
+    """The chain with the costliest plan goes on from the cheapest one."""
+    cheap = min(walks, key=lambda walk: walk.now_cost)
+    dear = max(walks, key=lambda walk: walk.now_cost)
+    if dear.now_cost > cheap.now_cost:
+        dear.go_on_from(cheap)
+
+
+def side_by_side(tasks: list[Callable[[], None]]) -> None:
+    """Do all, each in a thread of its own: the kernel runs without Python's lock."""
+    if len(tasks) == 1:
+        tasks[0]()
+        return
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        for done in [pool.submit(task) for task in tasks]:
+            done.result()
 
 
 class _Clock:

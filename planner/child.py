@@ -27,6 +27,9 @@ ROUTINE_NICE = 10
 COMPILER_NICE = 19
 """Compiling the kernel gives way to everything, terminals before all."""
 
+SLOWEST = 15.0
+"""An effort is counted in work, not in time; on a busy machine it may take so many times its seconds."""
+
 START_S = 60.0
 """A busy machine may take so long to start the process and to dispatch."""
 
@@ -112,7 +115,7 @@ async def replan_in_child(
     )
     rows: list[dict[str, Any]] = []
     try:
-        async with asyncio.timeout(START_S + 2 * 6 * effort.seconds):
+        async with asyncio.timeout(START_S + 2 * SLOWEST * effort.seconds):
             await _converse(process, problem, rows, on_row)
     except TimeoutError:
         pass  # what came in time stands

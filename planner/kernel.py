@@ -12,7 +12,7 @@ Source:
     Lee, Bhaskaran, Pinedo, IIE Transactions 29 (1997): the ATCS index, here in log form.
     Kirkpatrick, Gelatt, Vecchi, Science 220 (1983): simulated annealing.
 """
-# ruff: noqa: C901, FBT001, PLR0912, PLR0915, PLR0917, PLR1730, SIM102, SIM108
+# ruff: noqa: C901, FBT001, PLR0912, PLR0917, PLR1730, SIM102
 # mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations
@@ -693,10 +693,11 @@ def _soonest(plant: Ints, queue: int, tail: Ints, st: Ints) -> int:
 
 
 @compiled()
-def _most_urgent(
+def _take_most_urgent(
     plant: Ints,
+    queue: int,
     now: int,
-    head: int,
+    head: Ints,
     behind: Ints,
     free: Ints,
     open_units: int,
@@ -706,12 +707,12 @@ def _most_urgent(
     k2: float,
     tail: Ints,
     st: Ints,
-) -> tuple[int, int]:
-    """The waiting operation of highest priority, and the one before it in the queue or -1."""
+) -> int:
+    """Take the waiting operation of highest priority out of its queue."""
     families = plant[FAMILIES]
-    best, before_best = -1, -1
+    best, before_best = NONE, NONE
     best_value = 0.0
-    before, op = -1, head
+    before, op = NONE, head[queue]
     while op >= 0:
         setup = FOREVER
         family = plant[plant[OPS] + op * OP + FAMILY]
@@ -727,13 +728,18 @@ def _most_urgent(
         if best < 0 or value > best_value or (value == best_value and op < best):
             best, best_value, before_best = op, value, before
         before, op = op, behind[op]
-    return best, before_best
+    if before_best < 0:
+        head[queue] = behind[best]
+    else:
+        behind[before_best] = behind[best]
+    return best
 
 
 @compiled()
-def _count_missing(plant: Ints, missing: Ints) -> None:
-    """How many operations each one waits for that are neither started nor locked."""
+def _count_missing(plant: Ints, missing: Ints, waits: Ints) -> None:
+    """How many operations each one waits for that are neither started nor locked; whether it is free."""
     for op in range(plant[COUNT]):
+        waits[op] = 1 - plant[plant[OPS] + op * OP + FIXED]
         row = plant[PREDECESSORS] + op
         for k in range(plant[row], plant[row + 1], 2):
             if plant[plant[OPS] + plant[k] * OP + FIXED] == 0:
@@ -762,17 +768,46 @@ def _place_next(
 
 
 @compiled()
-def _open_units(plant: Ints, queue: int, now: int, tail: Ints, st: Ints, free: Ints) -> tuple[int, int]:
-    """Fill `free` with the units of a queue that are free now; their number, and when the next is."""
-    count, soonest = 0, FOREVER
+def _open_units(plant: Ints, queue: int, now: int, tail: Ints, st: Ints, free: Ints) -> int:
+    """Fill `free` with the units of a queue that are free now; their number."""
+    count = 0
     row = plant[QUEUES] + queue
     for k in range(plant[row], plant[row + 1]):
-        at = _free_at(plant, plant[k], tail[plant[k]], st)
-        if at <= now:
+        if _free_at(plant, plant[k], tail[plant[k]], st) <= now:
             free[count] = plant[k]
             count += 1
-        soonest = min(soonest, at)
-    return count, soonest
+    return count
+
+
+@compiled()
+def _arrive(
+    plant: Ints, op: int, missing: Ints, waits: Ints, st: Ints, times: Ints, names: Ints, size: int
+) -> int:
+    """Let an operation that misses nothing any more come to its queue when it is ready; the heap's size."""
+    if missing[op] == 0 and waits[op]:
+        waits[op] = 0
+        size = _push(times, names, size, _ready(plant, op, st), op)
+    return size
+
+
+@compiled()
+def _decide_later(
+    plant: Ints,
+    queue: int,
+    now: int,
+    tail: Ints,
+    st: Ints,
+    pending: Ints,
+    times: Ints,
+    names: Ints,
+    size: int,
+) -> int:
+    """Let a queue decide as soon as one of its units is free; the heap's size."""
+    due = max(now, _soonest(plant, queue, tail, st))
+    if due < pending[queue]:
+        pending[queue] = due
+        size = _push(times, names, size, due, plant[COUNT] + queue)
+    return size
 
 
 @entry(f"int64({_A}, {_A}, float64[::1], {_A}, float64, float64, {_A}, {_A}, {_A}, {_A})")
@@ -797,32 +832,24 @@ def dispatch(
         latest: The minute at which an operation begins to be urgent.
         crowd: As for `retime`.
     """
-    ops = plant[OPS]
     _place_fixed(plant, st, crowd)
     count, queues = plant[COUNT], plant[QUEUE_COUNT]
     tail = np.full(plant[UNIT_COUNT], -1, np.int64)
-    missing = np.zeros(count, np.int64)
-    _count_missing(plant, missing)
-    placed = ZERO
-    waits = np.zeros(count, np.int64)
-    for op in range(count):
-        waits[op] = 1 - plant[ops + op * OP + FIXED]
+    missing, waits = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    _count_missing(plant, missing, waits)
+    head, behind = np.full(queues, -1, np.int64), np.full(count, -1, np.int64)
+    pending = np.full(queues, FOREVER, np.int64)
+    free = np.zeros(plant[UNIT_COUNT] + 1, np.int64)
+    # one heap: arrivals (name < count) come before decisions (count + queue) of the same minute
+    times = np.zeros(4 * count + 4 * queues + 8, np.int64)
+    names = np.zeros(4 * count + 4 * queues + 8, np.int64)
+    size, placed = ZERO, ZERO
     for i in range(len(first)):
         waits[first[i]] = 0
         _place_next(plant, first[i], placed, perm, unit_of, missing, tail, st, crowd)
         placed += 1
-    head = np.full(queues, -1, np.int64)
-    behind = np.full(count, -1, np.int64)
-    pending = np.full(queues, FOREVER, np.int64)
-    # one heap: arrivals (name < count) come before decisions (count + queue) of the same minute
-    times = np.zeros(4 * count + 4 * queues + 8, np.int64)
-    names = np.zeros(4 * count + 4 * queues + 8, np.int64)
-    size = ZERO
     for op in range(count):
-        if missing[op] == 0 and waits[op]:
-            waits[op] = 0
-            size = _push(times, names, size, _ready(plant, op, st), op)
-    free = np.zeros(plant[UNIT_COUNT] + 1, np.int64)
+        size = _arrive(plant, op, missing, waits, st, times, names, size)
     while size > 0:
         now, name = times[0], names[0]
         size = _pop(times, names, size)
@@ -830,10 +857,7 @@ def dispatch(
             queue = plant[plant[QUEUE_OF] + name]
             behind[name] = head[queue]
             head[queue] = name
-            due = max(now, _soonest(plant, queue, tail, st))
-            if due < pending[queue]:
-                pending[queue] = due
-                size = _push(times, names, size, due, count + queue)
+            size = _decide_later(plant, queue, now, tail, st, pending, times, names, size)
             continue
         queue = name - count
         if pending[queue] != now:
@@ -841,29 +865,17 @@ def dispatch(
         pending[queue] = FOREVER
         if head[queue] < 0:
             continue
-        open_units, soonest = _open_units(plant, queue, now, tail, st, free)
-        if open_units == 0:
-            pending[queue] = soonest
-            size = _push(times, names, size, soonest, count + queue)
-            continue
-        best, before = _most_urgent(
-            plant, now, head[queue], behind, free, open_units, base, latest, k1, k2, tail, st
-        )
-        if before < 0:
-            head[queue] = behind[best]
-        else:
-            behind[before] = behind[best]
-        _place_next(plant, best, placed, perm, unit_of, missing, tail, st, crowd)
-        placed += 1
-        for k in range(plant[plant[SUCCESSORS] + best], plant[plant[SUCCESSORS] + best + 1]):
-            after = plant[k]
-            if missing[after] == 0 and waits[after]:
-                waits[after] = 0
-                size = _push(times, names, size, _ready(plant, after, st), after)
+        open_units = _open_units(plant, queue, now, tail, st, free)
+        if open_units > 0:
+            best = _take_most_urgent(
+                plant, queue, now, head, behind, free, open_units, base, latest, k1, k2, tail, st
+            )
+            _place_next(plant, best, placed, perm, unit_of, missing, tail, st, crowd)
+            placed += 1
+            for k in range(plant[plant[SUCCESSORS] + best], plant[plant[SUCCESSORS] + best + 1]):
+                size = _arrive(plant, plant[k], missing, waits, st, times, names, size)
         if head[queue] >= 0:
-            due = max(now, _soonest(plant, queue, tail, st))
-            pending[queue] = due
-            size = _push(times, names, size, due, count + queue)
+            size = _decide_later(plant, queue, now, tail, st, pending, times, names, size)
     return _cost(plant, st)
 
 
@@ -1820,85 +1832,20 @@ T_KIND, T_ANY = 9, 13
 """Where the chosen move and a random one begin: kind (to the end of its block, to its beginning, to
 another unit), operation, target, unit."""
 
+ON, BACK = GIVE, TAKE
+"""Steps along an order of operations."""
+
 
 @compiled()
 def _setup_of(plant: Ints, unit: int, before: int, op: int) -> int:
     """Set-up of an operation behind another one, or behind what the unit is set up for (-1)."""
+    if plant[FAMILIES] == 1:
+        return 0
     row = plant[UNITS] + unit * UN
     family = plant[row + U_FAMILY]
     if before >= 0:
         family = plant[plant[OPS] + before * OP + FAMILY]
     return plant[plant[row + U_SETUP] + family * plant[FAMILIES] + plant[plant[OPS] + op * OP + FAMILY]]
-
-
-@compiled()
-def _heads_and_tails(
-    plant: Ints,
-    unit_of: Ints,
-    dur: Ints,
-    prev: Ints,
-    after: Ints,
-    head: Ints,
-    tail: Ints,
-    order: Ints,
-    left: Ints,
-) -> int:
-    """Longest ways to the start and from the end of each operation; the makespan, -1 for a circle."""
-    count = plant[COUNT]
-    done, size = 0, 0
-    for op in range(count):
-        row = plant[PREDECESSORS] + op
-        left[op] = (plant[row + 1] - plant[row]) // 2
-        if prev[op] >= 0:
-            left[op] += 1
-        if left[op] == 0:
-            order[size] = op
-            size += 1
-    makespan = 0
-    while done < size:
-        op = order[done]
-        done += 1
-        unit = unit_of[op]
-        start = plant[plant[OPS] + op * OP + RELEASE]
-        row = plant[PREDECESSORS] + op
-        for k in range(plant[row], plant[row + 1], 2):
-            start = max(start, head[plant[k]] + dur[plant[k]] + plant[k + 1])
-        before = prev[op]
-        setup = _setup_of(plant, unit, before, op)
-        if before >= 0:
-            start = max(start, head[before] + dur[before] + setup)
-        else:
-            start = max(start, setup)
-        head[op] = start
-        makespan = max(makespan, start + dur[op])
-        row = plant[SUCCESSORS] + op
-        for k in range(plant[row], plant[row + 1]):
-            e = plant[k]
-            left[e] -= 1
-            if left[e] == 0:
-                order[size] = e
-                size += 1
-        e = after[op]
-        if e >= 0:
-            left[e] -= 1
-            if left[e] == 0:
-                order[size] = e
-                size += 1
-    if size < count:
-        return -1
-    for op in range(count):
-        tail[op] = 0
-    for i in range(count - 1, -1, -1):
-        op = order[i]
-        own = tail[op]
-        e = after[op]
-        if e >= 0:
-            own = max(own, _setup_of(plant, unit_of[op], op, e) + dur[e] + tail[e])
-        tail[op] = own
-        row = plant[PREDECESSORS] + op
-        for k in range(plant[row], plant[row + 1], 2):
-            tail[plant[k]] = max(tail[plant[k]], plant[k + 1] + dur[op] + own)
-    return makespan
 
 
 @compiled()
@@ -1913,12 +1860,154 @@ def _job_head(plant: Ints, op: int, head: Ints, dur: Ints) -> int:
 
 @compiled()
 def _job_tail(plant: Ints, op: int, tail: Ints, dur: Ints) -> int:
-    """The longest way behind an operation, its unit left out; lags are left out."""
+    """The longest way behind an operation, its unit left out."""
     own = 0
     row = plant[SUCCESSORS] + op
     for k in range(plant[row], plant[row + 1]):
-        own = max(own, dur[plant[k]] + tail[plant[k]])
+        e = plant[k]
+        links = plant[PREDECESSORS] + e
+        for j in range(plant[links], plant[links + 1], 2):
+            if plant[j] == op:
+                own = max(own, plant[j + 1] + dur[e] + tail[e])
     return own
+
+
+@compiled()
+def _sort_out(plant: Ints, prev: Ints, after: Ints, order: Ints, place: Ints, left: Ints) -> None:
+    """Fill `order` with all operations, each behind those it waits for, and `place` with where they are."""
+    done, size = 0, 0
+    for op in range(plant[COUNT]):
+        row = plant[PREDECESSORS] + op
+        left[op] = (plant[row + 1] - plant[row]) // 2
+        if prev[op] >= 0:
+            left[op] += 1
+        if left[op] == 0:
+            order[size] = op
+            size += 1
+    while done < size:
+        op = order[done]
+        place[op] = done
+        done += 1
+        row = plant[SUCCESSORS] + op
+        for k in range(plant[row], plant[row + 1] + 1):
+            e = after[op]
+            if k < plant[row + 1]:
+                e = plant[k]
+            if e >= 0:
+                left[e] -= 1
+                if left[e] == 0:
+                    order[size] = e
+                    size += 1
+
+
+@compiled()
+def _measure(
+    plant: Ints,
+    unit_of: Ints,
+    dur: Ints,
+    prev: Ints,
+    after: Ints,
+    head: Ints,
+    tail: Ints,
+    order: Ints,
+    low: int,
+    high: int,
+) -> int:
+    """Longest ways to the operations from place `low` on, and behind those up to `high`; the makespan."""
+    for i in range(low, len(order)):
+        op = order[i]
+        before = prev[op]
+        start = _setup_of(plant, unit_of[op], before, op)
+        if before >= 0:
+            start += head[before] + dur[before]
+        head[op] = max(start, _job_head(plant, op, head, dur))
+    for i in range(high, -1, -1):
+        op = order[i]
+        own = _job_tail(plant, op, tail, dur)
+        e = after[op]
+        if e >= 0:
+            own = max(own, _setup_of(plant, unit_of[op], op, e) + dur[e] + tail[e])
+        tail[op] = own
+    makespan = 0
+    for op in range(len(order)):
+        makespan = max(makespan, head[op] + dur[op])
+    return makespan
+
+
+@compiled()
+def _marks(
+    plant: Ints, op: int, to: int, step: int, stamp: int, order: Ints, place: Ints, beside: Ints, mark: Ints
+) -> bool:
+    """Mark what comes behind an operation (or before it, `step` BACK) up to a place; False if that is there.
+
+    Args:
+        beside: The neighbours on the units that a mark comes from.
+    """
+    links, width = plant[PREDECESSORS], 2
+    if step < 0:
+        links, width = plant[SUCCESSORS], 1
+    mark[op] = stamp
+    i = place[op]
+    while i != to:
+        i += step
+        e = order[i]
+        if beside[e] >= 0 and mark[beside[e]] == stamp:
+            mark[e] = stamp
+            continue
+        for k in range(plant[links + e], plant[links + e + 1], width):
+            if mark[plant[k]] == stamp:
+                mark[e] = stamp
+                break
+    return mark[order[to]] != stamp
+
+
+@compiled()
+def _bring(at: int, to: int, step: int, stamp: int, order: Ints, place: Ints, mark: Ints, line: Ints) -> None:
+    """Put what is marked between two places to the second one, and the others before it."""
+    others, put, i = 0, to, to
+    while True:
+        e = order[i]
+        if mark[e] == stamp:
+            order[put] = e
+            place[e] = put
+            put -= step
+        else:
+            line[others] = e
+            others += 1
+        if i == at:
+            break
+        i -= step
+    for k in range(others):
+        order[put] = line[k]
+        place[line[k]] = put
+        put -= step
+
+
+@compiled()
+def _comes_in(
+    plant: Ints,
+    op: int,
+    stamp: int,
+    prev: Ints,
+    after: Ints,
+    order: Ints,
+    place: Ints,
+    mark: Ints,
+    line: Ints,
+) -> bool:
+    """Mend the order for an operation that is linked to other neighbours; False for a circle."""
+    at = place[op]
+    if prev[op] >= 0 and place[prev[op]] > at:
+        to = place[prev[op]]
+        if not _marks(plant, op, to, ON, stamp, order, place, prev, mark):
+            return False
+        _bring(at, to, ON, stamp, order, place, mark, line)
+    elif after[op] >= 0 and place[after[op]] < at:
+        to = place[after[op]]
+        if not _marks(plant, op, to, BACK, stamp, order, place, after, mark):
+            return False
+        _bring(at, to, BACK, stamp, order, place, mark, line)
+    return True
 
 
 @compiled()
@@ -2248,31 +2337,37 @@ def _make_shift(
     head: Ints,
     tail: Ints,
     order: Ints,
-    left: Ints,
+    place: Ints,
+    mark: Ints,
+    line: Ints,
     unit_first: Ints,
     places: Ints,
     io: Ints,
 ) -> int:
-    """Make the chosen move, or take it back when it makes a circle; the makespan."""
+    """Make the chosen move; the makespan, or -1, and nothing changed, when it makes a circle."""
     kind, mover, target, to_unit = io[T_KIND], io[T_KIND + 1], io[T_KIND + 2], io[T_KIND + 3]
-    unit, old_prev, old_dur = unit_of[mover], prev[mover], dur[mover]
+    unit, old_prev, old_next = unit_of[mover], prev[mover], after[mover]
     _unlink(mover, unit, prev, after, unit_first)
     before = target
     if kind == 2:
         before = prev[target]
     _link(mover, to_unit, before, prev, after, unit_first)
+    if not _comes_in(plant, mover, io[T_ITERATION], prev, after, order, place, mark, line):
+        _unlink(mover, to_unit, prev, after, unit_first)
+        _link(mover, unit, old_prev, prev, after, unit_first)
+        if kind == 3:
+            places[mover * plant[UNIT_COUNT] + to_unit] = io[T_UNTIL]
+        return -1
     unit_of[mover] = to_unit
     dur[mover] = _minutes(plant, mover, to_unit)
-    found = _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
-    if found >= 0:
-        return found
-    _unlink(mover, to_unit, prev, after, unit_first)
-    _link(mover, unit, old_prev, prev, after, unit_first)
-    unit_of[mover] = unit
-    dur[mover] = old_dur
-    if kind == 3:
-        places[mover * plant[UNIT_COUNT] + to_unit] = io[T_UNTIL]
-    return _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
+    low = high = place[mover]
+    for e in (after[mover], old_next):
+        if e >= 0:
+            low = min(low, place[e])
+    for e in (prev[mover], old_prev):
+        if e >= 0:
+            high = max(high, place[e])
+    return _measure(plant, unit_of, dur, prev, after, head, tail, order, low, high)
 
 
 @compiled()
@@ -2325,10 +2420,12 @@ def tabu(
     prev, after = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
     head, tail = np.zeros(count, np.int64), np.zeros(count, np.int64)
     left, path = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    place, mark = np.zeros(count, np.int64), np.zeros(count, np.int64)
     line, heads = np.zeros(count + 2, np.int64), np.zeros(count + 2, np.int64)
     unit_first, unit_last = np.zeros(units, np.int64), np.zeros(units, np.int64)
     _string_up(plant, perm, unit_of, dur, prev, after, unit_first, unit_last)
-    makespan = _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
+    _sort_out(plant, prev, after, order, place, left)
+    makespan = _measure(plant, unit_of, dur, prev, after, head, tail, order, ZERO, count - 1)
     patience = 3000 + 20 * count
     tenure = 8 + count // max(1, units) // 2
     for _ in range(iterations):
@@ -2354,9 +2451,11 @@ def tabu(
         if not is_found:
             break  # a single chain of one job's steps: nothing shortens it
         _forbid(units, count, tenure, unit_of, after, pairs, places, io)
-        makespan = _make_shift(
-            plant, unit_of, dur, prev, after, head, tail, order, left, unit_first, places, io
+        found = _make_shift(
+            plant, unit_of, dur, prev, after, head, tail, order, place, mark, line, unit_first, places, io
         )
+        if found >= 0:
+            makespan = found
         if makespan < io[T_BEST]:
             io[T_BEST] = makespan
             io[T_IMPROVED] = io[T_ITERATION]
@@ -2369,7 +2468,8 @@ def tabu(
             for k in range(count):
                 unit_of[k] = best_unit[k]
             _string_up(plant, best_perm, unit_of, dur, prev, after, unit_first, unit_last)
-            makespan = _heads_and_tails(plant, unit_of, dur, prev, after, head, tail, order, left)
+            _sort_out(plant, prev, after, order, place, left)
+            makespan = _measure(plant, unit_of, dur, prev, after, head, tail, order, ZERO, count - 1)
     for k in range(count):
         perm[k] = order[k]
     io[T_CURRENT] = makespan

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from planner.checker import require_feasible
 from planner.decoder import decode
@@ -12,14 +14,24 @@ from planner.effort import Effort
 from planner.objective import Score, score
 from planner.problem import Problem
 from planner.schedule import Schedule
+from planner.shop import is_job_shop
+
+if TYPE_CHECKING:  # loads the kernel
+    from planner.anneal import Engine
 
 DEFAULT = Effort()
+
+ANNEALING_SHARE = 0.6
+"""Of a clock's effort where CP-SAT comes after the annealing."""
 
 MOST_OPERATIONS = 600
 """Above this a whole-plan CP-SAT model finds nothing that dispatch does not (measured)."""
 
 LEAST_OPERATIONS = 300
 """Below this CP-SAT alone is as good, and loading the kernel costs more than it brings."""
+
+LEAST_OF_JOB_SHOP = 40
+"""The same for job shops, where the tabu search is quicker than the annealing."""
 
 MOVE_OPERATIONS_PER_SECOND = 3e8
 """Moves of the annealing in a second, times operations: about what one idle core does (measured)."""
@@ -33,7 +45,7 @@ class Solution:
     """A checked plan and where it comes from.
 
     Args:
-        solver: "cp-sat", "annealing" or "dispatch": which of them made the sequences.
+        solver: "cp-sat", "annealing", "tabu search" or "dispatch": which of them made the sequences.
         rule: The dispatch rule that began, or "known".
         status: "optimal" when no plan is better, else "feasible".
         bound: No plan costs less than this many points.
@@ -58,8 +70,9 @@ class Solution:
 
 
 def wants_kernel(problem: Problem) -> bool:
-    """Whether annealing brings more than loading its kernel costs."""
-    return len(problem.operations) > LEAST_OPERATIONS
+    """Whether the kernel brings more than loading it costs."""
+    least = LEAST_OF_JOB_SHOP if is_job_shop(problem) else LEAST_OPERATIONS
+    return len(problem.operations) > least
 
 
 def solve(
@@ -81,10 +94,12 @@ def solve(
         LocksConflict: The locks cannot be kept; names the operation and the remedy.
         InfeasiblePlan: The checker refuses the plan: a fault of the planner, never of the data.
     """
-    starts = [("known", known)] if known is not None else []
+    ends = time.process_time() + effort.seconds
     uses_kernel = effort.kernel and wants_kernel(problem)
+    engine = _engine(problem) if uses_kernel else None
+    starts = [("known", known)] if known is not None else []
     if known is None or (grid and not uses_kernel):
-        starts.append(_first_plan(problem, uses_kernel=uses_kernel))
+        starts.append(_first_plan(problem, engine))
     rule, first = min(starts, key=lambda start: score(problem, start[1]).total)
     require_feasible(problem, first)
     cost = score(problem, first)
@@ -94,35 +109,67 @@ def solve(
         return replace(bare, status="optimal")
     if effort.seconds <= 0:
         return bare
-    if uses_kernel:
-        bare = _with_annealing(problem, bare, effort, on_better)
-    if len(problem.operations) > MOST_OPERATIONS:
-        return bare
-    return _with_cp(problem, bare, effort, on_better)
+    if engine and engine.is_bare:
+        return _by_portfolio(engine, bare, _left(effort, ends), on_better)
+    is_small = len(problem.operations) <= MOST_OPERATIONS
+    if engine:
+        share = ANNEALING_SHARE if is_small else 1.0
+        bare = _with_annealing(engine, bare, _left(effort, ends, share), on_better)
+    return _with_cp(problem, bare, _left(effort, ends), on_better) if is_small else bare
 
 
-def _first_plan(problem: Problem, *, uses_kernel: bool) -> tuple[str, Schedule]:
-    """The cheapest plan of the dispatch rules, with the name of its rule."""
-    if not uses_kernel:
-        return best_dispatch(problem)
+def _left(effort: Effort, ends: float, share: float = 1.0) -> Effort:
+    """What is left of an effort: of the clock the rest or a share of it, else all for everybody."""
+    if not effort.clocked:
+        return effort
+    return replace(effort, seconds=max(0.0, share * (ends - time.process_time())))
+
+
+def _engine(problem: Problem) -> Engine:
     from planner.anneal import Engine
     from planner.pack import pack
 
-    engine = Engine(pack(problem))
+    return Engine(pack(problem))
+
+
+def _first_plan(problem: Problem, engine: Engine | None) -> tuple[str, Schedule]:
+    """The cheapest plan of the dispatch rules, with the name of its rule."""
+    if engine is None:
+        return best_dispatch(problem)
     best = engine.grid()
     return best.rule, decode(problem, engine.choices(best))
 
 
-def _with_annealing(
-    problem: Problem, bare: Solution, effort: Effort, on_better: Callable[[Schedule, int], None]
+def _by_portfolio(
+    engine: Engine, bare: Solution, effort: Effort, on_better: Callable[[Schedule, int], None]
 ) -> Solution:
-    from planner.anneal import Budget, Engine
-    from planner.pack import pack
+    from planner.portfolio import Portfolio
 
-    engine = Engine(pack(problem))
+    problem = engine.packed.problem
+    found = Portfolio(engine, bare.schedule, effort, on_better).search()
+    require_feasible(problem, found.schedule)
+    cost = score(problem, found.schedule)
+    return replace(
+        bare,
+        schedule=found.schedule,
+        score=cost,
+        solver=found.solver or bare.solver,
+        status="optimal" if found.bound >= cost.total else "feasible",
+        bound=min(found.bound, cost.total),
+        solutions=found.solutions,
+    )
+
+
+def _with_annealing(
+    engine: Engine, bare: Solution, effort: Effort, on_better: Callable[[Schedule, int], None]
+) -> Solution:
+    from planner.anneal import Budget
+
+    problem = engine.packed.problem
     rate = MOVE_OPERATIONS_PER_SECOND / (COUNTING if engine.packed.has_people else 1.0)
-    moves = int(effort.seconds * rate / len(problem.operations))
-    found = engine.search(Budget(moves=moves, seed=effort.seed), known=engine.sequences(bare.schedule))
+    moves = None if effort.clocked else int(effort.seconds * rate / len(problem.operations))
+    budget = Budget(effort.seconds, moves, effort.seed, effort.chains)
+    found = engine.search(budget, known=engine.sequences(bare.schedule))
     plan = decode(problem, engine.choices(found))
     cost = score(problem, plan)
     if cost.total >= bare.score.total:

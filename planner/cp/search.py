@@ -10,25 +10,28 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ortools.sat.python import cp_model
 
 from planner import cp
+from planner.cp.limit import stop_after
 from planner.cp.model import PlanModel
 from planner.decoder import Choice, LocksConflict, decode
 from planner.effort import Effort
 from planner.objective import score
 from planner.problem import Problem
 from planner.schedule import Schedule
+from planner.shop import only_the_end_counts
 
 DETERMINISTIC_PER_SECOND = 0.2
-"""Units of the solver's deterministic time that two idle cores spend in a second (measured here on
-plans of 30 to 150 operations: one unit took 5 to 10 CPU seconds)."""
+"""Units of the solver's deterministic time that two idle cores spend in a second on a small plan."""
 
-WALL_FACTOR = 6.0
-"""The clock stops a search that takes this many times its budget, on a machine that is busy."""
+SMALL = 100
+"""Operations above which a unit takes longer, in proportion: 5 to 10 CPU seconds at 30 to 100, 30 at 150,
+80 at 300, 150 at 450 to 600 (measured)."""
 
 UNPRESOLVED = 5_000
 """Constraints above which presolve eats the budget of a short search (measured)."""
@@ -65,7 +68,7 @@ class Values(Protocol):
 def build(problem: Problem, incumbent: Schedule) -> PlanModel:
     """The model with all rules, and the incumbent as its hint."""
     end = max((a.end for a in incumbent.assignments), default=0)
-    model = PlanModel(problem, end + max(60, end // 4))
+    model = PlanModel(problem, end if only_the_end_counts(problem) else end + max(60, end // 4))
     for rule in cp.RULES:
         rule.add(model)
     model.close()
@@ -85,23 +88,32 @@ def improve(
         on_better: Called with each plan that is better than all before, and its cost.
     """
     model = build(problem, incumbent)
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = effort.workers
-    solver.parameters.interleave_search = effort.workers > 1
-    solver.parameters.random_seed = effort.seed
-    solver.parameters.max_deterministic_time = effort.seconds * DETERMINISTIC_PER_SECOND
-    solver.parameters.max_time_in_seconds = effort.seconds * WALL_FACTOR
-    solver.parameters.cp_model_probing_level = 0
-    solver.parameters.symmetry_level = 0
-    solver.parameters.cp_model_presolve = len(model.cp.proto.constraints) <= UNPRESOLVED
+    solver = solver_of(model, effort)
     watcher = _Watcher(model, on_better)
-    status = solver.solve(model.cp, watcher)
+    limit = stop_after(effort.seconds, solver.stop_search) if effort.clocked else nullcontext()
+    with limit:
+        status = solver.solve(model.cp, watcher)
     found = watcher.found
     found.status = str(solver.status_name(status))
     found.seconds = solver.wall_time
     if status in {cp_model.OPTIMAL, cp_model.FEASIBLE, cp_model.UNKNOWN}:
         found.bound = max(0, round(solver.best_objective_bound))
     return found
+
+
+def solver_of(model: PlanModel, effort: Effort) -> cp_model.CpSolver:
+    """The solver with its parameters; a counted effort knows no clock, or a busy machine would find less."""
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = effort.workers
+    solver.parameters.random_seed = effort.seed
+    if not effort.clocked:
+        solver.parameters.interleave_search = effort.workers > 1
+        share = min(1.0, SMALL / max(1, len(model.problem.operations)))
+        solver.parameters.max_deterministic_time = effort.seconds * DETERMINISTIC_PER_SECOND * share
+    solver.parameters.cp_model_probing_level = 0
+    solver.parameters.symmetry_level = 0
+    solver.parameters.cp_model_presolve = len(model.cp.proto.constraints) <= UNPRESOLVED
+    return solver
 
 
 def sequence(model: PlanModel, values: Values) -> list[Choice]:

@@ -40,15 +40,20 @@ def machine() -> str:
     )
 
 
-def write(area: str, on: str, figures: list[Figure]) -> Path:
-    """Write the figures of an area for the documentation."""
+def write(area: str, on: str, figures: list[Figure], *, partly: bool = False) -> Path:
+    """Write the figures of an area for the documentation.
+
+    Args:
+        partly: Keep the figures that were measured before and are not among these.
+    """
     RESULTS.mkdir(parents=True, exist_ok=True)
     file = RESULTS / f"{area}.json"
+    before = json.loads(file.read_text()) if partly and file.exists() else {"figures": {}, "beside": {}}
     content = {
         "machine": on,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "figures": {figure.name: figure.value for figure in figures},
-        "beside": {figure.name: figure.beside for figure in figures if figure.beside},
+        "figures": before["figures"] | {figure.name: figure.value for figure in figures},
+        "beside": before["beside"] | {figure.name: figure.beside for figure in figures if figure.beside},
     }
     file.write_text(json.dumps(content, indent=1) + "\n")
     return file
@@ -63,6 +68,7 @@ def show(area: str, on: str, figures: list[Figure]) -> None:
 
 def main(wanted: list[str]) -> int:
     """Run the wanted areas, or all; return the exit code."""
+    partly = any(word.startswith("--only=") for word in wanted)
     wanted = [word for word in wanted if not word.startswith("--")]
     unknown = sorted(set(wanted) - set(areas()))
     if unknown:
@@ -72,7 +78,7 @@ def main(wanted: list[str]) -> int:
         on = machine()
         figures: list[Figure] = asyncio.run(import_module(f"tests.benchmarks.{area}").run())
         show(area, on, figures)
-        print(f"  -> {write(area, on, figures)}")
+        print(f"  -> {write(area, on, figures, partly=partly)}")
     return 0
 
 

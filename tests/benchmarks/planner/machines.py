@@ -4,37 +4,51 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import exp, log
+from statistics import median
 
-from planner.anneal import Budget, Engine
+from planner.anneal import Engine
 from planner.bench import Instance
 from planner.checker import check
-from planner.decoder import decode
-from planner.objective import score
+from planner.effort import Effort
 from planner.pack import pack
 from planner.problem import Problem
+from planner.solve import solve
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Makespans of the engine, the median over the seeds, and of a peer."""
+
+    ours: float
+    theirs: int
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.theirs
 
 
 def ours(problem: Problem, cpu_seconds: float, seed: int) -> int:
-    """The makespan of the engine's plan, which the checker has seen."""
-    engine = Engine(pack(problem))
-    found = engine.search(Budget(seconds=cpu_seconds, seed=seed))
-    plan = decode(problem, engine.choices(found))
-    faults = check(problem, plan)
+    """The makespan of the engine's plan, which the checker has seen; two workers like the peers."""
+    found = solve(problem, Effort(cpu_seconds, workers=2, seed=seed, kernel=True, chains=1, clocked=True))
+    faults = check(problem, found.schedule)
     if faults:
         raise AssertionError(faults[:3])
-    return score(problem, plan).makespan
+    return found.score.makespan
 
 
 def ratios(
-    rows: list[Instance], cpu_seconds: float, seed: int, peer: Callable[[Problem, float], int]
-) -> dict[str, tuple[int, int]]:
-    """Instance -> (ours, the peer's)."""
-    found: dict[str, tuple[int, int]] = {}
+    rows: list[Instance], cpu_seconds: float, seeds: tuple[int, ...], peer: Callable[[Problem, float], int]
+) -> dict[str, Duel]:
+    """One duel for each instance."""
+    found: dict[str, Duel] = {}
     for row in rows:
         problem = row.problem
-        found[row.name] = (ours(problem, cpu_seconds, seed), peer(problem, cpu_seconds))
-        print(f"    {row.name:20} {found[row.name][0]:>7} {found[row.name][1]:>7}", flush=True)
+        values = [ours(problem, cpu_seconds, seed) for seed in seeds]
+        found[row.name] = duel = Duel(median(values), peer(problem, cpu_seconds))
+        words = " ".join(map(str, values))
+        print(f"    {row.name:20} {words:24} {duel.theirs:>7} {duel.ratio:.3f}", flush=True)
     return found
 
 

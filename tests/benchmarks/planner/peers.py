@@ -7,39 +7,16 @@ times.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from threading import Event, Thread
 from typing import Any
 
 from ortools.sat.python import cp_model
 from pyjobshop import Model
 from pyjobshop.solvers.ortools.CPModel import CPModel
 
+from planner.cp.limit import stop_after
 from planner.problem import Problem
 
 WORKERS = 2
-
-
-@contextmanager
-def stop_after(cpu_seconds: float, stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` again and again once this process has used so much CPU."""
-    ended = Event()
-    began = time.process_time()
-
-    def watch() -> None:
-        while not ended.wait(0.02):
-            if time.process_time() - began >= cpu_seconds:
-                stop()
-
-    watcher = Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join()
 
 
 def everything(problem: Problem) -> int:

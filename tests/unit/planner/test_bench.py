@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.benchmarks.planner import FIGURES, Options
+
 DATA = Path(__file__).parents[2] / "data" / "planner"
 
 
@@ -44,3 +46,13 @@ def test_a_folder_without_instances_is_refused(tmp_path: Path) -> None:
     code, rows = bench(str(tmp_path))
     assert code == 2
     assert rows[0]["error"] == "NoInstance"
+
+
+def test_the_comparison_can_be_made_in_parts() -> None:
+    names = [name for part in FIGURES.values() for name in part]
+    assert len(names) == len(set(names))
+    assert all(map(Options([]).asks, names))
+    part = Options(["planner", "--only=repair,mk_gap_60s"])
+    assert [name for name in names if part.asks(name)] == ["mk_gap_60s", *FIGURES["repair"]]
+    with pytest.raises(SystemExit, match="no part or figure nonsense"):
+        Options(["--only=nonsense"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from planner.cp import RULES
-from planner.cp.search import build, improve, sequence
+from planner.cp.search import build, improve, sequence, solver_of
 from planner.decoder import Choice, decode
 from planner.effort import Effort
 from planner.objective import score
@@ -113,6 +115,16 @@ def test_the_same_problem_gives_the_same_plan_with_workers_that_take_turns() -> 
     assert one.schedule == two.schedule
     assert one.bound == two.bound
     assert one.score.total <= one.dispatch_objective
+
+
+def test_only_a_clocked_effort_looks_at_a_clock() -> None:
+    problem = plant(step("A-1"))
+    model = build(problem, decode(problem, []))
+    counted = solver_of(model, Effort(seconds=2)).parameters
+    assert counted.max_time_in_seconds == inf
+    assert 0 < counted.max_deterministic_time < 2
+    assert counted.interleave_search
+    assert solver_of(model, Effort(seconds=2, clocked=True)).parameters.max_deterministic_time == inf
 
 
 def test_a_solution_is_read_as_a_proposal_in_the_order_of_starts() -> None:
