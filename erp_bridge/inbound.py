@@ -54,12 +54,14 @@ from mes.kernel.ids import EquipmentId, LotNumber, MaterialId, PersonId
 from mes.resources import service as resources
 from mes.resources.model import PersonDraft, RateDraft
 from mes.workorders import service as workorders
-from mes.workorders.model import CustomerOrderDraft, WorkOrderDraft
+from mes.workorders.model import CustomerOrderDraft, WorkOrderDraft, WorkOrderStatus
 
 logger = structlog.get_logger()
 
 WHOLE_STREAM = "*"
 """Key of the refusal that stands for a stream as a whole."""
+MADE = frozenset({WorkOrderStatus.COMPLETED, WorkOrderStatus.CLOSED})
+"""What is made is not cancelled any more: the ERP's wish to do so is over with the work."""
 _INCOMING: TypeAdapter[Incoming] = TypeAdapter(Incoming)
 
 
@@ -375,7 +377,7 @@ async def _(record: ExpectedReceipt, tx: Tx) -> None:
 async def _(record: OperationsRequest, tx: Tx) -> None:
     if record.cancelled:
         order = await workorders.order_of_ref(tx, record.erp_ref)
-        if order is not None:
+        if order is not None and order.status not in MADE:
             await workorders.cancel_work_order(tx, order.id, BY_THE_ERP)
         return
     if record.customer_order is not None:

@@ -367,6 +367,13 @@ class AccountUnknown(PlantError):
     remedy = "Check the name."
 
 
+class AccountShut(PlantError):
+    """This account is shut."""
+
+    http_status = 409
+    remedy = "Open it again with its roles: lineside user add."
+
+
 class BadgeRefused(PlantError):
     """Badge and PIN do not match."""
 

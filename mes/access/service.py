@@ -29,6 +29,7 @@ from mes.access.model import (
     SESSION_TOUCH,
     SIGN_ON_LIFETIME,
     AccountLocked,
+    AccountShut,
     AccountUnknown,
     BadgeNotIssued,
     BadgeNotValid,
@@ -158,11 +159,15 @@ async def make_one_time_link(
 
     Raises:
         AccountUnknown: No such account.
+        AccountShut: Nobody gets in with it.
     """
-    if await store.find_account(tx, account) is None:
+    known = await store.find_account(tx, account)
+    if known is None:
         if account != ADMINISTRATOR:
             raise AccountUnknown(account=account)
         await make_account(tx, account, (Grant(Role.ADMINISTRATOR),))
+    elif known.disabled:
+        raise AccountShut(account=account)
     token = token or make_token()
     await store.insert_link(
         tx, token_hash=token_hash(token), account=account, expires_at=tx.now + LINK_LIFETIME
@@ -237,12 +242,17 @@ async def end_sessions(tx: Tx, account: str) -> int:
     """
     if await store.find_account(tx, account) is None:
         raise AccountUnknown(account=account)
-    ended = await store.end_sessions_of(tx, account)
+    ended = await _throw_out(tx, account)
+    await append(tx, SessionsEnded(site=tx.site, account=account, sessions=ended))
+    return ended
+
+
+async def _throw_out(tx: Tx, account: str) -> int:
+    """End the sessions of an account, and who is signed on in them; return how many sessions were open."""
     for there in await store.open_sign_ons(tx):
         if there.account == account:
             await _leave(tx, there.terminal, reason="withdrawn")
-    await append(tx, SessionsEnded(site=tx.site, account=account, sessions=ended))
-    return ended
+    return await store.end_sessions_of(tx, account)
 
 
 async def shut_account(tx: Tx, account: str) -> None:
@@ -253,7 +263,7 @@ async def shut_account(tx: Tx, account: str) -> None:
     """
     if not await store.disable_account(tx, account):
         raise AccountUnknown(account=account)
-    await store.end_sessions_of(tx, account)
+    await _throw_out(tx, account)
     await append(tx, AccountChanged(site=tx.site, account=account, roles=()))
 
 

@@ -197,7 +197,10 @@ class PlantInUse(PlantError):
     """Work still needs equipment or people that the plant file has no more."""
 
     http_status = 409
-    remedy = "Complete, move or abort the jobs named and let the people named stop; then load the file again."
+    remedy = (
+        "Complete the jobs named (short, where pieces are missing) or move them, and let the people named "
+        "stop; then load the file again."
+    )
 
 
 class JobOrderNotStartable(PlantError):

@@ -411,7 +411,9 @@ class WorkOrderStarted(PlantError):
     """Work on this order has begun."""
 
     http_status = 409
-    remedy = "Hold its running jobs and let the supervisor decide."
+    remedy = (
+        "Complete its jobs, short where pieces are not to be made: it is not changed or cancelled any more."
+    )
 
 
 class JobOrderTransitionRefused(PlantError):

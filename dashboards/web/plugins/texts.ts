@@ -14,12 +14,12 @@ const PREFIX = 'virtual:texts/'
 const DESK_GROUPS = new Set([
   'account', 'actor', 'board', 'cause', 'countKind', 'differWhy', 'documentError', 'documentKind', 'documentState', 'edgeFault', 'erp', 'erpDesk', 'erpRecord', 'erpStream', 'event', 'home', 'kpi',
   'kpiElement', 'kpiReason', 'link', 'linkState', 'lotStatus', 'numberKind', 'order', 'orderStatus', 'planReason', 'planner',
-  'promiseReason', 'signIn', 'solver', 'solverStatus', 'trigger', 'trouble', 'troubleHint', 'troubleKind', 'workCenter',
+  'promiseReason', 'scenario', 'signIn', 'solver', 'solverStatus', 'trigger', 'trouble', 'troubleHint', 'troubleKind', 'workCenter',
 ])
 
 /** Refusals that only planners, engineers, finance and administrators can meet. */
 const DESK_ERRORS = new Set([
-  'AccountLocked', 'AccountUnknown', 'AdapterUnknown', 'ClockAhead', 'CountBelowZero', 'CountNegative', 'CountNotWaiting', 'CustomerOrderUnknown', 'DateGone',
+  'AccountLocked', 'AccountShut', 'AccountUnknown', 'AdapterUnknown', 'ClockAhead', 'CountBelowZero', 'CountNegative', 'CountNotWaiting', 'CustomerOrderUnknown', 'DateGone', 'DateNotForeseeable',
   'DocumentNotDead', 'DocumentUnknown', 'EdgeConfigUnknown', 'EntryNotBalanced', 'ErpLoginRefused', 'ErpUnavailable', 'HostRefused',
   'LinkNotValid', 'LotNotHeld', 'LotNumberTaken', 'MaterialUnitChanged', 'MethodNotAllowed', 'NotInQuarantine', 'NothingPlanned',
   'NothingToBreak', 'NumberUnknown', 'OutcomeUnknown', 'PagesMissing', 'PasswordTooShort', 'PinNotValid',

@@ -108,6 +108,23 @@ async def test_an_order_that_the_erp_takes_back_is_cancelled(db: Database) -> No
     assert await events(db, "WorkOrderCancelled") == 1
 
 
+async def test_a_cancellation_of_an_order_at_work_waits_until_it_is_made(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    reader = await inbound(db, books)
+    await reader.pull(Stream.MATERIALS)
+    put(books, Stream.ORDERS, request())
+    await reader.pull(Stream.ORDERS)
+    put(books, Stream.ORDERS, request(cancelled=True))
+    for status, left in (("Running", ["WorkOrderStarted"]), ("Completed", [])):
+        async with db.transaction(cause()) as tx:
+            await tx.execute("update mes.work_order set status = %(status)s", {"status": status})
+        await reader.pull(Stream.ORDERS)
+        await reader.take_refused()
+        async with db.read() as tx:
+            assert [one.code for one in await service.refusals(tx)] == left
+
+
 async def test_an_order_that_the_plant_gives_up_is_cancelled_in_the_erp(db: Database) -> None:
     await plant(db)
     books = demo_books()

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Job, TerminalSnapshot } from '@/api/types'
 import type { Entry, Verb } from './outbox'
-import { leftOf, projectAll } from './project'
+import { canBegin, leftOf, projectAll } from './project'
 import { parseScan } from './scan/grammar'
 import { routeScan } from './scan/route'
 import { turnedAway } from './standing'
@@ -80,6 +80,27 @@ describe('what the operator sees before the server has answered', () => {
     const last = [{ id: 'r-2', undone: false }, { id: 'r-1', undone: false }] as TerminalSnapshot['last']
     const seen = projectAll(snapshot({ last }), [entry('reverse', 'WO-000001-10', { report: 'r-2', reason: 'miscounted' })])
     expect(seen.last.find((one) => !one.undone)?.id).toBe('r-1')
+  })
+
+  it('what was undone is to be made again, and its material lies there again', () => {
+    const line = { job_order: 'WO-000001-10', undone: false, good: '0', scrap: '0', material: null, lot: null, quantity: null }
+    const last = [
+      { ...line, id: 'r-1', kind: 'report', good: '4', scrap: '1' },
+      { ...line, id: 'c-1', kind: 'consumption', material: 'CAST-40', lot: 'LOT-CAST-40-0001', quantity: '3' },
+    ] as TerminalSnapshot['last']
+    const part = { ...job('').components[0], consumed: '3', lots: [{ lot: 'LOT-CAST-40-0001', code: 'LOT-CAST-40-0001', quantity: '0', expires_at: null }] }
+    const before = { ...running({ good: '4', scrap: '1', remaining: '0', available: '0', components: [part as never] }), last }
+    const undo = (report: string) => entry('reverse', 'WO-000001-10', { report, reason: 'miscounted' })
+    const seen = projectAll(before, [undo('r-1'), undo('c-1'), undo('c-1')])
+    expect([seen.job?.good, seen.job?.scrap, seen.job?.remaining, seen.job?.available]).toEqual(['0', '0', '5', '5'])
+    expect(seen.job?.components[0]).toMatchObject({ consumed: '0', lots: [{ quantity: '3' }] })
+    expect(seen.last.every((one) => one.undone)).toBe(true)
+  })
+
+  it('without a network a job whose pieces are still to come may begin: they may be here', () => {
+    const early = job('WO-000004-10', { startable: false, not_startable: { code: 'JobOrderNotStartable', params: { reason: 'nothing-before' } } })
+    const taken = job('WO-000004-10', { startable: false, not_startable: { code: 'JobOrderNotStartable', params: { reason: 'running' } } })
+    expect([canBegin(early, true), canBegin(early, false), canBegin(taken, false)]).toEqual([false, true, false])
   })
 
   it('a paused job waits at the head of the queue', () => {

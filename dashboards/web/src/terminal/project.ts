@@ -1,4 +1,4 @@
-import type { Job, TerminalSnapshot } from '@/api/types'
+import type { Job, Recent, TerminalSnapshot } from '@/api/types'
 import { add, compare, subtract } from '@/lib/decimal'
 import type { Entry } from './outbox'
 
@@ -37,9 +37,33 @@ function consumed(job: Job, lot: string, quantity: string | undefined): Job {
   return { ...job, components }
 }
 
+/** What was counted is to be made again, and what was used lies there again, in the lot it came from. */
+function putBack(job: Job, line: Recent): Job {
+  if (line.kind === 'report') return reported(job, subtract('0', line.good), subtract('0', line.scrap))
+  const quantity = line.quantity ?? '0'
+  const components = job.components.map((component) => {
+    if (component.material !== line.material) return component
+    const lots = component.lots.map((one) => (one.lot === line.lot ? { ...one, quantity: add(one.quantity, quantity) } : one))
+    return { ...component, consumed: subtract(component.consumed, quantity), lots }
+  })
+  return { ...job, components }
+}
+
 /** What is undone is offered once. */
-function undone(snapshot: TerminalSnapshot, report: string): TerminalSnapshot {
-  return { ...snapshot, last: snapshot.last.map((one) => (one.id === report ? { ...one, undone: true } : one)) }
+function undone(snapshot: TerminalSnapshot, id: string | null, report: string): TerminalSnapshot {
+  const line = snapshot.last.find((one) => one.id === report && !one.undone)
+  if (!line) return snapshot
+  const last = snapshot.last.map((one) => (one === line ? { ...one, undone: true } : one))
+  return { ...editJob(snapshot, id, (job) => putBack(job, line)), last }
+}
+
+/**
+ * Whether a job of the queue may begin now. Without a network nobody here knows what the step before has made
+ * since: whoever has the pieces in front of him starts.
+ */
+export function canBegin(job: Job, online: boolean): boolean {
+  if (job.startable || job.status === 'Held' || job.status === 'Suspended') return true
+  return !online && job.not_startable?.params.reason === 'nothing-before'
 }
 
 /** The unit is free: what waited for it alone can start. */
@@ -88,7 +112,7 @@ export function project(snapshot: TerminalSnapshot, entry: Entry): TerminalSnaps
       return editJob(snapshot, job, (one) => consumed(one, text(body.lot), quantity))
     }
     case 'reverse':
-      return undone(snapshot, text(body.report))
+      return undone(snapshot, job, text(body.report))
     case 'help-withdraw':
       return { ...snapshot, help: null }
     case 'sign-off':

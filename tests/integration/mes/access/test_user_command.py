@@ -63,6 +63,8 @@ def test_an_account_is_shut() -> None:
     lineside("user", "add", "petra", "--role", "planner")
     assert lineside("user", "shut", "petra").exit_code == 0
     assert "shut" in lineside("user", "list").output
+    refused = lineside("user", "link", "petra")
+    assert (refused.exit_code, "lineside user add" in refused.output) == (1, True)
     assert lineside("user", "shut", "nobody").exit_code == 1
     assert lineside("user", "link", "nobody").exit_code == 1
 
