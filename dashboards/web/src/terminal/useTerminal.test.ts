@@ -30,6 +30,7 @@ vi.mock('./outbox', () => ({
     entries = () => Promise.resolve([])
     keptSnapshot = () => Promise.resolve(undefined)
     keepSnapshot = () => Promise.resolve()
+    add = () => Promise.reject(new DOMException('no room', 'QuotaExceededError'))
   },
 }))
 
@@ -68,4 +69,13 @@ describe('a terminal of a busy plant', () => {
       expect(plant.atOnce).toBe(1)
     },
   )
+
+  it('tells of an act that the device could not write down', async () => {
+    const { useTerminal } = await import('./useTerminal')
+    const scope = effectScope()
+    const terminal = scope.run(() => useTerminal('CNC-1'))
+    await expect(terminal?.acts.help()).rejects.toThrow('no room')
+    expect(terminal?.unwritten.value).toBe(1)
+    scope.stop()
+  })
 })

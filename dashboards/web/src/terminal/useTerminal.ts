@@ -23,6 +23,8 @@ export function useTerminal(unit: string) {
   const base = shallowRef<TerminalSnapshot | null>(null)
   const entries = shallowRef<Entry[]>([])
   const refusal = ref<Refusal | null>(null)
+  /** Acts that this device could not write down: they did not happen, and whoever tapped must hear it. */
+  const unwritten = ref(0)
   const signedOut = ref(false)
   const reachable = ref(true)
   const keptAt = ref<string | null>(null)
@@ -150,7 +152,12 @@ export function useTerminal(unit: string) {
   async function act(verb: Verb, job: Job | null, path: string, body: Act['body'], title: Act['title']): Promise<void> {
     const lane = job?.work_order ?? `terminal:${unit}`
     const done: Act = { verb, lane, path, body, title, job: job?.id ?? null }
-    await outbox.add(done, unit, person.value?.id ?? null, receipt.value)
+    try {
+      await outbox.add(done, unit, person.value?.id ?? null, receipt.value)
+    } catch (cause) {
+      unwritten.value += 1
+      throw cause
+    }
     await readOutbox()
     void sync()
   }
@@ -250,7 +257,7 @@ export function useTerminal(unit: string) {
     removeEventListener('online', comeBack)
   })
   return {
-    snapshot, base, away, person, other, online, waiting, conflicts, refusal, signedOut, keptAt, lateCall, acts,
+    snapshot, base, away, person, other, online, waiting, conflicts, refusal, unwritten, signedOut, keptAt, lateCall, acts,
     start, sync, signOn, sitDown, retry, clockIn, drop,
   }
 }
