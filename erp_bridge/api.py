@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from erp_bridge import service
 from erp_bridge.embedded_erp import SECRETS, VISITOR, web_client_ready
@@ -160,6 +160,30 @@ async def retry(
         return _shown(await service.retry(tx, document), caller)
 
     return await run_command(request, caller, "erp.retry", body, again)
+
+
+class RetryAllBody(CommandBody):
+    """Which refused documents are sent again."""
+
+    code: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class SentAgain(BaseModel):
+    documents: int
+
+
+@router.post("/documents/retry", response_model=SentAgain)
+async def retry_all(
+    request: Request,
+    body: RetryAllBody,
+    caller: Annotated[Caller, require(Permission.ERP_REPAIR)],
+) -> JSONResponse:
+    """Send all documents again that the ERP refused with one code, once its cause is mended."""
+
+    async def again(tx: Tx) -> dict[str, int]:
+        return {"documents": await service.retry_all(tx, body.code)}
+
+    return await run_command(request, caller, "erp.retry_all", body, again)
 
 
 @router.post("/documents/{document}/skip")

@@ -179,6 +179,13 @@ async def retry(tx: Tx, document: int) -> DocumentRow:
     return found
 
 
+async def retry_all(tx: Tx, code: str) -> int:
+    """Send all documents again that were refused with one code; returns how many they are."""
+    changed = await store.lanes.put_all_back(tx, code)
+    await store.lanes.wake(tx)
+    return changed
+
+
 async def skip(tx: Tx, document: int, reason: str) -> DocumentRow:
     """Leave a dead document out for good, and say why; reconciliation shows what is missing.
 

@@ -1,6 +1,7 @@
 """What the trouble drawer counts and offers."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from mes.kernel.db import Tx
@@ -18,6 +19,7 @@ class Counters:
         agree: Whether there is none; None before the first comparison.
         compared: Events that both books were compared on.
         waiting: Events on their way to the ERP, that are no difference yet.
+        compared_at: Since when difference and agreement are true; None before the first comparison.
     """
 
     lost: int
@@ -26,6 +28,7 @@ class Counters:
     agree: bool | None
     compared: int
     waiting: int
+    compared_at: datetime | None
 
 
 async def counters(tx: Tx, adapter: str, *, with_money: bool) -> Counters:
@@ -36,7 +39,7 @@ async def counters(tx: Tx, adapter: str, *, with_money: bool) -> Counters:
         select (select coalesce(sum(lost), 0)::bigint from mes.edge_tally) as lost,
                (select coalesce(sum(doubled), 0)::bigint from mes.edge_tally) as doubled,
                quantity_difference + value_difference as difference, books_agree as agree,
-               events_compared as compared, events_waiting as waiting
+               events_compared as compared, events_waiting as waiting, compared_at
         from erp.figures(%(adapter)s, %(with_money)s)
         """,
         {"adapter": adapter, "with_money": with_money},

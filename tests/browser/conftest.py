@@ -9,6 +9,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ from mes.app import build_app, installed_routers
 from mes.kernel.clock import utc_now
 from mes.kernel.settings import Erp, Http, Settings
 from mes.resources.service import person_card
+from planner import answering, api
+from planner.answering import Answerer
+from tests.browser.planning import POLICY, plan_late_orders, quiet_hour
 from tests.fixtures.floor import Floor, own_floor
 from tests.fixtures.postgres import SITE
 
@@ -173,3 +177,18 @@ async def site(floor: Floor, chromium: Chromium, tmp_path: Path, built_pages: Pa
     server.should_exit = True
     await serving
     bound.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def planned(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[datetime]:
+    """A plan in force, the planner's process at its questions, and the hour at which it all is."""
+    at = quiet_hour()
+    for asked in (answering, api):
+        monkeypatch.setattr(asked, "utc_now", lambda: at)
+    await plan_late_orders(site.floor, at)
+    settings = Settings(database_url=site.floor.db.url, planner=POLICY)
+    planner = asyncio.create_task(Answerer(site.floor.db, settings, "planner").run())
+    yield at
+    planner.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await planner

@@ -17,7 +17,7 @@ from planner.solve import Solution, solve
 from planner.view import view_plant
 from tests.fixtures.floor import Floor
 
-POLICY = Planner(frozen_min=0)
+POLICY = Planner(frozen_min=0, stop_min=60)
 AT_ONCE = Effort(seconds=0)
 
 

@@ -2,18 +2,25 @@
 
 `python -m tests.browser.screenshots LINK` with a fresh link of `lineside sign-in`. The pictures are
 for people to look at: what is cut off, wraps badly or is hard to read shows there and nowhere else.
-It sits down at a terminal, so the plant's own people leave that one for a minute.
+It sits down at a terminal, so the plant's own people leave that one for a minute. A page that does not
+come into its pose is taken as it is, and named at the end.
+
+`--sample` takes each page in each size once, in another language and theme each time; `--sheets` puts
+four pictures on one.
 """
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable
+import sys
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Error, Page, async_playwright, expect
 
 from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.browser.test_pages import SIZES
@@ -61,11 +68,12 @@ async def _trouble(page: Page, plant: Plant) -> None:
 
 
 async def _chain(page: Page, plant: Plant) -> None:
+    """A broken machine and what follows at once; whether a better plan is found is the plant's affair."""
     await _trouble(page, plant)
     broken = page.locator(".kinds li").first
     await broken.locator("select").select_option("CNC-2")
     await broken.locator("button").click()
-    await expect(page.locator(".chain .proposal")).to_be_visible(timeout=120_000)
+    await expect(page.locator(".chain > ol > li.on").first).to_be_visible(timeout=60_000)
 
 
 async def _chosen(page: Page, plant: Plant) -> None:
@@ -73,9 +81,29 @@ async def _chosen(page: Page, plant: Plant) -> None:
     await page.locator(".orders li button").first.click()
 
 
+async def _fixes(page: Page, plant: Plant) -> None:
+    """A unit that all orders need breaks down, so that some are late."""
+    await _open(page, f"{plant.url}/planner", ".orders li button")
+    if not await page.locator(".orders li.late").count():
+        key, body = {"Idempotency-Key": str(uuid4())}, {"equipment": "TEST-1"}
+        await page.request.post(f"{plant.url}/api/v1/trouble/break-machine", headers=key, data=body)
+    late = page.locator(".orders li.late > button")
+    await late.first.click(timeout=90_000)
+    await page.locator(".fixes button").click()
+    await expect(page.locator(".fixes h3")).to_be_visible(timeout=20_000)
+
+
+async def _kept(page: Page, plant: Plant) -> None:
+    await _promise(page, plant)
+    await page.locator(".accept .input").first.fill("SO-2041")
+    await page.locator(".accept button").click()
+    await expect(page.locator(".kept li").first).to_be_visible(timeout=20_000)
+
+
 async def _promise(page: Page, plant: Plant) -> None:
     await _open(page, f"{plant.url}/planner", ".actions button")
     await page.locator(".actions button").first.click()
+    await expect(page.locator(".quote .input").first).not_to_have_value("")
     await page.locator(".quote button").click()
     await expect(page.locator(".answer")).to_be_visible(timeout=20_000)
 
@@ -143,6 +171,12 @@ async def _offline(page: Page, plant: Plant) -> None:
     await expect(page.locator(".status .chip.bad")).to_be_visible(timeout=30_000)
 
 
+async def _sign_in_page(page: Page, plant: Plant) -> None:
+    await _open(page, f"{plant.url}/sign-in", "form")
+
+
+SIGN_IN: Final = "sign-in"
+"""Taken without an account."""
 DIALOG: Final = "[role=dialog] .content"
 POSES: Final[dict[str, Pose]] = {
     "home": _at("/", ".units li"),
@@ -152,7 +186,9 @@ POSES: Final[dict[str, Pose]] = {
     "trouble-chain": _chain,
     "planner": _at("/planner", ".orders li"),
     "planner-chosen": _chosen,
+    "planner-fixes": _fixes,
     "planner-promise": _promise,
+    "planner-kept": _kept,
     "planner-proposal": _proposal,
     "planner-changes": _changes,
     "order": _at("/o/{order}", ".steps li"),
@@ -168,6 +204,7 @@ POSES: Final[dict[str, Pose]] = {
     "terminal-refused": _scanned("LOT:LOT-NOPE-9", ".say.bad, .conflicts"),
     "terminal-pin": _scanned("EMP:E-1009", ".sign-on .pin"),
     "terminal-offline": _offline,
+    SIGN_IN: _sign_in_page,
 }
 
 
@@ -201,28 +238,77 @@ async def choose(context: BrowserContext, url: str) -> Plant:
             await asyncio.sleep(2)
 
 
-async def take(page: Page, name: str, out: Path) -> None:
-    """Save one picture for each size of screen."""
-    for size, (width, height) in SIZES.items():
-        await page.set_viewport_size({"width": width, "height": height})
-        await page.wait_for_timeout(350)
-        await page.screenshot(path=out / f"{name}-{size}.png")
+class Shot(NamedTuple):
+    """One picture to take."""
+
+    pose: str
+    language: str
+    scheme: str
+    size: str
+
+    @property
+    def file(self) -> str:
+        return f"{'-'.join(self)}.png"
 
 
-async def visit(browser: Browser, state: Any, plant: Plant, wanted: argparse.Namespace) -> None:
-    """Go through all pages in each language and theme."""
-    for language in wanted.languages:
-        for scheme in wanted.schemes:
-            for name in wanted.only or [*POSES, "sign-in"]:
-                kept = None if name == "sign-in" else state
-                context = await browser.new_context(storage_state=kept, locale=language, color_scheme=scheme)
-                page = await context.new_page()
-                if name == "sign-in":
-                    await _open(page, f"{plant.url}/sign-in", "form")
-                else:
-                    await POSES[name](page, plant)
-                await take(page, f"{name}-{language}-{scheme}", wanted.out)
-                await context.close()
+def shots(wanted: argparse.Namespace) -> Iterator[tuple[Shot, ...]]:
+    """Name the pictures of each visit to a page."""
+    looks = list(product(wanted.languages, wanted.schemes))
+    for turn, pose in enumerate(wanted.only or POSES):
+        if wanted.sample:
+            for number, size in enumerate(SIZES):
+                yield (Shot(pose, *looks[(turn + number * 2 + number // 2) % len(looks)], size),)
+        else:
+            for look in looks:
+                yield tuple(Shot(pose, *look, size) for size in SIZES)
+
+
+async def take(page: Page, shot: Shot, wanted: argparse.Namespace) -> None:
+    """Save one picture, of the whole page where it is longer than the screen."""
+    width, height = SIZES[shot.size]
+    await page.set_viewport_size({"width": width, "height": height})
+    await page.wait_for_timeout(350)
+    await page.screenshot(path=wanted.out / shot.file, full_page=wanted.whole)
+
+
+async def visit(browser: Browser, state: Any, plant: Plant, wanted: argparse.Namespace) -> list[str]:
+    """Go through all pages; return what did not come into its pose."""
+    failed = []
+    for series in shots(wanted):
+        first = series[0]
+        width, height = SIZES[first.size]
+        context = await browser.new_context(
+            storage_state=None if first.pose == SIGN_IN else state,
+            locale=first.language,
+            color_scheme=first.scheme,  # type: ignore[arg-type]
+            viewport={"width": width, "height": height},
+        )
+        page = await context.new_page()
+        try:
+            await POSES[first.pose](page, plant)
+        except (AssertionError, Error) as error:
+            failed.append(f"{first.file}: {str(error).splitlines()[0]}")
+        for shot in series:
+            await take(page, shot, wanted)
+        await context.close()
+    return failed
+
+
+async def put_together(browser: Browser, files: Sequence[Path]) -> None:
+    """Save sheets of four pictures of one size each, as few images to look at."""
+    for size in SIZES:
+        of_size = [one for one in files if one.stem.endswith(size)]
+        for number in range(0, len(of_size), 4):
+            page = await browser.new_page(viewport={"width": 2 * 980, "height": 100})
+            pictures = "".join(
+                f"<figure><img src='data:image/png;base64,{b64encode(one.read_bytes()).decode()}'>"
+                f"<figcaption>{one.stem}</figcaption></figure>"
+                for one in of_size[number : number + 4]
+            )
+            style = "body{display:grid;grid-template-columns:1fr 1fr;gap:8px;margin:0;font:16px sans-serif}"
+            await page.set_content(f"<style>{style}figure{{margin:0}}img{{width:100%}}</style>{pictures}")
+            await page.screenshot(path=files[0].parent / f"sheet-{size}-{number:03}.png", full_page=True)
+            await page.close()
 
 
 async def main(wanted: argparse.Namespace) -> None:
@@ -233,8 +319,13 @@ async def main(wanted: argparse.Namespace) -> None:
         state = await sign_in(browser, wanted.link)
         context = await browser.new_context(storage_state=state)
         plant = await choose(context, wanted.link.split("/sign-in")[0])
-        await visit(browser, state, plant, wanted)
+        failed = await visit(browser, state, plant, wanted)
+        if wanted.sheets:
+            taken = [wanted.out / shot.file for series in shots(wanted) for shot in series]
+            await put_together(browser, taken)
         await browser.close()
+    if failed:
+        sys.exit("\n".join(failed))
 
 
 def wishes() -> argparse.Namespace:
@@ -242,7 +333,10 @@ def wishes() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("link", help="a one-time link of `lineside sign-in`")
     parser.add_argument("--out", type=Path, default=Path("build/screenshots"))
-    parser.add_argument("--only", nargs="*", choices=[*POSES, "sign-in"])
+    parser.add_argument("--sample", action="store_true", help="each page in each size once")
+    parser.add_argument("--whole", action="store_true", help="the whole page, below the screen too")
+    parser.add_argument("--sheets", action="store_true", help="four pictures on one as well")
+    parser.add_argument("--only", nargs="*", choices=POSES)
     parser.add_argument("--languages", nargs="*", choices=LANGUAGES, default=LANGUAGES)
     parser.add_argument("--schemes", nargs="*", choices=SCHEMES, default=SCHEMES)
     return parser.parse_args()

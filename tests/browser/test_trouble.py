@@ -1,13 +1,8 @@
 """What follows from trouble is shown where it was made, up to the plan that is published there."""
 
-import asyncio
-import contextlib
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 
-import pytest
-import pytest_asyncio
 from playwright.async_api import Locator, expect
 
 from erp_bridge.adapter import Period
@@ -15,25 +10,9 @@ from erp_bridge.adapters.memory import Books, MemoryAdapter
 from erp_bridge.outbound import Outbound
 from mes.access.model import Role
 from mes.kernel.settings import Settings
-from planner import answering
-from planner.answering import Answerer
 from tests.browser.conftest import Site
-from tests.browser.planning import POLICY, plan_late_orders, propose_the_other_way_round, quiet_hour
+from tests.browser.planning import propose_the_other_way_round
 from tests.browser.test_pages import axe_by_day_and_night
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def planned(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[datetime]:
-    """A plan in force, the planner's process at its questions, and the hour at which it all is."""
-    at = quiet_hour()
-    monkeypatch.setattr(answering, "utc_now", lambda: at)
-    await plan_late_orders(site.floor, at)
-    settings = Settings(database_url=site.floor.db.url, planner=POLICY)
-    planner = asyncio.create_task(Answerer(site.floor.db, settings, "planner").run())
-    yield at
-    planner.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await planner
 
 
 async def tell_the_erp(site: Site) -> None:
@@ -83,3 +62,9 @@ async def test_trouble_is_followed_to_the_promise_in_the_erp(site: Site, planned
     await expect(promises.get_by_text(re.compile(r"^in the ERP \d"))).not_to_have_count(0)
     assert await axe_by_day_and_night(page) == []
     assert site.faults == []
+
+    cable = drawer.get_by_role("listitem").filter(has_text="Unplug the edge")
+    await cable.get_by_role("button", name="Do it").click()
+    await expect(drawer.get_by_text("The simulated plant does not answer")).to_be_visible()
+    await expect(step(drawer, "On the floor")).to_contain_text("Lot scrapped")
+    await expect(plan).to_contain_text("Version 2 is in force")

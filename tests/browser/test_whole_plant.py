@@ -22,6 +22,7 @@ async def board(running_plant: RunningPlant, chromium: Chromium, built_pages: Pa
     """The board of a plant at work, opened by the link that `lineside sign-in` prints."""
     assert built_pages.exists()
     printed = await asyncio.to_thread(running_plant.lineside, "sign-in")
+    assert printed.returncode == 0, printed.stderr
     url = await asyncio.to_thread(lambda: running_plant.url)
     context = await (await chromium.browser()).new_context(locale="en", base_url=url)
     page = await context.new_page()
@@ -45,7 +46,7 @@ async def test_a_broken_machine_is_followed_in_the_drawer(board: Page) -> None:
     chain = drawer.get_by_role("region", name="What happens now").or_(drawer.locator("section.chain"))
     await expect(
         chain.get_by_role("listitem")
-        .filter(has_text=re.compile("State of a machine.*CNC-3.*Broken down"))
+        .filter(has_text=re.compile("State of a machine.*CNC 3.*Broken down"))
         .first
     ).to_be_visible(timeout=PATIENCE_MS)
     await expect(broken).to_have_class(re.compile("active"), timeout=PATIENCE_MS)
@@ -55,14 +56,16 @@ async def test_a_broken_machine_is_followed_in_the_drawer(board: Page) -> None:
     await expect(board.locator("article.tile").filter(has_text="CNC 3").first).to_contain_text("Broken down")
 
 
-async def a_running_order(page: Page) -> str:
-    """Return the number of an order at work, waiting for one."""
+async def an_order_in_both_books(page: Page) -> str:
+    """Return the number of an order that used up lots and cost something, waiting for one."""
+    wanted = {"MaterialActual", "CostPosting"}
     async with asyncio.timeout(PATIENCE_MS / 1000):
         while True:
             status = await (await page.request.get("/api/v1/status")).json()
-            for order in status["recent_orders"]:
-                if order["status"] == "Running":
-                    return str(order["work_order"])
+            for number in (order["work_order"] for order in status["recent_orders"]):
+                found = await page.request.get(f"/api/v1/erp/documents?work_order={number}&state=applied")
+                if wanted <= {document["noun"] for document in await found.json()}:
+                    return str(number)
             await asyncio.sleep(1.0)
 
 
@@ -76,7 +79,7 @@ async def sign_in_to_the_erp(page: Page, login: str, password: str) -> None:
 async def test_the_order_is_in_the_erps_own_pages_with_its_moves_and_entries(
     board: Page,
 ) -> None:
-    number = await a_running_order(board)
+    number = await an_order_in_both_books(board)
     await board.goto(f"/o/{number}")
     entry = board.get_by_role("row").filter(has_text="Cost posting").get_by_role("link").first
     await expect(entry).to_be_visible(timeout=PATIENCE_MS)

@@ -45,6 +45,18 @@ async def test_finance_sees_why_a_document_was_refused_and_sends_it_again(web: W
     refused = await browser.post(path, json={}, headers=key())
     assert refused.status_code == 409
     assert refused.json()["error"] == "DocumentNotDead"
+
+
+async def test_all_that_was_refused_for_one_reason_is_sent_again_at_once(web: Web, db: Database) -> None:
+    await refuse_one(db)
+    browser = await web.browser(Role.FINANCE)
+    path = "/api/v1/erp/documents/retry"
+    other = await browser.post(path, json={"code": "ErpPeriodClosed"}, headers=key())
+    assert other.json() == {"documents": 0}
+    assert (await browser.post(path, json={"code": "ErpLotMissing"}, headers=key())).json() == {
+        "documents": 1
+    }
+    assert (await browser.get("/api/v1/erp/documents", params={"state": "dead"})).json() == []
     assert (await browser.get("/api/v1/erp/status")).json()["dead_letters"] == 0
 
 

@@ -41,11 +41,19 @@ export type Roster = Schemas['Roster']
 // --- planner
 
 export type PlanOperation = Schemas['PlannedOperation']
+export type LateCause = Schemas['LateCause']
 export type PlanOrder = Schemas['PlannedOrder']
 export type PlanEquipment = Schemas['PlannedUnit']
 export type Plan = Schemas['PlanShown']
 export type Proposal = Schemas['ProposalShown']
 export type PromiseDate = Schemas['PromiseShown']
+export type PromiseOption = Schemas['PromiseOption']
+export type KeptDate = Schemas['HoldShown']
+export type LateFix = Schemas['LateFix']
+export type ScenarioHead = Schemas['ScenarioHead']
+export type Scenario = Schemas['ScenarioShown']
+export type ScenarioComparison = Schemas['ScenarioComparison']
+export type ScenarioChange = Scenario['changes'][number]
 
 // --- board
 

@@ -106,7 +106,7 @@ function drawBar(g: CanvasRenderingContext2D, bar: Bar, scene: Scene, ghost: boo
     g.fillRect(x, y, width, 4)
   }
   if (width > 18) {
-    g.fillStyle = aside ? colours.ink : '#fff'
+    g.fillStyle = aside || bar.status === 'done' ? colours.ink : '#fff'
     g.globalAlpha = aside ? 0.6 : g.globalAlpha
     g.save()
     g.beginPath()
@@ -154,21 +154,22 @@ function header(g: CanvasRenderingContext2D, scene: Scene): void {
   g.fillStyle = colours.surface
   g.fillRect(0, 0, view.width, HEADER)
   g.textBaseline = 'middle'
-  let day = ''
+  const days: { name: string; x: number }[] = []
   for (const at of [view.from, ...gridTimes(scene)]) {
     const x = Math.max(NAMES, view.x(at))
-    const today = clock.day(at)
-    if (today !== day) {
-      g.fillStyle = colours.ink
-      g.font = `600 13px ${colours.font}`
-      g.fillText(today, x + 5, 14)
-      day = today
-    }
+    const name = clock.day(at)
+    if (name !== days.at(-1)?.name) days.push({ name, x: x + 5 })
     if (at === view.from || view.step_ms >= 86_400_000) continue
     g.fillStyle = colours['ink-2']
     g.font = `400 12px ${colours.font}`
     g.fillText(clock.hour(at), x + 5, 33)
   }
+  g.fillStyle = colours.ink
+  g.font = `600 13px ${colours.font}`
+  days.forEach(({ name, x }, index) => {
+    const room = (days[index + 1]?.x ?? view.width) - x
+    if (room > g.measureText(name).width) g.fillText(name, x, 14)
+  })
   g.fillStyle = colours['line-strong']
   g.fillRect(0, HEADER - 1, view.width, 1)
 }

@@ -1,0 +1,69 @@
+"""The planner's page answers: what would help a late order, and when a customer can have what he wants."""
+
+import re
+from datetime import datetime
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from mes.access.model import Role
+from mes.kernel.ids import EquipmentId
+from mes.resources import service as resources
+from tests.browser.conftest import Site
+from tests.browser.test_pages import axe_by_day_and_night
+
+
+async def test_a_late_order_says_what_would_help(site: Site, planned: datetime) -> None:
+    stands = (EquipmentId("ASM-1"), "Aborted", planned, "breakdown")
+    await site.floor.do(lambda tx: resources.set_equipment_state(tx, *stands))
+    page = await site.page("/planner", Role.PLANNER)
+    await page.locator(".orders li.late > button").first.click()
+    await page.get_by_role("button", name="What would help").click()
+    fixes = page.locator(".fixes li").filter(has_text="Assembly 1 repaired")
+    await expect(fixes).to_contain_text(re.compile(r"saves \d+ (min|h)"))
+    await expect(fixes).to_contain_text(re.compile(r"costs (\d|nobody)"))
+    assert await axe_by_day_and_night(page) == []
+    assert site.faults == []
+
+
+async def ask_for_a_date(site: Site, role: Role) -> Locator:
+    """Open the dialog and ask for forty pumps; return it with its answer."""
+    page = await site.page("/planner", role)
+    await page.get_by_role("button", name="Quote a date").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.get_by_label("Product")).to_have_value("PUMP-40")
+    await dialog.get_by_label("Pieces").fill("40")
+    await dialog.get_by_role("button", name="Ask").click()
+    await expect(dialog.locator(".answer")).to_be_visible()
+    return dialog
+
+
+@pytest.mark.usefixtures("planned")
+async def test_a_date_that_a_customer_accepts_keeps_its_places(site: Site) -> None:
+    dialog = await ask_for_a_date(site, Role.PLANNER)
+    page = dialog.page
+    other = await ask_for_a_date(site, Role.PLANNER)
+    date = await dialog.locator(".answer b").inner_text()
+    split = dialog.get_by_role("row").filter(has_text="In two parts: 20 pieces by")
+    await expect(split).to_contain_text("free")
+    assert await axe_by_day_and_night(page) == []
+    await dialog.get_by_label("Customer order").fill("SO-77")
+    await dialog.get_by_role("button", name="Keep this date").click()
+    await expect(dialog.get_by_role("status")).to_contain_text("The places for SO-77 are kept until")
+    await expect(dialog.locator(".answer b")).to_have_text(date)
+    await other.get_by_role("button", name="Keep this date").click()
+    gone = other.get_by_role("alert")
+    await expect(gone).to_contain_text(
+        re.compile(r"cannot be had any more: it would be \d\d \w{3,4}, \d\d:\d\d")
+    )
+    await expect(gone).not_to_contain_text(date)
+
+    kept = dialog.get_by_role("listitem").filter(has_text="SO-77")
+    await expect(kept).to_contain_text(date)
+    await kept.get_by_role("button", name="Give back SO-77").click()
+    await expect(kept).to_have_count(0)
+    denied = "Failed to load resource: the server responded with a status of 409 (Conflict)"
+    assert set(site.faults) <= {denied}
+
+    seller = await ask_for_a_date(site, Role.FINANCE)
+    await expect(seller.get_by_role("button", name="Keep this date")).to_have_count(0)
