@@ -30,7 +30,7 @@ from planner.decoder import LocksConflict
 from planner.document import Clock
 from planner.fixes import fixes
 from planner.problem import InvalidProblem, Operation
-from planner.promise import Desk
+from planner.promise import Desk, Quote
 from planner.reading import WEIGHTS
 from planner.replan import as_published
 from planner.scenarios import service as scenarios
@@ -196,6 +196,8 @@ class _Asked:
     def answer(self) -> dict[str, Any]:
         desk, steps = self.picture.desk, self._steps(QUOTE, self.quantity)
         found = desk.quote(steps)
+        if self._is_beyond(found):
+            return self._beyond(found)
         ways = [desk.with_overtime(steps), desk.on_another_unit(steps)]
         ways += desk.instead_of_others(steps, WEIGHTS.get(self.priority, 1))
         return {
@@ -211,7 +213,7 @@ class _Asked:
                         "params": dict(way.params),
                     }
                     for way in ways
-                    if way is not None
+                    if way is not None and way.end < self._horizon
                 ),
             ],
         }
@@ -223,6 +225,8 @@ class _Asked:
         """
         steps = self._steps(name, self.quantity)
         found = self.picture.desk.quote(steps)
+        if self._is_beyond(found):
+            return self._beyond(found)
         date = self._time(found.end)
         if latest is not None:
             later = datetime.fromisoformat(date) - datetime.fromisoformat(latest)
@@ -235,6 +239,18 @@ class _Asked:
         }
         return {"date": date, "places": places}
 
+    @property
+    def _horizon(self) -> int:
+        return self.picture.view.problem.horizon
+
+    def _is_beyond(self, found: Quote) -> bool:
+        return found.end >= self._horizon
+
+    def _beyond(self, found: Quote) -> dict[str, Any]:
+        """No date: where no calendar reaches, or what is not on order is there, a minute is only a number."""
+        binding = {"code": found.binding.code, "params": dict(found.binding.params)}
+        return {"beyond": self._time(self._horizon), "binding": binding}
+
     def _in_parts(self, whole: int) -> list[dict[str, Any]]:
         """Half of it sooner than the whole, where it can be halved."""
         half = self.quantity // 2
@@ -242,7 +258,7 @@ class _Asked:
             return []
         parts = [self._steps(f"{QUOTE}-A", half), self._steps(f"{QUOTE}-B", self.quantity - half)]
         first, rest = self.picture.desk.quote_parts(parts)
-        if first.end >= whole:
+        if first.end >= whole or rest.end >= self._horizon:
             return []
         params = {"quantity": str(half), "first": self._time(first.end)}
         return [{"kind": "split", "date": self._time(max(first.end, rest.end)), "price": 0, "params": params}]

@@ -250,6 +250,7 @@ async def promise(
         await holding.check_quote(tx, MaterialId(material), quantity, utc_now())
     asked = {"material": material, "quantity": str(quantity)}
     said = await asking.inquire(db, caller.actor, "quote", {**asked, "priority": priority})
+    holding.check_answer(said)
     return {**asked, **said}
 
 

@@ -31,6 +31,13 @@ class DateGone(PlantError):
     remedy = "Tell the customer the new date, or look at the other ways to a date."
 
 
+class DateNotForeseeable(PlantError):
+    """Nobody can say when: beyond the days that calendars know, or for want of material on order."""
+
+    http_status = 409
+    remedy = "Put the missing material on order, or ask for less."
+
+
 class PromiseNotHeld(PlantError):
     """No places are kept for this promise."""
 
@@ -47,7 +54,9 @@ async def hold(tx: Tx, wish: Hold, said: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         DateGone: It would be later than the customer accepts by now.
+        DateNotForeseeable: Nobody can say when.
     """
+    check_answer(said)
     if said["places"] is None:
         raise DateGone(date=said["date"])
     begins = min(datetime.fromisoformat(place["start"]) for place in said["places"].values())
@@ -78,6 +87,19 @@ async def move_holds(tx: Tx, plan: Plan) -> None:
         }
         if places.keys() == hold.places.keys() and places != hold.places:
             await store.move_hold(tx, hold.id, places)
+
+
+def check_answer(said: Mapping[str, Any]) -> None:
+    """Refuse a date that is none.
+
+    Args:
+        said: The planner's answer.
+
+    Raises:
+        DateNotForeseeable: It lies where no calendar reaches, or waits for what is not on order.
+    """
+    if "beyond" in said:
+        raise DateNotForeseeable(until=said["beyond"], binding=said["binding"]["code"])
 
 
 async def check_quote(tx: Tx, material: MaterialId, quantity: Decimal, at: datetime) -> None:

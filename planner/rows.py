@@ -13,7 +13,7 @@ from planner.difference import difference
 from planner.document import Clock, difference_document, plan_document, sequences
 from planner.explain import why_late
 from planner.form import schedule_from_json, schedule_to_json
-from planner.objective import Score, score
+from planner.objective import Score, order_ends, score
 from planner.problem import Problem, Published
 from planner.replan import as_read
 from planner.schedule import Schedule
@@ -59,8 +59,14 @@ def plan_row(
 
 
 def _body(view: View, report: Mapping[str, Any]) -> dict[str, Any]:
-    jobs = _jobs(view.problem, schedule_from_json(report["schedule"]))
-    return plan_document(view.problem, report, view.labels) | {"jobs": jobs}
+    schedule = schedule_from_json(report["schedule"])
+    own = {"jobs": _jobs(view.problem, schedule), "undated": _undated(view.problem, schedule)}
+    return plan_document(view.problem, report, view.labels) | own
+
+
+def _undated(problem: Problem, schedule: Schedule) -> list[str]:
+    """The orders that end where no calendar reaches, or wait for material that nobody has on order."""
+    return [name for name, end in order_ends(problem, schedule).items() if end >= problem.horizon]
 
 
 def _only_added(problem: Problem) -> dict[str, Any]:

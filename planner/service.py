@@ -367,8 +367,12 @@ def _planned_job(row: Mapping[str, Any]) -> PlannedJob:
 
 
 async def _promise(tx: Tx, plan: Plan) -> None:
-    """Give every customer order its date: the wanted one while the plan keeps it."""
-    planned = {row["work_order"]: row for row in plan.body["orders"]}
+    """Give every customer order its date: the wanted one while the plan keeps it.
+
+    An order that waits for what nobody can date gets none, and keeps the one it was given before.
+    """
+    undated = set(plan.body.get("undated", ()))
+    planned = {row["work_order"]: row for row in plan.body["orders"] if row["work_order"] not in undated}
     for name, order in (await store.open_customer_orders(tx, list(planned))).items():
         row = planned[name]
         promised = max(datetime.fromisoformat(row["end"]), order.due_at)

@@ -23,7 +23,7 @@ from mes.kernel.outbox import append
 from mes.kernel.settings import Planner, Settings
 from mes.performance.events import EquipmentStateChanged
 from mes.resources import service as resources
-from planner import answering, asking, desk, rows, service, store
+from planner import answering, asking, desk, holding, rows, service, store
 from planner.answering import Answerer
 from planner.checker import check
 from planner.desk import Desk
@@ -128,6 +128,24 @@ async def test_a_released_order_is_planned_and_promised_by_itself(floor: Floor, 
         snapshot = await dispatching.planning_snapshot(tx, at=floor.now)
     order = snapshot.work_orders[0]
     assert order.promised_at == order.due_at
+
+
+async def test_an_order_whose_material_nobody_has_on_order_gets_no_date(floor: Floor, planner: Desk) -> None:
+    await floor.order(quantity=4)
+    lacking = await floor.order(quantity=150)
+    await planner.step()
+    plan = await store_plan(floor)
+    assert plan.body["undated"] == [lacking]
+    async with floor.db.read() as tx:
+        snapshot = await dispatching.planning_snapshot(tx, at=floor.now)
+    assert {order.id for order in snapshot.work_orders if order.promised_at is None} == {lacking}
+
+
+async def store_plan(floor: Floor) -> store.Plan:
+    async with floor.db.read() as tx:
+        plan = await store.plan_of(tx, "in_force")
+    assert plan is not None
+    return plan
 
 
 async def test_a_new_order_is_added_without_asking(floor: Floor, planner: Desk) -> None:
@@ -327,10 +345,13 @@ async def test_a_promise_is_quoted_without_touching_the_plan(
     async def quote(quantity: int) -> dict[str, Any]:
         return await told(planner, "quote", {"material": "PUMP-40", "quantity": str(quantity), "priority": 9})
 
-    small, big = await quote(3), await quote(500)
+    small, big = await quote(3), await quote(20)
     assert NOW.isoformat() < small["date"] < (NOW + timedelta(hours=1)).isoformat()
     assert big["date"] > small["date"]
-    assert big["binding"]["code"] == "release"
+    much = await quote(500)
+    assert (much["binding"]["code"], "date" in much) == ("release", False)
+    with pytest.raises(holding.DateNotForeseeable):
+        holding.check_answer(much)
     assert (await quote(3)) == small
     assert (await shown(floor))["version"] == 1
 

@@ -125,11 +125,17 @@ async def test_a_date_is_quoted_with_what_binds_it(web: Web, floor: Floor) -> No
 async def test_an_accepted_date_keeps_its_places_until_the_order_comes(
     web: Web, floor: Floor, planner: Desk
 ) -> None:
+    await floor.lot("BOLT", "2000")
     await floor.order(quantity=3)
     await planner.step()
     browser = await web.browser(Role.PLANNER)
     before = (await browser.get(f"{API}/plan")).json()
     query = {"material": "PUMP-40", "quantity": "100"}
+    much = {**query, "quantity": "500"}
+    lacking = await browser.get(f"{API}/promise", params=much)
+    assert (lacking.status_code, lacking.json()["error"]) == (409, "DateNotForeseeable")
+    never = await browser.post(f"{API}/promises", json=much, headers=key())
+    assert (never.status_code, never.json()["error"]) == (409, "DateNotForeseeable")
     told = (await browser.get(f"{API}/promise", params=query)).json()
     assert next(way for way in told["alternatives"] if way["kind"] == "split")["params"]["quantity"] == "50"
     wish = {**query, "customer_order": "SO-NEW", "latest": told["date"]}
