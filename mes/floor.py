@@ -123,6 +123,7 @@ async def _active(leader: Database) -> bool:
 def _loops(db: Database) -> list[Loop]:
     from mes.costing import service as costing
     from mes.dispatching import service as dispatching
+    from mes.execution import service as execution
     from mes.intake import service as intake
     from mes.kernel import outbox
     from mes.performance import service as performance
@@ -143,7 +144,7 @@ def _loops(db: Database) -> list[Loop]:
         lambda: _every(db, SEAL_S, (seal,)),
         lambda: _every(db, TIMERS_S, timers),
         lambda: _every(db, SUMS_S, (performance.roll_up,)),
-        lambda: _every(db, WAITING_S, (costing.book_waiting,)),
+        lambda: _every(db, WAITING_S, (costing.book_waiting, execution.end_forgotten)),
         lambda: _every(db, TIDY_S, (intake.forget,)),
     ]
 

@@ -6,7 +6,7 @@ PDOT), which is in no unit's busy time either. Time outside the shifts is booked
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from mes.execution import store
@@ -15,10 +15,16 @@ from mes.execution.events import LabourBooked, MachineTimeBooked
 from mes.execution.model import Interval, hours_between
 from mes.kernel.db import Tx
 from mes.kernel.ids import PersonId
+from mes.kernel.log import get_logger
 from mes.kernel.outbox import append
 from mes.resources import service as resources
 from mes.workorders import service as workorders
 from mes.workorders.model import JobOrder
+
+log = get_logger(__name__)
+
+FORGOTTEN = timedelta(hours=4)
+"""Whoever has done nothing for so long after the shift's end is not at work any more."""
 
 
 async def begin_work(tx: Tx, job: JobOrder, person: PersonId) -> None:
@@ -36,8 +42,8 @@ async def join(tx: Tx, job: JobOrder, person: PersonId) -> None:
 
 
 async def _move_person(tx: Tx, job: JobOrder, person: PersonId) -> None:
-    await _book_labour(tx, await store.close_labour(tx, job_order=job.id))
-    await _book_labour(tx, await store.close_labour(tx, person=person))
+    over = await store.close_labour(tx, job_order=job.id, person=person, begun_by=tx.now)
+    await _book_labour(tx, over)
     await store.open_labour(tx, job.id, person, unit_of(job), scope_of(job))
 
 
@@ -94,3 +100,22 @@ async def leave(tx: Tx, person: PersonId, reason: str | None = None) -> None:
     """
     await _book_labour(tx, await store.close_labour(tx, person=person))
     await resources.clock_out(tx, person, reason)
+
+
+async def end_forgotten(tx: Tx) -> int:
+    """End the time of one who went home without a word; return 1, or 0 when there is nobody.
+
+    It ends with the shift in which the work began, or with the person's last act on the job when that
+    was later; the job and its unit go on. Only hours later is it taken for forgotten: acts may wait in
+    a terminal without a network, and what is told then begins or goes on as it was.
+    """
+    for one in await store.open_labour_before(tx, tx.now - FORGOTTEN):
+        shift = await resources.shift_of(tx, one.equipment, one.started_at)
+        over = max(one.last_act, one.started_at if shift is None else shift.ends_at)
+        if tx.now - over < FORGOTTEN:
+            continue
+        ended = await store.end_labour(tx, one.id, over)
+        log.warning("labour.forgotten", person=one.person, job_order=one.job_order, ended_at=over)
+        await _book_labour(tx, ended)
+        return 1
+    return 0

@@ -11,7 +11,7 @@ from mes.execution.correcting import reverse
 from mes.execution.counting import report
 from mes.execution.course import complete, hold, resume, start
 from mes.execution.events import StopReasonGiven
-from mes.execution.hours import leave
+from mes.execution.hours import end_forgotten, leave
 from mes.execution.model import HelpCall, LotOutOfReach
 from mes.execution.retiring import change_plant, uses
 from mes.execution.scanning import take_scan
@@ -30,6 +30,7 @@ __all__ = [
     "change_plant",
     "complete",
     "consume",
+    "end_forgotten",
     "get_call",
     "give_stop_reason",
     "hold",

@@ -208,6 +208,49 @@ async def close_labour(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLabour:
+    """A person's time that runs on a job, and what the person did there last."""
+
+    id: UUID
+    job_order: JobOrderId
+    person: PersonId
+    equipment: EquipmentId
+    started_at: datetime
+    last_act: datetime
+
+
+async def open_labour_before(tx: Tx, begun: datetime) -> list[OpenLabour]:
+    """Return the time that runs since before a moment, the longest first."""
+    return await tx.fetch_all(
+        OpenLabour,
+        """
+        select a.id, a.job_order, a.person, a.equipment, a.started_at,
+               greatest(a.started_at,
+                        (select max(at) from mes.report r
+                         where r.job_order = a.job_order and r.person = a.person),
+                        (select max(at) from mes.material_actual m
+                         where m.job_order = a.job_order and m.person = a.person)) as last_act
+        from mes.personnel_actual a
+        where a.ended_at is null and not a.simulated and a.started_at < %(begun)s order by a.started_at
+        """,
+        {"begun": begun},
+    )
+
+
+async def end_labour(tx: Tx, interval: UUID, ended_at: datetime) -> list[Interval]:
+    """End one open interval, unless somebody has meanwhile; return it."""
+    return await tx.fetch_all(
+        Interval,
+        """
+        update mes.personnel_actual set ended_at = greatest(started_at, %(ended_at)s)
+        where id = %(id)s and ended_at is null
+        returning id, job_order, person as resource, equipment, started_at, ended_at
+        """,
+        {"id": interval, "ended_at": ended_at},
+    )
+
+
 async def feed_next(tx: Tx, work_order: str, operation: int) -> None:
     """Make the dispatched job of the next operation ready: a piece lies before it."""
     await tx.execute(

@@ -449,6 +449,12 @@ async def rest(tx: Tx, equipment: EquipmentId, starts_at: datetime, ends_at: dat
     return calendar.rest(known.calendar, ZoneInfo(known.timezone), starts_at, ends_at)
 
 
+async def shift_of(tx: Tx, equipment: EquipmentId, at: datetime) -> ShiftNow | None:
+    """Return the shift that runs at a unit at a moment, if one does."""
+    known = await store.calendars.calendar_of(tx, equipment)
+    return None if known is None else calendar.shift_at(known.calendar, ZoneInfo(known.timezone), at)
+
+
 async def unit_windows(
     tx: Tx, starts_at: datetime, ends_at: datetime
 ) -> dict[EquipmentId, tuple[Window, ...]]:
