@@ -170,7 +170,7 @@ class Answerer:
             version = await version_in_force(tx)
         if self._picture is None or not self._picture.holds(version, skills):
             async with self.db.read() as tx:
-                view = await view_plant(tx, utc_now(), self.settings.planner)
+                view = await view_plant(tx, utc_now(), self.settings.planner, far=True)
             self._picture = await asyncio.to_thread(_picture, view, skills)
         return self._picture
 

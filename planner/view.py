@@ -43,25 +43,26 @@ class View:
         return self.reading.problem
 
 
-async def view_plant(tx: Tx, at: datetime, settings: Planner) -> View:
+async def view_plant(tx: Tx, at: datetime, settings: Planner, *, far: bool = False) -> View:
     """Read everything a plan depends on in one snapshot. For the planner's own process: it computes.
 
     Args:
         at: Moment to plan from; minute 0 is its minute.
+        far: Calendars as far as there are any, for work that nobody has ordered yet.
 
     Raises:
         InvalidProblem: The facts contradict each other; names the rows.
     """
-    snapshot = await snapshot_of(tx, at)
+    snapshot = await snapshot_of(tx, at, far=far)
     head = snapshot.in_force
     version = None if head is None else head.version
     reading = await asyncio.to_thread(Reading, snapshot, settings)
     return View(reading, labels_of(snapshot), version)
 
 
-async def snapshot_of(tx: Tx, at: datetime) -> PlanningSnapshot:
+async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSnapshot:
     """Read the facts that a plan depends on, with the dates that were accepted as orders."""
-    return with_kept(await dispatching.planning_snapshot(tx, at=at), await _kept(tx, at))
+    return with_kept(await dispatching.planning_snapshot(tx, at=at, far=far), await _kept(tx, at))
 
 
 async def version_in_force(tx: Tx) -> int | None:

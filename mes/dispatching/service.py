@@ -171,18 +171,19 @@ async def promises(tx: Tx, customer_order: str) -> list[Promise]:
     return await store.promises(tx, customer_order)
 
 
-async def planning_snapshot(tx: Tx, at: datetime | None = None) -> PlanningSnapshot:
+async def planning_snapshot(tx: Tx, at: datetime | None = None, *, far: bool = False) -> PlanningSnapshot:
     """Return everything a plan depends on; history booked by the simulator is left out.
 
     Calendars and presence reach a week beyond the open work, or 90 days at the most.
 
     Args:
         at: Moment to plan from; `tx.now` when None (a reading transaction must say it).
+        far: The whole 90 days, for work that nobody has ordered yet.
     """
     now = tx.now if at is None else at
     jobs = await workorders.open_jobs(tx)
     receipts = await _receipts(tx)
-    until = await _until(tx, now, jobs, receipts)
+    until = now + LONGEST if far else await _until(tx, now, jobs, receipts)
     return PlanningSnapshot(
         at=now,
         until=until,

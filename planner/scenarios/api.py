@@ -146,6 +146,7 @@ class ScenarioComparison(BaseModel):
         saved: Orders that are less late.
         added: Orders that only the scenario has.
         removed: Orders that only the plan in force has.
+        undated: Orders of the scenario that end where no calendar reaches, or need what is not on order.
     """
 
     before: ScenarioFigures
@@ -155,6 +156,7 @@ class ScenarioComparison(BaseModel):
     saved: list[LateShift]
     added: list[str]
     removed: list[str]
+    undated: list[str] = []
     causes: list[CauseMinutes]
 
 

@@ -47,11 +47,17 @@ def comparison(before: Side, after: Side) -> dict[str, Any]:
         "saved": [s for s in shifts if s["late_after_min"] < s["late_before_min"]],
         "added": sorted(orders[1] - orders[0]),
         "removed": sorted(orders[0] - orders[1]),
+        "undated": _undated(after.problem, new),
         "causes": [
             {"cause": cause, "before_min": causes[0][cause], "after_min": causes[1][cause]}
             for cause in sorted(causes[0] | causes[1])
         ],
     }
+
+
+def _undated(problem: Problem, schedule: Schedule) -> list[str]:
+    """The orders whose end nobody knows: no calendar reaches so far, or what they need is not on order."""
+    return sorted(name for name, end in order_ends(problem, schedule).items() if end >= problem.horizon)
 
 
 def _figures(side: Side, schedule: Schedule) -> dict[str, Any]:

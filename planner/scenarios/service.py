@@ -90,7 +90,7 @@ async def take_picture(db: Database, picture: UUID, at: datetime) -> dict[str, A
         picture: The id that it gets.
     """
     async with db.read() as tx:
-        snapshot = await snapshot_of(tx, at)
+        snapshot = await snapshot_of(tx, at, far=True)  # changes may bring more work
     head = snapshot.in_force
     row = Picture(
         id=picture,

@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from mes.kernel.db import Tx, act_as_app, session_settings
 
 KEPT_DAYS = 14
-"""So long a scenario that was published or given up, and its plan, can be read."""
+"""So long a scenario that nobody touches, and its plan, can be read."""
 UNUSED_H = 24
 """A picture that no scenario uses is forgotten after so many hours."""
 
@@ -392,7 +392,7 @@ async def prune(tx: Tx) -> None:
         """
         with gone as (
             delete from planner.scenario
-            where site = %(site)s and status in ('published', 'discarded')
+            where site = %(site)s and job is null
               and changed_at < now() - make_interval(days => %(days)s)
             returning plan
         )

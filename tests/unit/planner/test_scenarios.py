@@ -191,6 +191,13 @@ def test_two_plans_beside_each_other_say_what_is_late_saved_added_and_why() -> N
     assert datetime.fromisoformat(found["after"]["end"]) > datetime.fromisoformat(found["before"]["end"])
 
 
+def test_an_order_that_ends_where_no_calendar_reaches_is_named() -> None:
+    wish = {"material": "PUMP-40", "quantity": "5000", "due_at": at(9000).isoformat()}
+    found = comparison(side(problem()), side(problem({"kind": "add-order", "work_order": "BIG", **wish})))
+    assert found["undated"] == ["BIG"]
+    assert comparison(side(problem()), side(problem()))["undated"] == []
+
+
 def test_what_moves_is_told_of_the_work_that_both_plans_have() -> None:
     places = {
         "WO-2": {"equipment": "CNC-2", "planned_start": at(0)},

@@ -1,0 +1,77 @@
+import { computed, ref } from 'vue'
+import { answer, client } from '@/api/client'
+import type { Scenario, ScenarioChange, ScenarioHead } from '@/api/types'
+import type { useCommands } from '@/lib/command'
+import { touches, useResource } from '@/lib/resource'
+
+export type ScenarioVerb = 'solve' | 'stop' | 'discard' | 'publish'
+
+const ROOT = '/api/v1/planner/scenarios'
+const PATHS = {
+  solve: '/api/v1/planner/scenarios/{scenario_id}/solve',
+  stop: '/api/v1/planner/scenarios/{scenario_id}/stop',
+  discard: '/api/v1/planner/scenarios/{scenario_id}/discard',
+  publish: '/api/v1/planner/scenarios/{scenario_id}/publish',
+} as const
+
+/** The scenarios, and the one that is looked at; while it is solved it is asked for each second. */
+export function useScenarios(send: ReturnType<typeof useCommands>['send']) {
+  const chosen = ref<string | null>(null)
+  const all = useResource(() => answer<ScenarioHead[]>(client.GET(ROOT, {})), { concerns: touches('scenario') })
+  const one = useResource(read, { concerns: touches('scenario'), every_s: 1 })
+  const shown = computed(() => (one.data.value?.head.id === chosen.value ? one.data.value : null))
+
+  async function read(): Promise<Scenario | null> {
+    if (chosen.value === null) return null
+    const known = one.data.value
+    const head = known?.head
+    if (head && head.id === chosen.value && head.status !== 'waiting' && head.status !== 'solving' && !stale) return known
+    stale = false
+    const path = { scenario_id: chosen.value }
+    return answer<Scenario>(client.GET('/api/v1/planner/scenarios/{scenario_id}', { params: { path } }))
+  }
+
+  let stale = true
+  async function refresh(): Promise<void> {
+    stale = true
+    await Promise.all([all.reload(), one.reload()])
+  }
+
+  async function choose(id: string | null): Promise<void> {
+    chosen.value = id
+    await refresh()
+  }
+
+  async function copy(name: string): Promise<void> {
+    let id: string | null = null
+    const body = { name, source: null }
+    await send(`copy ${name} ${all.data.value?.length}`, async (header) => {
+      id = (await answer<{ scenario: string }>(client.POST(ROOT, { params: { header }, body } as never))).scenario
+    })
+    if (id) await choose(id)
+  }
+
+  async function change(changes: ScenarioChange[]): Promise<boolean> {
+    const head = shown.value?.head
+    if (!head) return false
+    const body = { changes, revision: head.revision, name: null }
+    const done = await send(`change ${head.id} ${JSON.stringify(body)}`, (header) =>
+      answer(client.POST('/api/v1/planner/scenarios/{scenario_id}/changes', { params: { path: { scenario_id: head.id }, header }, body } as never)),
+    )
+    await refresh()
+    return done
+  }
+
+  async function act(verb: ScenarioVerb, body: Record<string, unknown> = {}): Promise<boolean> {
+    const head = shown.value?.head
+    if (!head) return false
+    const done = await send(`${verb} ${head.id} ${head.changed_at}`, (header) =>
+      answer(client.POST(PATHS[verb], { params: { path: { scenario_id: head.id }, header }, body } as never)),
+    )
+    if (done && verb === 'discard') chosen.value = null
+    await refresh()
+    return done
+  }
+
+  return { all, chosen, shown, choose, copy, change, act }
+}
