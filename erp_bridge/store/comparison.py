@@ -41,13 +41,12 @@ ENTRIES = "compare/entries"
 """Cursor: the cost entries up to this number are all in `erp.subject`."""
 PLANTS_OWN = "wip"
 """The account on which nobody but the plant posts."""
-OPEN = f"""
+OPEN = """
     open as (
         select subject, reopened from erp.subject where agreed_at is null
         union all
         select e.cause_event::text, 0 from mes.cost_entry e
-        where e.number > coalesce((select value::bigint from erp.cursor where name = '{ENTRIES}'), 0)
-          and not e.simulated and e.kind <> 'receipt'
+        where e.number > %(entries)s and not e.simulated and e.kind <> 'receipt'
           and not exists (select from erp.subject s
                           where s.subject = e.cause_event::text and (s.costed or s.agreed_at is null))
     ), state as (
@@ -112,6 +111,15 @@ of that entry, is still to be made by a process that has not come so far. `seen`
 """
 
 
+async def _bounds(tx: Tx, grace_s: float) -> dict[str, Any]:
+    """Return what bounds the open events: as a number the planner of the database knows how few there are."""
+    entries = await tx.value(
+        "select coalesce((select value::bigint from erp.cursor where name = %(entries)s), 0)",
+        {"entries": ENTRIES},
+    )
+    return {"grace": grace_s, "entries": entries}
+
+
 def _unexplained(differences: str) -> str:
     """Return the differences of a query of which nobody gave the reason."""
     return f"""
@@ -152,7 +160,7 @@ async def value_differences(tx: Tx, grace_s: float, half: Decimal) -> list[Diffe
         where v.mine <> v.theirs and state.seen and not state.moves and not state.costs
     """
     return await tx.fetch_all(
-        Difference, f"with {OPEN} {_unexplained(differences)}", {"grace": grace_s, "half": half}
+        Difference, f"with {OPEN} {_unexplained(differences)}", {**await _bounds(tx, grace_s), "half": half}
     )
 
 
@@ -163,7 +171,9 @@ async def quantity_differences(tx: Tx, grace_s: float) -> list[Difference]:
         from state join quantities_of q using (subject)
         where q.mine <> q.theirs and state.seen and not state.moves
     """
-    return await tx.fetch_all(Difference, f"with {OPEN} {_unexplained(differences)}", {"grace": grace_s})
+    return await tx.fetch_all(
+        Difference, f"with {OPEN} {_unexplained(differences)}", await _bounds(tx, grace_s)
+    )
 
 
 ANSWER_OPEN = """
@@ -178,7 +188,7 @@ async def unexplained_stock(tx: Tx, grace_s: float) -> list[Difference]:
         select 'quantity' as kind, m.work_order, m.material as what, 0::numeric as mine,
                m.quantity as theirs, m.ref as subject
         from erp.mirror_stock m
-        where m.work_order <> '' and m.quantity <> 0
+        where not m.ours and m.work_order <> '' and m.quantity <> 0
           and m.seen_at < clock_timestamp() - make_interval(secs => %(grace)s)
           and m.seen_at < {ANSWER_OPEN}
           and not exists (select from erp.document d where d.erp_ref @> array[m.ref])
@@ -202,7 +212,7 @@ async def unexplained_values(tx: Tx, grace_s: float) -> list[Difference]:
         f"""
         with stranger as (
             select distinct w.ref from erp.mirror_ledger w
-            where w.account = %(own)s and w.amount <> 0
+            where not w.ours and w.account = '{PLANTS_OWN}' and w.amount <> 0
               and w.id > coalesce((select value::bigint from erp.cursor where name = %(begin)s), -1)
               and w.seen_at < clock_timestamp() - make_interval(secs => %(grace)s)
               and w.seen_at < {ANSWER_OPEN}
@@ -211,7 +221,7 @@ async def unexplained_values(tx: Tx, grace_s: float) -> list[Difference]:
         )
         {_unexplained(differences)}
         """,
-        {"own": PLANTS_OWN, "begin": LEDGER_BEGIN, "grace": grace_s},
+        {"begin": LEDGER_BEGIN, "grace": grace_s},
     )
 
 
@@ -240,7 +250,7 @@ async def progress(tx: Tx, grace_s: float, overdue_s: float) -> Progress:
         with {OPEN}, judged as (
             select *, seen and not moves and not costs as compared from state
         )
-        select (select count(*) from erp.subject where agreed_at is not null)
+        select (select coalesce(sum(agreed), 0)::bigint from erp.kept_figures)
                - (select count(*) from open join erp.subject s using (subject) where s.agreed_at is not null)
                + count(*) filter (where compared) as judged,
                count(*) filter (where not compared) as waiting,
@@ -250,29 +260,50 @@ async def progress(tx: Tx, grace_s: float, overdue_s: float) -> Progress:
                          join judged j using (subject) where not j.compared), 0) as value
         from judged
         """,
-        {"grace": grace_s, "overdue": overdue_s},
+        {**await _bounds(tx, grace_s), "overdue": overdue_s},
     )
     assert row is not None  # noqa: S101 - an aggregate always has a row
     return row
 
 
+KNOWN_STOCK = """
+    update erp.mirror_stock m set ours = true
+    where not m.ours and m.work_order <> '' and m.quantity <> 0
+      and exists (select from erp.document d where d.erp_ref @> array[m.ref])
+"""
+KNOWN_VALUES = f"""
+    update erp.mirror_ledger w set ours = true
+    where not w.ours and w.account = '{PLANTS_OWN}' and w.amount <> 0
+      and (w.id <= (select value::bigint from erp.cursor where name = %(begin)s)
+           or exists (select from erp.document d where d.erp_ref @> array[w.ref])
+           or exists (select from mes.stock_receipt r where r.key = w.ref))
+"""
+
+
+async def know_ours(tx: Tx) -> None:
+    """Note which lines of the ERP somebody knows: they are not looked at again, unless they change."""
+    await tx.execute(KNOWN_STOCK)
+    await tx.execute(KNOWN_VALUES, {"begin": LEDGER_BEGIN})
+
+
 async def agree(tx: Tx, grace_s: float) -> int:
     """Note what both books agree on; return how many events that were."""
+    await know_ours(tx)
+    bounds = await _bounds(tx, grace_s)
     await tx.execute(
         """
         insert into erp.subject (subject, site, scope, costed)
         select cause_event::text, site, scope, true from mes.cost_entry
-        where number > coalesce((select value::bigint from erp.cursor where name = %(entries)s), 0)
-          and not simulated and kind <> 'receipt'
+        where number > %(entries)s and not simulated and kind <> 'receipt'
         on conflict (subject) do update set costed = true, agreed_at = null, reopened = subject.reopened + 1
         where not subject.costed
         """,
-        {"entries": ENTRIES},
+        bounds,
     )
     reached = await tx.value(
         "select max(number) from mes.cost_entry where booked_at < now() - interval '10 minutes'"
-        " and number > coalesce((select value::bigint from erp.cursor where name = %(entries)s), 0)",
-        {"entries": ENTRIES},
+        " and number > %(entries)s",
+        bounds,
     )
     if reached is not None:
         await move_cursor(tx, ENTRIES, str(reached))
@@ -285,7 +316,7 @@ async def agree(tx: Tx, grace_s: float) -> int:
           and not exists (select from values_of v where v.subject = s.subject and v.mine <> v.theirs)
           and not exists (select from quantities_of q where q.subject = s.subject and q.mine <> q.theirs)
         """,
-        {"grace": grace_s},
+        await _bounds(tx, grace_s),
     )
 
 
@@ -317,7 +348,7 @@ async def account_totals(tx: Tx, grace_s: float) -> list[AccountRow]:
         select account, sum(mine) as mine, sum(theirs) as theirs from both_books
         group by account order by account
         """,
-        {"grace": grace_s},
+        await _bounds(tx, grace_s),
     )
 
 

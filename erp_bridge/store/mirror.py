@@ -26,7 +26,7 @@ async def mirror_ledger(tx: Tx, lines: Sequence[LedgerLine]) -> None:
             from unnest(%(id)s::bigint[], %(account)s::text[], %(amount)s::numeric[], %(ref)s::text[])
                  as line (id, account, amount, ref)
             on conflict (id) do update set account = excluded.account, amount = excluded.amount,
-                ref = excluded.ref
+                ref = excluded.ref, ours = false
             where (mirror_ledger.account, mirror_ledger.amount, mirror_ledger.ref)
                   is distinct from (excluded.account, excluded.amount, excluded.ref)
             returning ref
@@ -55,7 +55,7 @@ async def mirror_stock(tx: Tx, lines: Sequence[StockLine]) -> None:
                         %(lot)s::text[], %(quantity)s::numeric[])
                  as line (id, ref, work_order, material, lot, quantity)
             on conflict (id) do update set work_order = excluded.work_order,
-                material = excluded.material, lot = excluded.lot, quantity = excluded.quantity
+                material = excluded.material, lot = excluded.lot, quantity = excluded.quantity, ours = false
             where (mirror_stock.work_order, mirror_stock.material, mirror_stock.lot, mirror_stock.quantity)
                   is distinct from
                   (excluded.work_order, excluded.material, excluded.lot, excluded.quantity)
