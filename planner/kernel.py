@@ -113,7 +113,8 @@ O_DUE, O_PRICE, O_LAST, O_LAST_END = range(4)
 NE = 3
 N_DRAW, N_DRAW_END, N_POOL = range(3)
 
-# Columns of a draw: the counter, how many it takes, and whether they are held over pauses.
+# Columns of a draw: the counter, how many it takes, and whether they are held over pauses (tools are,
+# which come after people).
 DR = 3
 D_COUNTER, D_COUNT, D_STAYS = range(3)
 
@@ -934,9 +935,13 @@ def _wake(
     if begin >= end:
         return
     position = st[op * ST + POS]
-    start, stop = ZERO, min(_at(plant, c, end), plant[HORIZON])  # with the pauses on both sides
-    if begin > 0:
-        start = _at(plant, c, begin - 1) + 1
+    start, stop = _at(plant, c, begin), _at(plant, c, end - 1) + 1
+    row = plant[NEEDS] + plant[plant[OPS] + op * OP + NEED] * NE
+    if plant[plant[row + N_DRAW_END] - DR + D_STAYS]:  # a tool was held in the pauses on both sides, too
+        stop = _at(plant, c, end)
+        if begin > 0:
+            start = _at(plant, c, begin - 1) + 1
+    stop = min(stop, plant[HORIZON])
     head = _first_bucket(plant, op, crowd)
     bucket, last = head, head + 1 + ((stop - 1) >> BUCKET)
     while bucket <= last:
