@@ -99,6 +99,8 @@ class HoldWish(CommandBody):
 
     Args:
         customer_order: Its places go over to the order of this number, when that comes.
+        customer: Number or name; where there is no order number yet, they go over to his next order of as
+            many of the same.
         latest: The date that the customer was told; a later one is refused.
         hold_h: For so many hours the places are kept.
     """
@@ -107,6 +109,7 @@ class HoldWish(CommandBody):
     quantity: Annotated[Decimal, Field(gt=0, le=1_000_000)]
     priority: Annotated[int, Field(ge=1, le=9)] = answering.LEAST_URGENT
     customer_order: Annotated[str | None, Field(max_length=100)] = None
+    customer: Annotated[str | None, Field(max_length=200)] = None
     latest: AwareDatetime | None = None
     hold_h: Annotated[int, Field(ge=1, le=720)] = 48
 
@@ -128,6 +131,7 @@ class HoldShown(BaseModel):
     quantity: Decimal
     priority: int
     customer_order: str | None
+    customer: str | None
     promised_at: datetime
     held_until: datetime
     accepted_at: datetime
@@ -289,7 +293,7 @@ async def accept_promise(
     wish = store.Hold(
         id=uuid7(),
         name=name,
-        **body.model_dump(include={"material", "quantity", "priority", "customer_order"}),
+        **body.model_dump(include={"material", "quantity", "priority", "customer_order", "customer"}),
         promised_at=now,
         places={},
         begins_at=now,

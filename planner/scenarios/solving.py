@@ -30,8 +30,8 @@ from planner.store import Plan
 from planner.view import View
 from planner.warm import is_installed, is_warm
 
-NICE = 15
-"""A search that nobody's work waits for gives way to everything but compiling."""
+NICE = 10
+"""A search that nobody's work waits for gives way to everything else on the machine."""
 
 Masters = Mapping[str, tuple[PlanMasterOperation, ...]]
 

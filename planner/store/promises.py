@@ -21,6 +21,7 @@ class Hold:
     Args:
         name: Order id under which plans keep its places.
         places: Step -> `equipment`, `start` and `end`.
+        customer: Number or name, for a date whose order has no number yet.
     """
 
     id: UUID
@@ -35,11 +36,12 @@ class Hold:
     held_until: datetime
     accepted_at: datetime
     accepted_by: str
+    customer: str | None = None
 
 
 _HOLD: LiteralString = (
     "id, name, material, quantity, priority, customer_order, promised_at, places, begins_at,"
-    " held_until, accepted_at, accepted_by"
+    " held_until, accepted_at, accepted_by, customer"
 )
 
 
@@ -48,10 +50,10 @@ async def insert_hold(tx: Tx, hold: Hold) -> None:
     await tx.execute(
         """
         insert into planner.promise (id, site, name, material, quantity, priority, customer_order,
-            promised_at, places, status, begins_at, held_until, accepted_at, accepted_by)
+            promised_at, places, status, begins_at, held_until, accepted_at, accepted_by, customer)
         values (%(id)s, %(site)s, %(name)s, %(material)s, %(quantity)s, %(priority)s, %(customer_order)s,
             %(promised_at)s, %(places)s, 'held', %(begins_at)s, %(held_until)s, %(accepted_at)s,
-            %(accepted_by)s)
+            %(accepted_by)s, %(customer)s)
         """,
         {
             **{name: getattr(hold, name) for name in hold.__slots__},
@@ -101,7 +103,7 @@ async def release_hold(tx: Tx, hold: UUID) -> bool:
 async def redeem_hold(tx: Tx, work_order: str) -> None:
     """The order has come that a date was accepted for: from now on the plan has the order itself.
 
-    A date that was accepted before the order had a number is known by what was asked for.
+    A date that was accepted before the order had a number is known by its customer and what he asked for.
     """
     await tx.execute(
         """
@@ -109,9 +111,11 @@ async def redeem_hold(tx: Tx, work_order: str) -> None:
         set status = 'ordered', work_order = %(order)s, closed_at = %(at)s, closed_by = %(by)s
         where id = (
             select p.id from planner.promise p
-            join mes.work_order w on w.material = p.material and (
-                w.customer_order = p.customer_order
-                or p.customer_order is null and w.customer_order is not null and w.quantity = p.quantity
+            join mes.work_order w on w.material = p.material
+            join mes.customer_order c on c.id = w.customer_order and (
+                c.id = p.customer_order
+                or p.customer_order is null and w.quantity = p.quantity
+                   and lower(p.customer) in (lower(c.customer), lower(c.customer_name))
             )
             where p.site = %(site)s and w.id = %(order)s and p.status = 'held'
             order by p.customer_order is null, p.accepted_at limit 1

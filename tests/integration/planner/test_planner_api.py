@@ -182,10 +182,12 @@ async def test_the_order_that_was_promised_takes_its_places_over(floor: Floor) -
     async with floor.db.read() as tx:
         snapshot = await dispatching.planning_snapshot(tx, at=floor.now)
     customer_order = next(o.customer_order for o in snapshot.work_orders if o.id == number)
-    on_the_phone = replace(hold, id=uuid4(), name="PROMISE-2")
-    other = replace(hold, id=uuid4(), name="PROMISE-3", quantity=Decimal(4))
+    on_the_phone = replace(hold, id=uuid4(), name="PROMISE-2", customer="linde")
+    more = replace(hold, id=uuid4(), name="PROMISE-3", customer="Linde", quantity=Decimal(4))
+    another = replace(hold, id=uuid4(), name="PROMISE-4", customer="C-99")
+    unnamed = replace(hold, id=uuid4(), name="PROMISE-5")
     named = replace(hold, customer_order=customer_order)
-    for row in (on_the_phone, other, named):
+    for row in (on_the_phone, more, another, unnamed, named):
         await floor.do(lambda tx, row=row: store.insert_hold(tx, row))  # type: ignore[misc]
 
     async def held() -> set[str]:
@@ -194,6 +196,6 @@ async def test_the_order_that_was_promised_takes_its_places_over(floor: Floor) -
             assert await tx.value("select min(work_order) from planner.promise") == number
             return {row.name for row in await store.holds(tx, floor.now)}
 
-    assert await held() == {"PROMISE-2", "PROMISE-3"}
-    assert await held() == {"PROMISE-3"}
-    assert await held() == {"PROMISE-3"}
+    assert await held() == {"PROMISE-2", "PROMISE-3", "PROMISE-4", "PROMISE-5"}
+    assert await held() == {"PROMISE-3", "PROMISE-4", "PROMISE-5"}
+    assert await held() == {"PROMISE-3", "PROMISE-4", "PROMISE-5"}

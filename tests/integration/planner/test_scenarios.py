@@ -98,7 +98,7 @@ async def until(
     browser: httpx2.AsyncClient, scenario: str, done: Callable[[dict[str, Any]], bool]
 ) -> dict[str, Any]:
     """The scenario, as soon as it is so."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         while True:
             reply = await browser.get(f"{API}/scenarios/{scenario}")
             found: dict[str, Any] = reply.json()
@@ -371,7 +371,7 @@ async def test_a_worker_that_is_stopped_in_order_gives_its_job_to_the_next(
         async with floor.db.read() as tx:
             return await service.scenario(tx, scenario)
 
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         async with working(floor.db, tmp_path / "one"):
             while (await now()).status != "solving":
                 await asyncio.sleep(0.02)
