@@ -177,3 +177,10 @@ async def test_a_line_clocks_its_own(floor: Floor, web: Web) -> None:
     assert await came_of(supervisor, "/people/E-1002/clock-in") == "NotPermitted"
     supervisor.headers["X-Terminal"] = "CNC-1"
     assert await came_of(supervisor, "/people/E-1002/clock-in") is None
+
+
+async def test_at_the_gate_of_the_simulated_plant_everybody_clocks(floor: Floor, web: Web) -> None:
+    floor.now = utc_now()
+    gate = await web.program("plant")
+    assert await came_of(gate, "/people/E-1002/clock-in") is None
+    assert await came_of(gate, "/people/E-1005/clock-out") is None
