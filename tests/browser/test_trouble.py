@@ -44,7 +44,7 @@ async def test_trouble_is_followed_to_the_promise_in_the_erp(site: Site, planned
 
     await propose_the_other_way_round(site.floor, planned)
     plan = step(drawer, "New plan")
-    await expect(plan).to_contain_text(re.compile(r"[1-9]\d* operations move, [1-9]\d* orders later"))
+    await expect(plan).to_contain_text(re.compile(r"[1-9]\d* operations move; orders later: [1-9]"))
     await plan.get_by_role("button", name="What changes").click()
     changes = page.get_by_role("dialog", name="What changes")
     await expect(changes.get_by_role("row").nth(1)).to_contain_text("WO-00000")
