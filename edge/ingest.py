@@ -25,6 +25,7 @@ from edge.stream import Inlet, Verdict
 from mes.kernel.bus import Bus, BusDown, Received
 from mes.kernel.log import get_logger
 from mes.kernel.messages import (
+    SHOWN_EPOCHS,
     BadMessage,
     Batch,
     Birth,
@@ -63,8 +64,6 @@ ROLL_UP_S = 10.0
 MAINTAIN_S = 3600.0
 RETRY_S = 0.3
 MAX_RETRY_S = 3.0
-SHOWN_EPOCHS = 12
-"""Epochs of one stream that a watermark names, the most recent ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,11 +474,12 @@ class Ingest:
     async def _say_watermarks(self) -> None:
         while True:
             await asyncio.sleep(WATERMARK_S)
-            if not all(worker.loaded for worker in self._workers):
-                continue  # what is not named is sent again
+            told = [worker.stream.value for worker in self._workers if worker.loaded]
             for edge in list(self._moved):
-                events, telemetry = (worker.watermarks(edge) for worker in self._workers)
-                name = f"{self._name}/{self.bus.connections}"
+                events, telemetry = (
+                    worker.watermarks(edge) if worker.loaded else None for worker in self._workers
+                )
+                name = "/".join((self._name, str(self.bus.connections), *told))
                 watermark = Watermark(ingest=name, events=events, telemetry=telemetry)
                 if not self.tell(edge, Down.WATERMARK, watermark.encode()):
                     break

@@ -11,7 +11,7 @@ from edge.epochs import Epochs, OpenEpoch
 from edge.stream import STALL_S, WINDOW
 from mes.kernel.bus import Bus, BusDown
 from mes.kernel.log import get_logger
-from mes.kernel.messages import BirthRequest, Gap, Replay, Watermark, encode_gap
+from mes.kernel.messages import SHOWN_EPOCHS, BirthRequest, Gap, Replay, Watermark, encode_gap
 from mes.kernel.topics import Stream, Up, up
 
 log = get_logger(__name__)
@@ -90,7 +90,7 @@ class Uplink:
         """Believe ingest how far it is; another ingest is sent everything above it again."""
         another = watermark.ingest != self._ingest
         self._ingest = watermark.ingest
-        for epoch, seq in {**watermark.events, **watermark.telemetry}.items():
+        for epoch, seq in {**(watermark.events or {}), **(watermark.telemetry or {})}.items():
             entry = self._epochs.get(epoch)
             if entry is not None and seq != entry.outlet.acknowledged:
                 self._epochs.committed(entry, seq)
@@ -104,13 +104,18 @@ class Uplink:
     def _never_heard_of(self, watermark: Watermark) -> Iterator[OpenEpoch]:
         """Find epochs that were committed to a database that is not there any more: a backup was restored.
 
-        Ingest names its most recent epochs; what is newer than those of them that are here is
-        unknown to it, what is older may just not be named.
+        Ingest names all that it knows, or its most recent ones: then what is older than all of
+        them that are here may just not be named.
         """
         for stream, named in ((Stream.EVENTS, watermark.events), (Stream.TELEMETRY, watermark.telemetry)):
+            if named is None:
+                continue
             entries = self._epochs.of(stream)
-            newest = max((at for at, entry in enumerate(entries) if entry.epoch in named), default=-1)
-            yield from (entry for entry in entries[newest + 1 :] if entry.outlet.acknowledged)
+            known = [at for at, entry in enumerate(entries) if entry.epoch in named]
+            oldest = min(known, default=0) if len(named) >= SHOWN_EPOCHS else 0
+            for entry in entries[oldest:]:
+                if entry.epoch not in named and entry.outlet.acknowledged:
+                    yield entry
 
     def replay(self, replay: Replay) -> None:
         """Send again from where ingest wants it."""

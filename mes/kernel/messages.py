@@ -387,19 +387,26 @@ class Downlink(BaseModel):
 
     def encode(self) -> bytes:
         """Return the JSON that is published."""
-        return self.model_dump_json().encode()
+        return self.model_dump_json(exclude_none=True).encode()
 
 
 DownlinkT = TypeVar("DownlinkT", bound=Downlink)
 
 
+SHOWN_EPOCHS = 12
+"""Epochs of one stream that a watermark names, the most recent ones."""
+
+
 class Watermark(Downlink):
-    """How far each epoch is committed; the edge may delete what is not above it."""
+    """How far each epoch is committed; the edge may delete what is not above it.
+
+    A stream is missing while its database has not told ingest yet.
+    """
 
     ingest: str = ""
-    """Changes when ingest or its connection is another: what it was sent before may be gone."""
-    events: dict[UUID, int] = Field(default_factory=dict)
-    telemetry: dict[UUID, int] = Field(default_factory=dict)
+    """Changes when ingest, its connection or what it knows is another: what it was sent may be gone."""
+    events: dict[UUID, int] | None = None
+    telemetry: dict[UUID, int] | None = None
 
 
 class Replay(Downlink):

@@ -8,8 +8,12 @@ import psycopg
 from psycopg import sql
 
 from edge.agent import Agent
+from edge.historian import EventStore, Historian
+from edge.ingest import Ingest, Stores
 from edge.uplink import OUTAGE_BATCHES
+from mes.kernel.topics import Stream
 from tests.fixtures.edge import (
+    EDGE,
     TOPIC,
     Press,
     RunningBroker,
@@ -19,6 +23,7 @@ from tests.fixtures.edge import (
     edge_config,
     kill,
     make_ingest,
+    press_tags,
     rows,
     running,
     states,
@@ -84,6 +89,30 @@ async def test_what_a_restored_plant_does_not_know_is_sent_again(
         await shift(2)
     assert len(states(database_url)) == press.states
     assert doubles(database_url) == 0
+
+
+async def test_what_happened_is_committed_though_the_history_is_away(
+    nats: RunningBroker, database_url: str, tmp_path: Path
+) -> None:
+    """The history may be in a database of its own; states and counts do not wait for it."""
+    away = "postgresql://nobody@127.0.0.1:1/none"
+    stores = Stores(
+        EventStore(database_url, "test events", "SUZ"),
+        Historian(away, "test telemetry", "SUZ"),
+        EventStore(database_url, "test figures", "SUZ"),
+        Historian(away, "test history", "SUZ"),
+    )
+    ingest = Ingest(nats.url("ingest"), stores, {EDGE: press_tags()})
+    agent = Agent(edge_config(nats, tmp_path))
+    press = Press("")
+    async with running(ingest), running(agent), device(nats) as bus:
+        await until(lambda: agent.links["devices"].up, told="configuration and driver")
+        await bus.publish(TOPIC, press.report())
+        work(press, 3)
+        await bus.publish(TOPIC, press.report())
+        await until(lambda: len(states(database_url)) == press.states, told="all states")
+        events = agent.epochs.current(Stream.EVENTS).outlet
+        await until(lambda: events.last == events.acknowledged > 0, told="their watermark")
 
 
 async def test_a_broker_that_is_killed_and_wiped_loses_nothing(
