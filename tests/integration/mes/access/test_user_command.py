@@ -13,7 +13,11 @@ from mes.access.events import SignedIn
 from mes.kernel import audit
 from mes.kernel.db import Database
 from mes.kernel.outbox import append
+from mes.kernel.settings import Settings
+from mes.supervisor import link
 from mes.supervisor.cli import app
+from mes.supervisor.paths import Paths
+from mes.supervisor.welcome import LINK_FILE, link_token
 from tests.fixtures.postgres import SITE, cause
 
 
@@ -67,6 +71,17 @@ def test_an_account_is_shut() -> None:
     assert (refused.exit_code, "lineside user add" in refused.output) == (1, True)
     assert lineside("user", "shut", "nobody").exit_code == 1
     assert lineside("user", "link", "nobody").exit_code == 1
+
+
+async def test_a_plant_starts_though_its_administrator_is_shut(db: Database, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, database_url=db.url)
+    for shut in (False, True):
+        if shut:
+            async with db.transaction(cause()) as tx:
+                await service.shut_account(tx, service.ADMINISTRATOR)
+        link_token(Paths(tmp_path).run)
+        await link.register(settings)
+        assert not (Paths(tmp_path).run / LINK_FILE).exists()
 
 
 def test_a_badge_needs_a_pin_of_digits() -> None:
