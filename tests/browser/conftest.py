@@ -25,7 +25,7 @@ from mes.app import build_app, installed_routers
 from mes.kernel.clock import utc_now
 from mes.kernel.settings import Erp, Http, Settings
 from mes.resources.service import person_card
-from planner import answering, api
+from planner import answering, api, asking
 from planner.answering import Answerer
 from tests.browser.planning import POLICY, plan_late_orders, quiet_hour
 from tests.fixtures.floor import Floor, own_floor
@@ -185,6 +185,7 @@ async def planned(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     at = quiet_hour()
     for asked in (answering, api):
         monkeypatch.setattr(asked, "utc_now", lambda: at)
+    monkeypatch.setattr(asking, "WAIT_S", 60.0)  # the machine that tests run on may be slow
     await plan_late_orders(site.floor, at)
     settings = Settings(database_url=site.floor.db.url, planner=POLICY)
     planner = asyncio.create_task(Answerer(site.floor.db, settings, "planner").run())
