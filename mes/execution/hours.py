@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from mes.access.model import SIGN_ON_LIFETIME
 from mes.execution import store
 from mes.execution.acting import scope_of, unit_of, where
 from mes.execution.events import LabourBooked, MachineTimeBooked
@@ -107,12 +108,13 @@ async def end_forgotten(tx: Tx) -> int:
 
     It ends with the shift in which the work began, or with the person's last act on the job when that
     was later; the job and its unit go on. Only hours later is it taken for forgotten: acts may wait in
-    a terminal without a network, and what is told then begins or goes on as it was.
+    a terminal without a network, and what is told then begins or goes on as it was. Work that began in
+    no shift (at night, on a Sunday) is believed as long as a sign-on is.
     """
     for one in await store.open_labour_before(tx, tx.now - FORGOTTEN):
         shift = await resources.shift_of(tx, one.equipment, one.started_at)
         over = max(one.last_act, one.started_at if shift is None else shift.ends_at)
-        if tx.now - over < FORGOTTEN:
+        if tx.now - over < (SIGN_ON_LIFETIME if shift is None else FORGOTTEN):
             continue
         ended = await store.end_labour(tx, one.id, over)
         log.warning("labour.forgotten", person=one.person, job_order=one.job_order, ended_at=over)

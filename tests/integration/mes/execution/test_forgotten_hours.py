@@ -1,5 +1,6 @@
 """Who goes home without a word works until the shift ends, and not through the night."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ import pytest
 from mes.execution import service as execution
 from mes.execution.model import QuantityReport
 from mes.kernel.ids import JobOrderId
+from mes.resources import service as resources
 from tests.fixtures.floor import NOW, Floor
 from tests.integration.mes.execution.test_an_order_runs import events
 
@@ -53,3 +55,20 @@ async def test_forgotten_work_ends_with_the_shift_or_the_last_act(
     floor.after(1800)
     await floor.do(lambda tx: execution.hold(tx, job, "other"), "E-1001", "CNC-1")
     assert await hours(floor) == [booked, "0.500000"]
+
+
+async def test_work_in_no_shift_is_believed_as_long_as_a_sign_on(floor: Floor) -> None:
+    plant = resources.load_plant()
+    days = tuple(
+        replace(one, shifts=tuple(shift for shift in one.shifts if shift.name != "C"))
+        for one in plant.calendars
+    )
+    await floor.do(lambda tx: resources.put_plant(tx, replace(plant, calendars=days)))
+    order = await floor.order(3)
+    await floor.plan(order)
+    job = JobOrderId(f"{order}-10")
+    floor.now = NOW + timedelta(hours=13)
+    await floor.do(lambda tx: execution.start(tx, job), "E-1001", "CNC-1")
+    assert await look(floor, timedelta(hours=18)) == 0
+    await floor.do(lambda tx: execution.hold(tx, job, "other"), "E-1001", "CNC-1")
+    assert await hours(floor) == ["5.000000"]
