@@ -79,6 +79,7 @@ async def test_a_killed_worker_s_scenario_is_solved_once_while_another_solves_it
 ) -> None:
     floor = await open_floor(db)
     floor.now = utc_now()
+    await floor.lot("BOLT", "2000")
     for _ in range(25):
         await floor.order(quantity=6, due_in_h=0.3)
     first = await asked_for(floor)

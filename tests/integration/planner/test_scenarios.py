@@ -263,6 +263,7 @@ async def test_a_scenario_is_changed_by_one_at_a_time_and_only_while_nobody_solv
 async def test_a_search_that_is_stopped_leaves_what_it_has_found(
     web: Web, floor: Floor, planner: Desk, tmp_path: Path
 ) -> None:
+    await floor.lot("BOLT", "2000")
     for _ in range(25):
         await floor.order(quantity=6, due_in_h=0.3)
     await planner.step()
