@@ -157,7 +157,7 @@ def test_a_file_that_takes_away_where_somebody_works_is_refused_and_says_what_to
         refused = lineside("plant", command, "plant.toml")
         assert refused.exit_code == 1
         assert {"PACK: WO-1-10 (Running)", "P-1: WO-1-10 (Running)"} <= set(refused.output.splitlines())
-        assert "Complete, move or abort the jobs named" in refused.output
+        assert "let the people named stop" in refused.output
     assert parse_plant(lineside("plant", "show").output).skills == ("MILLING", "PACKING")
 
 

@@ -23,6 +23,7 @@ MATRIX: dict[Permission, frozenset[Role]] = {
     Permission.LOT_RELEASE: SUPERVISOR,
     Permission.LOT_SCRAP: SUPERVISOR,
     Permission.PERSON_CLOCK: FLOOR,
+    Permission.FLOOR_OVERSEE: SUPERVISOR,
     Permission.HELP_ANSWER: SUPERVISOR | {Role.ENGINEER},
     Permission.COUNT_DECIDE: SUPERVISOR | {Role.ENGINEER},
     Permission.PLAN_VIEW: EVERYBODY,
