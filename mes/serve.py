@@ -39,7 +39,7 @@ async def ready(settings: Settings) -> bool:
     """Say whether the pages answer and the database behind them too."""
     import httpx2
 
-    async with httpx2.AsyncClient(base_url=settings.http.url, timeout=2.0) as client:
+    async with httpx2.AsyncClient(base_url=settings.http.own, timeout=2.0) as client:
         try:
             return (await client.get("/readyz")).is_success
         except httpx2.TransportError:

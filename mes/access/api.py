@@ -12,6 +12,7 @@ from mes.access.guard import (
     CommandBody,
     ReadTx,
     business_time,
+    came_by_tls,
     cookie_name,
     demo_only,
     on_loopback,
@@ -117,7 +118,7 @@ async def sign_out(request: Request, response: Response) -> dict[str, str]:
         cause = Cause(actor=SIGNED_OUT, at=utc_now())
         async with plant_of(request).db.transaction(cause) as tx:
             await service.sign_out(tx, token)
-    response.delete_cookie(name, path="/", secure=_secure(request), httponly=True, samesite="lax")
+    response.delete_cookie(name, path="/", secure=came_by_tls(request), httponly=True, samesite="lax")
     return {}
 
 
@@ -229,11 +230,7 @@ def _set_cookie(request: Request, response: Response, token: str) -> None:
         token,
         path="/",
         max_age=int(SESSION_LIFETIME.total_seconds()),
-        secure=_secure(request),
+        secure=came_by_tls(request),
         httponly=True,
         samesite="lax",
     )
-
-
-def _secure(request: Request) -> bool:
-    return request.url.scheme == "https"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Annotated, Any, Protocol
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -85,7 +86,19 @@ ReadTx = Annotated[Tx, Depends(_read_tx)]
 
 def cookie_name(request: Request) -> str:
     """Return the session cookie's name on this connection."""
-    return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
+    return f"__Host-{COOKIE}" if came_by_tls(request) else COOKIE
+
+
+def came_by_tls(request: Request) -> bool:
+    """Say whether the browser speaks TLS: to us, or to the proxy that `http.url` names.
+
+    No header is believed for it but the name that the browser asked for: what comes under the name of
+    an https address came through that proxy.
+    """
+    if request.url.scheme == "https":
+        return True
+    http = plant_of(request).settings.http
+    return http.secure and request.url.hostname == urlsplit(http.url).hostname
 
 
 class Requirement:
@@ -170,9 +183,13 @@ async def _caller_of_cookie(request: Request, plant: Plant, terminal: str | None
     return caller
 
 
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+"""Headers by which a proxy says that somebody else asks (RFC 7239, RFC 9110 7.6.3)."""
+
+
 def on_loopback(request: Request) -> bool:
-    """Say whether the caller sits at this machine."""
-    if request.client is None:
+    """Say whether the caller sits at this machine, and is no proxy for another."""
+    if request.client is None or any(header in request.headers for header in FORWARDED):
         return False
     try:
         return ip_address(request.client.host).is_loopback

@@ -62,7 +62,7 @@ class Http(Section):
     fd: int | None = None
     """A listening socket inherited from the supervisor; it wins over host and port."""
     url: str = ""
-    """Base address for other processes, without a slash at its end."""
+    """Where people open the pages, without a slash at its end; behind a proxy the proxy's address."""
 
     @model_validator(mode="before")
     @classmethod
@@ -73,13 +73,27 @@ class Http(Section):
 
     @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach the pages."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        """Whether only this machine can reach the pages: no other address, and no proxy in front."""
+        return all(_is_loopback(host) for host in (self.host, urlsplit(self.url).hostname or ""))
+
+    @property
+    def own(self) -> str:
+        """Where a process on this machine reaches the API, without a slash at its end."""
+        return page_address(self.host, self.port)
+
+    @property
+    def secure(self) -> bool:
+        """Whether people open the pages over TLS, here or at a proxy in front."""
+        return urlsplit(self.url).scheme == "https"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Broker(Section):

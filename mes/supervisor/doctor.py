@@ -65,6 +65,9 @@ def _settings() -> Iterator[Finding]:
     yield Finding("good", "settings", f"profile {settings.profile}, site {settings.site}")
     if settings.profile == "demo" and not settings.http.loopback:
         yield Finding("note", "demo", "the pages are reachable from outside, so demo features are off")
+    if not settings.http.loopback and not settings.http.secure:
+        text = "pages by plain http: a terminal that is loaded again without a network stays empty"
+        yield Finding("note", "terminals", f"{text}; see docs/how-to/put-tablets-on-the-floor.md")
 
 
 def _machine(home: Path) -> Iterator[Finding]:

@@ -131,3 +131,11 @@ def test_the_address_for_other_processes_is_one_they_can_reach() -> None:
     assert Http(host="0.0.0.0", port=8081).url == "http://127.0.0.1:8081"
     assert Http(host="::1").url == "http://[::1]:8080"
     assert Http(url="https://plant.example").url == "https://plant.example"
+
+
+def test_this_machine_reaches_the_api_past_the_proxy_in_front(tmp_path: Path) -> None:
+    (tmp_path / "lineside.toml").write_text(
+        '[http]\nhost = "0.0.0.0"\nport = 9000\nurl = "https://mes.example"\n'
+    )
+    http = load().http
+    assert (http.own, http.url, http.secure) == ("http://127.0.0.1:9000", "https://mes.example", True)

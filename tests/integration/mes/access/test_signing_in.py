@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from mes.access import service
+from mes.access.api import router as access_router
+from mes.access.guard import Plant
 from mes.access.model import (
     PASSWORD_ATTEMPTS,
     SESSION_LIFETIME,
@@ -16,10 +18,11 @@ from mes.access.model import (
     PasswordTooShort,
     Role,
 )
+from mes.app import build_app
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database
 from tests.fixtures.postgres import cause
-from tests.fixtures.web import BASE, Web, demo_settings
+from tests.fixtures.web import BASE, Web, anybody, demo_settings
 
 PASSWORD = "correct horse battery"
 
@@ -182,8 +185,38 @@ async def test_over_https_the_cookie_is_bound_to_this_host(web: Web) -> None:
     assert "Path=/" in cookie
 
 
-def test_the_demo_is_a_demo_on_loopback_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("direct", [False, True])
+async def test_behind_a_proxy_the_cookie_is_for_its_tls_only(
+    db: Database, tmp_path: Path, direct: bool
+) -> None:
+    """The proxy ends TLS and leaves the name that was asked for; at the machine itself plain http goes on."""
     settings = demo_settings(tmp_path)
-    outside = settings.http.model_copy(update={"host": "192.168.1.20"})
+    public = settings.http.model_copy(update={"url": "https://mes.plant.example"})
+    plant = Plant(db, settings.model_copy(update={"http": public}), anybody)
+    browser = Web(build_app(plant, [access_router]), db).visitor()
+    browser.base_url = BASE if direct else "http://mes.plant.example"
+    async with db.transaction(cause()) as tx:
+        link = await service.make_one_time_link(tx, public.url)
+    reply = await browser.post("/api/v1/sign-in/link", json={"token": link.partition("token=")[2]})
+    cookie = reply.headers["set-cookie"]
+    assert cookie.startswith("lineside_session=" if direct else "__Host-lineside_session=")
+    assert ("Secure" in cookie) is not direct
+    session = {"Cookie": cookie.partition(";")[0]}
+    assert (await browser.get("/api/v1/me", headers=session)).is_success
+    await browser.aclose()
+
+
+@pytest.mark.parametrize(
+    "elsewhere", [{"host": "192.168.1.20"}, {"host": "0.0.0.0"}, {"url": "https://mes.plant.example"}]
+)
+def test_the_demo_is_a_demo_on_loopback_only(tmp_path: Path, elsewhere: dict[str, str]) -> None:
+    settings = demo_settings(tmp_path)
     assert settings.demo
-    assert not settings.model_copy(update={"http": outside}).demo
+    assert not settings.model_copy(update={"http": settings.http.model_copy(update=elsewhere)}).demo
+
+
+async def test_whom_a_proxy_speaks_for_does_not_sit_at_this_machine(web: Web) -> None:
+    browser = await web.browser(Role.OPERATOR)
+    assert (await browser.get("/api/v1/me")).json()["demo"]
+    through = await browser.get("/api/v1/me", headers={"X-Forwarded-For": "192.168.1.20"})
+    assert not through.json()["demo"]
