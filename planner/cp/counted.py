@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ortools.sat.python import cp_model
-
 from planner.counter import PLENTY, Counter
+from planner.cp.cp_sat import cp_model
 from planner.cp.model import PlanModel
 
 Run = tuple[cp_model.IntervalVar, int]

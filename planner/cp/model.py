@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ortools.sat.python import cp_model
-
+from planner.cp.cp_sat import cp_model
 from planner.problem import Operation, Problem
 from planner.schedule import Schedule
 from planner.worktime import WorkTime

@@ -14,9 +14,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ortools.sat.python import cp_model
-
 from planner import cp
+from planner.cp.cp_sat import cp_model
 from planner.cp.limit import stop_after
 from planner.cp.model import PlanModel
 from planner.decoder import Choice, LocksConflict, decode

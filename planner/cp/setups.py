@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ortools.sat.python import cp_model
-
+from planner.cp.cp_sat import cp_model
 from planner.cp.model import PlanModel
 from planner.problem import Operation, Unit
 from planner.schedule import Schedule

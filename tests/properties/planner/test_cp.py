@@ -6,9 +6,9 @@ from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ortools.sat.python import cp_model
 
 from planner.checker import check
+from planner.cp.cp_sat import cp_model
 from planner.cp.search import build, improve
 from planner.decoder import decode
 from planner.dispatch import dispatch, edd
