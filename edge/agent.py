@@ -23,7 +23,7 @@ from edge.tags import EdgeConfig
 from edge.uplink import Uplink
 from edge.writer import Writer
 from mes.kernel.bus import Bus, BusDown, Received
-from mes.kernel.messages import Config
+from mes.kernel.messages import NEW_SPOOL, Config
 from mes.kernel.topics import Stream, Up, every_down
 
 HEALTH_S = 5.0
@@ -86,14 +86,17 @@ class Agent:
 
     async def load(self) -> None:
         """Go on from the spool: what waits in it, how far tags were read, the configuration."""
-        if not await self.disk.open():
-            for stream in Stream:
-                self.collector.gap(stream, "spool_broken", {"to": now_ms()})
+        readable = await self.disk.open()
         spool = self.disk.spool
         await self.epochs.load()
-        counters = await self.disk.run(spool.counters)
-        self.collector.known = Known(counters, await self.disk.run(spool.marks))
+        counters, marks = await self.disk.run(spool.counters), await self.disk.run(spool.marks)
+        self.collector.known = Known(counters, marks)
         away_since = await self.disk.run(spool.last_ms)
+        if not readable:
+            for stream in Stream:
+                self.collector.gap(stream, "spool_broken", {"to": now_ms()})
+        elif not away_since and not marks:
+            self.collector.gap(Stream.EVENTS, NEW_SPOOL, {"to": now_ms()})
         for endpoint in self.config.endpoints:
             self.collector.links[endpoint.name] = Link(since_ms=away_since)
             self._drivers[endpoint.name] = driver_class(endpoint.driver)(endpoint, self.collector)

@@ -25,6 +25,7 @@ from edge.stream import Inlet, Verdict
 from mes.kernel.bus import Bus, BusDown, Received
 from mes.kernel.log import get_logger
 from mes.kernel.messages import (
+    NEW_SPOOL,
     SHOWN_EPOCHS,
     BadMessage,
     Batch,
@@ -32,6 +33,7 @@ from mes.kernel.messages import (
     BirthRequest,
     Config,
     Gap,
+    Kind,
     Note,
     Replay,
     Watermark,
@@ -322,8 +324,9 @@ class Worker:
     async def _set_aside(self, take: Take, reason: str) -> Take:
         """Keep a batch that cannot be stored; return what stands for it in the stream."""
         message = take.message
-        body = {"reason": "quarantined", "detail": reason}
+        body: dict[str, Any] = {"reason": "quarantined", "detail": reason}
         if isinstance(message, Batch):
+            body |= _states_of(take, message)
             payload = b"".join(metric.SerializeToString() for metric in message.metrics)
             item = Quarantined(
                 take.edge,
@@ -560,6 +563,20 @@ def _span(message: Batch | Gap) -> tuple[int, int]:
     return message.seq, message.seq
 
 
+def _states_of(take: Take, batch: Batch) -> dict[str, list[str]]:
+    """Name the units whose states a batch tells; nothing where that cannot be known."""
+    known = {} if take.names is None else take.names.definitions
+    told = [known.get(metric.alias) for metric in batch.metrics if metric.HasField("alias")]
+    if None in told:
+        return {}
+    states = {one.equipment for one in told if one is not None and one.kind is Kind.STATE}
+    return {"equipment": sorted(states)}
+
+
 def _declared(batch: Batch) -> int:
-    """Return how many stretches a batch declares of which nobody knows, such as a lost connection."""
-    return sum(metric.name == Note.GAP.value for metric in batch.metrics)
+    """Return how many stretches a batch declares of which nobody knows, such as a lost connection.
+
+    What was before an edge's first spool is none; whether there was anything is not known here.
+    """
+    notes = [read_note(metric) for metric in batch.metrics if metric.name == Note.GAP.value]
+    return sum(note.body.get("reason") != NEW_SPOOL for note in notes)

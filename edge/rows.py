@@ -253,15 +253,14 @@ def _read_note(inbox: Inbox, take: Take, idx: int, sample: NoteSample) -> None:
         inbox.acknowledged.append((take.edge, version))
     elif sample.note is Note.GAP:
         at = when(sample.time_ms)
-        body = {**sample.body, **{key: _iso(sample.body.get(key), at) for key in ("from", "to")}}
+        body = {**sample.body, **_ends(sample.body, at)}
         inbox.rows.append((*_place(take, idx), "", "gap", "gap", json.dumps(body), at, GOOD))
 
 
 def _gap_row(take: Take, gap: Gap) -> tuple[Any, ...]:
     now = datetime.now(UTC)
-    moment = now.isoformat()
-    numbers = {"from_seq": gap.from_seq, "to_seq": gap.to_seq, "from": moment, "to": moment}
-    body = {**gap.body, "stream": take.stream.value, "equipment": [], **numbers}
+    numbers = {"from_seq": gap.from_seq, "to_seq": gap.to_seq}
+    body = {**gap.body, "stream": take.stream.value, **numbers, **_ends(gap.body, now)}
     return (*_place(take, -1), "", "gap", "gap", json.dumps(body), now, GOOD)
 
 
@@ -281,8 +280,11 @@ def when(time_ms: int) -> datetime:
         raise BadMessage("bad_time") from error
 
 
-def _iso(value: object, otherwise: datetime) -> str:
-    return (when(value) if isinstance(value, int) else otherwise).isoformat()
+def _ends(body: Mapping[str, Any], at: datetime) -> dict[str, str]:
+    """Return the ends of a gap, which ends at `at` where nothing is said; how it begins may be unknown."""
+    said = {key: body.get(key) for key in ("from", "to")}
+    ends = {key: when(value) for key, value in said.items() if isinstance(value, int)}
+    return {key: moment.isoformat() for key, moment in {"to": at, **ends}.items()}
 
 
 def read_telemetry(takes: Sequence[Take]) -> Columns:

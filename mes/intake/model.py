@@ -167,15 +167,20 @@ class ScanValue(_Value):
 
 
 class GapValue(_Value):
-    """A stretch of a stream that is lost, or of which nobody knows."""
+    """A stretch of a stream that is lost, or of which nobody knows.
+
+    Args:
+        starts_at: None where the edge cannot say: since the machines were heard of last.
+        equipment: Units that it is of; None for all that the edge reads.
+    """
 
     stream: str
     reason: str
-    starts_at: AwareDatetime = Field(alias="from")
+    starts_at: AwareDatetime | None = Field(alias="from", default=None)
     ends_at: AwareDatetime = Field(alias="to")
     from_seq: int | None = None
     to_seq: int | None = None
-    equipment: tuple[EquipmentId, ...] = ()
+    equipment: tuple[EquipmentId, ...] | None = None
 
 
 class TagRow(BaseModel):

@@ -27,8 +27,11 @@ from mes.intake.model import (
 from mes.intake.scanning import SCANS, act_on_next, note_scan, refused_scans, with_symbology
 from mes.kernel.db import Cause, Tx
 from mes.kernel.errors import PlantError
+from mes.kernel.ids import EquipmentId
 from mes.kernel.log import get_logger
+from mes.kernel.messages import NEW_SPOOL
 from mes.kernel.outbox import append
+from mes.kernel.topics import Stream
 from mes.performance import service as performance
 from mes.performance.model import PACKML, UNDEFINED, CountKind, CountReading, StateReading, Window
 from mes.resources import service as resources
@@ -53,7 +56,9 @@ log = get_logger(__name__)
 CHANNEL = "lineside_inbox"
 """Notified when ingest has committed rows to the inbox."""
 UNSEEN = frozenset({"disconnected"})
-"""Reasons of a gap in which nobody saw what the machine did."""
+"""Reasons of a gap in which nobody saw what the machine did; a state that differs after it is told."""
+LOST = frozenset({NEW_SPOOL, "spool_broken", "no_longer_kept", "quarantined"})
+"""Reasons of a gap of events after which nobody knows a machine's state before it tells the next one."""
 KEPT = timedelta(days=3)
 FORGET_AT_ONCE = 5000
 
@@ -171,7 +176,12 @@ async def _state(tx: Tx, row: InboxRow) -> None:
     state = PACKML[number] if row.quality >= GOOD_QUALITY else UNDEFINED
     reason = await performance.fault_of(tx, row.equipment, state)
     reading = StateReading(
-        equipment=row.equipment, state=state, at=row.source_time, reason=reason, source=row.source
+        equipment=row.equipment,
+        state=state,
+        at=row.source_time,
+        reason=reason,
+        source=row.source,
+        read_at=row.received_at,
     )
     await performance.record_state(tx, reading)
 
@@ -229,11 +239,17 @@ def _meaning(value: ScanValue) -> tuple[Scan | None, str | None]:
 
 async def _gap(tx: Tx, row: InboxRow) -> None:
     gap = GapValue.model_validate(row.value)
-    window = Window(starts_at=gap.starts_at, ends_at=gap.ends_at)
-    for equipment in gap.equipment or (row.equipment,):
-        await store.insert_gap(tx, row.edge, equipment, gap)
-        if equipment and gap.reason in UNSEEN and window.starts_at < window.ends_at:
-            await performance.record_gap(tx, equipment, window)
+    read = await store.units_of(tx, row.edge)
+    units = read if gap.equipment is None else gap.equipment
+    heard = gap.starts_at or await store.heard_until(tx, row, gap.from_seq, {*read, *units})
+    if heard is None and gap.reason == NEW_SPOOL:
+        return
+    starts_at = heard or row.source_time
+    window = Window(starts_at=starts_at, ends_at=max(starts_at, gap.ends_at))
+    for equipment in units or (row.equipment,):
+        await store.insert_gap(tx, row.edge, equipment, gap, window)
+        if equipment:
+            await _unseen(tx, equipment, gap, window)
     await append(
         tx,
         EdgeGapDeclared(
@@ -242,12 +258,19 @@ async def _gap(tx: Tx, row: InboxRow) -> None:
             stream=gap.stream,
             from_seq=gap.from_seq,
             to_seq=gap.to_seq,
-            starts_at=gap.starts_at,
-            ends_at=gap.ends_at,
+            starts_at=window.starts_at,
+            ends_at=window.ends_at,
             reason=gap.reason,
-            equipment=gap.equipment,
+            equipment=tuple(units),
         ),
     )
+
+
+async def _unseen(tx: Tx, equipment: EquipmentId, gap: GapValue, window: Window) -> None:
+    if gap.reason in LOST and gap.stream == Stream.EVENTS.value:
+        await performance.record_blindness(tx, equipment, window.starts_at)
+    elif gap.reason in UNSEEN and window.starts_at < window.ends_at:
+        await performance.record_gap(tx, equipment, window)
 
 
 _HANDLERS: Mapping[str, Callable[[Tx, InboxRow], Awaitable[None]]] = {

@@ -1,6 +1,6 @@
 """SQL of the edge inbox, its quarantine, scans, gaps and edge configurations."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,8 @@ from mes.intake.model import (
     ScanValue,
 )
 from mes.kernel.db import Tx
+from mes.kernel.ids import EquipmentId
+from mes.performance.model import Window
 
 CONSUMER_LOCK = 0x4C53494E
 """Advisory lock key ("LSIN"): one consumer absorbs the inbox at a time."""
@@ -208,7 +210,48 @@ async def note_repaired(tx: Tx, equipment: str, scan: int, actor: str) -> None:
     )
 
 
-async def insert_gap(tx: Tx, edge: str, equipment: str, gap: GapValue) -> None:
+async def units_of(tx: Tx, edge: str) -> tuple[EquipmentId, ...]:
+    """Return the units that an edge reads by its newest configuration."""
+    found = await tx.value(
+        """
+        select array_agg(distinct split_part(tag ->> 'name', '/', 1))
+        from mes.edge_config c cross join jsonb_array_elements(c.config -> 'tags') tag
+        where c.edge = %(edge)s and tag ->> 'name' is not null
+          and c.version = (select max(version) from mes.edge_config where edge = %(edge)s)
+        """,
+        {"edge": edge},
+    )
+    return tuple(EquipmentId(unit) for unit in sorted(found or ()))
+
+
+async def heard_until(
+    tx: Tx, row: InboxRow, from_seq: int | None, units: Collection[EquipmentId]
+) -> datetime | None:
+    """Return when the machines of these units were heard of last, before what a gap of the row's epoch hides.
+
+    Args:
+        from_seq: First batch of the epoch that is hidden; None for all of them.
+    """
+    heard: datetime | None = await tx.value(
+        """
+        select max(told.at) from unnest(%(units)s::text[]) unit cross join lateral (
+            (select started_at as at from mes.equipment_state
+             where equipment = unit and edge is not null and started_at <= %(before)s
+               and not (epoch = %(epoch)s and seq >= %(from_seq)s)
+             order by started_at desc limit 1)
+            union all
+            (select at from mes.machine_count
+             where equipment = unit and edge is not null and at <= %(before)s
+               and not (epoch = %(epoch)s and seq >= %(from_seq)s)
+             order by at desc limit 1)
+        ) told
+        """,
+        {"units": list(units), "epoch": row.epoch, "from_seq": from_seq or 0, "before": row.source_time},
+    )
+    return heard
+
+
+async def insert_gap(tx: Tx, edge: str, equipment: str, gap: GapValue, window: Window) -> None:
     """Add a declared gap."""
     await tx.execute(
         """
@@ -223,8 +266,8 @@ async def insert_gap(tx: Tx, edge: str, equipment: str, gap: GapValue) -> None:
             "edge": edge,
             "stream": gap.stream,
             "equipment": equipment,
-            "from_at": gap.starts_at,
-            "to_at": gap.ends_at,
+            "from_at": window.starts_at,
+            "to_at": window.ends_at,
             "from_seq": gap.from_seq,
             "to_seq": gap.to_seq,
             "reason": gap.reason,

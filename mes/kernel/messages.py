@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from google.protobuf.message import DecodeError
@@ -66,6 +66,10 @@ class Note(StrEnum):
     MALFORMED = "malformed"
     CONFIG = "config"
     LINK = "link"
+
+
+NEW_SPOOL: Final = "spool_new"
+"""Reason of a gap: the edge begins with nothing, though others may have read its machines before."""
 
 
 class BadMessage(ValueError):

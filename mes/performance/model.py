@@ -89,6 +89,7 @@ class StateReading:
         state: PackML state name.
         at: When, by the machine's or the edge's clock.
         reason: What the machine says why.
+        read_at: When it was read, by our clock: the unit is in the state then, if it told no later one.
     """
 
     equipment: EquipmentId
@@ -96,11 +97,16 @@ class StateReading:
     at: datetime
     reason: str | None = None
     source: Source | None = None
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateInterval:
-    """A stretch in one state; open while `ended_at` is None."""
+    """A stretch in one state; open while `ended_at` is None.
+
+    Args:
+        read: A machine told it; what is not read follows from what nobody saw.
+    """
 
     id: UUID
     equipment: EquipmentId
@@ -108,6 +114,7 @@ class StateInterval:
     reason: str | None
     started_at: datetime
     ended_at: datetime | None
+    read: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,8 @@ PLACES = Decimal("0.000001")
 LONGEST_WINDOW = timedelta(days=31)
 EVIDENCE_LIMIT = 500
 """Intervals and counts shown as evidence; the latest ones when there are more."""
+SHORTEST = timedelta(microseconds=1)
+"""What a machine told stays told: its interval is not shorter."""
 LATE_S, DOWN_S = 10.0, 60.0
 """From so many seconds on a link counts as late, and as down."""
 
@@ -61,7 +63,8 @@ LATE_S, DOWN_S = 10.0, 60.0
 async def record_state(tx: Tx, reading: StateReading) -> bool:
     """Note that a unit went into a state; the unit's intervals stay contiguous.
 
-    A reading may be older than what is known: it splits the interval that covered its time.
+    A reading may be older than what is known: it splits the interval that covered its time, and what was
+    taken to go on after an unseen time goes on in the state told.
 
     Returns:
         Whether anything changed: the state that a unit is in already changes nothing.
@@ -76,10 +79,14 @@ async def record_state(tx: Tx, reading: StateReading) -> bool:
     await store.states.lock_states(tx, reading.equipment)
     covering = await store.states.interval_at(tx, reading.equipment, reading.at)
     if covering is not None and covering.state == reading.state:
-        return False
+        return await _known_again(tx, reading, covering)
+    late = covering is not None and covering.ended_at is not None and reading.source is not None
+    assumed = await store.states.assumed(tx, unit.id, reading.at) if late else []
     until = await _lay_down(tx, reading, covering, unit.scope)
     if until is None:
         await resources.set_equipment_state(tx, reading.equipment, reading.state, reading.at, reading.reason)
+    for one in assumed:
+        await _go_on(tx, one, reading.state, reading.reason)
     await outbox.append(
         tx,
         EquipmentStateChanged(
@@ -92,7 +99,29 @@ async def record_state(tx: Tx, reading: StateReading) -> bool:
             reason=reading.reason,
         ),
     )
+    if covering is not None:
+        await _known_again(tx, reading, covering)
     return True
+
+
+async def _known_again(tx: Tx, reading: StateReading, before: StateInterval) -> bool:
+    """End the time of which nobody knows with a state that lasted all through it: from when it was read."""
+    if reading.read_at is None or before.ended_at is None:
+        return False
+    present = await store.states.interval_at(tx, reading.equipment, reading.read_at)
+    if present is None or present.state != UNDEFINED or present.read or present.ended_at is not None:
+        return False
+    if present.started_at != before.ended_at:
+        return False
+    return await record_state(tx, replace(reading, at=reading.read_at, read_at=None))
+
+
+async def _go_on(tx: Tx, interval: StateInterval, state: str, reason: str | None) -> None:
+    """Give what nobody told another state."""
+    reading = StateReading(equipment=interval.equipment, state=state, at=interval.started_at, reason=reason)
+    await store.states.replace_state(tx, interval.id, reading)
+    if interval.ended_at is None:
+        await resources.set_equipment_state(tx, interval.equipment, state, interval.started_at, reason)
 
 
 async def _lay_down(
@@ -135,13 +164,31 @@ async def record_gap(tx: Tx, equipment: EquipmentId, window: Window) -> None:
 
     It ends early where the machine itself dated a change of state within the window.
     """
-    before = await store.states.interval_at(tx, equipment, window.starts_at)
+    await _unseen(tx, equipment, window.starts_at, window.ends_at)
+
+
+async def record_blindness(tx: Tx, equipment: EquipmentId, since: datetime) -> None:
+    """Note that nobody knows what a unit does since a moment, until its machine tells a state again."""
+    await _unseen(tx, equipment, since, None)
+
+
+async def _unseen(tx: Tx, equipment: EquipmentId, since: datetime, until: datetime | None) -> None:
+    await store.states.lock_states(tx, equipment)
+    before = await store.states.interval_at(tx, equipment, since)
     if before is None:
         return
-    until = min(window.ends_at, before.ended_at or window.ends_at)
-    await record_state(tx, StateReading(equipment=equipment, state=UNDEFINED, at=window.starts_at))
-    if before.ended_at is None or until < before.ended_at:
-        known_again = StateReading(equipment=equipment, state=before.state, at=until, reason=before.reason)
+    if before.read:
+        since = max(since, before.started_at + SHORTEST)
+    told = await store.states.told_next(tx, equipment, since)
+    until = min((end for end in (until, told) if end is not None), default=None)
+    after = None if until is None else await store.states.interval_at(tx, equipment, until)
+    assumed = await store.states.assumed(tx, equipment, since)
+    await record_state(tx, StateReading(equipment=equipment, state=UNDEFINED, at=since))
+    for one in assumed:
+        if until is None or one.started_at < until:
+            await _go_on(tx, one, UNDEFINED, None)
+    if until is not None and after is not None and after.state != UNDEFINED and after.started_at < until:
+        known_again = StateReading(equipment=equipment, state=after.state, at=until, reason=after.reason)
         await record_state(tx, known_again)
 
 

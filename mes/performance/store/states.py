@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - only texts of our own are put together
 """Intervals of machine states, and the reasons that machines themselves give."""
 
 from datetime import datetime
@@ -22,7 +23,8 @@ async def interval_at(tx: Tx, equipment: EquipmentId, at: datetime) -> StateInte
     return await tx.fetch_one(
         StateInterval,
         """
-        select id, equipment, state, reason, started_at, ended_at from mes.equipment_state
+        select id, equipment, state, reason, started_at, ended_at, edge is not null as read
+        from mes.equipment_state
         where equipment = %(equipment)s and started_at <= %(at)s
         order by started_at desc limit 1
         """,
@@ -35,11 +37,49 @@ async def interval(tx: Tx, interval: UUID) -> StateInterval | None:
     return await tx.fetch_one(
         StateInterval,
         """
-        select id, equipment, state, reason, started_at, ended_at from mes.equipment_state
+        select id, equipment, state, reason, started_at, ended_at, edge is not null as read
+        from mes.equipment_state
         where id = %(id)s
         """,
         {"id": interval},
     )
+
+
+async def told_next(tx: Tx, equipment: EquipmentId, after: datetime) -> datetime | None:
+    """Return when the first interval after a moment begins that does not follow from unseen time."""
+    start: datetime | None = await tx.value(
+        f"select min(started_at) from ({_FOLLOWING}) one where told", {"equipment": equipment, "after": after}
+    )
+    return start
+
+
+async def assumed(tx: Tx, equipment: EquipmentId, after: datetime) -> list[StateInterval]:
+    """Return the states after a moment that were taken to go on after unseen time, up to the next told."""
+    return await tx.fetch_all(
+        StateInterval,
+        f"""
+        with following as ({_FOLLOWING})
+        select id, equipment, state, reason, started_at, ended_at, edge is not null as read from following
+        where state <> 'Undefined'
+          and started_at < coalesce((select min(started_at) from following where told), 'infinity')
+        order by started_at
+        """,
+        {"equipment": equipment, "after": after},
+    )
+
+
+_FOLLOWING = """
+    select * from (
+        select *, edge is not null
+                  or state <> 'Undefined' and lag(state) over (order by started_at)
+                     is distinct from 'Undefined' as told
+        from mes.equipment_state
+        where equipment = %(equipment)s and started_at >= coalesce(
+            (select max(started_at) from mes.equipment_state
+             where equipment = %(equipment)s and started_at <= %(after)s), '-infinity')
+    ) one where started_at > %(after)s
+"""
+"""What nobody told is unseen time, or the state of before that is taken to go on after it."""
 
 
 async def first_start(tx: Tx, equipment: EquipmentId) -> datetime | None:

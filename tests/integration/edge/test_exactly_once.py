@@ -154,6 +154,10 @@ async def test_the_time_in_which_nobody_saw_the_machine_is_declared_and_counted(
         async with running(again):
             await until(lambda: again.links["devices"].up, told="the driver is back")
             await until(lambda: rows(database_url, figures) == [(1,)], told="the window is counted")
+        (tmp_path / "spool").rename(tmp_path / "spool of the box that died")
+        async with running(Agent(edge_config(nats, tmp_path))):
+            begun = "select count(*) from mes.edge_inbox where value->>'reason' = 'spool_new'"
+            await until(lambda: rows(database_url, begun) == [(2,)], told="another box says that it is new")
 
 
 async def test_an_ingest_that_dies_in_its_transaction_stores_nothing_twice(

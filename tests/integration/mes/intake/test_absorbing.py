@@ -13,6 +13,7 @@ from mes.kernel.clock import utc_now
 from mes.kernel.db import Database
 from mes.kernel.ids import EquipmentId, JobOrderId
 from mes.performance import service as performance
+from mes.performance.model import Window
 from mes.resources import service as resources
 from tests.fixtures.facts import Edge, at_work, define_plant, order_pumps, run_job
 from tests.fixtures.postgres import cause
@@ -276,6 +277,119 @@ async def test_a_gap_ends_with_the_change_that_the_machine_itself_dated(db: Data
         ("Undefined", NOW - timedelta(minutes=15)),
         ("Aborted", None),
     ]
+
+
+def ago(minutes: int) -> datetime:
+    return NOW - timedelta(minutes=minutes)
+
+
+async def known(db: Database, equipment: str) -> list[tuple[str, datetime | None]]:
+    return [(one.state, one.ended_at) for one in await intervals(db, equipment)]
+
+
+async def tags(db: Database, *units: str) -> None:
+    """Give the edge a configuration that reads the states of these units."""
+    row = {"kind": "state", "endpoint": "devices", "address": "x"}
+    async with db.transaction(cause()) as tx:
+        config = {"tags": [{"name": f"{unit}/state", **row} for unit in units]}
+        await intake.put_edge_config(tx, "edge-suz-1", config)
+
+
+async def began_anew(db: Database, at: datetime) -> Edge:
+    """Put another box in the edge's place: its spool is empty."""
+    box = Edge(db)
+    value = {"stream": "events", "reason": "spool_new", "to": at.isoformat()}
+    await box.send("", "gap", "gap", value, at)
+    return box
+
+
+async def test_nobody_knows_what_machines_did_until_a_replaced_edge_reads_them(db: Database) -> None:
+    await define_plant(db)
+    await tags(db, "CNC-1", "CNC-2", "CNC-3")
+    before = Edge(db)
+    for unit in ("CNC-1", "CNC-2", "CNC-3"):
+        await before.state(unit, 6, ago(180))
+    await before.good("CNC-1", 1, ago(120))
+    box = await began_anew(db, ago(30))
+    await absorb(db)
+    assert await known(db, "CNC-1") == [("Execute", ago(120)), ("Undefined", None)]
+    await box.state("CNC-1", 6, ago(180))  # all the time in this state, says the machine: read now
+    await box.state("CNC-2", 9, ago(60))  # it dates its own change
+    await absorb(db)
+    first, unseen, again = await known(db, "CNC-1")
+    assert (first, unseen[0], again) == (("Execute", ago(120)), "Undefined", ("Execute", None))
+    assert unseen[1] is not None
+    assert unseen[1] > ago(1)
+    two = [("Execute", ago(120)), ("Undefined", ago(60)), ("Aborted", None)]
+    assert await known(db, "CNC-2") == two
+    assert await known(db, "CNC-3") == [("Execute", ago(120)), ("Undefined", None)]
+    (gap,) = await told(db, "EdgeGapDeclared")
+    assert gap.payload["equipment"] == ["CNC-1", "CNC-2", "CNC-3"]
+    async with db.read() as tx:
+        window = Window(starts_at=ago(240), ends_at=NOW)
+        found = await performance.report(tx, EquipmentId("CNC-3"), window)
+    assert [(one.state, one.seconds) for one in found.intervals][-1] == ("Undefined", 120 * 60)
+
+
+async def test_the_first_edge_of_a_plant_declares_nothing(db: Database) -> None:
+    await define_plant(db)
+    await tags(db, "CNC-1")
+    box = await began_anew(db, ago(30))
+    await box.state("CNC-1", 6, ago(20))
+    assert await absorb(db) == Absorbed(2, 0)
+    assert await known(db, "CNC-1") == [("Execute", None)]
+    assert await told(db, "EdgeGapDeclared") == []
+
+
+@pytest.mark.parametrize("reason", ["spool_broken", "no_longer_kept", "quarantined"])
+async def test_after_lost_events_nobody_knows_a_state_before_it_is_told_again(
+    db: Database, reason: str
+) -> None:
+    """The edge tells changes: of what it told in the lost batches it tells nothing again."""
+    await define_plant(db)
+    await tags(db, "CNC-1", "CNC-2")
+    edge = Edge(db)
+    await edge.state("CNC-1", 6, ago(60))
+    await edge.state("CNC-2", 6, ago(50))
+    value = {"stream": "events", "reason": reason, "to": ago(20).isoformat(), "equipment": ["CNC-1"]}
+    edge.seq += 5
+    await edge.send("", "gap", "gap", {**value, "from_seq": 3, "to_seq": 7}, ago(20))
+    await edge.good("CNC-1", 1, ago(10))
+    await absorb(db)
+    assert await known(db, "CNC-1") == [("Execute", ago(50)), ("Undefined", None)]
+    assert await known(db, "CNC-2") == [("Execute", None)]
+    await edge.state("CNC-1", 9, ago(5))
+    await absorb(db)
+    assert (await known(db, "CNC-1"))[1:] == [("Undefined", ago(5)), ("Aborted", None)]
+
+
+async def test_lost_telemetry_hides_no_state(db: Database) -> None:
+    await define_plant(db)
+    await tags(db, "CNC-1")
+    edge = Edge(db)
+    await edge.state("CNC-1", 6, ago(60))
+    value = {"stream": "telemetry", "reason": "spool_broken", "to": ago(20).isoformat()}
+    await edge.send("", "gap", "gap", value, ago(20))
+    await absorb(db)
+    assert await known(db, "CNC-1") == [("Execute", None)]
+
+
+async def test_a_change_within_a_gap_that_is_told_after_it_ends_the_state_of_before(db: Database) -> None:
+    await define_plant(db)
+    edge = Edge(db)
+    await edge.state("CNC-1", 6, ago(60))
+    gap = {"stream": "telemetry", "reason": "disconnected", "equipment": ["CNC-1"]}
+    ends = {"from": ago(40).isoformat(), "to": ago(20).isoformat()}
+    await edge.send("", "gap", "gap", {**gap, **ends}, ago(20))
+    await absorb(db)
+    assert await known(db, "CNC-1") == [("Execute", ago(40)), ("Undefined", ago(20)), ("Execute", None)]
+    await edge.state("CNC-1", 9, ago(30))
+    await absorb(db)
+    told_late = await known(db, "CNC-1")
+    assert told_late[:2] == [("Execute", ago(40)), ("Undefined", ago(30))]
+    assert {state for state, _ in told_late[2:]} == {"Aborted"}
+    async with db.read() as tx:
+        assert (await resources.equipment_states(tx))[EquipmentId("CNC-1")].state == "Aborted"
 
 
 async def test_what_an_edge_leaves_empty_is_no_value(db: Database) -> None:
