@@ -109,6 +109,29 @@ async def refusals(caller: Viewer, tx: ReadTx) -> list[Refusal]:  # noqa: ARG001
     return await service.refusals(tx)
 
 
+class LeaveOutBody(CommandBody):
+    """Which version of a record the plant does without, and why."""
+
+    stream: Annotated[str, Field(min_length=1, max_length=100)]
+    key: Annotated[str, Field(min_length=1, max_length=1000)]
+    version: Annotated[str, Field(min_length=1, max_length=100)]
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+@router.post("/refusals/leave-out", response_model=Refusal)
+async def leave_out(
+    request: Request,
+    body: LeaveOutBody,
+    caller: Annotated[Caller, require(Permission.ERP_REPAIR)],
+) -> JSONResponse:
+    """Do without a record that the plant could not take; it comes back when the ERP changes it."""
+
+    async def leave(tx: Tx) -> Refusal:
+        return await service.leave_out(tx, body.stream, body.key, body.version, body.reason)
+
+    return await run_command(request, caller, "erp.leave_out", body, leave)
+
+
 @router.get("/reconciliation")
 async def reconciliation(
     request: Request,

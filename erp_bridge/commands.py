@@ -15,6 +15,10 @@ app = typer.Typer(
 )
 MANY = 1000
 Document = Annotated[int, typer.Argument(help="Number, as `lineside books dead` shows it.")]
+REFUSED = "Correct them in the ERP, or what they name in the plant; or `lineside books leave-out`."
+LEFT_OUT = "Each comes back when the ERP changes it, or by `lineside books take-up`."
+Stream = Annotated[str, typer.Argument(help="As `lineside books refused` shows it.")]
+Key = Annotated[str, typer.Argument(help="As `lineside books refused` shows it.")]
 Reason = Annotated[str, typer.Argument(help="It is kept, with who gave it.")]
 
 
@@ -71,12 +75,15 @@ def skip(document: Document, reason: Reason) -> None:
 
 
 @app.command()
-def refused(as_json: AsJson = False) -> None:  # noqa: FBT002 - an option of the command line
+def refused(
+    as_json: AsJson = False,  # noqa: FBT002 - an option of the command line
+    left_out: Annotated[bool, typer.Option("--left-out", help="Those that are left out.")] = False,  # noqa: FBT002
+) -> None:
     """Show the ERP's records that the plant could not take; they are tried again by themselves."""
     from erp_bridge import service
     from mes.kernel.outbox import to_json
 
-    rows = carry_out(service.refusals)
+    rows = carry_out(service.refusals_left_out if left_out else service.refusals)
     if as_json:
         typer.echo(json.dumps([to_json(row) for row in rows]))
         return
@@ -84,7 +91,33 @@ def refused(as_json: AsJson = False) -> None:  # noqa: FBT002 - an option of the
         typer.echo(
             f"{row.received_at:%Y-%m-%d %H:%M:%S}Z  {row.stream:10} {row.key:28} {row.code}: {row.detail}"
         )
-    typer.echo(f"{len(rows)} records. Correct them in the ERP, or what they name in the plant.")
+        if row.left_out_by is not None:
+            typer.echo(f"{'':23}left out by {row.left_out_by}: {row.left_out_reason}")
+    typer.echo(f"{len(rows)} records. {LEFT_OUT if left_out else REFUSED}")
+
+
+@app.command()
+def leave_out(stream: Stream, key: Key, reason: Reason) -> None:
+    """Do without a record that the plant could not take, as it is now; a change in the ERP brings it back."""
+    from erp_bridge import service
+    from mes.kernel.db import Tx
+
+    async def leave(tx: Tx) -> None:
+        rows = await service.refusals(tx)
+        version = next((row.version for row in rows if (row.stream, row.key) == (stream, key)), "")
+        await service.leave_out(tx, stream, key, version, reason)
+
+    carry_out(leave)
+    typer.echo(f"{key} is left out until the ERP changes it.")
+
+
+@app.command()
+def take_up(stream: Stream, key: Key) -> None:
+    """Try a record again that was left out."""
+    from erp_bridge import service
+
+    carry_out(lambda tx: service.take_up(tx, stream, key))
+    typer.echo(f"{key} is tried again within half a minute.")
 
 
 @app.command()

@@ -53,6 +53,13 @@ class DocumentNotDead(PlantError):
     remedy = "Nothing to do: it was booked or is still on its way."
 
 
+class RefusalGone(PlantError):
+    """The plant does not wait for this version of the record."""
+
+    http_status = 409
+    remedy = "Look at the list again: it was taken or left out, or the ERP has changed it meanwhile."
+
+
 class DifferenceUnknown(PlantError):
     """The books do not differ on this."""
 
@@ -135,8 +142,37 @@ async def lanes(tx: Tx, limit: int) -> list[LaneRow]:
 
 
 async def refusals(tx: Tx) -> list[Refusal]:
-    """Return the ERP's records that the plant could not take."""
+    """Return the ERP's records that the plant could not take, and that are tried again."""
     return await store.records.refusals(tx)
+
+
+async def refusals_left_out(tx: Tx) -> list[Refusal]:
+    """Return the ERP's records that the plant does without, with who said so and why."""
+    return await store.records.refusals(tx, left_out=True)
+
+
+async def leave_out(tx: Tx, stream: str, key: str, version: str, reason: str) -> Refusal:
+    """Do without one version of a record that the plant could not take; another version is tried again.
+
+    Raises:
+        RefusalGone: This version does not wait.
+    """
+    left = await store.records.leave_out(tx, stream, key, version, reason)
+    if left is None:
+        raise RefusalGone(stream=stream, key=key)
+    return left
+
+
+async def take_up(tx: Tx, stream: str, key: str) -> Refusal:
+    """Try a record again that was left out.
+
+    Raises:
+        RefusalGone: It was not left out, or the ERP has changed it.
+    """
+    found = await store.records.take_up(tx, stream, key)
+    if found is None:
+        raise RefusalGone(stream=stream, key=key)
+    return found
 
 
 async def reconciliation(tx: Tx, adapter: str) -> dict[str, Any] | None:

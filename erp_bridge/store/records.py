@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - only texts of our own are put together
 """What came from the ERP: how far each stream is read, and what could not be taken."""
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ async def keep(
 ) -> None:
     """Remember a record's version, and why the plant refused it if it did.
 
-    What is refused again for the same reason is still the record of the first time.
+    What is refused again for the same reason is still the record of the first time; what was left out comes
+    back with another version.
     """
     await tx.execute(
         """
@@ -72,7 +74,10 @@ async def keep(
         set hash = excluded.hash, body = excluded.body, code = excluded.code,
             detail = excluded.detail, params = excluded.params, tried_at = now(),
             received_at = case when (inbox.hash, inbox.code) = (excluded.hash, excluded.code)
-                               then inbox.received_at else now() end
+                               then inbox.received_at else now() end,
+            left_out_at = case when inbox.hash = excluded.hash then inbox.left_out_at end,
+            left_out_by = case when inbox.hash = excluded.hash then inbox.left_out_by end,
+            left_out_reason = case when inbox.hash = excluded.hash then inbox.left_out_reason end
         """,
         {
             "site": tx.site,
@@ -92,24 +97,74 @@ class Refusal:
     """A record of the ERP that the plant could not take.
 
     Args:
+        version: Hash of what the ERP sent.
         params: Values that the refusal speaks of.
+        left_out_by: Who said that the plant does without it, and why; none while it is tried again.
     """
 
     stream: str
     key: str
+    version: str
     code: str
     detail: str | None
     params: dict[str, Any]
     received_at: datetime
+    left_out_by: str | None
+    left_out_reason: str | None
 
 
-async def refusals(tx: Tx, limit: int = 100) -> list[Refusal]:
-    """Return the records that the plant could not take, newest first."""
+_REFUSAL = (
+    "stream, key, hash as version, code, detail, coalesce(params, '{}') as params, received_at, left_out_by,"
+    " left_out_reason"
+)
+
+
+async def refusals(tx: Tx, limit: int = 100, *, left_out: bool = False) -> list[Refusal]:
+    """Return the records that the plant could not take, newest first.
+
+    Args:
+        left_out: Those that it does without, instead of those that wait.
+    """
     return await tx.fetch_all(
         Refusal,
-        "select stream, key, code, detail, coalesce(params, '{}') as params, received_at"
-        " from erp.inbox where code is not null order by received_at desc limit %(limit)s",
-        {"limit": limit},
+        f"select {_REFUSAL} from erp.inbox"
+        " where code is not null and (left_out_at is not null) = %(left_out)s"
+        " order by received_at desc limit %(limit)s",
+        {"limit": limit, "left_out": left_out},
+    )
+
+
+async def leave_out(tx: Tx, stream: str, key: str, version: str, reason: str) -> Refusal | None:
+    """Do without one version of a refused record; None when that does not wait."""
+    return await tx.fetch_one(
+        Refusal,
+        f"""
+        update erp.inbox set left_out_at = %(at)s, left_out_by = %(by)s, left_out_reason = %(reason)s
+        where stream = %(stream)s and key = %(key)s and hash = %(version)s
+          and code is not null and left_out_at is null
+        returning {_REFUSAL}
+        """,
+        {
+            "stream": stream,
+            "key": key,
+            "version": version,
+            "reason": reason,
+            "at": tx.now,
+            "by": tx.cause.actor,
+        },
+    )
+
+
+async def take_up(tx: Tx, stream: str, key: str) -> Refusal | None:
+    """Try a record again that was left out; None when it was not."""
+    return await tx.fetch_one(
+        Refusal,
+        f"""
+        update erp.inbox set left_out_at = null, left_out_by = null, left_out_reason = null
+        where stream = %(stream)s and key = %(key)s and left_out_at is not null
+        returning {_REFUSAL}
+        """,
+        {"stream": stream, "key": key},
     )
 
 
@@ -127,7 +182,8 @@ async def refused_bodies(tx: Tx) -> list[RefusedBody]:
     """Return the records that were understood and that the plant could not take, tried longest ago first."""
     return await tx.fetch_all(
         RefusedBody,
-        "select stream, key, hash, body from erp.inbox where code is not null and body <> '{}'"
+        "select stream, key, hash, body from erp.inbox"
+        " where code is not null and left_out_at is null and body <> '{}'"
         " order by coalesce(tried_at, received_at) limit 200",
     )
 

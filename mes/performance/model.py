@@ -1,7 +1,7 @@
 """Machine states, counts and figures of a unit, and what makes them refusable."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -191,22 +191,19 @@ class Spent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOfItem:
-    """What was made of one item: PRI in seconds per piece."""
+    """What was made of one item: PRI in seconds per piece.
+
+    Args:
+        reported: The part of SQ that people reported, because the machine does not count scrap; it is among
+            the pieces that the machine counted.
+    """
 
     item: MaterialId
     pri_s: Decimal
     pq: Decimal
     gq: Decimal
     sq: Decimal
-
-    def __add__(self, other: Self) -> "OutputOfItem":
-        return OutputOfItem(
-            item=self.item,
-            pri_s=self.pri_s,
-            pq=self.pq + other.pq,
-            gq=self.gq + other.gq,
-            sq=self.sq + other.sq,
-        )
+    reported: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +213,7 @@ class Made:
     Args:
         item: None, as `run_s`, for what was counted while no job ran.
         waiting: Doubtful pieces that nobody has decided on, in neither of the others.
+        reported: Scrap that people reported of what the machine counted as good: it has no counter of scrap.
     """
 
     equipment: EquipmentId
@@ -224,6 +222,16 @@ class Made:
     good: Decimal
     scrap: Decimal
     waiting: Decimal
+    reported: Decimal
+
+    def __add__(self, other: Self) -> "Made":
+        return replace(
+            self,
+            good=self.good + other.good,
+            scrap=self.scrap + other.scrap,
+            waiting=self.waiting + other.waiting,
+            reported=self.reported + other.reported,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,9 +317,11 @@ class EdgeFault:
 
     Args:
         code: `tag_refused`: the machine does not know the tag; `endpoint_down`: the machine does
-            not answer; `quarantined`: readings wait for a person.
+            not answer; `clock_wrong`: the machine's clock is not the edge's; `quarantined`: readings wait
+            for a person.
         subject: The tag, the endpoint, or how many readings.
-        reason: In the words of the machine or of the refusal.
+        reason: In the words of the machine or of the refusal; of a clock the seconds that it is behind
+            (negative: ahead).
         since: None where the edge does not say.
     """
 
@@ -371,6 +381,24 @@ class CountEvidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapEvidence:
+    """Scrap that a person reported at the unit in the window.
+
+    Args:
+        report: The report that says so.
+        in_figure: It is taken from here; otherwise the machine counts its scrap itself.
+    """
+
+    report: UUID
+    at: datetime
+    quantity: Decimal
+    reason: str
+    job_order: JobOrderId
+    item: MaterialId
+    in_figure: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A unit's figures in a window, the elements they are made of, and the evidence.
 
@@ -379,6 +407,7 @@ class Report:
         reasons: Why those have none.
         elements: Times in seconds and quantities by their ISO 22400 names.
         counts_in_all: How many counts the window holds; `counts` shows the latest.
+        scraps: What people reported as scrap, the latest of it, without what was undone.
     """
 
     equipment: EquipmentId
@@ -391,6 +420,7 @@ class Report:
     intervals: tuple[IntervalEvidence, ...]
     counts: tuple[CountEvidence, ...]
     counts_in_all: int
+    scraps: tuple[ScrapEvidence, ...]
     unattributed: Decimal
     waiting: Decimal
 

@@ -411,6 +411,7 @@ async def report(tx: Tx, equipment: EquipmentId, window: Window) -> Report:
         intervals=await store.evidence.interval_evidence(tx, equipment, window, EVIDENCE_LIMIT),
         counts=await store.evidence.count_evidence(tx, equipment, window, EVIDENCE_LIMIT),
         counts_in_all=await store.evidence.number_of_counts(tx, equipment, window),
+        scraps=await store.evidence.scrap_evidence(tx, equipment, window, EVIDENCE_LIMIT),
         unattributed=found.unattributed,
         waiting=found.waiting,
     )

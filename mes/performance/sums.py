@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from mes.kernel.db import Tx
-from mes.kernel.ids import EquipmentId
+from mes.kernel.ids import EquipmentId, MaterialId
 from mes.performance import store
 from mes.performance.iso22400 import ZERO, Elements, Output, Times
 from mes.performance.model import Made, OutputOfItem, PlannedTime, Spent, UnitElements, Window
@@ -23,7 +23,7 @@ from mes.resources.model import Equipment
 from mes.resources.model import Window as CalendarWindow
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-DEFINITION: Final = 1
+DEFINITION: Final = 2
 """Number of what the elements mean. Whoever changes that (the statements, the kind of a state, how a calendar
 is laid out) counts it up: sums of another definition are not read, and are made again."""
 QUIET = timedelta(minutes=1)
@@ -133,19 +133,16 @@ async def _summed(tx: Tx, units: Sequence[EquipmentId], window: Window) -> Mappi
 
 
 def _unit(unit: EquipmentId, spent: Iterable[Spent], made: Iterable[Made]) -> UnitElements:
-    known: dict[tuple[str, Decimal], OutputOfItem] = {}
+    known: dict[tuple[MaterialId, Decimal], Made] = {}
     lost = waiting = ZERO
     for one in made:
         waiting += one.waiting
         if one.item is None or one.run_s is None:
             lost += one.good + one.scrap
             continue
-        output = OutputOfItem(
-            item=one.item, pri_s=one.run_s, pq=one.good + one.scrap, gq=one.good, sq=one.scrap
-        )
         before = known.get((one.item, one.run_s))
-        known[one.item, one.run_s] = output if before is None else before + output
-    items = tuple(known[key] for key in sorted(known))
+        known[one.item, one.run_s] = one if before is None else before + one
+    items = tuple(_output(*key, known[key]) for key in sorted(known) if known[key].good or known[key].scrap)
     return UnitElements(
         equipment=unit,
         elements=Elements(
@@ -155,6 +152,19 @@ def _unit(unit: EquipmentId, spent: Iterable[Spent], made: Iterable[Made]) -> Un
         items=items,
         unattributed=lost,
         waiting=waiting,
+    )
+
+
+def _output(item: MaterialId, run_s: Decimal, made: Made) -> OutputOfItem:
+    """Tell what people reported as scrap from what the machine counted; never more than it counted."""
+    reported = min(made.reported, made.good)
+    return OutputOfItem(
+        item=item,
+        pri_s=run_s,
+        pq=made.good + made.scrap,
+        gq=made.good - reported,
+        sq=made.scrap + reported,
+        reported=reported,
     )
 
 

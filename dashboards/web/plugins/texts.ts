@@ -26,7 +26,7 @@ const DESK_ERRORS = new Set([
   'PlanMovedOn', 'PlanPublishedAlready', 'PlanUnknown', 'PlannerSilent', 'PlantFileNotValid', 'PlantNotPlannable', 'PlantOutOfReach', 'ProposalGone', 'ProposalOverruled', 'PromiseNotHeld', 'QuantityNotPossible',
   'NothingBefore', 'ScenarioUnknown', 'ScenarioEnded', 'ScenarioBusy', 'ScenarioMovedOn', 'ScenarioNotSolved', 'ScenarioNotAsked', 'ScenarioNotTrue',
   'ScenarioOrderUnknown', 'ScenarioOrderThere', 'ScenarioOrderBegun', 'ScenarioQuantityTooSmall', 'ScenarioEquipmentUnknown', 'ScenarioPersonUnknown', 'ScenarioPeriodNotPossible',
-  'ReadingNotUnderstood', 'ReadingRefused', 'ReceiptDiffers', 'SignInRefused', 'StateUnknown', 'TakenOver', 'TroubleUnknown',
+  'ReadingNotUnderstood', 'RefusalGone', 'ReadingRefused', 'ReceiptDiffers', 'SignInRefused', 'StateUnknown', 'TakenOver', 'TroubleUnknown',
   'WindowNotValid', 'WorkMasterNotValid', 'WorkOrderNotChangeable', 'WorkOrderNotClosable', 'WorkOrderNotReleasable', 'WorkOrderStarted',
 ])
 

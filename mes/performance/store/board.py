@@ -7,6 +7,9 @@ from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId
 from mes.performance.model import EdgeFault, Window
 
+CLOCK_S = 60
+"""A machine's clock may be so far from the edge's, in seconds: what it dates is of the right job, mostly."""
+
 
 @dataclass(frozen=True, slots=True)
 class TileRow:
@@ -20,12 +23,16 @@ class TileRow:
 
 
 async def tiles(tx: Tx, window: Window) -> dict[EquipmentId, TileRow]:
-    """Return the running job of every unit and all its valid counts in the window."""
+    """Return the running job of every unit and all its valid counts in the window.
+
+    Scrap that people reported is scrap where the machine does not count it, as far as it has counted.
+    """
     rows = await tx.fetch_all(
         TileRow,
         """
         select e.id as equipment, j.id as job_order, j.material,
-               coalesce(c.good, 0) as good, coalesce(c.scrap, 0) as scrap
+               coalesce(c.good, 0) - least(r.scrap, coalesce(c.good, 0)) as good,
+               coalesce(c.scrap, 0) + least(r.scrap, coalesce(c.good, 0)) as scrap
         from mes.equipment e
         left join mes.job_order j on j.equipment = e.id and j.status = 'Running' and not j.simulated
         left join lateral (
@@ -35,6 +42,12 @@ async def tiles(tx: Tx, window: Window) -> dict[EquipmentId, TileRow]:
             where equipment = e.id and at >= %(starts_at)s and at < %(ends_at)s
               and (not doubtful or coalesce(accepted, false))
         ) c on true
+        cross join lateral (
+            select coalesce(sum(scrap), 0) as scrap from mes.report told
+            where equipment = e.id and at >= %(starts_at)s and at < %(ends_at)s
+              and scrap > 0 and not scrap_counted
+              and not exists (select from mes.report undone where undone.reverses = told.id)
+        ) r
         where e.level = 'work_unit' and e.until is null
         """,
         {"starts_at": window.starts_at, "ends_at": window.ends_at},
@@ -87,6 +100,11 @@ async def edge_faults(tx: Tx) -> list[EdgeFault]:
         from mes.edge_link l, jsonb_each(coalesce(l.detail -> 'endpoints', '{}')) e
         where e.value -> 'up' = 'false'
         union all
+        select l.edge, 'clock_wrong', e.key, round((e.value ->> 'clock_behind_s')::numeric)::text, null
+        from mes.edge_link l, jsonb_each(coalesce(l.detail -> 'endpoints', '{}')) e
+        where e.value -> 'up' = 'true' and jsonb_typeof(e.value -> 'clock_behind_s') = 'number'
+          and abs((e.value ->> 'clock_behind_s')::numeric) > %(clock_s)s
+        union all
         select l.edge, 'tag_refused', r.key, r.value, null
         from mes.edge_link l, jsonb_each_text(coalesce(l.detail -> 'refused', '{}')) r
         union all
@@ -94,6 +112,7 @@ async def edge_faults(tx: Tx) -> list[EdgeFault]:
         from mes.edge_inbox where done_at is null and error is not null group by edge
         order by 1, 2, 3
         """,
+        {"clock_s": CLOCK_S},
     )
 
 

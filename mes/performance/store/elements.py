@@ -70,19 +70,28 @@ OUTPUT: Final = (
 select p.equipment, p.starts_at, p.ends_at, c.item, c.run_s,
        coalesce(sum(c.delta) filter (where c.kind = 'good' and c.valid), 0) as good,
        coalesce(sum(c.delta) filter (where c.kind = 'scrap' and c.valid), 0) as scrap,
-       coalesce(sum(c.delta) filter (where c.accepted is null and c.doubtful), 0) as waiting
+       coalesce(sum(c.delta) filter (where c.accepted is null and c.doubtful), 0) as waiting,
+       coalesce(sum(c.delta) filter (where c.kind = 'reported'), 0) as reported
 from part p
 join lateral (
     select item, run_s, kind, delta, doubtful, accepted, not doubtful or coalesce(accepted, false) as valid
     from mes.machine_count
     where equipment = p.equipment and at >= p.starts_at and at < p.ends_at and at <@ p.work
+    union all
+    select j.material, j.run_s, 'reported', r.scrap, false, null, true
+    from mes.report r join mes.job_order j on j.id = r.job_order
+    where r.equipment = p.equipment and r.at >= p.starts_at and r.at < p.ends_at
+      and r.scrap > 0 and not r.scrap_counted
+      and not exists (select from mes.report undone where undone.reverses = r.id)
 ) c on true
 group by p.n, p.equipment, p.starts_at, p.ends_at, c.item, c.run_s
 """
 )
 """Rows for each part, item and standard time.
 
-Counts outside planned work are in no figure, because their time is not either.
+Counts outside planned work are in no figure, because their time is not either. Scrap that people report is
+among what the machine has counted: it is taken where the machine does not count scrap itself, unless it was
+undone, and it may be told in a break.
 """
 
 
@@ -99,7 +108,7 @@ async def outputs(tx: Tx, parts: Sequence[PlannedTime]) -> list[Made]:
     """Return what was counted in each part."""
     return await tx.fetch_all(
         Made,
-        "select equipment, item, run_s, good, scrap, waiting from (" + OUTPUT + ") found",
+        "select equipment, item, run_s, good, scrap, waiting, reported from (" + OUTPUT + ") found",
         params_of(parts),
     )
 

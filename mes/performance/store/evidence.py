@@ -1,4 +1,4 @@
-"""The intervals and counts that the figures of a unit are made of, each with where it was read."""
+"""The intervals, counts and reports that the figures of a unit are made of, each with where it is from."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,14 @@ from uuid import UUID
 
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId
-from mes.performance.model import TIME_KINDS, CountEvidence, CountKind, IntervalEvidence, Window
+from mes.performance.model import (
+    TIME_KINDS,
+    CountEvidence,
+    CountKind,
+    IntervalEvidence,
+    ScrapEvidence,
+    Window,
+)
 from mes.performance.store.sources import read_source
 
 
@@ -124,3 +131,24 @@ async def number_of_counts(tx: Tx, equipment: EquipmentId, window: Window) -> in
         {"equipment": equipment, "starts_at": window.starts_at, "ends_at": window.ends_at},
     )
     return number
+
+
+async def scrap_evidence(
+    tx: Tx, equipment: EquipmentId, window: Window, limit: int
+) -> tuple[ScrapEvidence, ...]:
+    """Return the latest `limit` reports of scrap at the unit in the window, oldest first."""
+    rows = await tx.fetch_all(
+        ScrapEvidence,
+        """
+        select * from (
+            select r.id as report, r.at, r.scrap as quantity, r.reason, r.job_order, j.material as item,
+                   not coalesce(r.scrap_counted, true) as in_figure
+            from mes.report r join mes.job_order j on j.id = r.job_order
+            where r.equipment = %(equipment)s and r.at >= %(starts_at)s and r.at < %(ends_at)s
+              and r.scrap > 0 and not exists (select from mes.report undone where undone.reverses = r.id)
+            order by r.at desc limit %(limit)s
+        ) latest order by at
+        """,
+        {"equipment": equipment, "limit": limit, "starts_at": window.starts_at, "ends_at": window.ends_at},
+    )
+    return tuple(rows)

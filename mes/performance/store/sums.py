@@ -47,6 +47,7 @@ class _Row:
     good: Decimal | None
     scrap: Decimal | None
     waiting: Decimal | None
+    reported: Decimal | None
 
 
 async def summed(
@@ -127,13 +128,15 @@ with stale as materialized (
           from picked group by equipment) found
     group by equipment
 ), made as (
-    select equipment, item, run_s, sum(good) as good, sum(scrap) as scrap, sum(waiting) as waiting
+    select equipment, item, run_s, sum(good) as good, sum(scrap) as scrap, sum(waiting) as waiting,
+           sum(reported) as reported
     from (select equipment, unnest(items) as item, unnest(runs_s) as run_s, unnest(good) as good,
-                 unnest(scrap) as scrap, unnest(waiting) as waiting from picked) o
+                 unnest(scrap) as scrap, unnest(waiting) as waiting, unnest(reported) as reported
+          from picked) o
     group by equipment, item, run_s
 )
 select s.equipment, s.pot, s.pdot, s.apt, s.aust, s.adet, s.unknown, c.starts, c.ends,
-       m.equipment is not null as counted, m.item, m.run_s, m.good, m.scrap, m.waiting
+       m.equipment is not null as counted, m.item, m.run_s, m.good, m.scrap, m.waiting, m.reported
 from spent s join covered c using (equipment) left join made m using (equipment)
 """
 
@@ -158,6 +161,7 @@ def _summed(unit: EquipmentId, rows: list[_Row]) -> Summed:
                 row.good or Decimal(0),
                 row.scrap or Decimal(0),
                 row.waiting or Decimal(0),
+                row.reported or Decimal(0),
             )
             for row in rows
             if row.counted
@@ -308,13 +312,15 @@ _FILL = (
     update mes.equipment_sum s
     set owed_since = null, pot = t.pot, pdot = t.pdot, apt = t.apt, aust = t.aust, adet = t.adet,
         unknown = t.unknown, items = coalesce(o.items, '{}'), runs_s = coalesce(o.runs_s, '{}'),
-        good = coalesce(o.good, '{}'), scrap = coalesce(o.scrap, '{}'), waiting = coalesce(o.waiting, '{}')
+        good = coalesce(o.good, '{}'), scrap = coalesce(o.scrap, '{}'), waiting = coalesce(o.waiting, '{}'),
+        reported = coalesce(o.reported, '{}')
     from ("""
     + TIMES
     + """) t
     left join (
         select equipment, starts_at, ends_at, array_agg(item) as items, array_agg(run_s) as runs_s,
-               array_agg(good) as good, array_agg(scrap) as scrap, array_agg(waiting) as waiting
+               array_agg(good) as good, array_agg(scrap) as scrap, array_agg(waiting) as waiting,
+               array_agg(reported) as reported
         from ("""
     + OUTPUT
     + """) made group by equipment, starts_at, ends_at

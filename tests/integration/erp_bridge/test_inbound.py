@@ -125,6 +125,35 @@ async def test_a_cancellation_of_an_order_at_work_waits_until_it_is_made(db: Dat
             assert [one.code for one in await service.refusals(tx)] == left
 
 
+async def test_a_refused_record_is_left_out_until_the_erp_changes_it(db: Database) -> None:
+    await plant(db)
+    books = demo_books()
+    reader = await inbound(db, books)
+    put(books, Stream.ORDERS, request())
+    await reader.pull(Stream.ORDERS)
+    async with db.transaction(cause(actor="account:fay")) as tx:
+        (refused,) = await service.refusals(tx)
+        with pytest.raises(service.RefusalGone):
+            await service.leave_out(tx, refused.stream, refused.key, "another version", "never made here")
+        await service.leave_out(tx, refused.stream, refused.key, refused.version, "never made here")
+    assert await reader.pull(Stream.ORDERS) + await reader.take_refused() == 0
+    async with db.read() as tx:
+        assert await service.refusals(tx) == []
+        (left,) = await service.refusals_left_out(tx)
+        figures = await service.status(tx, "memory", "", "CNY", with_money=True)
+    assert (left.left_out_by, left.left_out_reason) == ("account:fay", "never made here")
+    assert figures.refused_records == 0
+    put(books, Stream.ORDERS, request(due_at=DUE + timedelta(days=1)))
+    await reader.pull(Stream.ORDERS)
+    async with db.transaction(cause()) as tx:
+        (back,) = await service.refusals(tx)
+        assert (back.left_out_by, back.key) == (None, refused.key)
+        await service.leave_out(tx, back.stream, back.key, back.version, "again")
+        await service.take_up(tx, back.stream, back.key)
+    await reader.pull(Stream.MATERIALS)
+    assert await reader.take_refused() == 1
+
+
 async def test_an_order_that_the_plant_gives_up_is_cancelled_in_the_erp(db: Database) -> None:
     await plant(db)
     books = demo_books()

@@ -27,6 +27,7 @@ class Facts:
     states: list[tuple[datetime, datetime, str]]
     loads: list[Stretch]
     counts: list[tuple[datetime, str, Decimal, str | None, Decimal | None, bool, bool | None]]
+    scraps: list[tuple[datetime, Decimal, str, Decimal]]
 
 
 @dataclass
@@ -49,7 +50,26 @@ def read(conn: psycopg.Connection[tuple[Any, ...]], unit: str) -> Facts:
         "select at, kind, delta, item, run_s, doubtful, accepted from mes.machine_count where equipment = %s",
         (unit,),
     ).fetchall()
-    return Facts(states, _loads(conn, unit), counts)
+    return Facts(states, _loads(conn, unit), counts, _scraps(conn, unit))
+
+
+def _scraps(
+    conn: psycopg.Connection[tuple[Any, ...]], unit: str
+) -> list[tuple[datetime, Decimal, str, Decimal]]:
+    """What people reported and was not undone, where a machine has no counter of scrap."""
+    rows = conn.execute(
+        """
+        select r.id, r.reverses, r.at, r.scrap, j.material, j.run_s, r.scrap_counted
+        from mes.report r join mes.job_order j on j.id = r.job_order where r.equipment = %s
+        """,
+        (unit,),
+    ).fetchall()
+    undone = {row[1] for row in rows}
+    return [
+        (at, scrap, item, run_s)
+        for report, reverses, at, scrap, item, run_s, counted in rows
+        if reverses is None and report not in undone and scrap and not counted
+    ]
 
 
 def _loads(conn: psycopg.Connection[tuple[Any, ...]], unit: str) -> list[Stretch]:
@@ -89,7 +109,21 @@ def exact(facts: Facts, calendar: tuple[CalendarWindow, ...], window: Window) ->
     for at, kind, delta, item, run_s, doubtful, accepted in facts.counts:
         if window.starts_at <= at < window.ends_at and "work" in _planned(calendar, at):
             _count(found, kind, delta, item, run_s, valid=accepted if doubtful else True)
+    _tell_scrap(found, facts, window)
     return found
+
+
+def _tell_scrap(found: Found, facts: Facts, window: Window) -> None:
+    """Of what a machine counted as good, what people reported as scrap is scrap."""
+    told: dict[tuple[str, Decimal], Decimal] = {}
+    for at, scrap, item, run_s in facts.scraps:
+        if window.starts_at <= at < window.ends_at:
+            told[item, run_s] = told.get((item, run_s), Decimal(0)) + scrap
+    for key, pieces in told.items():
+        if key in found.made:
+            good, scrap = found.made[key]
+            moved = min(good, pieces)
+            found.made[key] = (good - moved, scrap + moved)
 
 
 def _elements(facts: Facts, calendar: tuple[CalendarWindow, ...], at: datetime) -> set[str]:

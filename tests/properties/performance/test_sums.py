@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mes.intake import service as intake
 from mes.kernel.db import Database
 from mes.kernel.ids import EquipmentId, JobOrderId
 from mes.performance import service as performance
@@ -143,6 +144,66 @@ class Decided:
 
 
 @dataclass(frozen=True)
+class Wired:
+    """A machine gets a counter of scrap, or loses it."""
+
+    unit: EquipmentId
+    scrap: bool
+
+    async def happen(self, plant: Plant) -> None:
+        names = ("good", "scrap") if self.scrap else ("good",)
+        rows = [{"name": f"{self.unit}/{one}", "kind": "count", "metric": f"count.{one}"} for one in names]
+        async with plant.db.transaction(at_work(START)) as tx:
+            await intake.put_edge_config(tx, f"edge-{self.unit.lower()}", {"tags": rows})
+
+
+@dataclass(frozen=True)
+class Scrapped:
+    """Somebody reports scrap."""
+
+    job: int
+    unit: EquipmentId
+    at: datetime
+    pieces: int
+
+    async def happen(self, plant: Plant) -> None:
+        plant.sql(
+            """
+            insert into mes.report (id, site, scope, job_order, work_order, operation, equipment, person,
+                                    good, scrap, uom, reason, at)
+            select gen_random_uuid(), site, scope, id, work_order, operation, %(unit)s,
+                   (select min(id) from mes.person), 0, %(pieces)s, uom, 'porosity', %(at)s
+            from mes.job_order where id = %(job)s
+            """,
+            job=plant.jobs[self.job],
+            unit=self.unit,
+            pieces=self.pieces,
+            at=self.at,
+        )
+
+
+@dataclass(frozen=True)
+class Undone:
+    """The report of scrap told first is undone."""
+
+    at: datetime
+
+    async def happen(self, plant: Plant) -> None:
+        plant.sql(
+            """
+            insert into mes.report (id, site, scope, job_order, work_order, operation, equipment, person,
+                                    good, scrap, uom, reason, at, reverses)
+            select gen_random_uuid(), site, scope, job_order, work_order, operation, equipment, person, 0,
+                   -scrap, uom, 'wrong', %(at)s, id
+            from mes.report told
+            where reverses is null and not exists (select from mes.report u where u.reverses = told.id)
+            order by recorded_at limit 1
+            """,
+            at=self.at,
+        )
+
+
+@dataclass(frozen=True)
 class Begun:
     """A job starts, or goes on, at a unit that is free: it may have run at another one."""
 
@@ -247,6 +308,9 @@ acts = st.lists(
         st.builds(Explained, units, moments),
         st.builds(Counted, units, moments, st.sampled_from(CountKind), st.integers(1, 9), st.booleans()),
         st.builds(Decided, st.booleans()),
+        st.builds(Wired, units, st.booleans()),
+        st.builds(Scrapped, st.integers(0, 2), units, moments, st.integers(1, 9)),
+        st.builds(Undone, moments),
         st.builds(Begun, st.integers(0, 2), units, moments),
         st.builds(Begun, st.integers(0, 2), units, moments),
         st.builds(Left, st.integers(0, 2), moments, st.sampled_from(["Held", "Completed"])),
@@ -267,7 +331,7 @@ def plant_url(database_url: str) -> str:
         async with await Database.open(database_url, name="test", site=SITE) as db:
             await define_plant(db)
             for _ in range(3):
-                await order_pumps(db, 10, START)
+                await order_pumps(db, 300, START)
 
     asyncio.run(define())
     return database_url
@@ -276,10 +340,16 @@ def plant_url(database_url: str) -> str:
 def forget(url: str) -> list[JobOrderId]:
     """Forget every fact; return the jobs."""
     with psycopg.connect(url) as conn:
-        for table in ("equipment_state", "machine_count", "equipment_actual", "equipment_sum"):
+        for table in (
+            "equipment_state", "machine_count", "equipment_actual", "report", "edge_config", "equipment_sum",
+        ):  # fmt: skip
             conn.execute(f"delete from mes.{table}")  # noqa: S608 - names of ours
         conn.execute("delete from mes.equipment_sum_mark")
-        conn.execute("update mes.job_order set status = 'Ready', equipment = null, completed_at = null")
+        conn.execute(
+            "update mes.job_order set status = 'Ready', equipment = null, completed_at = null,"
+            " good = 0, scrap = 0"
+        )
+        conn.execute("update mes.work_order set good = 0, scrap = 0")
         conn.execute("update mes.calendar set breaks = %s::jsonb", (json.dumps(BREAKS[1]),))
         conn.execute("update mes.policy set timezone = %s", (ZONES[0],))
         conn.execute("delete from mes.equipment_sum_mark")

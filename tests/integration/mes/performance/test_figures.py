@@ -84,6 +84,81 @@ async def test_a_shift_has_its_figures(db: Database) -> None:
     assert found.reasons == {}
 
 
+async def one_counter(db: Database, *further: str) -> str:
+    """Two hours of CNC-1, which counts 100 pieces; return its job. It has these counters besides."""
+    await define_plant(db)
+    number = await order_pumps(db, 300, SHIFT)
+    await run_job(db, f"{number}-10", "CNC-1", clock("6:00"))
+    counters = [{"name": f"CNC-1/{one}", "kind": "count"} for one in ("count.good", *further)]
+    async with db.transaction(cause()) as tx:
+        await intake.put_edge_config(tx, "edge-suz-1", {"tags": counters})
+    edge = Edge(db)
+    await edge.state("CNC-1", 6, clock("6:00"))
+    for minute in range(100):
+        await edge.good("CNC-1", 1, clock("6:00") + timedelta(minutes=minute))
+    async with db.transaction(cause()) as tx:
+        while (await intake.absorb(tx)).rows:
+            pass
+    return f"{number}-10"
+
+
+async def scrap(db: Database, job: str, pieces: int, at: datetime) -> None:
+    """Report scrap at CNC-1, as `mes.execution` notes it."""
+    async with db.transaction(at_work(at)) as tx:
+        await tx.execute(
+            """
+            insert into mes.report (id, site, scope, job_order, work_order, operation, equipment, person,
+                                    good, scrap, uom, reason, at)
+            select gen_random_uuid(), site, scope, id, work_order, operation, 'CNC-1',
+                   (select min(id) from mes.person), 0, %(pieces)s, uom, 'porosity', %(at)s
+            from mes.job_order where id = %(job)s
+            """,
+            {"job": job, "pieces": pieces, "at": at},
+        )
+
+
+async def test_reported_scrap_is_scrap_where_the_machine_has_one_counter(db: Database) -> None:
+    """ISO 22400-2: Q = GQ / PQ; the counter has counted the scrap as produced, so PQ is 100 and not 105."""
+    job = await one_counter(db)
+    await scrap(db, job, 5, clock("7:59"))
+    window = Window(starts_at=clock("6:00"), ends_at=clock("8:00"))
+    async with db.read() as tx:
+        found = await performance.report(tx, CNC_1, window)
+        tile = next(one for one in (await performance.board(tx, clock("8:00"))).equipment if one.id == CNC_1)
+    assert [found.elements[name] for name in ("PQ", "GQ", "SQ")] == [100, 95, 5]
+    assert found.values["quality"] == Decimal("0.95")
+    assert found.values["scrap_ratio"] == Decimal("0.05")
+    assert found.values["effectiveness"] == Decimal("0.208333")  # 15 s x 100 / 7200 s
+    assert found.values["oee"] == Decimal("0.197917")  # 15 s x 95 / 7200 s
+    assert [(one.pq, one.gq, one.sq, one.reported) for one in found.outputs] == [(100, 95, 5, 5)]
+    assert [(one.quantity, one.reason, one.in_figure) for one in found.scraps] == [(5, "porosity", True)]
+    assert (tile.counts.good, tile.counts.scrap, tile.kpi.quality) == (95, 5, Decimal("0.95"))
+
+
+async def test_no_piece_is_scrap_twice_where_the_machine_counts_scrap_itself(db: Database) -> None:
+    job = await one_counter(db, "count.scrap")
+    edge = Edge(db)
+    await edge.scrap("CNC-1", 4, clock("7:50"))
+    async with db.transaction(cause()) as tx:
+        await intake.absorb(tx)
+    await scrap(db, job, 5, clock("7:59"))
+    async with db.read() as tx:
+        window = Window(starts_at=clock("6:00"), ends_at=clock("8:00"))
+        found = await performance.report(tx, CNC_1, window)
+    assert [found.elements[name] for name in ("PQ", "GQ", "SQ")] == [104, 100, 4]
+    assert [(one.quantity, one.in_figure) for one in found.scraps] == [(5, False)]
+
+
+async def test_no_more_is_scrap_than_a_machine_has_counted(db: Database) -> None:
+    """Told at the beginning of a shift, of pieces that were counted in the one before."""
+    job = await one_counter(db)
+    await scrap(db, job, 5, clock("6:02"))
+    async with db.read() as tx:
+        found = await performance.report(tx, CNC_1, Window(starts_at=clock("6:00"), ends_at=clock("6:03")))
+    assert [found.elements[name] for name in ("PQ", "GQ", "SQ")] == [3, 0, 3]
+    assert (found.values["oee"], found.values["quality"]) == (0, 0)
+
+
 async def test_every_figure_shows_its_evidence(db: Database) -> None:
     edge = await a_shift(db)
     async with db.read() as tx:
@@ -184,7 +259,9 @@ async def test_the_board_says_what_an_edge_cannot_read(db: Database) -> None:
     await define_plant(db)
     health = {
         "endpoints": {
-            "machining": {"up": True, "since": 0, "reason": ""},
+            "machining": {"up": True, "since": 0, "reason": "", "clock_behind_s": 59.0},
+            "packing": {"up": True, "since": 0, "reason": "", "clock_behind_s": 3600.4},
+            "test": {"up": True, "since": 0, "reason": "", "clock_behind_s": None},
             "assembly": {"up": False, "since": 1_767_225_600_000, "reason": "timeout"},
         },
         "refused": {"CNC-1.state": "BadNodeIdUnknown"},
@@ -197,6 +274,7 @@ async def test_the_board_says_what_an_edge_cannot_read(db: Database) -> None:
         board = await performance.board(tx, clock("8:00"))
     told = [(fault.code, fault.subject, fault.reason) for fault in board.faults]
     assert told == [
+        ("clock_wrong", "packing", "3600"),
         ("endpoint_down", "assembly", "timeout"),
         ("tag_refused", "CNC-1.state", "BadNodeIdUnknown"),
     ]
