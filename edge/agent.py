@@ -131,7 +131,12 @@ class Agent:
             "config": self.downlink.version,
             "spool_depth": self.epochs.depth,
             "endpoints": {
-                name: {"up": link.up, "since": link.since_ms, "reason": link.reason}
+                name: {
+                    "up": link.up,
+                    "since": link.since_ms,
+                    "reason": link.reason,
+                    "clock_behind_s": None if link.clock is None else link.clock.behind_s,
+                }
                 for name, link in self.links.items()
             },
             "refused": self.collector.refusals,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge.clock import ClockOffset
 from edge.readings import Known, Reading
 from edge.spool import Mark
 from edge.tags import Deadband, Tag
@@ -30,6 +31,7 @@ class Link:
     up: bool = False
     since_ms: int = 0
     reason: str = "starting"
+    clock: ClockOffset | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,9 @@ class Collector:
                 if len(self._live) > MAX_LIVE:
                     self._shed()
         elif quality > BAD and converted is not None:
+            link = self.links.get(tag.endpoint)
+            if link is not None and link.clock is not None:
+                link.clock.heard(tag.name, time_ms, now_ms())
             self._readings.append(Reading(tag, converted, time_ms, quality, number))
             self.urgent.set()
 
@@ -105,7 +110,7 @@ class Collector:
             equipment = sorted({tag.equipment for tag in self.tags_of(endpoint)})
             window = {"endpoint": endpoint, "equipment": equipment, "from": link.since_ms, "to": now}
             self.gap(Stream.TELEMETRY, "disconnected", window)
-        self.links[endpoint] = Link(up=True, since_ms=now, reason="")
+        self.links[endpoint] = Link(up=True, since_ms=now, reason="", clock=ClockOffset())
 
     def disconnected(self, endpoint: str, reason: str) -> None:
         """Note that an endpoint is away; its values are bad from now on."""

@@ -125,7 +125,7 @@ def _loops(db: Database) -> list[Loop]:
     from mes.dispatching import service as dispatching
     from mes.execution import service as execution
     from mes.intake import service as intake
-    from mes.kernel import outbox
+    from mes.kernel import commands, outbox
     from mes.performance import service as performance
     from mes.workorders import service as workorders
 
@@ -145,7 +145,7 @@ def _loops(db: Database) -> list[Loop]:
         lambda: _every(db, TIMERS_S, timers),
         lambda: _every(db, SUMS_S, (performance.roll_up,)),
         lambda: _every(db, WAITING_S, (costing.book_waiting, execution.end_forgotten)),
-        lambda: _every(db, TIDY_S, (intake.forget,)),
+        lambda: _every(db, TIDY_S, (intake.forget, commands.forget)),
     ]
 
 

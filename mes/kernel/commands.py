@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -12,6 +13,10 @@ from mes.kernel.db import Cause, Database, Tx
 from mes.kernel.errors import PlantError
 
 Handler = Callable[[Tx], Awaitable[Any]]
+
+KEPT = timedelta(days=90)
+"""Whoever repeats a command has been waiting for its reply; no device waits so long."""
+FORGET_AT_ONCE = 5000
 
 
 class IdempotencyKeyMissing(PlantError):
@@ -91,6 +96,22 @@ async def answered(tx: Tx, key: str, kind: str, body: Mapping[str, Any]) -> Repl
     """
     stored = await _stored(tx, key)
     return None if stored is None else _again(key, stored, kind, _digest(kind, body))
+
+
+async def forget(tx: Tx) -> int:
+    """Delete the replies to commands of long ago, which nobody repeats any more.
+
+    Returns:
+        How many went, at most `FORGET_AT_ONCE`.
+    """
+    return await tx.execute(
+        """
+        delete from mes.command where key in (
+            select key from mes.command where stored_at < %(before)s
+            order by stored_at limit %(limit)s for update skip locked)
+        """,
+        {"before": tx.now - KEPT, "limit": FORGET_AT_ONCE},
+    )
 
 
 def _again(key: str, stored: _Stored, kind: str, digest: str) -> Reply:

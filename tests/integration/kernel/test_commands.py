@@ -69,6 +69,22 @@ async def test_a_refusal_is_remembered(db: Database) -> None:
     assert belfry.rung == 1
 
 
+async def test_a_reply_is_forgotten_when_nobody_can_wait_for_it_any_more(db: Database) -> None:
+    belfry = Belfry()
+    for key in ("old", "young"):
+        await commands.execute(db, cause(key), "ring", {}, belfry.ring)
+    async with db.transaction(cause()) as tx:
+        for key, days in (("old", 91), ("young", 89)):
+            await tx.execute(
+                "update mes.command set stored_at = now() - make_interval(days => %(days)s)"
+                " where key = %(key)s",
+                {"days": days, "key": key},
+            )
+        assert await commands.forget(tx) == 1
+        assert await commands.answered(tx, "old", "ring", {}) is None
+        assert await commands.answered(tx, "young", "ring", {}) is not None
+
+
 async def test_a_passing_refusal_is_forgotten(db: Database) -> None:
     """What may succeed later is tried again under the same key."""
     with pytest.raises(BellInUse):
