@@ -14,7 +14,7 @@ export UV_SYSTEM_CERTS ?= $(if $(AUTHORITIES),true,false)
 export NODE_EXTRA_CA_CERTS ?= $(AUTHORITIES)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check fix bench faults soak docs install dev lock browser
+.PHONY: help up down test check fix bench faults soak docs install dev lock needed
 
 help:  ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,10 +31,10 @@ install:
 dev:
 	@$(PYTHON) mes/bootstrap.py install --dev
 
-browser:
-	@$(PYTHON) mes/bootstrap.py needs-browser
+needed:
+	@$(PYTHON) mes/bootstrap.py needs-of-tests
 
-test: browser dev  ## Run the tests, in a real browser too
+test: needed dev  ## Run the tests, in a real browser too
 	@$(BIN)/python -m dashboards.build
 	@$(BIN)/python -m dashboards.build run test
 	@$(BIN)/python -m pytest -n 3 $(FILES_APART) $(ARGS)

@@ -38,6 +38,9 @@ RUNTIME = ROOT / "requirements.lock"
 DEVELOPMENT = ROOT / "requirements-dev.lock"
 INSTALLER = ROOT / "requirements-uv.lock"
 
+MOSQUITTO = Path("/usr/sbin/mosquitto")
+"""Where Debian puts the broker: not on the PATH of an ordinary user."""
+
 HIGHEST_PORT = 65535
 
 Tell = Callable[[str, str], None]
@@ -49,7 +52,7 @@ class Missing(SystemExit):
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do what the Makefile asks: `up`, `install`, `needs-browser`."""
+    """Do what the Makefile asks: `up`, `install`, `needs-of-tests`."""
     match list(arguments):
         case ["up", *rest]:
             up(rest)
@@ -57,10 +60,10 @@ def main(arguments: Sequence[str]) -> None:
             install(DEVELOPMENT, _quiet)
         case ["install"]:
             install(RUNTIME, _quiet)
-        case ["needs-browser"]:
-            need_browser()
+        case ["needs-of-tests"]:
+            need_for_tests()
         case _:
-            raise Missing("usage: bootstrap.py up [ARGS] | install [--dev] | needs-browser")
+            raise Missing("usage: bootstrap.py up [ARGS] | install [--dev] | needs-of-tests")
 
 
 def up(arguments: list[str]) -> None:
@@ -134,19 +137,21 @@ def _compile() -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
 
 
-def need_browser() -> None:
-    """Stop with the line to type when the browser tests could not run.
+def need_for_tests() -> None:
+    """Stop with the line to type when some tests could not run.
 
     Raises:
-        Missing: Chromium or the Chinese fonts are not installed.
+        Missing: Chromium, the Chinese fonts or Mosquitto are not installed.
     """
     wanted = []
     if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
         wanted.append("chromium")
     if not _has_chinese_font():
         wanted.append("fonts-noto-cjk")
+    if not (shutil.which("mosquitto") or MOSQUITTO.exists()):
+        wanted.append("mosquitto")
     if wanted:
-        raise Missing(f"The browser tests need: apt-get install {' '.join(wanted)}")
+        raise Missing(f"The tests need: apt-get install {' '.join(wanted)}")
 
 
 def _has_chinese_font() -> bool:

@@ -172,14 +172,17 @@ class Operator:
         return outcome.done
 
     async def take_next(self, terminal: Terminal) -> bool:
-        """Start the first job of the list that can start."""
-        job = next((job for job in terminal["queue"] if job["startable"]), None)
+        """Go on with what a visitor paused here, else start the first job of the list that can start."""
+        queue = terminal["queue"]
+        paused = next((job for job in queue if job["status"] == "Held"), None)
+        job = paused or next((job for job in queue if job["startable"]), None)
         if job is None:
             self.crew.leave(self.unit)
             return False
         if not await self.at_terminal(terminal, job):
             return False
-        return (await self.command(f"/job-orders/{job['id']}/start")).done
+        verb = "resume" if paused else "start"
+        return (await self.command(f"/job-orders/{job['id']}/{verb}")).done
 
     async def consume(self, job: Job) -> bool:
         """Scan the lots that the job still needs, those that expire first, first."""
@@ -246,7 +249,7 @@ async def work(plant: Plant, settings: Settings) -> None:
     clerk = Clerk(rpc, secrets.ensure(settings.home, "erp-clerk-password"), settings.site_tz)
     business = Business(clerk, rng)
     try:
-        async with FloorApi(settings.http.url, token) as api, asyncio.TaskGroup() as people:
+        async with FloorApi(settings.http.own, token) as api, asyncio.TaskGroup() as people:
             register_trouble(plant, business)
             man_the_terminals(plant, api, people, hands=settings.plant.operators)
             if settings.plant.orders:

@@ -146,7 +146,8 @@ async def _start(
     page.open()
     transport = await notify.listen(paths.notify, tree.heard)
     stack.callback(transport.close)
-    facts = {"url": resolved.settings.http.url, "profile": resolved.settings.profile, "pid": os.getpid()}
+    http = resolved.settings.http
+    facts = {"url": http.url, "own": http.own, "profile": resolved.settings.profile, "pid": os.getpid()}
     door = await control.serve(paths.control, tree, stop.set, facts)
     stack.callback(paths.control.unlink, missing_ok=True)
     stack.callback(door.close)

@@ -10,8 +10,8 @@ from mes.kernel.clock import utc_now
 from mes.kernel.ids import EquipmentId
 from mes.performance import service as performance
 from mes.performance.model import CountKind, CountReading
+from tests.browser.access import axe
 from tests.browser.conftest import Site
-from tests.browser.test_pages import axe
 from tests.browser.test_terminal import consumed, eventually, opened, scan, sit_down, status
 from tests.fixtures.facts import Edge
 

@@ -5,42 +5,19 @@ import re
 from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.async_api import Page, expect
 
-from dashboards.build import STATIC, WEB
+from dashboards.build import STATIC
 from mes.access.model import Role
 from mes.kernel.ids import LotNumber
+from tests.browser.access import SCHEMES, axe, axe_by_day_and_night
 from tests.browser.conftest import ERP_PAGES, Site
 from tests.browser.planning import plan_late_orders, quiet_hour
 from tests.browser.test_terminal import eventually, job, scan, sit_down, status
 
-AXE = WEB / "node_modules/axe-core/axe.min.js"
-SERIOUS = {"serious", "critical"}
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SIZES = {"tablet": (1024, 768), "portrait": (800, 1280), "desk": (1600, 900)}
-
-
-async def axe(page: Page) -> list[str]:
-    """Return what axe finds that keeps people out."""
-    await page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = await page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        f"{one['id']}: {[node['target'] for node in one['nodes'][:4]]}"
-        for one in found["violations"]
-        if one["impact"] in SERIOUS
-    ]
-
-
-async def axe_by_day_and_night(page: Page) -> list[str]:
-    """Return what axe finds in the light theme and in the dark one."""
-    found = []
-    for scheme in SCHEMES:
-        await page.emulate_media(color_scheme=scheme)
-        found += [f"{scheme} {one}" for one in await axe(page)]
-    return found
 
 
 async def overflow(page: Page) -> list[str]:
@@ -139,6 +116,7 @@ async def test_the_evidence_of_an_oee_is_one_click_away(site: Site) -> None:
     await expect(dialog.get_by_text("ISO 22400-2")).to_be_visible()
     await expect(dialog.locator(".elements").get_by_text("planned busy time")).to_be_visible()
     await expect(dialog.locator(".chain .quality")).to_contain_text("Nothing counted in this shift yet")
+    assert await axe_by_day_and_night(page) == []
 
 
 async def test_one_number_shows_the_order_live(site: Site) -> None:

@@ -9,8 +9,8 @@ from playwright.async_api import Locator, expect
 from mes.access.model import Role
 from mes.kernel.ids import EquipmentId
 from mes.resources import service as resources
+from tests.browser.access import axe_by_day_and_night
 from tests.browser.conftest import Site
-from tests.browser.test_pages import axe_by_day_and_night
 
 
 async def test_a_late_order_says_what_would_help(site: Site, planned: datetime) -> None:

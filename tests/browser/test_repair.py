@@ -12,8 +12,8 @@ from erp_bridge.store.explained import Explained
 from mes.access.model import Role
 from mes.kernel.db import Tx
 from mes.kernel.settings import Settings
+from tests.browser.access import axe_by_day_and_night
 from tests.browser.conftest import Site
-from tests.browser.test_pages import axe_by_day_and_night
 from tests.browser.test_terminal import eventually
 
 

@@ -12,9 +12,9 @@ from playwright.async_api import expect
 from mes.access.model import Role
 from mes.kernel.settings import Settings
 from planner.scenarios.worker import ScenarioWorker
+from tests.browser.access import axe_by_day_and_night
 from tests.browser.conftest import Site
 from tests.browser.planning import POLICY
-from tests.browser.test_pages import axe_by_day_and_night
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -13,6 +13,7 @@ from mes.execution import service as execution
 from mes.kernel.ids import LotNumber
 from mes.workorders import service as workorders
 from mes.workorders.model import JobOrder
+from tests.browser.access import axe_by_day_and_night
 from tests.browser.conftest import Site
 
 OPERATOR = "E-1001"
@@ -359,6 +360,7 @@ async def test_a_refusal_is_shown_with_what_to_do_and_holds_what_comes_after(sit
     card = page.get_by_role("alert").filter(has_text="This job is not running")
     await expect(card).to_contain_text("Start or resume the job on this terminal", timeout=30_000)
     await expect(card).to_contain_text("1 later reports of this order wait behind it.")
+    assert await axe_by_day_and_night(page) == []
     assert await reports(site, number) == 0
     await site.floor.do(lambda tx: execution.resume(tx, number, None), OPERATOR, "CNC-1")
     await card.get_by_role("button", name="Try again").click()

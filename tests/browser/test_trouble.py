@@ -10,9 +10,9 @@ from erp_bridge.adapters.memory import Books, MemoryAdapter
 from erp_bridge.outbound import Outbound
 from mes.access.model import Role
 from mes.kernel.settings import Settings
+from tests.browser.access import axe_by_day_and_night
 from tests.browser.conftest import Site
 from tests.browser.planning import propose_the_other_way_round
-from tests.browser.test_pages import axe_by_day_and_night
 
 
 async def tell_the_erp(site: Site) -> None:

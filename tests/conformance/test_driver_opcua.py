@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC
@@ -19,6 +17,7 @@ from edge.tags import Endpoint, Tag
 from mes.kernel.messages import Kind, Value
 from tests.conformance.driver_suite import FIRST_MS, DriverSuite, Recorder, reading, until
 from tests.fixtures.edge import free_port
+from tests.fixtures.node import install_from_lock, node
 
 NAMESPACE = "urn:lineside:conformance"
 TYPES = {
@@ -119,7 +118,7 @@ class NodeSource(OpcUaSource):
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            "node",
+            *node().program,
             "server.cjs",
             str(self.port),
             str(self._folder / "pki"),
@@ -164,10 +163,7 @@ class NodeSource(OpcUaSource):
 @pytest.fixture(scope="session")
 def node_opcua() -> None:
     """node-opcua, installed from its lock in its own npm project."""
-    npm = shutil.which("npm")
-    assert npm is not None, "Node.js >= 20 with npm is needed"
-    if not (NODE / "node_modules" / "node-opcua-server").exists():
-        subprocess.run([npm, "ci"], cwd=NODE, check=True, capture_output=True)
+    install_from_lock(NODE, "node-opcua-server")
 
 
 class TestAsyncuaServer(DriverSuite):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -30,6 +29,7 @@ from mes.kernel.messages import (
 from mes.kernel.topics import Stream
 from mes.migrate import migrate
 from tests.fixtures.edge import free_port, rows
+from tests.fixtures.node import install_from_lock, node
 
 BRIDGE = Path(__file__).with_name("timescale")
 MINUTE = 60_000
@@ -40,13 +40,10 @@ NOW = time.time_ns() // 1_000_000 // MINUTE * MINUTE - 5 * MINUTE
 @pytest.fixture(scope="session")
 def timescale_server() -> Iterator[str]:
     """TimescaleDB compiled to WebAssembly, behind a bridge that speaks PostgreSQL's protocol."""
-    npm = shutil.which("npm")
-    assert npm is not None, "Node.js >= 20 with npm is needed"
-    if not (BRIDGE / "node_modules").exists():
-        subprocess.run([npm, "ci"], cwd=BRIDGE, check=True, capture_output=True)
+    install_from_lock(BRIDGE, "@unni-craftsman")
     port = free_port()
     with subprocess.Popen(
-        ["node", "bridge.mjs", str(port)],
+        [*node().program, "bridge.mjs", str(port)],
         cwd=BRIDGE,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

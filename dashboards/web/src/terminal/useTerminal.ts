@@ -5,11 +5,11 @@ import type { HelpCall, Job, Person, Recent, Refusal, TerminalCard, TerminalSnap
 import { Outbox, waitedOf, type Act, type Entry, type Verb } from './outbox'
 import { project, projectAll } from './project'
 import { turnedAway } from './standing'
+import { whileTouched } from './touched'
 import { heard, moment, remember } from './waiting'
 
 const REFETCH_MS = 200
 const BACK_OFF_MS = [1_000, 2_000, 5_000, 10_000, 20_000, 30_000]
-const IN_USE_MS = 20_000
 /** A picture that takes longer than this is no picture: it must not keep the next one away. */
 const PICTURE_MS = 15_000
 
@@ -238,7 +238,7 @@ export function useTerminal(unit: string) {
   }
 
   function sayInUse(): void {
-    if (!person.value || document.visibilityState !== 'visible' || !online.value) return
+    if (!person.value || !online.value) return
     const options = { params: { path: { terminal: unit } } }
     void client.POST('/api/v1/terminals/{terminal}/in-use', options as never).catch(() => undefined)
   }
@@ -250,10 +250,10 @@ export function useTerminal(unit: string) {
   onReconnect(() => later(0))
   const comeBack = () => later(0)
   addEventListener('online', comeBack)
-  const alive = setInterval(sayInUse, IN_USE_MS)
+  const untouch = whileTouched(sayInUse)
   onScopeDispose(() => {
     clearTimeout(timer)
-    clearInterval(alive)
+    untouch()
     removeEventListener('online', comeBack)
   })
   return {

@@ -355,7 +355,7 @@ async def test_the_simulator_keeps_away_for_a_minute_after_a_person(plant: Web) 
     assert (await act(person)).json()["error"] == "TerminalTakenOver"
 
 
-async def test_looking_at_a_terminal_counts_as_use(plant: Web) -> None:
+async def test_touching_a_terminal_counts_as_use(plant: Web) -> None:
     person, simulator = await plant.browser(Role.OPERATOR), await plant.program("plant")
     sit = "/api/v1/terminals/CNC-1/sit-down"
     await person.post(sit, json={"person": "E-1001"})
