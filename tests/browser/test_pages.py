@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
+from psycopg.types.json import Json
 
 from dashboards.build import STATIC
+from erp_bridge.store.link import put_link
 from mes.access.model import Role
+from mes.kernel.db import Tx
 from mes.kernel.ids import LotNumber
 from tests.browser.access import SCHEMES, axe, axe_by_day_and_night
 from tests.browser.conftest import ERP_PAGES, Site
 from tests.browser.planning import plan_late_orders, quiet_hour
 from tests.browser.test_terminal import eventually, job, scan, sit_down, status
+from tests.fixtures.postgres import SITE
 
 SIZES = {"tablet": (1024, 768), "portrait": (800, 1280), "desk": (1600, 900)}
 
@@ -95,6 +99,27 @@ async def test_the_sign_in_page_says_what_is_wrong(site: Site) -> None:
     await page.get_by_role("button", name="登入").click()
     await expect(page.get_by_role("alert")).to_contain_text("不正確")
     await context.close()
+
+
+async def test_what_cannot_be_reached_is_said_with_what_to_do(site: Site) -> None:
+    """A machine without an answer, a tag that it does not know, and an ERP that is away: in Chinese."""
+    down = {"up": False, "reason": "TimeoutError", "since": 1_788_000_000_000}
+    health = {"endpoints": {"machining": down}, "refused": {"CNC-1/spindle": "BadNodeIdUnknown"}}
+
+    async def lose_both(tx: Tx) -> None:
+        await put_link(tx, "tryton", "Tryton", reachable=False, detail="refused", ms=0.0)
+        await tx.execute(
+            "insert into mes.edge_link (edge, site, at, detail) values ('edge-1', %(site)s, now(), %(said)s)",
+            {"site": SITE, "said": Json(health)},
+        )
+
+    await site.floor.do(lose_both)
+    page = await site.page("/board", Role.PLANNER, language="zh-CN")
+    await expect(page.get_by_text("edge-1：machining 没有应答")).to_be_visible()
+    await expect(page.get_by_text("请检查设备是否开机")).to_be_visible()
+    await expect(page.get_by_text("edge-1：设备上没有 CNC-1/spindle")).to_be_visible()
+    await page.goto(f"{site.url}/")
+    await expect(page.get_by_text("请检查 ERP 是否在运行")).to_be_visible()
 
 
 async def test_gloves_find_every_action_of_the_terminal(site: Site) -> None:
