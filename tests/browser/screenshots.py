@@ -116,6 +116,19 @@ async def _proposal(page: Page, plant: Plant) -> None:
     await expect(page.locator(".proposal")).to_be_visible(timeout=120_000)
 
 
+async def _what_if(page: Page, plant: Plant) -> None:
+    """A copy of the plan in which a unit stands still, and what that would cost."""
+    await _open(page, f"{plant.url}/planner", ".actions button")
+    await page.locator(".actions button").nth(1).click()
+    await page.locator("[role=dialog] form input").first.fill("CNC 2")
+    await page.locator("[role=dialog] form button").first.click()
+    await expect(page.locator(".one [role=status]")).to_be_visible(timeout=20_000)
+    await page.locator(".one select").first.select_option("unit-down")
+    await page.locator(".one form button").first.click()
+    await page.locator(".one > form.line button").click()
+    await expect(page.locator("[role=dialog] footer .primary")).to_be_visible(timeout=120_000)
+
+
 async def _changes(page: Page, plant: Plant) -> None:
     await _proposal(page, plant)
     await page.locator(".proposal button").nth(1).click()
@@ -191,6 +204,7 @@ POSES: Final[dict[str, Pose]] = {
     "planner-kept": _kept,
     "planner-proposal": _proposal,
     "planner-changes": _changes,
+    "planner-what-if": _what_if,
     "order": _at("/o/{order}", ".steps li"),
     "serial": _at("/o/{serial}", ".steps li"),
     "lot": _at("/o/{lot}", ".facts"),

@@ -1,4 +1,4 @@
-"""What if: a planner copies the plan in force, changes it, has it solved and sees both plans side by side."""
+"""What if: a planner copies the plan in force, changes it, has it solved, compares, publishes and takes it back."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ async def solver(site: Site, tmp_path: Path) -> AsyncIterator[None]:
 
 
 @pytest.mark.usefixtures("planned", "solver")
-async def test_a_scenario_is_copied_changed_solved_and_compared(site: Site) -> None:
+async def test_a_scenario_is_copied_changed_solved_compared_published_and_taken_back(site: Site) -> None:
     page = await site.page("/planner", Role.PLANNER)
     await page.get_by_role("button", name="What if").click()
     dialog = page.get_by_role("dialog")
@@ -46,6 +46,10 @@ async def test_a_scenario_is_copied_changed_solved_and_compared(site: Site) -> N
     await expect(dialog.get_by_role("row").filter(has_text="Unit stands still")).to_contain_text(" h ")
     await expect(dialog.get_by_role("listitem").filter(has_text="Unit stands still")).to_have_count(3)
     assert await axe_by_day_and_night(page) == []
-    await dialog.get_by_role("button", name="Discard").click()
-    await expect(dialog.get_by_role("button", name="Copy the plan in force")).to_be_visible()
+    await dialog.get_by_role("button", name="Publish").click()
+    await expect(dialog.get_by_role("status")).to_have_text("published")
+    await dialog.get_by_role("button", name="All scenarios").click()
+    await dialog.get_by_label("Take plan 2 back, because").fill("Assembly 1 stays up")
+    await dialog.get_by_role("button", name="Take back").click()
+    await expect(dialog.get_by_label("Take plan 3 back, because")).to_be_visible()
     assert site.faults == []
