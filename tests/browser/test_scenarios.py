@@ -1,4 +1,4 @@
-"""What if: a planner copies the plan in force, changes it, has it solved, compares, publishes and takes it back."""
+"""What if: a planner copies the plan, changes it, has it solved, compares, publishes and takes it back."""
 
 import asyncio
 import contextlib
