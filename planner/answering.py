@@ -29,6 +29,7 @@ from planner.asking import LOST
 from planner.decoder import LocksConflict
 from planner.document import Clock
 from planner.fixes import fixes
+from planner.foresight import Missing, missing
 from planner.problem import InvalidProblem, Operation
 from planner.promise import Desk, Quote
 from planner.reading import WEIGHTS
@@ -195,8 +196,8 @@ class _Asked:
 
     def answer(self) -> dict[str, Any]:
         desk, steps = self.picture.desk, self._steps(QUOTE, self.quantity)
-        found = desk.quote(steps)
-        if self._is_beyond(found):
+        found = self._quoted(steps)
+        if isinstance(found, Missing):
             return self._beyond(found)
         ways = [desk.with_overtime(steps), desk.on_another_unit(steps)]
         ways += desk.instead_of_others(steps, WEIGHTS.get(self.priority, 1))
@@ -224,8 +225,8 @@ class _Asked:
         The next question finds them taken; whoever asked keeps them in the database.
         """
         steps = self._steps(name, self.quantity)
-        found = self.picture.desk.quote(steps)
-        if self._is_beyond(found):
+        found = self._quoted(steps)
+        if isinstance(found, Missing):
             return self._beyond(found)
         date = self._time(found.end)
         if latest is not None:
@@ -243,13 +244,18 @@ class _Asked:
     def _horizon(self) -> int:
         return self.picture.view.problem.horizon
 
-    def _is_beyond(self, found: Quote) -> bool:
-        return found.end >= self._horizon
+    def _quoted(self, steps: tuple[Operation, ...]) -> Quote | Missing:
+        """The earliest end; what is missing where nobody can say when."""
+        for step, row in zip(steps, self.master, strict=True):
+            if not step.alternatives:
+                return Missing("unit", {"work_center": row.work_center})
+        found = self.picture.desk.quote(steps)
+        return found if found.end < self._horizon else missing(self.picture.view.problem, found)
 
-    def _beyond(self, found: Quote) -> dict[str, Any]:
+    def _beyond(self, found: Missing) -> dict[str, Any]:
         """No date: where no calendar reaches, or what is not on order is there, a minute is only a number."""
-        binding = {"code": found.binding.code, "params": dict(found.binding.params)}
-        return {"beyond": self._time(self._horizon), "binding": binding}
+        lacking = {"code": found.code, "params": dict(found.params)}
+        return {"beyond": self._time(self._horizon), "missing": lacking}
 
     def _in_parts(self, whole: int) -> list[dict[str, Any]]:
         """Half of it sooner than the whole, where it can be halved."""

@@ -6,6 +6,7 @@ it walks minutes where the decoder computes.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate, combinations, pairwise
 
@@ -70,7 +71,7 @@ class _Opening:
         made: dict[tuple[object, ...], tuple[bytearray, list[int]]] = {}
         self.units: dict[str, tuple[bytearray, list[int]]] = {}
         for unit in problem.units:
-            key = (unit.calendar, unit.stops)
+            key = (calendars[unit.calendar], unit.stops)
             if key not in made:
                 made[key] = _marks(calendars[unit.calendar], unit.stops, problem.horizon)
             self.units[unit.id] = made[key]
@@ -274,18 +275,22 @@ class _Attendance:
 
     def __init__(self, problem: Problem) -> None:
         self.crews = [(set(crew.skills), crew.count) for crew in problem.crews]
-        self.present: list[list[int]] = [[] for _ in range(problem.horizon)]
+        changes = {m for crew in problem.crews for window in crew.windows for m in (window.start, window.end)}
+        self.since = sorted({0, *changes})
+        at = {minute: change for change, minute in enumerate(self.since)}
+        self.present: list[list[int]] = [[] for _ in self.since]
         for number, crew in enumerate(problem.crews):
             for window in crew.windows:
-                for minute in range(window.start, window.end):
-                    self.present[minute].append(number)
+                for change in range(at[window.start], at[window.end]):
+                    self.present[change].append(number)
         self.known: dict[tuple[object, ...], list[tuple[str, ...]]] = {}
 
     def short(self, minute: int, running: list[str]) -> list[tuple[str, ...]]:
         """Unions of running skills that lack people."""
-        key = (tuple(self.present[minute]), tuple(sorted(running)))
+        there = self.present[bisect_right(self.since, minute) - 1]
+        key = (tuple(there), tuple(sorted(running)))
         if key not in self.known:
-            present = [self.crews[number] for number in self.present[minute]]
+            present = [self.crews[number] for number in there]
             self.known[key] = list(_short(present, running))
         return self.known[key]
 

@@ -9,7 +9,8 @@ the work that never fitted before the due date, is the lateness.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from planner.objective import order_ends
@@ -57,7 +58,9 @@ class Explainer:
         self._times = {unit.id: WorkTime.of(problem, unit) for unit in problem.units}
         self._ends = order_ends(problem, schedule)
         self._shared = left_free(problem, self._times)
+        self._steps: dict[str, list[Operation]] = {}
         for operation in problem.operations:
+            self._steps.setdefault(operation.order, []).append(operation)
             if not operation.started:
                 self._shared.claim(operation, self._worked(operation))
 
@@ -81,8 +84,7 @@ class Explainer:
     def _chain(self, order: str) -> list[tuple[Operation, int]]:
         """The steps that carry the order's end, first one first, each with when it was ready."""
         problem, at = self._problem, self._schedule.by_operation
-        last = [o for o in problem.operations if o.order == order]
-        step: Operation | None = max(last, key=lambda o: at[o.id].end)
+        step: Operation | None = max(self._steps[order], key=lambda o: at[o.id].end)
         chain: list[tuple[Operation, int]] = []
         while step is not None:
             links = () if step.started else step.predecessors
@@ -93,14 +95,40 @@ class Explainer:
         return chain[::-1]
 
     def _waits(self, operation: Operation, ready: int) -> Iterator[Cause]:
-        """What the step waited for from `ready` to its end, minute by minute, in order."""
+        """What the step waited for from `ready` to its end, in order."""
         row = self._schedule.by_operation[operation.id]
         if not operation.started:
             free = self._previous_end(row)
-            for minute in range(ready, row.start):
-                yield self._cause_at(operation, row, minute, free)
+            for start, end in self._alike(operation, row, ready):
+                yield replace(self._cause_at(operation, row, start, free), minutes=end - start)
         first = max(ready, 0 if operation.started else row.start)
-        yield from self._closed(row, first, row.end)
+        for start, end in self._times[row.unit].gaps(first, row.end):
+            yield from self._closed(row.unit, start, end)
+
+    def _alike(self, operation: Operation, row: Assignment, ready: int) -> Iterator[tuple[int, int]]:
+        """The stretches from `ready` to the start in which nothing changes that a step may wait for."""
+        start = row.start
+        if ready >= start:
+            return
+        releases = [release.at for release in self._problem.releases_of(operation)]
+        lags = [self._end_of(x.operation) + x.lag for x in operation.predecessors]
+        free = min(start, max([ready, *releases, *lags]))  # before that nothing else is asked
+        cuts = {ready, free, start, *(m for m in (*releases, *lags) if ready < m < free)}
+        if free < start:
+            cuts |= {m for m in self._changes(operation, row, free) if free < m < start}
+        yield from pairwise(sorted(cuts))
+
+    def _changes(self, operation: Operation, row: Assignment, free: int) -> Iterator[int]:
+        """The minutes from `free` to the start in which the unit, its people or tools change."""
+        yield row.setup_start
+        for start, end in self._times[row.unit].gaps(free, row.start):
+            yield from (start, end)
+        for stop in self._problem.unit_by_id[row.unit].stops:
+            yield from (stop.start, stop.end)
+        for other in self._schedule.by_unit[row.unit]:
+            yield from (other.setup_start, other.end)
+        for draw in self._shared.draws(operation):
+            yield from draw.counter.changes(free, row.start)
 
     def _previous_end(self, row: Assignment) -> int:
         rows = self._schedule.by_unit[row.unit]
@@ -148,10 +176,12 @@ class Explainer:
         is_stopped = any(stop.start <= minute < stop.end for stop in stops)
         return Cause("stop" if is_stopped else "calendar", 1, unit)
 
-    def _closed(self, row: Assignment, start: int, end: int) -> Iterator[Cause]:
-        for minute in range(start, end):
-            if not self._is_open(row.unit, minute):
-                yield self._closed_at(row.unit, minute)
+    def _closed(self, unit: str, start: int, end: int) -> Iterator[Cause]:
+        """What a closed stretch is closed for."""
+        stops = self._problem.unit_by_id[unit].stops
+        cuts = {m for stop in stops for m in (stop.start, stop.end) if start < m < end}
+        for one, two in pairwise(sorted({start, end, *cuts})):
+            yield replace(self._closed_at(unit, one), minutes=two - one)
 
     def _busy_with(self, unit: str, minute: int) -> str | None:
         for row in self._schedule.by_unit[unit]:

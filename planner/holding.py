@@ -14,6 +14,7 @@ from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import MaterialId
 from planner import store
+from planner.foresight import MissingCode
 from planner.store import Hold, Plan
 
 
@@ -32,10 +33,43 @@ class DateGone(PlantError):
 
 
 class DateNotForeseeable(PlantError):
-    """Nobody can say when: beyond the days that calendars know, or for want of material on order."""
+    """Nobody can say when: all the working time that is known is taken."""
 
     http_status = 409
-    remedy = "Put the missing material on order, or ask for less."
+    remedy = "Ask for less, or give the units and people more working time."
+
+
+class MaterialNotForeseen(DateNotForeseeable):
+    """Nobody can say when: too little of a material is there and on order."""
+
+    remedy = "Put the material on order, or ask for less."
+
+
+class WorkingTimeNotForeseen(DateNotForeseeable):
+    """Nobody can say when: no calendar of the units that are needed has working time any more."""
+
+    remedy = "Enter working time in the calendar of one of the units, then ask again."
+
+
+class UnitNotForeseen(DateNotForeseeable):
+    """Nobody can say when: no unit that is needed is in service."""
+
+    remedy = "Put a unit of the work centre into service again, then ask again."
+
+
+class SkillNotForeseen(DateNotForeseeable):
+    """Nobody can say when: nobody is expected who has the skill that is needed."""
+
+    remedy = "Give somebody the skill, or put somebody who has it in a crew, then ask again."
+
+
+NOT_FORESEEN: Mapping[MissingCode, type[DateNotForeseeable]] = {
+    "material": MaterialNotForeseen,
+    "calendar": WorkingTimeNotForeseen,
+    "unit": UnitNotForeseen,
+    "people": SkillNotForeseen,
+    "time": DateNotForeseeable,
+}
 
 
 class PromiseNotHeld(PlantError):
@@ -96,10 +130,11 @@ def check_answer(said: Mapping[str, Any]) -> None:
         said: The planner's answer.
 
     Raises:
-        DateNotForeseeable: It lies where no calendar reaches, or waits for what is not on order.
+        DateNotForeseeable: Nobody can say when; its subclass says what is missing.
     """
     if "beyond" in said:
-        raise DateNotForeseeable(until=said["beyond"], binding=said["binding"]["code"])
+        lacking = said["missing"]
+        raise NOT_FORESEEN[lacking["code"]](until=said["beyond"], **lacking["params"])
 
 
 async def check_quote(tx: Tx, material: MaterialId, quantity: Decimal, at: datetime) -> None:

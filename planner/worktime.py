@@ -86,6 +86,17 @@ class WorkTime:
             yield start, start + upto - first
             first = upto
 
+    def gaps(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The closed stretches of [start, end), in minutes."""
+        i = bisect_right(self._starts, start) - 1
+        while start < end:
+            shut = self._ends[i] if i >= 0 else 0
+            i += 1
+            until = min(end, self._starts[i]) if i < len(self._starts) else end
+            if max(start, shut) < until:
+                yield max(start, shut), until
+            start = max(start, until)
+
     def windows_until(self, minute: int) -> list[tuple[int, int]]:
         """The open stretches before `minute`."""
         return [

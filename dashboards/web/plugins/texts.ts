@@ -19,7 +19,8 @@ const DESK_GROUPS = new Set([
 
 /** Refusals that only planners, engineers, finance and administrators can meet. */
 const DESK_ERRORS = new Set([
-  'AccountLocked', 'AccountShut', 'AccountUnknown', 'AdapterUnknown', 'ClockAhead', 'CountBelowZero', 'CountNegative', 'CountNotWaiting', 'CustomerOrderUnknown', 'DateGone', 'DateNotForeseeable',
+  'AccountLocked', 'AccountShut', 'AccountUnknown', 'AdapterUnknown', 'ClockAhead', 'CountBelowZero', 'CountNegative', 'CountNotWaiting', 'CustomerOrderUnknown', 'DateGone', 'DateNotForeseeable', 'MaterialNotForeseen',
+  'SkillNotForeseen', 'UnitNotForeseen', 'WorkingTimeNotForeseen',
   'DocumentNotDead', 'DocumentUnknown', 'EdgeConfigUnknown', 'EntryNotBalanced', 'ErpLoginRefused', 'ErpUnavailable', 'HostRefused',
   'LinkNotValid', 'LotNotHeld', 'LotNumberTaken', 'MaterialUnitChanged', 'MethodNotAllowed', 'NotInQuarantine', 'NothingPlanned',
   'NothingToBreak', 'NumberUnknown', 'OutcomeUnknown', 'PagesMissing', 'PasswordTooShort', 'PinNotValid',

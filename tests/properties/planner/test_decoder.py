@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from planner.checker import check
 from planner.decoder import Choice, LocksConflict, decode, proposal_of
 from planner.dispatch import best_dispatch, dispatch, edd
 from planner.effort import Effort
-from planner.explain import Explainer
+from planner.explain import Cause, Explainer
 from planner.form import problem_from_json, problem_to_json, schedule_from_json, schedule_to_json
 from planner.objective import order_ends
 from planner.problem import Operation, Order, Problem
@@ -69,16 +70,31 @@ def test_a_plan_timed_again_is_still_feasible(problem: Problem) -> None:
     assert check(problem, decode(problem, proposal_of(plan))) == []
 
 
+class MinuteByMinute(Explainer):
+    """Asks every minute what held in it, where the explainer asks at every change."""
+
+    def _waits(self, operation: Operation, ready: int) -> Iterator[Cause]:
+        row = self._schedule.by_operation[operation.id]
+        if not operation.started:
+            free = self._previous_end(row)
+            for minute in range(ready, row.start):
+                yield self._cause_at(operation, row, minute, free)
+        for minute in range(max(ready, 0 if operation.started else row.start), row.end):
+            if not self._is_open(row.unit, minute):
+                yield self._closed_at(row.unit, minute)
+
+
 @RUNS
 @given(problems(), st.randoms(use_true_random=False))
 def test_the_minutes_why_an_order_is_late_add_up(problem: Problem, random: Random) -> None:
     plan = decode(problem, shuffled(problem, random))
-    explainer = Explainer(problem, plan)
+    explainer, walker = Explainer(problem, plan), MinuteByMinute(problem, plan)
     for order, end in order_ends(problem, plan).items():
         lateness = max(0, end - problem.order_by_id[order].due)
         causes = explainer.why_late(order)
         assert sum(cause.minutes for cause in causes) == lateness
         assert all(cause.minutes > 0 for cause in causes)
+        assert causes == walker.why_late(order)
 
 
 @RUNS

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from planner.decoder import Choice, decode
-from planner.explain import Cause, why_late
+from planner.explain import Cause, Explainer, why_late
 from planner.fixes import fixes
-from planner.problem import Problem, Release, Unit, Window
+from planner.problem import Calendar, Operation, Problem, Release, Unit, Window
+from planner.schedule import Assignment
 from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
 
 
@@ -57,6 +60,25 @@ def test_closed_hours_stops_material_people_and_set_ups_are_told_apart() -> None
     assert why(alone, "B", "A-1", "B-1") == (Cause("people", 40, "X"),)
     changed = plant(step("A-1", family="40"), due={"A": 10}, **FAMILIES)
     assert why(changed, "A") == (Cause("setup", 10, "M"),)
+
+
+def test_an_order_that_nobody_can_date_is_not_walked_minute_by_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    far = 90 * 1440
+    never = step("A-1", releases=(Release(far, "material", "SEAL"),))
+    days = tuple(Window(1440 * day, 1440 * day + 480) for day in range(90))
+    problem = plant(never, due={"A": 60}, horizon=far, calendars=(Calendar("always", days),))
+    asked: list[int] = []
+    cause_at = Explainer._cause_at
+
+    def count(self: Explainer, operation: Operation, row: Assignment, minute: int, free: int) -> Cause:
+        asked.append(minute)
+        return cause_at(self, operation, row, minute, free)
+
+    monkeypatch.setattr(Explainer, "_cause_at", count)
+    assert why(problem, "A") == (Cause("material", far - 50, "SEAL"),)
+    assert asked == [0]
 
 
 def ways(problem: Problem, order: str, *first: str) -> list[tuple[str, str, int, int]]:

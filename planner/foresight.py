@@ -1,0 +1,61 @@
+"""What is missing for a date: what a step needs and nothing that is known of the plant will give it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from planner.problem import Operation, Problem
+from planner.promise import Quote
+from planner.worktime import subtract
+
+MissingCode = Literal[
+    "material",  # material: too little is there and on order
+    "calendar",  # unit: no working time any more, nor for those beside it
+    "unit",  # work_center: none of its units is in service
+    "people",  # skill: nobody is expected who has it
+    "time",  # all of these are there, but taken
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why nobody can say when: a code for the pages to translate, and its parameters."""
+
+    code: MissingCode
+    params: Mapping[str, str]
+
+
+def missing(problem: Problem, quote: Quote) -> Missing:
+    """What the first step of a quote lacks that ends beyond the horizon.
+
+    Args:
+        quote: On a plan of `problem`; it ends at the horizon or later.
+    """
+    ends: dict[str, int] = {}
+    for fit in quote.steps:
+        step = fit.block.operation
+        if fit.end >= problem.horizon:
+            waits = [ends[link.operation] + link.lag for link in step.predecessors]
+            return _missing(problem, step, max(waits, default=0))
+        ends[step.id] = fit.end
+    raise ValueError(quote.end)
+
+
+def _missing(problem: Problem, step: Operation, ready: int) -> Missing:
+    """What a step lacks from the minute on in which it is ready but for what it is made of."""
+    for release in step.releases:
+        if release.at >= problem.horizon:
+            return Missing("material", {"material": release.detail})
+    ready = max(ready, step.release)
+    units = [problem.unit_by_id[alternative.unit] for alternative in step.alternatives]
+    known = {unit.id: problem.calendar_by_id[unit.calendar].windows for unit in units}
+    if not any(window.end > ready for windows in known.values() for window in windows):
+        return Missing("calendar", {"unit": units[0].id})
+    if not any(window.end > ready for unit in units for window in subtract(known[unit.id], unit.stops)):
+        return Missing("unit", {"work_center": units[0].work_center})
+    crews = [crew for crew in problem.crews if step.skill in crew.skills]
+    if step.skill and not any(window.end > ready for crew in crews for window in crew.windows):
+        return Missing("people", {"skill": step.skill})
+    return Missing("time", {})
