@@ -175,13 +175,18 @@ class Operator:
         """Go on with what a visitor paused here, else start the first job of the list that can start."""
         queue = terminal["queue"]
         paused = next((job for job in queue if job["status"] == "Held"), None)
-        job = paused or next((job for job in queue if job["startable"]), None)
+        if paused is not None and await self.begin(terminal, paused, "resume"):
+            return True
+        job = next((job for job in queue if job["startable"]), None)
         if job is None:
             self.crew.leave(self.unit)
             return False
+        return await self.begin(terminal, job, "start")
+
+    async def begin(self, terminal: Terminal, job: Job, verb: Literal["start", "resume"]) -> bool:
+        """Start or resume a job, when somebody is free for it."""
         if not await self.at_terminal(terminal, job):
             return False
-        verb = "resume" if paused else "start"
         return (await self.command(f"/job-orders/{job['id']}/{verb}")).done
 
     async def consume(self, job: Job) -> bool:

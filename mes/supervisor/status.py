@@ -26,7 +26,7 @@ async def read_status(home: Path) -> dict[str, Any]:
         running = await control.ask(home, "status")
     except (control.NotRunning, control.ControlRefused):
         return {"ready": False, "url": None, "processes": [], **EMPTY}
-    figures = await _figures(home, running.pop("own", running["url"]))
+    figures = await _figures(home, running.pop("own"))
     return {**EMPTY, **figures, **running, "ready": running["ready"] and bool(figures)}
 
 
