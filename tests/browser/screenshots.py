@@ -124,6 +124,7 @@ async def _what_if(page: Page, plant: Plant) -> None:
     await page.locator("[role=dialog] form button").first.click()
     await expect(page.locator(".one [role=status]")).to_be_visible(timeout=20_000)
     await page.locator(".one select").first.select_option("unit-down")
+    await page.locator(".one select").nth(1).select_option("CNC-2")
     await page.locator(".one form button").first.click()
     await page.locator(".one > form.line button").click()
     await expect(page.locator("[role=dialog] footer .primary")).to_be_visible(timeout=120_000)
