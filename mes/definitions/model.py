@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from enum import StrEnum
 
 from mes.kernel.errors import PlantError
@@ -81,6 +81,11 @@ class Material:
         if self.digits == 0:
             raise QuantityNotWhole(quantity=f"{quantity.normalize():f}", uom=self.uom)
         raise QuantityTooFine(quantity=f"{quantity.normalize():f}", uom=self.uom, digits=self.digits)
+
+    def rounded_down(self, quantity: Decimal) -> Decimal:
+        """Return the largest quantity of the unit's decimals that is not more."""
+        rounded = quantity.quantize(Decimal(1).scaleb(-self.digits), ROUND_DOWN)
+        return quantity if rounded == quantity else rounded
 
     def rounded_up(self, quantity: Decimal) -> Decimal:
         """Return the least quantity of the unit's decimals that is not less."""

@@ -83,6 +83,8 @@ async def _reverse_report(tx: Tx, line: Line, booked: Report, person: PersonId, 
     )
     await store.insert_report(tx, undo, scope_of(job))
     job = replace(job, good=job.good - booked.good, scrap=job.scrap - booked.scrap)
+    line = await workorders.fit(tx, line.with_job(job))
+    job = line.job(job.id)
     await append(
         tx,
         ReportReversed(

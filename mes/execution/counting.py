@@ -31,7 +31,7 @@ async def report(tx: Tx, counted: QuantityReport) -> Done:
         NothingReported, QuantityNotPositive, QuantityNotWhole, QuantityTooFine: The figures cannot be.
         ReasonMissing, ReasonUnknown: Scrap needs one of the scrap reasons.
         JobOrderNotRunning, JobOrderElsewhere: Not at this terminal, not now.
-        MoreThanRemaining: The operation before did not make so many.
+        MoreThanRemaining: The operation before did not make so many, or the order may not have so many.
         SerialCountWrong, SerialNotExpected: The numbers do not fit the pieces.
     """
     person = actor_of(tx)
@@ -41,16 +41,18 @@ async def report(tx: Tx, counted: QuantityReport) -> Done:
     line, job = await lock_running(tx, counted.job_order)
     await _check_pieces(tx, line, job, counted)
     await join(tx, job, person)
+    made = replace(job, good=job.good + counted.good, scrap=job.scrap + counted.scrap)
+    line = await workorders.fit(tx, line.with_job(made))
     serials, lost = await _pass_serials(tx, job, counted)
     booked = _report_of(tx, job, person, counted, serials, lost)
     await store.insert_report(tx, booked, scope_of(job))
-    job = replace(job, good=job.good + counted.good, scrap=job.scrap + counted.scrap)
+    job = line.job(job.id)
     await _tell_report(tx, job, booked)
     if counted.good > 0:
         await store.feed_next(tx, job.work_order, job.operation)
     if job.last:
         await _record(tx, job, serials)
-    return done_at(line.with_job(job), job, entry=booked.id, serials=serials)
+    return done_at(line, job, entry=booked.id, serials=serials)
 
 
 def _check_figures(counted: QuantityReport) -> None:
@@ -66,11 +68,15 @@ async def _check_pieces(tx: Tx, line: Line, job: JobOrder, counted: QuantityRepo
     for figure in (counted.good, counted.scrap):
         if figure != available:
             material.check(figure)
-    if counted.good + counted.scrap > available:
+    if counted.good + counted.scrap <= available:
+        return
+    room = line.room(job, await workorders.most_of(tx, job.work_order))
+    first = line.before(job) is None
+    if not first or counted.good > room or counted.scrap > job.quantity:
         raise MoreThanRemaining(
             state=job.state,
             job_order=job.id,
-            available=plain(available),
+            available=plain(room if first else available),
             reported=plain(counted.good + counted.scrap),
             uom=job.uom,
         )

@@ -284,7 +284,10 @@ class MoreThanRemaining(PlantError):
     """More pieces than this job has."""
 
     http_status = 409
-    remedy = "Count again; no more can leave a step than the step before made good."
+    remedy = (
+        "Count again; no more can leave a step than the step before made good, nor more leave the first step "
+        "than the order may have."
+    )
 
 
 class NothingReported(PlantError):

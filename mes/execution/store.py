@@ -372,6 +372,7 @@ class QueueRow:
     Args:
         arrived: Pieces that came from the operation before; the quantity at the first.
         expected: Pieces that come here in all, when nothing more is lost on the way.
+        room: Good pieces that the first operation may still make; None for the others.
     """
 
     id: JobOrderId
@@ -404,6 +405,7 @@ class QueueRow:
     serial_from: int | None
     arrived: Decimal
     expected: Decimal
+    room: Decimal | None
 
 
 async def queue(tx: Tx, equipment: str, limit: int) -> list[QueueRow]:
@@ -416,10 +418,14 @@ async def queue(tx: Tx, equipment: str, limit: int) -> list[QueueRow]:
                j.quantity, j.good, j.scrap, j.uom, j.status, j.hold_reason, j.planned_start, j.planned_end,
                j.started_at, j.equipment, c.customer_name as customer, w.due_at, w.priority,
                j.serial_from, coalesce(b.arrived, j.quantity) as arrived,
-               coalesce(f.good, j.quantity) - coalesce(b.lost, 0) as expected
+               coalesce(f.good, j.quantity) - coalesce(b.lost, 0) as expected,
+               case when j.from_operation = 0 then greatest(0,
+                   trunc(w.quantity * (100 + coalesce(p.over_percent, 0)) / 100, m.digits)
+                   + (w.scrap - j.scrap) - j.good) end as room
         from mes.job_order j
         join mes.work_order w on w.id = j.work_order
         join mes.material m on m.id = j.material
+        left join mes.policy p on p.site = j.site
         left join mes.customer_order c on c.id = w.customer_order
         left join lateral (
             select o.good, o.operation from mes.job_order o

@@ -100,6 +100,7 @@ class JobView:
 
     Args:
         remaining: Pieces still expected here; `available` of them lie here already.
+        room: Good pieces that the first operation may still make, also for scrap and beyond; else None.
         digits: Decimals that a quantity of `uom` may have.
         late: It ends, or its order is, after the due time.
         setup_s, run_s: Standard seconds: for this unit's change of family, and per piece.
@@ -117,6 +118,7 @@ class JobView:
     scrap: Decimal
     remaining: Decimal
     available: Decimal
+    room: Decimal | None
     uom: str
     digits: int
     status: JobOrderStatus
@@ -307,6 +309,7 @@ def _job(unit: UnitRow, row: QueueRow, busy: str | None, now: datetime, **parts:
         scrap=row.scrap,
         remaining=max(row.expected - row.good - row.scrap, Decimal(0)),
         available=available,
+        room=row.room,
         uom=row.uom,
         digits=row.digits,
         status=JobOrderStatus(row.status),

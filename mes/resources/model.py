@@ -224,12 +224,14 @@ class Policy:
         dispatch_horizon_min: Jobs that start within so many minutes go to the terminals.
         close_after_min: Completed orders are closed so many minutes later.
         serial_prefix: What serial numbers start with.
+        over_percent: Good pieces beyond what is ordered that may be made, in percent, 0 to 100.
     """
 
     auto_release: bool = False
     dispatch_horizon_min: int = 480
     close_after_min: int = 10
     serial_prefix: str = "SN-"
+    over_percent: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 """What a label, an address and an edge's tag can carry."""
 CURRENCY = re.compile(r"[A-Z]{3}")
 DAY_MIN = 1440
+MOST_OVER = 100
 DAYS = range(1, 8)
 ADD = "Add the row, or take one that is there"
 GIVE_CODE = "Take letters, digits, '.', '_' and '-', at most 40"
@@ -165,3 +166,6 @@ def _policy(plant: PlantDefinition) -> Iterator[PlantFault]:
     if plant.policy.close_after_min < 0:
         what = f"close_after_min is {plant.policy.close_after_min}"
         yield PlantFault("policy", what, "Give 0 or more minutes")
+    if not 0 <= plant.policy.over_percent <= MOST_OVER:
+        what = f"over_percent is {plant.policy.over_percent}"
+        yield PlantFault("policy", what, "Give 0 to 100 percent of what is ordered")

@@ -54,6 +54,11 @@ async def void_serials(tx: Tx, work_order: str) -> None:
     await store.void_serials(tx, work_order)
 
 
+async def reserve_more(tx: Tx, work_order: WorkOrderNumber, pieces: int, prefix: str) -> None:
+    """Give an order numbers up to `pieces`; it keeps those that it has."""
+    await store.reserve_more(tx, work_order, pieces, prefix)
+
+
 def waiting(serials: Iterable[SerialUnit], from_operation: int, *, first: bool) -> list[SerialUnit]:
     """Return the pieces that lie before an operation, in order.
 

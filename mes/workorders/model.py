@@ -172,7 +172,7 @@ class JobOrder:
 
     Args:
         scope: Path of its work centre below the site.
-        quantity: Pieces planned, in `uom`.
+        quantity: Pieces planned, in `uom`: those ordered, and what was made for scrap or beyond.
         setup_s: Seconds of setup when the family changes.
         run_s: Seconds per piece.
         equipment: Unit planned or used.
@@ -359,6 +359,17 @@ class Line:
             return max(job.quantity - job.done, Decimal(0))
         coming = before.good if before.status in OVER else before.good + self.remaining(before)
         return max(coming - job.done, Decimal(0))
+
+    def room(self, job: JobOrder, most: Decimal) -> Decimal:
+        """Return how many more good pieces may be made here; at the first operation scrap is made up for.
+
+        Args:
+            most: Good pieces that the order may have.
+        """
+        if self.before(job) is not None:
+            return self.available(job)
+        lost = sum((one.scrap for one in self.jobs if one is not job), Decimal(0))
+        return max(most + lost - job.good, Decimal(0))
 
     def with_job(self, changed: JobOrder) -> "Line":
         """Return the line with one job replaced."""

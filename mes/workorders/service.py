@@ -158,13 +158,40 @@ async def _change(tx: Tx, known: WorkOrder, draft: WorkOrderDraft) -> None:
 
 
 async def _resize(tx: Tx, known: WorkOrder, quantity: Decimal) -> None:
+    """Change the pieces of an order: less before it is begun, more while its first operation goes on."""
     jobs = await store.jobs_of(tx, known.id)
-    if any(job.status not in NOT_STARTED for job in jobs):
+    begun = any(job.status not in NOT_STARTED for job in jobs)
+    if begun and (quantity < known.quantity or jobs[0].status in OVER):
         raise WorkOrderNotChangeable(work_order=known.id, status=known.status.value)
-    await store.resize_jobs(tx, known.id, quantity)
+    await store.resize_jobs(tx, known.id, max([quantity, *(job.quantity for job in jobs if begun)]))
     if jobs and jobs[0].serial_from is not None:
         policy = await resources.policy(tx)
-        await tracking.resize_serials(tx, known.id, int(quantity), policy.serial_prefix)
+        give = tracking.reserve_more if begun else tracking.resize_serials
+        await give(tx, known.id, int(quantity), policy.serial_prefix)
+
+
+async def most_of(tx: Tx, number: str) -> Decimal:
+    """Return how many good pieces an order may have: what is ordered, and what the policy allows beyond."""
+    order = await get_work_order(tx, number)
+    material = await definitions.get_material(tx, order.material)
+    percent = (await resources.policy(tx)).over_percent
+    return material.rounded_down(order.quantity * (100 + percent) / 100)
+
+
+async def fit(tx: Tx, line: Line) -> Line:
+    """Let the jobs of an order be for the pieces ordered, or for all that its first operation has made.
+
+    Call it when pieces were reported there, before the report is stored; the line's jobs are locked.
+    """
+    first = line.jobs[0]
+    order = await get_work_order(tx, first.work_order)
+    pieces = max(order.quantity, first.done)
+    if pieces == first.quantity:
+        return line
+    await store.resize_jobs(tx, order.id, pieces)
+    if first.serial_from is not None:
+        await tracking.reserve_more(tx, order.id, int(pieces), (await resources.policy(tx)).serial_prefix)
+    return Line(tuple(replace(job, quantity=pieces) for job in line.jobs))
 
 
 async def release_work_order(tx: Tx, number: str) -> tuple[JobOrderId, ...]:

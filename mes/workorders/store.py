@@ -154,7 +154,7 @@ async def update_order(tx: Tx, number: str, draft: WorkOrderDraft) -> None:
 
 
 async def resize_jobs(tx: Tx, number: str, quantity: Decimal) -> None:
-    """Change the pieces of an order's jobs, none of which has begun."""
+    """Change the pieces of an order's jobs."""
     await tx.execute(
         "update mes.job_order set quantity = %(quantity)s where work_order = %(id)s",
         {"id": number, "quantity": quantity},

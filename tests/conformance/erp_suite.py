@@ -578,6 +578,16 @@ class ErpSuite:
         ]
         assert len({one.movement for one in found}) == 2
 
+    async def test_erp_30_takes_more_pieces_than_were_ordered(self, bench: Bench) -> None:
+        order = await self.order(bench)
+        cast = order.use("CAST-40", "3")
+        refs = await order.apply(cast, order.made(*serials(3)))
+        await order.apply(OperationsRequestClosed(**order.head()))
+        assert await bench.production_state(order.request.erp_ref) == "done"
+        moved = [line for line in await self.stock(bench) if line.ref in refs]
+        assert sum(line.quantity for line in moved if line.material == "PUMP-40") == 3
+        assert (await self.amounts(bench, refs[1:]))["finished_goods"] == 3 * Decimal("653.33")
+
     async def test_erp_99_waits_while_it_is_away(self, bench: Bench) -> None:
         order = await self.order(bench)
         await bench.switch(on=False)

@@ -1,6 +1,7 @@
 """SQL of the site's policy, and of the plant file that was applied last."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from psycopg.types.json import Jsonb
 from pydantic import TypeAdapter
@@ -52,6 +53,7 @@ class _PolicyRow:
     dispatch_horizon_min: int
     close_after_min: int
     serial_prefix: str
+    over_percent: Decimal
 
 
 async def find_policy(tx: Tx) -> tuple[Policy, str] | None:
@@ -59,7 +61,7 @@ async def find_policy(tx: Tx) -> tuple[Policy, str] | None:
     row = await tx.fetch_one(
         _PolicyRow,
         """
-        select timezone, auto_release, dispatch_horizon_min, close_after_min, serial_prefix
+        select timezone, auto_release, dispatch_horizon_min, close_after_min, serial_prefix, over_percent
         from mes.policy where site = %(site)s
         """,
         {"site": tx.site},
@@ -71,6 +73,7 @@ async def find_policy(tx: Tx) -> tuple[Policy, str] | None:
         dispatch_horizon_min=row.dispatch_horizon_min,
         close_after_min=row.close_after_min,
         serial_prefix=row.serial_prefix,
+        over_percent=row.over_percent,
     )
     return policy, row.timezone
 
@@ -80,13 +83,14 @@ async def save_policy(tx: Tx, policy: Policy, timezone: str) -> None:
     await tx.execute(
         """
         insert into mes.policy (site, timezone, auto_release, dispatch_horizon_min,
-                                close_after_min, serial_prefix)
+                                close_after_min, serial_prefix, over_percent)
         values (%(site)s, %(timezone)s, %(auto_release)s, %(dispatch_horizon_min)s,
-                %(close_after_min)s, %(serial_prefix)s)
+                %(close_after_min)s, %(serial_prefix)s, %(over_percent)s)
         on conflict (site) do update set timezone = excluded.timezone,
             auto_release = excluded.auto_release,
             dispatch_horizon_min = excluded.dispatch_horizon_min,
-            close_after_min = excluded.close_after_min, serial_prefix = excluded.serial_prefix
+            close_after_min = excluded.close_after_min, serial_prefix = excluded.serial_prefix,
+            over_percent = excluded.over_percent
         """,
         {
             "site": tx.site,
@@ -95,5 +99,6 @@ async def save_policy(tx: Tx, policy: Policy, timezone: str) -> None:
             "dispatch_horizon_min": policy.dispatch_horizon_min,
             "close_after_min": policy.close_after_min,
             "serial_prefix": policy.serial_prefix,
+            "over_percent": policy.over_percent,
         },
     )

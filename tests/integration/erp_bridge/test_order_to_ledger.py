@@ -17,6 +17,7 @@ from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database
 from mes.kernel.outbox import to_json
 from mes.kernel.settings import Settings
+from mes.workorders import service as workorders
 from tests.fixtures.tryton import Tryton, TrytonFactory, count, deliver, place_order
 from tests.integration.erp_bridge.plant import Floor
 
@@ -157,6 +158,29 @@ async def a_price_rises_while_an_order_is_at_work(both: Both) -> None:
     }
 
 
+async def more_is_made_than_was_ordered(both: Both) -> None:
+    """One beyond the two that were ordered, and one for a piece that was lost: the books agree on it."""
+    number = await begin(both, 2)
+    async with both.db.transaction(Cause(actor="service:test", at=utc_now())) as tx:
+        await tx.execute("update mes.policy set over_percent = 50")
+    await both.floor.make(number, 4, scrap={10: 1})
+    await both.floor.close(number)
+    await both.push()
+    async with both.db.read() as tx:
+        order = await workorders.get_work_order(tx, number)
+        assert not await service.documents(tx, None, "dead", 10)
+    assert (order.quantity, order.good, order.scrap) == (2, 3, 1)
+    outcome = await judged(both)
+    assert (outcome.cases, outcome.value_difference, outcome.quantity_difference) == ((), 0, 0)
+    assert await both.wip(number) == Decimal("0.00")
+    domain = [("reference", "=", number)]
+    (row,) = await both.rpc.search_read("production", domain, ["state", "quantity", "outputs"])
+    assert (row["state"], row["quantity"]) == ("done", 2)
+    made = await both.rpc.read("model.stock.move.read", row["outputs"], ["quantity", "to_location.type"])
+    stored = [one["quantity"] for one in made if one["to_location."]["type"] == "storage"]
+    assert sum(stored) == 3
+
+
 async def test_an_order_ends_with_nothing_in_process_and_no_difference(db: Database, tryton: Tryton) -> None:
     both = Both(db, tryton)
     await both.floor.define()
@@ -182,6 +206,7 @@ async def test_an_order_ends_with_nothing_in_process_and_no_difference(db: Datab
     assert await both.wip(number) == Decimal("0.00")
     (row,) = await both.rpc.search_read("production", [("reference", "=", number)], ["state"])
     assert row["state"] == "done"
+    await more_is_made_than_was_ordered(both)
     await a_price_rises_while_an_order_is_at_work(both)
 
 

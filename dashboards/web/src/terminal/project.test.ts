@@ -9,7 +9,7 @@ import { turnedAway } from './standing'
 function job(id: string, over: Partial<Job> = {}): Job {
   return {
     id, work_order: id.replace(/-\d+$/, ''), operation: 10, name: 'Machining', material: 'PUMP-40', material_name: 'Pump', quantity: '5', good: '0',
-    scrap: '0', remaining: '5', available: '5', uom: 'pc', digits: 0, status: 'Ready', hold_reason: null, planned_start: null, planned_end: null, started_at: null,
+    scrap: '0', remaining: '5', available: '5', room: '5', uom: 'pc', digits: 0, status: 'Ready', hold_reason: null, planned_start: null, planned_end: null, started_at: null,
     equipment: 'CNC-1', customer: null, due_at: '2026-03-02T02:00:00Z', priority: 5, late: false, last: false, skill: null, run_s: '15', setup_s: '0',
     serials: ['SN-00000001'], instructions: '', startable: true, not_startable: null,
     components: [
@@ -80,6 +80,13 @@ describe('what the operator sees before the server has answered', () => {
     const last = [{ id: 'r-2', undone: false }, { id: 'r-1', undone: false }] as TerminalSnapshot['last']
     const seen = projectAll(snapshot({ last }), [entry('reverse', 'WO-000001-10', { report: 'r-2', reason: 'miscounted' })])
     expect(seen.last.find((one) => !one.undone)?.id).toBe('r-1')
+  })
+
+  it('scrap takes no place of a good piece where it is made up for', () => {
+    const seen = projectAll(running(), [entry('report', 'WO-000001-10', { good: '3', scrap: '2', reason: 'surface' })])
+    expect([seen.job?.remaining, seen.job?.room]).toEqual(['0', '2'])
+    const later = projectAll(running({ room: null }), [entry('report', 'WO-000001-10', { good: '3', scrap: '2', reason: 'surface' })])
+    expect(later.job?.room).toBeNull()
   })
 
   it('what was undone is to be made again, and its material lies there again', () => {

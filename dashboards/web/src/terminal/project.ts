@@ -9,14 +9,16 @@ function editJob(snapshot: TerminalSnapshot, id: string | null, edit: (job: Job)
   return job && job.id === id ? { ...snapshot, job: edit(job) } : snapshot
 }
 
+const notBelowZero = (figure: string): string => (compare(figure, '0') < 0 ? '0' : figure)
+
 function reported(job: Job, good: string, scrap: string): Job {
-  const remaining = subtract(job.remaining, add(good, scrap))
   return {
     ...job,
     good: add(job.good, good),
     scrap: add(job.scrap, scrap),
-    remaining: compare(remaining, '0') < 0 ? '0' : remaining,
+    remaining: notBelowZero(subtract(job.remaining, add(good, scrap))),
     available: subtract(job.available, add(good, scrap)),
+    room: job.room === null ? null : notBelowZero(subtract(job.room, good)),
   }
 }
 

@@ -9,11 +9,13 @@ import pytest
 from mes.execution import service as execution
 from mes.execution.model import (
     LotUse,
+    MoreThanRemaining,
     PiecesMovedOn,
     QuantityReport,
     ReportReversedAlready,
     WorkOrderFinished,
 )
+from mes.execution.terminal import show
 from mes.inventory import service as inventory
 from mes.kernel.ids import JobOrderId, LotNumber, WorkOrderNumber
 from mes.tracking import service as tracking
@@ -21,6 +23,9 @@ from mes.tracking.model import SerialStatus
 from mes.workorders import service as workorders
 from mes.workorders.model import JobOrderStatus, WorkOrderStatus
 from tests.fixtures.floor import PEOPLE, UNITS, Floor
+from tests.fixtures.postgres import cause
+
+CAST = LotNumber("LOT-CAST-40-1")
 
 
 async def started(floor: Floor, number: WorkOrderNumber, operation: int) -> JobOrderId:
@@ -37,6 +42,11 @@ async def reported(floor: Floor, job: JobOrderId, good: int, scrap: int = 0) -> 
     done = await floor.do(lambda tx: execution.report(tx, counted), PEOPLE[operation], UNITS[operation])
     assert done.entry is not None
     return done.entry
+
+
+async def ended(floor: Floor, job: JobOrderId) -> None:
+    operation = int(job.rsplit("-", 1)[1])
+    await floor.do(lambda tx: execution.complete(tx, job), PEOPLE[operation], UNITS[operation])
 
 
 async def reversed_(floor: Floor, job: JobOrderId, entry: UUID, reason: str = "miscounted") -> None:
@@ -72,6 +82,63 @@ async def test_a_completed_job_is_held_again_and_goes_on(floor: Floor) -> None:
         lambda tx: execution.report(tx, QuantityReport(job_order=job, good=Decimal(2))), "E-1001"
     )
     assert (done.equipment, done.good) == ("CNC-2", 2)
+
+
+async def pieces_of(floor: Floor, number: WorkOrderNumber) -> tuple[Decimal, ...]:
+    """Return for how many pieces each job of an order is."""
+    async with floor.db.read() as tx:
+        return tuple(one.quantity for one in await workorders.jobs_of(tx, number))
+
+
+async def allow_over(floor: Floor, percent: int) -> None:
+    async with floor.db.transaction(cause()) as tx:
+        await tx.execute("update mes.policy set over_percent = %(percent)s", {"percent": percent})
+
+
+async def test_scrap_is_made_up_for_while_the_first_operation_runs(floor: Floor) -> None:
+    number = await floor.order(4)
+    await floor.plan(number)
+    job = await started(floor, number, 10)
+    await reported(floor, job, good=3, scrap=1)
+    instead = await reported(floor, job, good=1)
+    assert await pieces_of(floor, number) == (5,) * 6
+    with pytest.raises(MoreThanRemaining) as refused:
+        await reported(floor, job, good=1)
+    assert refused.value.params["available"] == "0"
+    await reversed_(floor, job, instead)
+    assert await pieces_of(floor, number) == (4,) * 6
+    await reported(floor, job, good=1)
+    following = await started(floor, number, 20)
+    await reported(floor, following, good=1, scrap=1)  # lost later: made anew from the beginning too
+    await reported(floor, job, good=1)
+    async with floor.db.read() as tx:
+        order = await workorders.get_work_order(tx, number)
+        parts = await workorders.components_of(tx, job)
+        shown = (await show(tx, "CNC-1", floor.now)).job
+    assert (order.quantity, order.scrap, parts[0].required) == (4, 2, 6)
+    assert shown is not None
+    assert (shown.quantity, shown.remaining, shown.room) == (6, 0, 0)
+
+
+async def test_more_than_ordered_is_made_as_far_as_the_policy_says(floor: Floor) -> None:
+    number = await floor.order(4)
+    await floor.plan(number)
+    await allow_over(floor, 25)
+    job = await started(floor, number, 10)
+    with pytest.raises(MoreThanRemaining):
+        await reported(floor, job, good=6)
+    use = LotUse(job_order=job, lot=CAST, quantity=Decimal(4))
+    await floor.do(lambda tx: execution.consume(tx, use), "E-1001", "CNC-1")
+    await reported(floor, job, good=5)
+    for operation in (20, 30, 40, 50, 60):
+        await reported(floor, await started(floor, number, operation), good=5)
+    for operation in (10, 20, 30, 40, 50, 60):
+        await ended(floor, JobOrderId(f"{number}-{operation}"))
+    async with floor.db.read() as tx:
+        order = await workorders.get_work_order(tx, number)
+        serials = await tracking.serials_of(tx, number)
+    assert (order.status, order.quantity, order.good) == (WorkOrderStatus.COMPLETED, 4, 5)
+    assert [one.status for one in serials] == [SerialStatus.FINISHED] * 5
 
 
 async def test_pieces_that_moved_on_stay_reported(floor: Floor) -> None:

@@ -88,14 +88,19 @@ async def test_a_change_before_the_start_reaches_jobs_and_numbers(floor: Floor) 
     assert (await order(floor, number)).priority == 1
 
 
-async def test_a_started_order_keeps_its_quantity_but_not_its_due_time(floor: Floor) -> None:
+async def test_a_started_order_may_become_more_and_later_but_not_less(floor: Floor) -> None:
     number = await receive(floor)
     await floor.plan(number)
     await floor.do(lambda tx: execution.start(tx, f"{number}-10"), "E-1001", "CNC-1")
     with pytest.raises(WorkOrderNotChangeable):
-        await receive(floor, quantity=Decimal(5))
+        await receive(floor, quantity=Decimal(3))
     later = floor.now + timedelta(days=2)
-    await receive(floor, due_at=later)
+    await receive(floor, quantity=Decimal(6), due_at=later)
+    async with floor.db.read() as tx:
+        jobs = await workorders.jobs_of(tx, number)
+        serials = await tracking.serials_of(tx, number)
+    assert {job.quantity for job in jobs} == {(await order(floor, number)).quantity} == {6}
+    assert len(serials) == 6
     assert (await order(floor, number)).due_at == later
 
 
