@@ -171,17 +171,25 @@ async def test_an_ingest_that_dies_in_its_transaction_stores_nothing_twice(
             await bus.publish(TOPIC, press.report())
             await until(lambda: len(rows(database_url, "select 1 from mes.edge_inbox")) > 0)
         for _ in range(4):
-            task = asyncio.create_task(make_ingest(nats, database_url).run())
             work(press, 10)
             await bus.publish(TOPIC, press.report())
-            await asyncio.sleep(0.15)
-            cut_connections(database_url)
-            await asyncio.sleep(0.05)
-            await kill(task)
+            with psycopg.connect(database_url) as gate:
+                gate.execute("lock table mes.edge_inbox in share mode")
+                task = asyncio.create_task(make_ingest(nats, database_url).run())
+                await until(lambda: rows(database_url, IN_ITS_TRANSACTION) != [], told="the cursor has moved")
+                cut_connections(database_url)
+                await kill(task)
         async with running(make_ingest(nats, database_url)):
             await until(lambda: counted(database_url) == press.good, told="all pieces")
             await until(lambda: len(states(database_url)) == press.states, told="all states")
     assert doubles(database_url) == 0
+
+
+IN_ITS_TRANSACTION = """
+    select 1 from pg_stat_activity where datname = current_database()
+    and application_name = 'test events' and wait_event_type = 'Lock'
+"""
+"""Ingest has advanced its cursor, and waits to write what came."""
 
 
 def cut_connections(url: str) -> None:

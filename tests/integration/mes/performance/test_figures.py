@@ -149,6 +149,18 @@ async def test_no_piece_is_scrap_twice_where_the_machine_counts_scrap_itself(db:
     assert [(one.quantity, one.in_figure) for one in found.scraps] == [(5, False)]
 
 
+async def test_an_edge_that_is_gone_counts_no_scrap(db: Database) -> None:
+    job = await one_counter(db, "count.scrap")
+    async with db.transaction(cause()) as tx:
+        await tx.execute(
+            "insert into mes.edge_link (edge, at) values ('edge-suz-1', now() - interval '8 days')"
+        )
+    await scrap(db, job, 5, clock("7:59"))
+    async with db.read() as tx:
+        window = Window(starts_at=clock("6:00"), ends_at=clock("8:00"))
+        assert (await performance.report(tx, CNC_1, window)).elements["SQ"] == 5
+
+
 async def test_no_more_is_scrap_than_a_machine_has_counted(db: Database) -> None:
     """Told at the beginning of a shift, of pieces that were counted in the one before."""
     job = await one_counter(db)
