@@ -191,6 +191,32 @@ def _written(paths: Paths, profile: str) -> bool:
     return _production(paths, profile) and paths.edge_config.exists()
 
 
+async def check_fresh(wishes: Settings) -> None:
+    """See that beginning anew leaves nothing behind: a database that a person brought along is not emptied.
+
+    Raises:
+        CannotStart: Such a database holds a plant, or does not answer.
+    """
+    from mes.kernel.db import Database, DatabaseUnavailable
+
+    for url, schema in ((wishes.database_url, "mes"), (wishes.historian_url, "historian")):
+        if not url:
+            continue
+        try:
+            async with (
+                await Database.open(url, name="fresh", site=wishes.site, max_size=1) as db,
+                db.read() as tx,
+            ):
+                full = await tx.value("select to_regnamespace(%(schema)s) is not null", {"schema": schema})
+        except DatabaseUnavailable as error:
+            raise CannotStart("The database of your own does not answer; nothing was deleted.") from error
+        if full:
+            raise CannotStart(
+                f"The database of your own holds a plant (schema {schema}), and --fresh does not empty it: "
+                "its orders would not fit a new ERP. Empty it, then say --fresh again; nothing was deleted."
+            )
+
+
 def what_fresh_deletes(profile: str | None) -> str:
     """Return what a person has to agree to before `--fresh`; empty where there is nothing to lose.
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -17,8 +18,10 @@ from mes.intake import service as intake
 from mes.kernel import audit, secrets
 from mes.kernel.db import Database
 from mes.kernel.outbox import append, consume
+from mes.kernel.settings import Settings
 from mes.supervisor import backup
 from mes.supervisor.cli import app
+from mes.supervisor.up import check_fresh
 from tests.fixtures.postgres import SITE, cause
 
 
@@ -63,6 +66,24 @@ def accounts(url: str) -> list[str]:
     with psycopg.connect(url) as conn:
         rows = conn.execute("select payload ->> 'account' from mes.event order by id").fetchall()
     return [row[0] for row in rows]
+
+
+def test_a_plant_on_a_database_of_its_own_does_not_begin_anew_by_half(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The ERP would begin anew, and the orders of the one before would be there still."""
+    kept = tmp_path / "home" / "secrets" / "token-cli"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("kept")
+    refused = lineside("up", "--fresh", "--yes")
+    assert refused.exit_code == 1
+    assert "does not empty it" in refused.output
+    assert kept.read_text() == "kept"
+    name = urlsplit(database_url).path.strip("/")
+    empty = Settings.model_validate(
+        {"home": tmp_path, "database_url": database_url.replace(name, "postgres")}
+    )
+    asyncio.run(check_fresh(empty))
 
 
 def test_a_reading_in_quarantine_is_shown_and_tried_again(database_url: str) -> None:
