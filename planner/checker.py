@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate, combinations, pairwise
 
-from planner.problem import Operation, Problem, Unit, Window
+from planner.problem import Link, Operation, Problem, Unit, Window
 from planner.schedule import Assignment, Schedule
 
 
@@ -52,8 +52,10 @@ def _faults(problem: Problem, schedule: Schedule) -> Iterator[str]:
         if a.unit in rows:
             rows[a.unit].append(a)
         yield from _own_faults(opening, operation, a)
-        for link in operation.predecessors:
-            if not operation.started and a.start < at[link.operation].end + link.lag:
+        for link in () if operation.started else operation.predecessors:
+            if link.sublots > 1:
+                yield from _overlap_faults(opening, operations, link, a, at[link.operation])
+            elif a.start < at[link.operation].end + link.lag:
                 yield f"{operation.id} starts before {link.operation} has ended"
     for unit in problem.units:
         yield from _unit_faults(problem, unit, rows[unit.id], operations)
@@ -131,6 +133,19 @@ def _start_faults(opening: _Opening, operation: Operation, a: Assignment, run: i
         yield f"{operation.id} has no room for its set-up of {a.setup} minutes"
     if any(release.at > a.start for release in operation.releases):
         yield f"{operation.id} starts before it is released"
+
+
+def _overlap_faults(
+    opening: _Opening, operations: dict[str, Operation], link: Link, a: Assignment, before: Assignment
+) -> Iterator[str]:
+    """Whoever gets sub-lots has the first one when it starts, and is left the last one when all are made."""
+    begun, until = max(0, before.start), min(before.end, a.start - link.lag)
+    made = opening.count(before.unit, begun, until) if until > begun else 0
+    left = opening.count(a.unit, max(a.start, before.end + link.lag), a.end)
+    for row, minutes, what in ((before, made, "starts before the first"), (a, left, "ends with the last")):
+        whole = [x.minutes for x in operations[row.operation].alternatives if x.unit == row.unit]
+        if any(minutes * link.sublots < run for run in whole):
+            yield f"{a.operation} {what} sub-lot of {before.operation} is made"
 
 
 def _promise_faults(operation: Operation, a: Assignment) -> Iterator[str]:

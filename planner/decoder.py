@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 
-from planner.problem import Alternative, Lock, Operation, Problem, Started
-from planner.schedule import Assignment, Reason, Schedule
+from planner.problem import Alternative, Link, Lock, Operation, Problem, Started
+from planner.schedule import Assignment, Reason, ReasonCode, Schedule
 from planner.shared import Shortage, left_free
 from planner.worktime import WorkTime
 
@@ -102,6 +102,7 @@ class Decoder:
         self.shared = left_free(problem, times, skills)
         self.lines = {u.id: _Line(u.id, u.family, times[u.id]) for u in problem.units}
         self.ends: dict[str, int] = {}
+        self.runs: dict[str, tuple[WorkTime, int, int]] = {}  # on which axis, run and end there
         for operation in problem.operations:
             if operation.started:
                 self._place_started(operation, operation.started)
@@ -129,12 +130,40 @@ class Decoder:
             if release.at > minute:
                 detail = {"cause": release.cause, "detail": release.detail}
                 minute, reason = release.at, Reason("release", detail)
+        code: ReasonCode
         for link in operation.predecessors:
-            end = self.ends[link.operation] + link.lag
+            if link.sublots > 1:
+                end, code = self._first_made(link) + link.lag, "overlap"
+            else:
+                end, code = self.ends[link.operation] + link.lag, "lag" if link.lag else "predecessor"
             if end > minute:
-                code = Reason("lag" if link.lag else "predecessor", {"operation": link.operation})
-                minute, reason = end, code
+                minute, reason = end, Reason(code, {"operation": link.operation})
         return minute, reason
+
+    def _first_made(self, link: Link) -> int:
+        """The minute at which a predecessor has worked a sub-lot's share of its run."""
+        time, run, end = self.runs[link.operation]
+        return time.after(run + link.share(end - run))
+
+    def _last_made(self, link: Link, operation: Operation, unit: str) -> int:
+        """The minute from which a run on `unit` begins its last sub-lot's share when that is made."""
+        time, minutes = self.lines[unit].time, operation.minutes_on(unit)
+        run = time.work(self.ends[link.operation] + link.lag) - minutes + link.share(minutes)
+        return time.at(max(0, run))
+
+    def _ready_on(self, operation: Operation, unit: str, since: tuple[int, Reason]) -> tuple[int, Reason]:
+        """As `ready`, which is `since`, with what is waited for on one unit: the last sub-lots."""
+        for link in operation.predecessors:
+            if link.sublots > 1:
+                minute = self._last_made(link, operation, unit)
+                if minute > since[0]:
+                    since = minute, Reason("overlap", {"operation": link.operation})
+        return since
+
+    def arrival(self, operation: Operation, units: Iterable[str]) -> int:
+        """The first minute at which all that comes before lets it start on one of the units."""
+        since = self.ready(operation)
+        return min(self._ready_on(operation, unit, since)[0] for unit in units)
 
     def fit(self, operation: Operation, unit: str, *, gaps: bool = False) -> Fit:
         """Find the earliest place for an operation whose predecessors are placed.
@@ -144,7 +173,7 @@ class Decoder:
                 proposal has placed on this unit.
         """
         line = self.lines[unit]
-        ready, why_ready = self.ready(operation)
+        ready, why_ready = self._ready_on(operation, unit, self.ready(operation))
         first = line.floor
         if gaps:
             first = line.first_gap(line.time.work(ready) + operation.minutes_on(unit))
@@ -173,7 +202,7 @@ class Decoder:
         """The earliest place in a gap, or None when it cannot be done by minute `end`."""
         line, minutes = self.lines[on.unit], on.minutes
         blocks, last = line.blocks, line.time.work(end) - minutes
-        ready, why_ready = since
+        ready, why_ready = self._ready_on(operation, on.unit, since)
         earliest = line.time.work(ready)
         if earliest > last:
             return None
@@ -271,7 +300,11 @@ class Decoder:
         line.floor = max(line.floor, fit.position) + 1
         line.hold(block)
         self.shared.claim(block.operation, line.time.pieces(block.begin, block.end))
-        self.ends[block.operation.id] = fit.end
+        self._note(line, block, fit.end)
+
+    def _note(self, line: _Line, block: Block, end: int) -> None:
+        self.ends[block.operation.id] = end
+        self.runs[block.operation.id] = line.time, block.run, block.end
 
     def take_back(self, fit: Fit) -> None:
         """Undo `place`; the last placed goes first."""
@@ -293,7 +326,7 @@ class Decoder:
         insort(line.blocks, block, key=_begin)
         line.floor += 1
         self.shared.claim(block.operation, line.time.pieces(block.begin, block.end))
-        self.ends[block.operation.id] = end
+        self._note(line, block, end)
 
     def keep(self, assignment: Assignment, other: Operation | None = None) -> None:
         """Put an operation where a plan has it.
@@ -309,7 +342,7 @@ class Decoder:
         line.floor += 1
         line.hold(block)
         self.shared.claim(operation, line.time.pieces(block.begin, block.end))
-        self.ends[operation.id] = assignment.end
+        self._note(line, block, assignment.end)
 
     def _place_started(self, operation: Operation, started: Started) -> None:
         line = self.lines[started.unit]
@@ -317,7 +350,7 @@ class Decoder:
         line.blocks.append(Block(0, 0, minutes, operation, Reason("started")))
         line.hold(line.blocks[-1])
         line.floor = 1
-        self.ends[operation.id] = line.time.after(minutes)
+        self._note(line, line.blocks[-1], line.time.after(minutes))
 
     def _place_locked(self, operation: Operation, lock: Lock) -> None:
         line = self.lines[lock.unit]
@@ -340,7 +373,7 @@ class Decoder:
         block = Block(run - lead, run, run + minutes, operation, Reason("lock"))
         line.blocks.append(block)
         self.shared.claim(operation, time.pieces(block.begin, block.end))
-        self.ends[operation.id] = time.after(block.end)
+        self._note(line, block, time.after(block.end))
 
     def _refuse_short(self, operation: Operation, lock: Lock, pieces: Iterable[tuple[int, int]]) -> None:
         short = self.shared.shortage(operation, pieces)
@@ -392,6 +425,8 @@ class Decoder:
     def _refuse_early(self, operation: Operation, lock: Lock) -> None:
         for link in operation.predecessors:
             ready = self.ends[link.operation] + link.lag
+            if link.sublots > 1:
+                ready = max(self._first_made(link) + link.lag, self._last_made(link, operation, lock.unit))
             if ready > lock.start:
                 what = f"is locked at minute {lock.start}, before {link.operation} can be done"
                 raise LocksConflict(operation.id, what, f"Move the lock to minute {ready} or later")

@@ -59,7 +59,8 @@ def _tails(problem: Problem, least: dict[str, int]) -> dict[str, int]:
         tail[operation.id] = least[operation.id] + behind.get(operation.id, 0)
         for link in operation.predecessors:
             before = link.operation
-            behind[before] = max(behind.get(before, 0), tail[operation.id] + link.lag)
+            way = link.way(least[before], least[operation.id], tail[operation.id])
+            behind[before] = max(behind.get(before, 0), way - least[before])
             left[before] -= 1
             if not left[before]:
                 done.append(problem.operation_by_id[before])
@@ -167,7 +168,7 @@ class _Floor:
         fixed = operation.fixed_unit
         key = (fixed,) if fixed else tuple(a.unit for a in operation.alternatives)
         queue = self.queues.setdefault(key, _Queue(key))
-        ready, _ = self.decoder.ready(operation)
+        ready = self.decoder.arrival(operation, key)
         heappush(queue.coming, (ready, self.rows[operation.id], operation))
         heappush(self.agenda, (queue.next_decision(self.decoder), key))
 

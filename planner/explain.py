@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Literal
 
 from planner.objective import order_ends
-from planner.problem import Operation, Problem
+from planner.problem import Link, Operation, Problem
 from planner.schedule import Assignment, Schedule
 from planner.shared import left_free
 from planner.worktime import WorkTime
@@ -70,7 +70,9 @@ class Explainer:
         lateness = self._ends[order] - due
         if lateness <= 0:
             return ()
-        waits = [w for row in self._chain(order) for w in self._waits(*row)]
+        chain = self._chain(order)
+        untils = [*(ready for _, ready in chain[1:]), self._ends[order]]
+        waits = [w for row, until in zip(chain, untils, strict=True) for w in self._waits(*row, until)]
         own = self._ends[order] - sum(wait.minutes for wait in waits)
         overdue = max(0, -due)
         causes = [Cause("overdue", overdue), Cause("work", max(0, own - max(0, due)))]
@@ -88,21 +90,38 @@ class Explainer:
         chain: list[tuple[Operation, int]] = []
         while step is not None:
             links = () if step.started else step.predecessors
-            before = max(links, key=lambda link: at[link.operation].end + link.lag, default=None)
-            ready = at[before.operation].end if before else 0
+            mine = at[step.id]
+            before = max(links, key=lambda link: self._passed_on(link, mine, link.lag), default=None)
+            ready = self._passed_on(before, mine, 0) if before else 0
             chain.append((step, ready))
             step = problem.operation_by_id[before.operation] if before else None
         return chain[::-1]
 
-    def _waits(self, operation: Operation, ready: int) -> Iterator[Cause]:
-        """What the step waited for from `ready` to its end, in order."""
+    def _passed_on(self, link: Link, row: Assignment, lag: int) -> int:
+        """When a predecessor let a step start: its end, or when its sub-lots were made that the step got."""
+        before = self._schedule.by_operation[link.operation]
+        if link.sublots == 1:
+            return before.end + lag
+        theirs, mine = self._times[before.unit], self._times[row.unit]
+        run = theirs.work(before.start)
+        first = theirs.after(run + link.share(theirs.work(before.end) - run))
+        minutes = mine.work(row.end) - mine.work(row.start)
+        last = mine.work(before.end + lag) - minutes + link.share(minutes)
+        return min(before.end + lag, max(first + lag, mine.at(max(0, last))))
+
+    def _waits(self, operation: Operation, ready: int, until: int) -> Iterator[Cause]:
+        """What the step waited for from `ready` on, in order.
+
+        Args:
+            until: Its end, or when the next step had what it needed of it.
+        """
         row = self._schedule.by_operation[operation.id]
         if not operation.started:
             free = self._previous_end(row)
             for start, end in self._alike(operation, row, ready):
                 yield replace(self._cause_at(operation, row, start, free), minutes=end - start)
         first = max(ready, 0 if operation.started else row.start)
-        for start, end in self._times[row.unit].gaps(first, row.end):
+        for start, end in self._times[row.unit].gaps(first, until):
             yield from self._closed(row.unit, start, end)
 
     def _alike(self, operation: Operation, row: Assignment, ready: int) -> Iterator[tuple[int, int]]:
@@ -111,7 +130,7 @@ class Explainer:
         if ready >= start:
             return
         releases = [release.at for release in self._problem.releases_of(operation)]
-        lags = [self._end_of(x.operation) + x.lag for x in operation.predecessors]
+        lags = [self._passed_on(link, row, link.lag) for link in operation.predecessors]
         free = min(start, max([ready, *releases, *lags]))  # before that nothing else is asked
         cuts = {ready, free, start, *(m for m in (*releases, *lags) if ready < m < free)}
         if free < start:
@@ -140,7 +159,7 @@ class Explainer:
             if minute < release.at:
                 code: CauseCode = "material" if release.cause == "material" else "release"
                 return Cause(code, 1, release.detail)
-        if any(minute < self._end_of(x.operation) + x.lag for x in operation.predecessors):
+        if any(minute < self._passed_on(link, row, link.lag) for link in operation.predecessors):
             return Cause("lag", 1, operation.id)
         if not self._is_open(row.unit, minute):
             return self._closed_at(row.unit, minute)
@@ -163,9 +182,6 @@ class Explainer:
             name = short.tool if short and short.tool else row.reason.params["tool"]
             return Cause("tool", 1, str(name))
         return Cause("sequence", 1, row.unit)
-
-    def _end_of(self, operation: str) -> int:
-        return self._schedule.by_operation[operation].end
 
     def _is_open(self, unit: str, minute: int) -> bool:
         time = self._times[unit]

@@ -85,7 +85,9 @@ COUNT, UNIT_COUNT, ORDER_COUNT, POOL_COUNT, QUEUE_COUNT, FAMILIES, HORIZON, FIRS
 W_SETUP, W_FLOW, W_MAKESPAN, W_MOVED, W_SHIFT, SHIFT_CAP = range(8, 14)
 OPS, ALTERNATIVES, PREDECESSORS, SUCCESSORS, UNITS, TIMELINES, BLOCKS = range(14, 21)
 ORDERS, FIXED_PLACES, NEEDS, QUEUE_OF, QUEUES, DIRTY_BIT, TIMELINE_COUNT = range(21, 28)
-HEAD = 28
+OVERLAPS = 28
+"""Where the lists of overlaps begin; 0 when no operations overlap."""
+HEAD = 40
 
 # Columns of an operation.
 OP = 8
@@ -118,6 +120,10 @@ N_DRAW, N_DRAW_END, N_POOL = range(3)
 DR = 3
 D_COUNTER, D_COUNT, D_STAYS = range(3)
 
+# Columns of an overlap: the predecessor, its lag, its sub-lots.
+OV = 3
+V_BEFORE, V_LAG, V_SUBLOTS = range(3)
+
 # Columns of an operation's place in a plan.
 ST = 12
 UNIT, DUR, PREV, NEXT, START, END, WEND, SETUP, POS, BEGIN, WANTED, HAS = range(12)
@@ -142,6 +148,9 @@ CL = 5
 """Columns of a logged claim: operation, change, timeline, first and last working minute."""
 
 FOREVER = 1 << 40
+
+OVERLAPPED = -FOREVER
+"""Lag of a predecessor that does not have to end before: its overlap says what it has to do."""
 
 NONE, ZERO = cast("int", np.int64(-1)), cast("int", np.int64(0))
 TAKE, GIVE = NONE, cast("int", np.int64(1))
@@ -411,6 +420,8 @@ def _fit(
     needs_people = crowd[C_MODE] != NOBODY and plant[row + NEED] >= 0
     wanted = -1
     ready_work = _work(plant, c, ready)
+    if plant[OVERLAPS] > 0:
+        ready_work = max(ready_work, _passed_on(plant, op, c, dur, st))
     block = plant[plant[BLOCKS] + unit]
     blocks_end = plant[plant[BLOCKS] + unit + 1]
     while block < blocks_end and plant[block + B_BEGIN] < prev_end:
@@ -446,7 +457,7 @@ def _fit(
 
 @compiled()
 def _ready(plant: Ints, op: int, st: Ints) -> int:
-    """The minute at which releases and predecessors let an operation run."""
+    """The minute at which releases and predecessors let an operation run; `_passed_on` says of overlaps."""
     ready = plant[plant[OPS] + op * OP + RELEASE]
     row = plant[PREDECESSORS] + op
     for k in range(plant[row], plant[row + 1], 2):
@@ -454,6 +465,39 @@ def _ready(plant: Ints, op: int, st: Ints) -> int:
         if end > ready:
             ready = end
     return ready
+
+
+@compiled()
+def _passed_on(plant: Ints, op: int, c: int, dur: int, st: Ints) -> int:
+    """The working minute from which a run has the first sub-lots of all that it overlaps with, and begins
+    its last ones when they are made.
+    """
+    run = ZERO
+    row = plant[OVERLAPS] + op
+    for k in range(plant[row], plant[row + 1], OV):
+        before, lag, sublots = plant[k + V_BEFORE] * ST, plant[k + V_LAG], plant[k + V_SUBLOTS]
+        theirs = plant[plant[UNITS] + st[before + UNIT] * UN + U_TIME]
+        size = st[before + DUR]
+        made = st[before + WEND] - size + (size + sublots - 1) // sublots
+        run = max(run, _work(plant, c, _at(plant, theirs, made - 1) + 1 + lag))
+        made = _work(plant, c, st[before + END] + lag)
+        run = max(run, made - dur + (dur + sublots - 1) // sublots)
+    return run
+
+
+@compiled()
+def _arrival(plant: Ints, op: int, st: Ints) -> int:
+    """The first minute at which all that comes before lets an operation run on one of its units."""
+    ready = _ready(plant, op, st)
+    if plant[OVERLAPS] == 0:
+        return ready
+    soonest = FOREVER
+    row = plant[ALTERNATIVES] + op
+    for k in range(plant[row], plant[row + 1], 2):
+        c = plant[plant[UNITS] + plant[k] * UN + U_TIME]
+        run = max(_work(plant, c, ready), _passed_on(plant, op, c, plant[k + 1], st))
+        soonest = min(soonest, max(ready, _at(plant, c, run)))
+    return soonest
 
 
 @compiled()
@@ -471,6 +515,9 @@ def _place_fixed(plant: Ints, st: Ints, crowd: Ints) -> None:
             st[row + START] = plant[place]
             st[row + END] = plant[place + 1]
             st[row + UNIT] = plant[place + 2]
+            st[row + DUR] = _minutes(plant, op, st[row + UNIT])
+            c = plant[plant[UNITS] + st[row + UNIT] * UN + U_TIME]
+            st[row + WEND] = _work(plant, c, max(ZERO, st[row + START])) + st[row + DUR]
 
 
 @compiled()
@@ -787,7 +834,7 @@ def _arrive(
     """Let an operation that misses nothing any more come to its queue when it is ready; the heap's size."""
     if missing[op] == 0 and waits[op]:
         waits[op] = 0
-        size = _push(times, names, size, _ready(plant, op, st), op)
+        size = _push(times, names, size, _arrival(plant, op, st), op)
     return size
 
 
@@ -1088,8 +1135,8 @@ def _propagate(
         delta += change
         if st[row + WEND] != old_wend and st[row + NEXT] >= 0:
             _mark(st[row + NEXT], st, words, io)
-        if st[row + END] == old_end:
-            continue
+        if st[row + END] == old_end and (plant[OVERLAPS] == 0 or op != io[MOVED]):
+            continue  # what a unit has made by then may differ from what another one has
         behind = plant[SUCCESSORS] + op
         for k in range(plant[behind], plant[behind + 1]):
             if plant[plant[OPS] + plant[k] * OP + FIXED] == 0:
@@ -1288,7 +1335,7 @@ def _bottleneck(plant: Ints, od: Ints, st: Ints, crowd: Ints, io: Ints) -> int:
                 continue
         before, latest = -1, -1
         for k in range(plant[plant[PREDECESSORS] + op], plant[plant[PREDECESSORS] + op + 1], 2):
-            end = st[plant[k] * ST + END] + plant[k + 1]
+            end = st[plant[k] * ST + END] + max(0, plant[k + 1])
             if end > latest:
                 before, latest = plant[k], end
         op = before
@@ -1308,7 +1355,7 @@ def _slacks(plant: Ints, perm: Ints, st: Ints, slack: Ints) -> None:
                 continue
             c = plant[plant[UNITS] + st[e * ST + UNIT] * UN + U_TIME]
             gap = _work(plant, c, st[e * ST + START]) - _work(plant, c, st[op * ST + END])
-            own = min(own, gap + slack[e])
+            own = min(own, max(0, gap) + slack[e])
         if own == FOREVER:
             order = plant[plant[OPS] + op * OP + ORDER]
             own = max(0, plant[plant[ORDERS] + order * OR + O_DUE] - st[op * ST + END])

@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 Need = tuple[str | None, tuple[ToolUse, ...]]
 """A skill and tools: operations with the same ones draw on the same counters."""
 
-HEAD = 28
+HEAD = 40
 WINDOW_COLUMNS = 3
 BUCKET_SHIFT = 6
 """Windows are looked up by minutes in buckets of 2^6."""
@@ -141,6 +141,9 @@ class _Packer:
         self._part(24, queue_of)
         self._lists(25, queues)
         self._part(26, _bit_positions())
+        overlaps = self._overlaps()
+        if any(overlaps):
+            self._lists(28, overlaps)
         tail, shortest = self._tails()
         minutes = [s.minutes for center in problem.work_centers for s in center.setups]
         return Pack(
@@ -196,12 +199,27 @@ class _Packer:
     def _links(self) -> list[list[tuple[int, int]]]:
         """Predecessors with lags; a kept operation also follows the kept one before it."""
         links = [
-            [(self.rows[link.operation], link.lag) for link in o.predecessors]
+            [
+                (self.rows[link.operation], link.lag if link.sublots == 1 else kernel.OVERLAPPED)
+                for link in o.predecessors
+            ]
             for o in self.problem.operations
         ]
         for after, before in self.problem.kept_order.items():
             links[self.rows[after]].append((self.rows[before], 0))
         return links
+
+    def _overlaps(self) -> list[list[int]]:
+        """Predecessors of which an operation gets sub-lots: row, lag, sub-lots."""
+        return [
+            [
+                x
+                for link in o.predecessors
+                if link.sublots > 1
+                for x in (self.rows[link.operation], link.lag, link.sublots)
+            ]
+            for o in self.problem.operations
+        ]
 
     def _followers(self) -> list[list[int]]:
         found: list[list[int]] = [[] for _ in self.links]
@@ -359,6 +377,10 @@ class _Packer:
         for row in reversed(_in_order(self.links)):
             for before, lag in self.links[row]:
                 tail[before] = max(tail[before], least[before] + lag + tail[row])
+            for link in self.problem.operations[row].predecessors:
+                if link.sublots > 1:
+                    before = self.rows[link.operation]
+                    tail[before] = max(tail[before], link.way(least[before], least[row], tail[row]))
         return ints(tail), ints(least)
 
     def _queues(self) -> tuple[list[int], list[list[int]]]:

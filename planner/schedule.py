@@ -12,6 +12,7 @@ ReasonCode = Literal[
     "now",  # nothing: it starts at minute 0
     "predecessor",  # operation: the step before ends then
     "lag",  # operation: drying or cooling after the step before
+    "overlap",  # operation: the step before has not made the sub-lots
     "unit",  # operation, unit: the unit is busy until then
     "setup",  # unit, minutes: its set-up ends then
     "people",  # skill: nobody free before

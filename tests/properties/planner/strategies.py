@@ -105,6 +105,11 @@ def ingredients(draw: st.DrawFn, known: tuple[Material, ...]) -> tuple[MaterialU
     return tuple(MaterialUse(material.id, draw(st.integers(1, 4))) for material in used)
 
 
+def links(before: str) -> st.SearchStrategy[Link]:
+    """A step after another one, at times after its first sub-lot."""
+    return st.builds(Link, st.just(before), st.integers(0, 5), st.sampled_from((1, 1, 2, 3, 30)))
+
+
 def places(unit: str) -> st.SearchStrategy[Published | None]:
     return st.none() | st.builds(Published, st.just(unit), st.integers(-5, 100))
 
@@ -131,7 +136,7 @@ def operations(
     made: list[Operation] = []
     for step in range(draw(st.integers(1, 4))):
         able = draw(st.lists(st.sampled_from(plant), min_size=1, unique=True))
-        before = (Link(made[-1].id, draw(st.integers(0, 5))),) if made else ()
+        before = (draw(links(made[-1].id)),) if made else ()
         release = Release(draw(st.integers(0, HORIZON + 20)), "material", "SEAL")
         made.append(
             Operation(

@@ -73,13 +73,13 @@ def test_a_plan_timed_again_is_still_feasible(problem: Problem) -> None:
 class MinuteByMinute(Explainer):
     """Asks every minute what held in it, where the explainer asks at every change."""
 
-    def _waits(self, operation: Operation, ready: int) -> Iterator[Cause]:
+    def _waits(self, operation: Operation, ready: int, until: int) -> Iterator[Cause]:
         row = self._schedule.by_operation[operation.id]
         if not operation.started:
             free = self._previous_end(row)
             for minute in range(ready, row.start):
                 yield self._cause_at(operation, row, minute, free)
-        for minute in range(max(ready, 0 if operation.started else row.start), row.end):
+        for minute in range(max(ready, 0 if operation.started else row.start), until):
             if not self._is_open(row.unit, minute):
                 yield self._closed_at(row.unit, minute)
 

@@ -11,7 +11,7 @@ from planner.cp.search import build, improve, sequence, solver_of
 from planner.decoder import Choice, decode
 from planner.effort import Effort
 from planner.objective import score
-from planner.problem import Crew, Lock, Problem, Published, Release, Started, Weights, Window
+from planner.problem import Crew, Link, Lock, Problem, Published, Release, Started, Weights, Window
 from planner.solve import solve
 from tests.unit.planner.plants import FAMILIES, HORIZON, people, plant, shifts, step
 
@@ -41,6 +41,13 @@ def test_two_units_share_the_work() -> None:
 def test_precedence_adds_up() -> None:
     due = {"A": 0}
     best(plant(step("A-1"), step("A-2", 5, "N", after="A-1"), due=due, weights=LATE_ONLY), 1500)
+
+
+def test_sub_lots_let_steps_overlap() -> None:
+    link = Link("A-1", 3, 4)
+    for second, end in ((20, 48), (5, 45)):
+        rows = (step("A-1", 40), step("A-2", second, "N", predecessors=(link,)))
+        best(plant(*rows, due={"A": 0}, weights=LATE_ONLY), 100 * end)
 
 
 def test_a_break_lengthens_a_resumable_run_only() -> None:

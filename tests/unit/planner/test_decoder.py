@@ -67,6 +67,69 @@ def test_a_successor_waits_for_its_predecessor_and_the_lag() -> None:
     assert (plan.by_operation["A-3"].start, plan.by_operation["A-3"].reason.code) == (22, "lag")
 
 
+def overlapping(first: int, second: int, sublots: int, lag: int = 0, **changes: Any) -> Problem:
+    """A step on M that passes on sub-lots to one on N."""
+    link = Link("A-1", lag, sublots)
+    return plant(step("A-1", first), step("A-2", second, "N", predecessors=(link,)), **changes)
+
+
+def test_sub_lots_let_a_step_start_before_the_one_before_it_ends() -> None:
+    row = placed(overlapping(100, 200, 4), "A-1")["A-2"]
+    assert (row.start, row.end, row.reason.code) == (25, 225, "overlap")
+    row = placed(overlapping(100, 200, 4, lag=7), "A-1")["A-2"]
+    assert row.start == 32
+
+
+def test_a_step_that_is_quicker_does_not_run_dry_at_its_end() -> None:
+    row = placed(overlapping(100, 20, 4), "A-1")["A-2"]
+    assert (row.start, row.end, row.reason.code) == (85, 105, "overlap")
+    row = placed(overlapping(100, 20, 4, lag=7), "A-1")["A-2"]
+    assert (row.start, row.end) == (92, 112)
+
+
+def test_shares_of_sub_lots_are_rounded_up_and_pause_with_their_units() -> None:
+    assert placed(overlapping(10, 100, 3), "A-1")["A-2"].start == 4
+    problem = overlapping(40, 100, 4, **shifts((0, 5), (50, 500)))
+    assert placed(problem, "A-1")["A-2"].start == 55
+    problem = overlapping(40, 20, 4, **shifts((0, 30), (50, 60), (80, 500)))
+    row = placed(problem, "A-1")["A-2"]
+    assert (row.start, row.end) == (25, 85)  # 15 of its minutes before the break in which A-1 has ended
+
+
+def test_whoever_gets_sub_lots_too_soon_is_found_out() -> None:
+    for first, second in ((100, 200), (100, 20)):
+        apart = decode(overlapping(first, second, 8), [])
+        assert len(check(overlapping(first, second, 4), apart)) == 1
+    at_once = decode(overlapping(4, 200, 4), [])
+    assert len(check(overlapping(4, 200, 4, lag=5), at_once)) == 1
+
+
+def test_what_remains_of_work_under_way_is_passed_on_in_sub_lots() -> None:
+    problem = overlapping(40, 100, 4)
+    begun = replace(problem.operations[0], started=Started("M", -20))
+    row = placed(replace(problem, operations=(begun, problem.operations[1])))["A-2"]
+    assert row.start == 10
+
+
+def test_a_lock_before_the_last_sub_lot_is_made_names_the_first_minute() -> None:
+    problem = overlapping(100, 20, 4)
+    for minute in (84, 85):
+        late = replace(problem.operations[1], lock=Lock("N", minute))
+        locked = replace(problem, operations=(problem.operations[0], late))
+        if minute == 85:
+            assert placed(locked, "A-1")["A-2"].start == 85
+        else:
+            with pytest.raises(LocksConflict, match="Move the lock to minute 85 or later"):
+                decode(locked, [])
+
+
+def test_an_order_that_overlaps_is_dispatched_when_it_can_run() -> None:
+    problem = overlapping(100, 20, 4)
+    other = step("B-1", 50, "N")
+    _, plan = best_dispatch(plant(*problem.operations, other, due={"A": 110, "B": 60}))
+    assert (plan.by_operation["B-1"].start, plan.by_operation["A-2"].start) == (0, 85)
+
+
 def test_a_resumable_run_pauses_in_the_break_and_another_waits() -> None:
     first = plant(step("A-1", 20), **shifts((0, 10), (15, 100)))
     row = placed(first, "A-1")["A-1"]

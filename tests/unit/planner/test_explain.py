@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from planner.decoder import Choice, decode
 from planner.explain import Cause, Explainer, why_late
 from planner.fixes import fixes
-from planner.problem import Calendar, Operation, Problem, Release, Unit, Window
+from planner.problem import Calendar, Link, Operation, Problem, Release, Unit, Window
 from planner.schedule import Assignment
 from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
 
@@ -45,6 +47,14 @@ def test_slack_eats_the_earliest_waits() -> None:
     )
     causes = why(problem, "B", "A-1", "B-1", "C-1")
     assert causes == (Cause("unit", 15, "N", "C"), Cause("unit", 5, "M", "A"))
+
+
+def test_the_wait_of_a_step_that_overlaps_begins_when_it_has_its_sub_lots() -> None:
+    link = Link("A-1", sublots=4)
+    rows = (step("A-1", 100), step("A-2", 100, "N", predecessors=(link,)), step("B-1", 100, "N"))
+    assert why(plant(*rows, due={"A": 125}), "A", "B-1") == (Cause("unit", 75, "N", "B"),)
+    slow = (rows[0], step("A-2", 20, "N", predecessors=(replace(link, lag=30),)))
+    assert why(plant(*slow, due={"A": 100}), "A") == (Cause("lag", 30, "A-2"), Cause("work", 5))
 
 
 def test_closed_hours_stops_material_people_and_set_ups_are_told_apart() -> None:

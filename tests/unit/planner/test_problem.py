@@ -88,6 +88,11 @@ ALWAYS = Calendar("always", (Window(0, 10),))
         ([step("A-1", alternatives=(Alternative("M", 1), Alternative("M", 2)))], {}, "M 2 times"),
         ([step("A-1", after="A-0")], {}, "waits for A-0, which is not planned. Drop the link"),
         ([step("A-1"), step("A-2", predecessors=(Link("A-1", -1),))], {}, "has the lag -1"),
+        (
+            [step("A-1"), step("A-2", predecessors=(Link("A-1", sublots=0),))],
+            {},
+            "operations A-2: gets 0 sub-lots from A-1. Give 1 to wait for its end, or more to overlap",
+        ),
         ([step("A-1", after="A-2"), step("A-2", after="A-1")], {}, "wait for one another"),
         ([step("A-1", started=Started("N"))], {}, "is held on N, which cannot do it. Move it to"),
         ([step("A-1", started=Started("M", 5))], {}, "started at minute 5, in the future"),
