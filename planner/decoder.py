@@ -267,7 +267,9 @@ class Decoder:
             return Reason("setup", {"unit": line.unit, "minutes": setup})
         if start > line.time.after(before.end):
             return self._closed(line.unit, start)
-        return Reason("unit", {"unit": line.unit, "operation": before.operation.id})
+        order = self.problem.order_by_id.get(before.operation.order)
+        code: ReasonCode = "maintenance" if order and order.kind == "maintenance" else "unit"
+        return Reason(code, {"unit": line.unit, "operation": before.operation.id})
 
     def _closed(self, unit: str, opens: int) -> Reason:
         stops = self.problem.unit_by_id[unit].stops

@@ -23,6 +23,7 @@ CauseCode = Literal[
     "overdue",  # it was due before minute 0
     "work",  # its own steps take longer than the time until it is due
     "unit",  # by: its unit was busy with another order
+    "maintenance",  # by: its unit was maintained
     "setup",  # unit: set-up
     "people",  # skill: nobody free
     "tool",  # tool: not free
@@ -41,7 +42,7 @@ class Cause:
 
     Args:
         subject: The unit, skill, tool, material or operation that the cause speaks of.
-        by: The order that had the unit; "" where the cause is not another order.
+        by: The order or maintenance that had the unit; "" where the cause is neither.
     """
 
     code: CauseCode
@@ -171,7 +172,8 @@ class Explainer:
             return Cause("setup", 1, row.unit)
         busy = self._busy_with(row.unit, minute)
         if busy is not None:
-            return Cause("unit", 1, row.unit, self._problem.operation_by_id[busy].order)
+            order = self._problem.order_by_id[self._problem.operation_by_id[busy].order]
+            return Cause("unit" if order.kind == "work" else "maintenance", 1, row.unit, order.id)
         short = self._shared.shortage(operation, [(minute, minute + 1)])
         lacked = row.reason.code if row.setup_start > free else "sequence"
         if short is not None:

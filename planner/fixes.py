@@ -21,9 +21,12 @@ from planner.worktime import WorkTime
 TRIED = 5
 """So many causes of an order are looked at, the largest first."""
 
+TURNS = ("unit", "maintenance")
+"""Causes that another turn on the unit may take away."""
+
 FixCode = Literal[
     "overtime",  # unit: open longer after its shifts, by so many minutes in all
-    "before",  # order: goes after this one on the unit that both need
+    "before",  # order or maintenance: goes after this one on the unit that both need
     "person",  # skill: one more, for so many minutes
     "sooner",  # material or what else is waited for: there at once, so many minutes sooner
     "repair",  # unit: runs at once, so many minutes sooner
@@ -63,14 +66,14 @@ def fixes(problem: Problem, plan: Schedule, order: str) -> list[Fix]:
 
 
 def _key(cause: Cause) -> tuple[str, str] | None:
-    subject = {"unit": cause.by}.get(cause.code, cause.subject)
-    known = {"calendar", "unit", "people", "material", "release", "stop"}
+    subject = cause.by if cause.code in TURNS else cause.subject
+    known = {"calendar", *TURNS, "people", "material", "release", "stop"}
     return (cause.code, subject) if cause.code in known else None
 
 
 def _tried(problem: Problem, base: Schedule, choices: list[Choice], order: str, cause: Cause) -> Fix | None:
     other = _changed(problem, order, cause)
-    turns = _before(problem, choices, order, cause) if cause.code == "unit" else choices
+    turns = _before(problem, choices, order, cause) if cause.code in TURNS else choices
     try:
         plan = decode(other, turns)
     except LocksConflict:
@@ -141,7 +144,7 @@ def _effort(
             return "person", cause.subject, sum(_minutes(o, plan) for o in mine)
         case "stop":
             return "repair", cause.subject, max(s.end for s in problem.unit_by_id[cause.subject].stops)
-        case "unit":
+        case "unit" | "maintenance":
             return "before", cause.by, cause.minutes
         case _:
             at = [r.at for o in problem.operations if o.order == order for r in problem.releases_of(o)]

@@ -82,7 +82,7 @@ def compile_all() -> None:
 
 # The head of a plant: numbers, and where in the array each part begins.
 COUNT, UNIT_COUNT, ORDER_COUNT, POOL_COUNT, QUEUE_COUNT, FAMILIES, HORIZON, FIRST_COUNT = range(8)
-W_SETUP, W_FLOW, W_MAKESPAN, W_MOVED, W_SHIFT, SHIFT_CAP = range(8, 14)
+W_SETUP, W_MAKESPAN, W_MOVED, W_SHIFT, SHIFT_CAP = range(8, 13)
 OPS, ALTERNATIVES, PREDECESSORS, SUCCESSORS, UNITS, TIMELINES, BLOCKS = range(14, 21)
 ORDERS, FIXED_PLACES, NEEDS, QUEUE_OF, QUEUES, DIRTY_BIT, TIMELINE_COUNT = range(21, 28)
 OVERLAPS = 28
@@ -107,9 +107,9 @@ WN = 3
 BL = 4
 B_BEGIN, B_RUN, B_END, B_FAMILY = range(4)
 
-# Columns of an order: due, points of a late minute, its last operations.
-OR = 4
-O_DUE, O_PRICE, O_LAST, O_LAST_END = range(4)
+# Columns of an order: due, points of a late minute, its last operations, points of a minute until its end.
+OR = 5
+O_DUE, O_PRICE, O_LAST, O_LAST_END, O_FLOW = range(5)
 
 # Columns of a need (a skill, tools or both): its draws, and its pool: needs that share counters.
 NE = 3
@@ -598,7 +598,7 @@ def _order_end(plant: Ints, order: int, st: Ints) -> int:
 def _order_cost(plant: Ints, order: int, end: int) -> int:
     row = plant[ORDERS] + order * OR
     late = end - plant[row + O_DUE]
-    cost = plant[W_FLOW] * end
+    cost = plant[row + O_FLOW] * end
     if late > 0:
         cost += plant[row + O_PRICE] * late
     return cost
@@ -1090,7 +1090,7 @@ def _order_change(plant: Ints, op: int, old_end: int, st: Ints, od: Ints, io: In
     if end < old_end:
         row = plant[ORDERS] + order * OR
         gain = min(old_end - end, max(0, od[at + E_END] - plant[row + O_DUE]))
-        gain = gain * plant[row + O_PRICE] + plant[W_FLOW] * (old_end - end)
+        gain = gain * plant[row + O_PRICE] + plant[row + O_FLOW] * (old_end - end)
         if gain > hoped:
             od[at + E_HOPE] = gain
             return 0, gain - hoped

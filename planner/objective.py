@@ -13,12 +13,12 @@ class Score:
     """The parts of the objective.
 
     Args:
-        tardiness: Minutes late times order weight, all orders.
+        tardiness: Minutes late times order weight, all orders, maintenance among them.
         setup: Minutes of set-up.
         moved: Operations on another unit than published.
         shift: Minutes of start against the published start, each capped.
-        flow: Minutes until each order is complete, summed; never below 0 an order.
-        late: Orders that end after they are due.
+        flow: Minutes until each order of work is complete, summed; never below 0 an order.
+        late: Orders that end after they are due, maintenance after its limit.
         makespan: Minute at which everything is complete.
         total: The objective, in points.
     """
@@ -53,7 +53,7 @@ def score(problem: Problem, schedule: Schedule) -> Score:
         lateness = max(0, end - order.due)
         tardiness += lateness * order.weight
         late += lateness > 0
-        flow += end
+        flow += end if order.kind == "work" else 0
     setup = sum(a.setup for a in schedule.assignments)
     moved = shift = 0
     for operation in problem.operations:

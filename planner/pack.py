@@ -121,8 +121,8 @@ class _Packer:
         people, rows = self._counters()
         weights = problem.weights
         data[:8] = self._numbers(first)
-        data[8:14] = (
-            *(weights.setup, weights.flow, weights.makespan),
+        data[8:13] = (
+            *(weights.setup, weights.makespan),
             *(weights.moved, weights.shift, weights.shift_cap),
         )
         self._part(14, self._operations())
@@ -279,16 +279,17 @@ class _Packer:
         ]
 
     def _orders(self, entry: int) -> None:
-        price, count = self.problem.weights.tardiness, len(self.problem.orders)
+        weights, count = self.problem.weights, len(self.problem.orders)
         lasts: list[list[int]] = [[] for _ in range(count)]
         by_id = self.problem.operation_by_id
         for i, o in enumerate(self.problem.operations):
             if not any(by_id[x].order == o.order for x in self.problem.successors[o.id]):
                 lasts[self.order_rows[o.order]].append(i)
         self.data[entry] = len(self.data)
-        at = len(self.data) + 4 * count
+        at = len(self.data) + kernel.OR * count
         for order, rows in zip(self.problem.orders, lasts, strict=True):
-            self.data += (order.due, price * order.weight, at, at + len(rows))
+            flow = weights.flow if order.kind == "work" else 0
+            self.data += (order.due, weights.tardiness * order.weight, at, at + len(rows), flow)
             at += len(rows)
         self.data += [x for rows in lasts for x in rows]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
+from typing import Literal
 
 from planner.material import Material, MaterialUse, Supply
 
@@ -117,16 +118,23 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Work for one customer or stock order.
+    """Work for one customer or stock order, or maintenance that may be moved.
+
+    Maintenance is an operation on the one unit that is maintained; a release says from when it may be, and
+    `due` is its limit. Within that window it costs nothing, and the plan puts it where it disturbs least;
+    beyond it each minute costs as a late order's does. The unit is set up for nothing that is known
+    afterwards, or for the family that the operation names. Maintenance at a fixed time is a stop of the unit.
 
     Args:
         due: Minute it is due; negative when that is already past.
         weight: Price of a late minute against other orders, 1 to 100.
+        kind: Who waits for it: somebody for "work", nobody for "maintenance".
     """
 
     id: str
     due: int
     weight: int = 1
+    kind: Literal["work", "maintenance"] = "work"
 
 
 @dataclass(frozen=True, slots=True)
@@ -561,6 +569,7 @@ def _operation_faults(problem: Problem) -> Iterator[Fault]:
         yield from _alternative_faults(row, operation, units)
         yield from _link_faults(row, operation, known)
         yield from _fixed_faults(row, operation)
+    yield from _maintenance_faults(problem)
     yield from _running_faults(problem)
     yield from _cycle_faults(problem, known)
 
@@ -615,6 +624,21 @@ def _fixed_faults(row: str, operation: Operation) -> Iterator[Fault]:
     if operation.lock and operation.lock.start < 0:
         what = f"is locked at minute {operation.lock.start}, in the past"
         yield Fault(row, what, "Move the lock to now or later, or take it off")
+
+
+def _maintenance_faults(problem: Problem) -> Iterator[Fault]:
+    limits = {order.id: order.due for order in problem.orders if order.kind == "maintenance"}
+    for operation in problem.operations:
+        if operation.order not in limits:
+            continue
+        row, limit = f"operations {operation.id}", limits[operation.order]
+        if len(operation.alternatives) > 1:
+            what = f"is maintenance of {len(operation.alternatives)} units"
+            yield Fault(row, what, "Name one, and give each of the others an operation of its own")
+        least = min((a.minutes for a in operation.alternatives), default=0)
+        if 0 < operation.release > limit - least:
+            what = f"takes {least} minutes between {operation.release} and {limit}, its limit"
+            yield Fault(row, what, f"Release it at minute {max(0, limit - least)}, or give it a later limit")
 
 
 def _running_faults(problem: Problem) -> Iterator[Fault]:

@@ -153,7 +153,7 @@ class Desk:
         before = [b.operation.order for b in reversed(line.blocks[: fit.position])]
         for name in list(dict.fromkeys(before))[:MOST_DELAYED]:
             order = problem.order_by_id.get(name)
-            if order is None or order.weight > weight:
+            if order is None or order.kind != "work" or order.weight > weight:
                 continue
             ended = max(self.decoder.ends[o.id] for o in problem.operations if o.order == name)
             with self.lifted(name) as lifted:
@@ -280,7 +280,8 @@ class Alike:
         self._random = Random(seed)
         routes: dict[str, list[Operation]] = {}
         for operation in problem.operations:
-            routes.setdefault(operation.order, []).append(operation)
+            if problem.order_by_id[operation.order].kind == "work":
+                routes.setdefault(operation.order, []).append(operation)
         self._routes = [routes[name] for name in sorted(routes)]
 
     def order(self, name: str) -> tuple[Operation, ...]:

@@ -14,6 +14,7 @@ ReasonCode = Literal[
     "lag",  # operation: drying or cooling after the step before
     "overlap",  # operation: the step before has not made the sub-lots
     "unit",  # operation, unit: the unit is busy until then
+    "maintenance",  # operation, unit: the unit is maintained until then
     "setup",  # unit, minutes: its set-up ends then
     "people",  # skill: nobody free before
     "tool",  # tool: not free before

@@ -8,7 +8,7 @@ from planner.problem import Order
 
 
 def add(model: PlanModel) -> None:
-    """Charge late minutes by weight, and the minutes until each order is complete."""
+    """Charge late minutes by weight, and the minutes until each order that somebody waits for is complete."""
     for order in model.problem.orders:
         names = [o.id for o in model.problem.operations if o.order == order.id]
         if names:
@@ -24,5 +24,6 @@ def _add_order(model: PlanModel, order: Order, names: list[str]) -> None:
     worst = max(0, model.latest - order.due)
     late = model.number(0, worst, lambda plan: max(0, order_ends(problem, plan)[order.id] - order.due))
     model.cp.add(late >= done - order.due)
-    model.cost(problem.weights.flow, done)
+    if order.kind == "work":
+        model.cost(problem.weights.flow, done)
     model.cost(problem.weights.tardiness * order.weight, late)

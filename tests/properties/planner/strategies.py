@@ -165,6 +165,7 @@ def problems(draw: st.DrawFn) -> Problem:
     )
     there, stock = draw(tools()), draw(materials())
     rows = [o for order in orders for o in draw(operations(order.id, plant, there=there, stock=stock))]
+    maintained, at_units = draw(upkeep(plant))
     return Problem(
         ORIGIN,
         HORIZON,
@@ -179,11 +180,35 @@ def problems(draw: st.DrawFn) -> Problem:
         ),
         plant,
         draw(crews()),
-        orders,
-        tuple(_under_way(draw, rows)),
+        (*orders, *maintained),
+        tuple(_under_way(draw, [*rows, *at_units])),
         tools=there,
         materials=stock,
     )
+
+
+@st.composite
+def upkeep(draw: st.DrawFn, plant: tuple[Unit, ...]) -> tuple[list[Order], list[Operation]]:
+    """Maintenance of up to two units, with or without a window."""
+    orders: list[Order] = []
+    rows: list[Operation] = []
+    for i in range(draw(st.integers(0, 2))):
+        unit, minutes = draw(st.sampled_from(plant)).id, draw(st.integers(1, 25))
+        earliest = draw(st.integers(0, HORIZON))
+        limit = draw(st.integers(earliest + minutes if earliest else -50, HORIZON + 40))
+        orders.append(Order(f"PM{i}", limit, draw(st.integers(1, 5)), "maintenance"))
+        rows.append(
+            Operation(
+                f"PM{i}-0",
+                f"PM{i}",
+                (Alternative(unit, minutes),),
+                skill=draw(st.sampled_from(SKILLS)),
+                resumable=draw(st.booleans()),
+                releases=(Release(earliest, "maintenance"),),
+                published=draw(places(unit)),
+            )
+        )
+    return orders, rows
 
 
 def _under_way(draw: st.DrawFn, rows: list[Operation]) -> list[Operation]:

@@ -11,7 +11,7 @@ from planner.cp.search import build, improve, sequence, solver_of
 from planner.decoder import Choice, decode
 from planner.effort import Effort
 from planner.objective import score
-from planner.problem import Crew, Link, Lock, Problem, Published, Release, Started, Weights, Window
+from planner.problem import Crew, Link, Lock, Order, Problem, Published, Release, Started, Weights, Window
 from planner.solve import solve
 from tests.unit.planner.plants import FAMILIES, HORIZON, people, plant, shifts, step
 
@@ -86,6 +86,14 @@ def test_a_lock_and_work_under_way_stay_where_they_are() -> None:
 def test_frozen_work_is_not_overtaken() -> None:
     held = step("A-1", 30, published=Published("M", 0), frozen=True)
     best(plant(held, step("B-1", 10), due={"A": 0, "B": 0}, weights=LATE_ONLY), 100 * (30 + 40))
+
+
+def test_maintenance_costs_nothing_within_its_window() -> None:
+    rows = (step("P-1", 30), step("A-1", 10), step("B-1", 10))
+    orders = (Order("P", 60, kind="maintenance"), Order("A", 15), Order("B", 60))
+    best(plant(*rows, orders=orders), 10 + 20)
+    orders = (Order("P", 45, kind="maintenance"), Order("A", 10), Order("B", 60))
+    best(plant(*rows, orders=orders), 10 + 50)
 
 
 def test_kept_work_keeps_its_order_among_itself() -> None:

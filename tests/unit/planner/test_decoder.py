@@ -13,6 +13,7 @@ from planner.dispatch import best_dispatch
 from planner.explain import Cause, why_late
 from planner.fixes import fixes
 from planner.material import Material, MaterialUse, Receipt
+from planner.objective import score
 from planner.problem import (
     Alternative,
     Away,
@@ -20,6 +21,7 @@ from planner.problem import (
     Link,
     Lock,
     Operation,
+    Order,
     Problem,
     Published,
     Release,
@@ -121,6 +123,41 @@ def test_a_lock_before_the_last_sub_lot_is_made_names_the_first_minute() -> None
         else:
             with pytest.raises(LocksConflict, match="Move the lock to minute 85 or later"):
                 decode(locked, [])
+
+
+def maintained(minutes: int, earliest: int, limit: int, *rows: Operation, **due: int) -> Problem:
+    """Maintenance P of M in a window, and other work."""
+    upkeep = step("P-1", minutes, releases=(Release(earliest, "maintenance"),))
+    orders = (Order("P", limit, kind="maintenance"), *(Order(name, at) for name, at in due.items()))
+    return plant(upkeep, *rows, orders=orders)
+
+
+def test_maintenance_lets_orders_pass_as_long_as_its_window_does() -> None:
+    problem = maintained(30, 0, 200, step("A-1", 40), step("B-1", 40), A=40, B=80)
+    _, plan = best_dispatch(problem)
+    assert plan.by_operation["P-1"].start == 80
+    assert score(problem, plan).total == 40 + 80  # only orders flow
+    problem = maintained(30, 10, 70, step("A-1", 40), step("B-1", 40), A=100, B=200)
+    _, plan = best_dispatch(problem)
+    assert plan.by_operation["P-1"].end <= 70
+    assert check(problem, plan) == []
+
+
+def test_maintenance_beyond_its_limit_is_late_and_binds_who_waits_for_it() -> None:
+    problem = maintained(30, 0, 20, step("A-1", 40), A=40)
+    plan = decode(problem, [Choice("P-1", "M")])
+    assert score(problem, plan).tardiness == 10 + 30
+    row = plan.by_operation["A-1"]
+    assert (row.start, row.reason.code, row.reason.params["operation"]) == (30, "maintenance", "P-1")
+    assert why_late(problem, plan)["A"] == (Cause("maintenance", 30, "M", "P"),)
+    (fix,) = fixes(problem, plan, "A")
+    assert (fix.code, fix.subject, fix.saves) == ("before", "P", 30)
+    assert fix.price == 40 * problem.weights.tardiness - 30 * problem.weights.flow
+
+
+def test_maintenance_before_its_window_is_found_out() -> None:
+    plan = decode(maintained(30, 0, 200), [])
+    assert check(maintained(30, 10, 200), plan) == ["P-1 starts before it is released"]
 
 
 def test_an_order_that_overlaps_is_dispatched_when_it_can_run() -> None:

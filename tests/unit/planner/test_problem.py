@@ -21,6 +21,7 @@ from planner.problem import (
     Order,
     Problem,
     Published,
+    Release,
     Setup,
     Started,
     Tool,
@@ -93,6 +94,16 @@ ALWAYS = Calendar("always", (Window(0, 10),))
             {},
             "operations A-2: gets 0 sub-lots from A-1. Give 1 to wait for its end, or more to overlap",
         ),
+        (
+            [step("A-1", 5, "M", "N")],
+            {"orders": (Order("A", 50, kind="maintenance"),)},
+            "operations A-1: is maintenance of 2 units. Name one, and give each of the others",
+        ),
+        (
+            [step("A-1", 20, releases=(Release(40),))],
+            {"orders": (Order("A", 50, kind="maintenance"),)},
+            "operations A-1: takes 20 minutes between 40 and 50, its limit. Release it at minute 30, or",
+        ),
         ([step("A-1", after="A-2"), step("A-2", after="A-1")], {}, "wait for one another"),
         ([step("A-1", started=Started("N"))], {}, "is held on N, which cannot do it. Move it to"),
         ([step("A-1", started=Started("M", 5))], {}, "started at minute 5, in the future"),
@@ -138,6 +149,7 @@ def form(**changes: Any) -> dict[str, Any]:
         (form(units={}), "problem units: is an object. Give a list"),
         (form(units=[{"id": "M"}]), "problem units M: has no work_center. Add the field"),
         (form(orders=[{"id": "A", "due": None}]), "problem orders A due: is None"),
+        (form(orders=[{"id": "A", "due": 9, "kind": "rest"}]), "kind: is 'rest'. Use one of work, main"),
     ],
 )
 def test_a_fault_of_form_names_its_row(data: Any, said: str) -> None:

@@ -60,6 +60,9 @@ def test_an_order_of_no_more_weight_makes_room_and_its_lateness_is_the_price() -
     assert [(o.end, dict(o.params)) for o in found] == [(50, {"order": "B", "later": 20, "late": 20})]
     assert found[0].price == 20 * urgent.weights.tardiness
     assert asked.quote((step("W-1", 20),)).end == 80
+    upkeep = replace(urgent.orders[1], kind="maintenance")
+    asked = desk(replace(urgent, orders=(urgent.orders[0], upkeep)), "A-1", "B-1")
+    assert list(asked.instead_of_others((step("W-1", 20),), weight=4)) == []
 
 
 @settings(max_examples=40, deadline=None)
