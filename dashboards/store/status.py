@@ -99,12 +99,16 @@ class RecentOrder:
 
 
 async def recent_orders(tx: Tx) -> list[RecentOrder]:
-    """Return ten orders: those at work, those to come by their due dates, then what was completed last."""
+    """Return ten orders: those at work, those to come by their due dates, then what was completed last.
+
+    Of the booked history what is complete, so that a plant that was just started shows what it has made.
+    """
     return await tx.fetch_all(
         RecentOrder,
         """
         select id as work_order, customer_order, material, status, good, quantity
-        from mes.work_order where not simulated and status != 'Cancelled'
+        from mes.work_order
+        where case when simulated then status in ('Completed', 'Closed') else status != 'Cancelled' end
         order by array_position('{Running,Released,Waiting,Completed,Closed}'::text[], status),
                  case when completed_at is null then due_at end, completed_at desc, id limit 10
         """,
