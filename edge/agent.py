@@ -18,7 +18,7 @@ from edge.disk import Disk
 from edge.downlink import Downlink
 from edge.driver import Driver, driver_class
 from edge.epochs import Epochs
-from edge.readings import Known
+from edge.readings import UNSEEN, Known
 from edge.tags import EdgeConfig
 from edge.uplink import Uplink
 from edge.writer import Writer
@@ -91,6 +91,7 @@ class Agent:
         await self.epochs.load()
         counters, marks = await self.disk.run(spool.counters), await self.disk.run(spool.marks)
         self.collector.known = Known(counters, marks)
+        self.collector.unseen = {name for name, mark in marks.items() if mark.number == UNSEEN}
         away_since = await self.disk.run(spool.last_ms)
         if not readable:
             for stream in Stream:

@@ -13,7 +13,7 @@ from edge.readings import Known, Reading
 from edge.spool import Mark
 from edge.tags import Deadband, Tag
 from mes.kernel.log import get_logger
-from mes.kernel.messages import BAD, GOOD, Note, NoteSample, Sample, Value
+from mes.kernel.messages import BAD, GOOD, UNREAD, Kind, Note, NoteSample, Sample, Value
 from mes.kernel.topics import Stream
 
 log = get_logger(__name__)
@@ -54,7 +54,9 @@ class Collector:
         self.links = {name: Link() for name in endpoints}
         self.known = Known({}, {})
         self.refusals: dict[str, str] = {}
-        """Tags that their endpoint does not know, and why."""
+        """Tags that their endpoint does not know or cannot read, and why."""
+        self.unseen: set[str] = set()
+        """Tags whose state nobody has seen since they were refused; it is told again, though the same."""
         self.urgent = asyncio.Event()
         """There is something to be written soon."""
         self._aliases: dict[str, int] = {}
@@ -68,7 +70,7 @@ class Collector:
 
     def reading(self, tag: Tag, value: Value, time_ms: int, quality: int = GOOD, *, number: int = -1) -> None:
         """Take one reading of a driver."""
-        if quality == GOOD:
+        if quality > BAD:
             self.refusals.pop(tag.name, None)
         converted = tag.convert(value)
         if converted is None and quality == GOOD:
@@ -87,7 +89,9 @@ class Collector:
             link = self.links.get(tag.endpoint)
             if link is not None and link.clock is not None:
                 link.clock.heard(tag.name, time_ms, now_ms())
-            self._readings.append(Reading(tag, converted, time_ms, quality, number))
+            again = tag.name in self.unseen
+            self.unseen.discard(tag.name)
+            self._readings.append(Reading(tag, converted, time_ms, quality, number, again))
             self.urgent.set()
 
     def mark(self, tag: Tag) -> Mark | None:
@@ -132,13 +136,20 @@ class Collector:
             {"equipment": [tag.equipment], "tag": tag.name, "from": since, "to": time_ms},
         )
 
-    def refused(self, tag: Tag, reason: str) -> None:
-        """Report once that the endpoint does not know a tag."""
-        if self.refusals.get(tag.name) == reason:
+    def refused(self, tag: Tag, reason: str, *, read_until: int | None = None) -> None:
+        """Report once that the endpoint does not know or cannot read a tag; nobody knows its state then."""
+        before = self.refusals.get(tag.name)
+        if before == reason:
             return
         self.refusals[tag.name] = reason
         log.warning("driver.tag_refused", tag=tag.name, reason=reason)
         self.note(Note.LINK, {"endpoint": tag.endpoint, "up": True, "tag": tag.name, "reason": reason})
+        if before is None and tag.kind is Kind.STATE:
+            self.unseen.add(tag.name)
+            now = now_ms()
+            since = now if read_until is None else read_until
+            window = {"equipment": [tag.equipment], "tag": tag.name, "from": since, "to": now}
+            self.gap(tag.stream, UNREAD, window)
 
     # -- what the edge itself has to say ---------------------------------------------------------
 

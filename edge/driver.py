@@ -64,8 +64,16 @@ class Sink(Protocol):
     def missed(self, tag: Tag, time_ms: int, reason: str) -> None:
         """Declare that values of `tag` before this moment were lost at the device."""
 
-    def refused(self, tag: Tag, reason: str) -> None:
-        """Say that the endpoint does not know `tag`; the others go on."""
+    def refused(self, tag: Tag, reason: str, *, read_until: int | None = None) -> None:
+        """Say that the endpoint does not know `tag`, or cannot read it; the others go on.
+
+        It is over with the next reading of the tag that is not bad.
+
+        Args:
+            tag: The tag.
+            reason: Why, in the words of the endpoint.
+            read_until: When the tag was there the last time, milliseconds since 1970 UTC; None: until now.
+        """
 
 
 class Driver(Protocol):

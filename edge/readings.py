@@ -15,10 +15,12 @@ from edge.counter import count
 from edge.scan import read as read_scan
 from edge.spool import Mark
 from edge.tags import Tag
-from mes.kernel.messages import Kind, NoteSample, Sample, Value
+from mes.kernel.messages import AGAIN, UNREAD, Kind, Note, NoteSample, Sample, Value
 
 CHANGES = frozenset({Kind.STATE, Kind.FAULT})
 """Kinds whose readings say what is now: the same again says nothing."""
+UNSEEN = -2
+"""Number of the mark of a state that could not be read since."""
 REMEMBERED = 512
 """Readings of a tag by which a repeated one is known: more than a server's queue and history hold."""
 
@@ -35,6 +37,8 @@ class Reading:
     time_ms: int
     quality: int
     number: int
+    again: bool = False
+    """Nobody knows the state since it could not be read: it is told, though it may be the same."""
 
     @property
     def moment(self) -> Moment:
@@ -83,6 +87,7 @@ class Known:
         for item in in_source_order(readings):
             if isinstance(item, NoteSample):
                 step.samples.append(item)
+                self._unread(item, step)
             elif item.tag.name in aliases:
                 sample = self._sample(item, aliases[item.tag.name], step)
                 if sample is not None:
@@ -99,10 +104,18 @@ class Known:
             while len(known) > REMEMBERED:
                 del known[next(iter(known))]
 
+    def _unread(self, note: NoteSample, step: Step) -> None:
+        """Remember, also for an edge that starts anew, that a state could not be read."""
+        name = str(note.body.get("tag"))
+        mark = step.marks.get(name) or self._marks.get(name)
+        if note.note is Note.GAP and note.body.get("reason") == UNREAD and mark is not None:
+            step.marks[name] = mark if mark.number >= 0 else Mark(mark.time_ms, UNSEEN, mark.value)
+
     def _sample(self, item: Reading, alias: int, step: Step) -> Sample | None:
         """Return what a reading adds to the stream, none when it was read before."""
         tag = item.tag
-        if (tag.kind is Kind.SCAN and item.value == "") or self._repeated(item, step):
+        repeated = self._repeated(item, step)
+        if (tag.kind is Kind.SCAN and item.value == "") or (repeated and not item.again):
             return None
         if item.number < 0:
             step.moments.setdefault(tag.name, {})[item.moment] = None
@@ -113,6 +126,8 @@ class Known:
             scan = read_scan(str(item.value), tag.reader or tag.equipment)
             properties: dict[str, Value] = {"reader": scan.reader, "symbology": scan.symbology}
             return Sample(alias, scan.payload, item.time_ms, item.quality, properties)
+        if repeated:
+            return Sample(alias, item.value, item.time_ms, item.quality, {AGAIN: True})
         return Sample(alias, item.value, item.time_ms, item.quality)
 
     def _repeated(self, item: Reading, step: Step) -> bool:

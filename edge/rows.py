@@ -15,6 +15,7 @@ from uuid import UUID
 import numpy as np
 
 from mes.kernel.messages import (
+    AGAIN,
     GOOD,
     BadMessage,
     Batch,
@@ -232,7 +233,7 @@ def _read_event(inbox: Inbox, take: Take, idx: int, sample: Sample) -> None:
     elif definition.kind is Kind.SCAN:
         inbox.tally.add(key, Decimal(1))
         value = {"payload": value, **properties}
-    elif definition.kind is Kind.STATE:
+    elif definition.kind is Kind.STATE and properties.get(AGAIN) is not True:
         inbox.tally.add(key, Decimal(1))
     kind = definition.kind.value
     inbox.rows.append(

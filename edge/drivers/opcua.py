@@ -1,17 +1,19 @@
 """OPC UA: subscriptions with the server's own timestamps, and history for what was missed.
 
 After a break the server's history fills in states, scans and faults; a server without history
-has the gap declared. A node that is not there is reported once, tried again, and stops nobody.
+has the gap declared. A node that is not there, or vanishes, is reported once, tried again, and stops
+nobody; some servers say of a node that vanishes nothing, so they are asked whether it is there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from asyncua import ua
 from asyncua.client.client import Client
@@ -21,7 +23,9 @@ from asyncua.common.subscription import DataChangeNotif, Subscription
 from asyncua.crypto import security_policies
 from asyncua.crypto.truststore import TrustStore
 from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
+from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.status_codes import StatusCodes, get_name_and_doc
 from asyncua.ua.uaerrors import UaError
 
 from edge.driver import NO_SOURCE_TIME, BrowseNode, Sink
@@ -44,7 +48,7 @@ shorter than a busy server's pauses."""
 FIRST_DELAY_S = 0.5
 MAX_DELAY_S = 5.0
 TRY_AGAIN_S = 60.0
-"""Nodes that the server did not know are asked for again this often."""
+"""Nodes that the server did not know are asked for again this often, and whether the others are there."""
 CHUNK = 500
 """Nodes in one request: below the limits of every known server."""
 QUEUE = 200
@@ -55,10 +59,31 @@ HISTORY_KINDS = frozenset({Kind.STATE, Kind.SCAN, Kind.FAULT})
 EARLIEST_YEAR = 1971
 OVERFLOW = 0x0480
 """InfoType DataValue with the overflow bit (OPC UA part 4, 7.39.1)."""
+SEVERITY_AND_SUBCODE = 0xFFFF0000
+"""What a status code is beside its flags (OPC UA part 4, 7.38)."""
+GONE = frozenset({StatusCodes.BadNodeIdUnknown, StatusCodes.BadNodeIdInvalid})
+"""Status of a node that is no longer there: what monitored it never speaks again."""
 SECURITY = {
     "SignAndEncrypt": ua.MessageSecurityMode.SignAndEncrypt,
     "Sign": ua.MessageSecurityMode.Sign,
 }
+
+
+class Read(NamedTuple):
+    """One value of a tag; `why` it is bad, where a person has to know."""
+
+    tag: Tag
+    value: Value
+    time_ms: int
+    quality: int
+    why: str = ""
+
+
+class Monitored(NamedTuple):
+    """What monitors a node; its handle means another one after the subscription was made anew."""
+
+    subscription: int | None
+    handle: int
 
 
 class OpcUaDriver:
@@ -69,13 +94,15 @@ class OpcUaDriver:
         self._sink = sink
         self._tags: dict[str, Tag] = {}
         self._by_node: dict[ua.NodeId, tuple[Tag, ...]] = {}
-        self._handles: dict[str, int] = {}
+        self._handles: dict[str, Monitored] = {}
+        self._gone: set[str] = set()
+        self._checked_ms = 0
         self._client: Client | None = None
         self._subscription: Subscription | None = None
         self._namespaces: list[str] = []
         self._changed = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._held: list[tuple[Tag, Value, int, int]] | None = None
+        self._held: list[Read] | None = None
         self._up = False
 
     async def run(self) -> None:
@@ -115,6 +142,7 @@ class OpcUaDriver:
         finally:
             self._client = self._subscription = None
             self._handles.clear()
+            self._gone.clear()
             self._by_node.clear()
             await _close(client)
 
@@ -152,12 +180,12 @@ class OpcUaDriver:
         if not self._up:
             self._up = True
             self._sink.connected(self._endpoint.name)
-        seen = {(tag.name, at, str(value)) for tag, value, at, _ in missed}
-        fresh = [item for item in held if (item[0].name, item[2], str(item[1])) not in seen]
-        kept = [item for item in fresh if item[0].kind in HISTORY_KINDS]
-        rest = [item for item in fresh if item[0].kind not in HISTORY_KINDS]
-        for tag, value, at, quality in [*sorted([*missed, *kept], key=_source_time), *rest]:
-            self._sink.reading(tag, value, at, quality)
+        seen = {_moment(item) for item in missed}
+        fresh = [item for item in held if _moment(item) not in seen]
+        kept = [item for item in fresh if item.tag.kind in HISTORY_KINDS]
+        rest = [item for item in fresh if item.tag.kind not in HISTORY_KINDS]
+        for item in [*sorted([*missed, *kept], key=_source_time), *rest]:
+            self._pass_on(item)
 
     def _lost(self, reason: str) -> None:
         if self._held is None:
@@ -215,44 +243,84 @@ class OpcUaDriver:
             await self._unsubscribe([address for address in self._handles if address not in wanted])
             self._by_node = {}
             new: list[tuple[str, ua.NodeId]] = []
+            held: list[tuple[str, ua.NodeId]] = []
             for address, tags in wanted.items():
                 node = self._node_id(address)
                 if node is None:
                     self._refuse(tags, "unknown namespace or bad node id")
                     continue
                 self._by_node[node] = tuple(tags)
-                if address not in self._handles:
-                    new.append((address, node))
-            for start in range(0, len(new), CHUNK):
-                part = new[start : start + CHUNK]
-                events = [one for one in part if _is_event(wanted[one[0]])]
-                await self._monitor(events, wanted, EACH_CHANGE)
-                rest = [one for one in part if not _is_event(wanted[one[0]])]
-                await self._monitor(rest, wanted, float(self._endpoint.interval_ms))
+                (held if address in self._handles else new).append((address, node))
+            now = _now_ms()
+            vanished = await self._let_go(held)
+            await self._monitor_all(new, wanted, None)
+            await self._monitor_all(vanished, wanted, self._checked_ms)
+            self._checked_ms = now
+
+    async def _let_go(self, held: Sequence[tuple[str, ua.NodeId]]) -> list[tuple[str, ua.NodeId]]:
+        """Return the nodes that are no longer there; what monitored them is taken back."""
+        told, self._gone = self._gone, set()
+        vanished = [one for one in held if one[0] in told]
+        for start in range(0, len(held), CHUNK):
+            part = [one for one in held[start : start + CHUNK] if one[0] not in told]
+            vanished += await self._missing(part)
+        for address, _ in vanished:
+            with suppress(UaError):
+                await self._unsubscribe([address])
+        return vanished
+
+    async def _missing(self, nodes: Sequence[tuple[str, ua.NodeId]]) -> list[tuple[str, ua.NodeId]]:
+        """Return those of `nodes` that the server does not know any more."""
+        if self._client is None or not nodes:
+            return []
+        asked = [self._client.get_node(node) for _, node in nodes]
+        try:
+            found = await self._client.read_attributes(asked, AttributeIds.NodeClass)
+        except UaError as error:
+            log.info("opcua.not_checked", endpoint=self._endpoint.name, reason=_text(error))
+            return []
+        return [one for one, told in zip(nodes, found, strict=True) if _status(told) in GONE]
+
+    async def _monitor_all(
+        self, new: Sequence[tuple[str, ua.NodeId]], wanted: Mapping[str, list[Tag]], read_until: int | None
+    ) -> None:
+        for start in range(0, len(new), CHUNK):
+            part = new[start : start + CHUNK]
+            events = [one for one in part if _is_event(wanted[one[0]])]
+            rest = [one for one in part if not _is_event(wanted[one[0]])]
+            for nodes, sampling_ms in ((events, EACH_CHANGE), (rest, float(self._endpoint.interval_ms))):
+                for address, reason in await self._monitor(nodes, sampling_ms):
+                    self._refuse(wanted[address], reason, read_until)
 
     async def _monitor(
-        self, new: Sequence[tuple[str, ua.NodeId]], wanted: dict[str, list[Tag]], sampling_ms: float
-    ) -> None:
+        self, new: Sequence[tuple[str, ua.NodeId]], sampling_ms: float
+    ) -> list[tuple[str, str]]:
+        """Monitor nodes; return the addresses of those that cannot be, and why."""
         if self._client is None or self._subscription is None or not new:
-            return
+            return []
         nodes = [self._client.get_node(node) for _, node in new]
         results = await self._subscription.subscribe_data_change(
             nodes, queuesize=QUEUE, sampling_interval=ua.Double(sampling_ms)
         )
+        refused = []
         for (address, _), result in zip(new, results, strict=True):
             if isinstance(result, ua.StatusCode):
-                self._refuse(wanted[address], result.name)
+                refused.append((address, result.name))
             else:
-                self._handles[address] = result
+                self._handles[address] = Monitored(self._subscription.subscription_id, result)
+        return refused
 
     async def _unsubscribe(self, addresses: Iterable[str]) -> None:
-        handles = [self._handles.pop(address) for address in list(addresses)]
-        if handles and self._subscription is not None:
-            await self._subscription.unsubscribe(handles)
+        monitored = [self._handles.pop(address) for address in list(addresses)]
+        if self._subscription is not None:
+            now = self._subscription.subscription_id
+            handles = [one.handle for one in monitored if one.subscription == now]
+            if handles:
+                await self._subscription.unsubscribe(handles)
 
-    def _refuse(self, tags: Iterable[Tag], reason: str) -> None:
+    def _refuse(self, tags: Iterable[Tag], reason: str, read_until: int | None = None) -> None:
         for tag in tags:
-            self._sink.refused(tag, reason)
+            self._sink.refused(tag, reason, read_until=read_until)
 
     def _node_id(self, address: str) -> ua.NodeId | None:
         try:
@@ -266,6 +334,8 @@ class OpcUaDriver:
     def datachange_notification(self, node: Node, val: Any, data: DataChangeNotif) -> None:  # noqa: ARG002
         """Take one change; called by asyncua for each."""
         found = data.monitored_item.Value
+        if _status(found) in GONE:
+            self._gone |= {tag.address for tag in self._by_node.get(node.nodeid, ())}
         for tag in self._by_node.get(node.nodeid, ()):
             self._take(tag, found)
 
@@ -282,16 +352,22 @@ class OpcUaDriver:
         if tag.kind is Kind.TOTAL and quality > BAD and _dated(found.SourceTimestamp) is None:
             self._sink.refused(tag, NO_SOURCE_TIME)
             return
+        item = Read(tag, value, at, quality, "" if quality > BAD else _why(found))
         if self._held is not None and tag.stream is Stream.EVENTS:
-            self._held.append((tag, value, at, quality))
+            self._held.append(item)
         else:
-            self._sink.reading(tag, value, at, quality)
+            self._pass_on(item)
+
+    def _pass_on(self, item: Read) -> None:
+        if item.why:
+            self._sink.refused(item.tag, item.why)
+        self._sink.reading(item.tag, item.value, item.time_ms, item.quality)
 
     # -- history ---------------------------------------------------------------------------------
 
-    async def _missed(self) -> list[tuple[Tag, Value, int, int]]:
+    async def _missed(self) -> list[Read]:
         """Return what the server has kept since each tag was read last."""
-        found: list[tuple[Tag, Value, int, int]] = []
+        found: list[Read] = []
         for tag in self._tags.values():
             mark = self._sink.mark(tag) if tag.kind in HISTORY_KINDS else None
             node = self._node_id(tag.address)
@@ -350,19 +426,19 @@ async def _close(client: Client) -> None:
             await client.disconnect()
 
 
-def _since(tag: Tag, mark: Mark, values: Iterable[ua.DataValue]) -> list[tuple[Tag, Value, int, int]]:
+def _since(tag: Tag, mark: Mark, values: Iterable[ua.DataValue]) -> list[Read]:
     """Return the values of a history that are later than the mark, each once.
 
     Of those in the mark's own millisecond, what the server has kept before the mark is known.
     """
-    found: dict[tuple[int, str], tuple[Tag, Value, int, int]] = {}
+    found: dict[tuple[int, str], Read] = {}
     for value in sorted(values, key=_time_ms):
         at = _time_ms(value)
         raw, quality = _read(value)
         if at == mark.time_ms and str(tag.convert(raw)) == mark.value:
             found.clear()
         elif at >= mark.time_ms:
-            found[at, str(raw)] = (tag, raw, at, quality)
+            found[at, str(raw)] = Read(tag, raw, at, quality)
     return list(found.values())
 
 
@@ -370,8 +446,29 @@ def _is_event(tags: Iterable[Tag]) -> bool:
     return any(tag.stream is Stream.EVENTS for tag in tags)
 
 
-def _source_time(item: tuple[Tag, Value, int, int]) -> int:
-    return item[2]
+def _moment(item: Read) -> tuple[str, int, str]:
+    return item.tag.name, item.time_ms, str(item.value)
+
+
+def _source_time(item: Read) -> int:
+    return item.time_ms
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _status(found: ua.DataValue) -> int:
+    """Return the status of a value without its flags; none is good."""
+    return 0 if found.StatusCode is None else int(found.StatusCode.value) & SEVERITY_AND_SUBCODE
+
+
+def _why(found: ua.DataValue) -> str:
+    """Return why a value is bad; nothing where there has been none yet, which is no fault."""
+    status = _status(found)
+    if status >> 30 > 1:
+        return "" if status == StatusCodes.BadWaitingForInitialData else str(get_name_and_doc(status)[0])
+    return "" if found.Value is None or found.Value.Value is None else "no single value"
 
 
 def _time_ms(found: ua.DataValue) -> int:

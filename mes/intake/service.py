@@ -29,7 +29,7 @@ from mes.kernel.db import Cause, Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId
 from mes.kernel.log import get_logger
-from mes.kernel.messages import NEW_SPOOL
+from mes.kernel.messages import NEW_SPOOL, UNREAD
 from mes.kernel.outbox import append
 from mes.kernel.topics import Stream
 from mes.performance import service as performance
@@ -57,7 +57,7 @@ CHANNEL = "lineside_inbox"
 """Notified when ingest has committed rows to the inbox."""
 UNSEEN = frozenset({"disconnected"})
 """Reasons of a gap in which nobody saw what the machine did; a state that differs after it is told."""
-LOST = frozenset({NEW_SPOOL, "spool_broken", "no_longer_kept", "quarantined"})
+LOST = frozenset({NEW_SPOOL, UNREAD, "spool_broken", "no_longer_kept", "quarantined"})
 """Reasons of a gap of events after which nobody knows a machine's state before it tells the next one."""
 KEPT = timedelta(days=3)
 FORGET_AT_ONCE = 5000
@@ -245,6 +245,8 @@ async def _gap(tx: Tx, row: InboxRow) -> None:
     if heard is None and gap.reason == NEW_SPOOL:
         return
     starts_at = heard or row.source_time
+    if gap.reason == UNREAD:
+        starts_at = max(starts_at, await store.told_last(tx, units) or starts_at)
     window = Window(starts_at=starts_at, ends_at=max(starts_at, gap.ends_at))
     for equipment in units or (row.equipment,):
         await store.insert_gap(tx, row.edge, equipment, gap, window)

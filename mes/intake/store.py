@@ -251,6 +251,17 @@ async def heard_until(
     return heard
 
 
+async def told_last(tx: Tx, units: Collection[EquipmentId]) -> datetime | None:
+    """Return when the newest state begins that a machine of these units has told."""
+    at: datetime | None = await tx.value(
+        """
+        select max(started_at) from mes.equipment_state where equipment = any(%(units)s) and edge is not null
+        """,
+        {"units": list(units)},
+    )
+    return at
+
+
 async def insert_gap(tx: Tx, edge: str, equipment: str, gap: GapValue, window: Window) -> None:
     """Add a declared gap."""
     await tx.execute(

@@ -70,6 +70,10 @@ class Note(StrEnum):
 
 NEW_SPOOL: Final = "spool_new"
 """Reason of a gap: the edge begins with nothing, though others may have read its machines before."""
+UNREAD: Final = "unread"
+"""Reason of a gap: the machine answers, but a unit's state cannot be read until it is told again."""
+AGAIN: Final = "again"
+"""Property of a state that was told before, and is told because nobody knew whether it lasted."""
 
 
 class BadMessage(ValueError):

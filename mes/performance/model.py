@@ -316,9 +316,9 @@ class EdgeFault:
     """Something that an edge cannot read, or that was read and became no fact.
 
     Args:
-        code: `tag_refused`: the machine does not know the tag; `endpoint_down`: the machine does
-            not answer; `clock_wrong`: the machine's clock is not the edge's; `quarantined`: readings wait
-            for a person.
+        code: `tag_refused`: the machine does not know the tag, or cannot read it; `endpoint_down`: the
+            machine does not answer; `clock_wrong`: the machine's clock is not the edge's; `quarantined`:
+            readings wait for a person.
         subject: The tag, the endpoint, or how many readings.
         reason: In the words of the machine or of the refusal; of a clock the seconds that it is behind
             (negative: ahead).

@@ -1,7 +1,7 @@
 """The numbered cases that every driver keeps: DR-01 connects to DR-12 is told what it cannot read.
 
 A driver's own test file gives a `Source` (a real device or server that a case can drive) and
-inherits `DriverSuite`.
+inherits `DriverSuite`; where signals are nodes that come and go, `NodeSuite`, which has DR-13 too.
 """
 
 from __future__ import annotations
@@ -49,6 +49,14 @@ class Source(Protocol):
         """Return a tag that the source does not have."""
 
 
+class NodeSource(Source, Protocol):
+    """A source whose signals can vanish and come back."""
+
+    async def vanish(self, signal: str) -> None: ...
+
+    async def come_back(self, signal: str) -> None: ...
+
+
 @dataclass(frozen=True)
 class Heard:
     """One reading that a driver gave."""
@@ -66,11 +74,15 @@ class Recorder:
     readings: list[Heard] = field(default_factory=list)
     links: list[bool] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    unread: dict[str, int | None] = field(default_factory=dict)
+    """Tags that cannot be read now, and until when they were there."""
     malformations: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
     marks: dict[str, Mark] = field(default_factory=dict)
 
     def reading(self, tag: Tag, value: Value, time_ms: int, quality: int = GOOD, *, number: int = -1) -> None:
+        if quality > BAD:
+            self.unread.pop(tag.name, None)
         mark = self.marks.get(tag.name)
         if mark is not None and 0 <= number <= mark.number:
             return
@@ -93,7 +105,8 @@ class Recorder:
     def missed(self, tag: Tag, time_ms: int, reason: str) -> None:
         self.losses.append(tag.name)
 
-    def refused(self, tag: Tag, reason: str) -> None:
+    def refused(self, tag: Tag, reason: str, *, read_until: int | None = None) -> None:
+        self.unread.setdefault(tag.name, read_until)
         if tag.name not in self.refusals:
             self.refusals.append(tag.name)
 
@@ -289,3 +302,27 @@ class DriverSuite:
             await until(lambda: heard.links == [True, False])
             with pytest.raises(ConnectionError):
                 await driver.browse("")
+
+
+class NodeSuite(DriverSuite):
+    """The cases of a source that has an address space; `asked_often` makes the driver ask again soon."""
+
+    @pytest.mark.usefixtures("asked_often")
+    async def test_dr_13_a_node_that_vanishes_is_told_and_read_again_when_it_is_back(
+        self, source: NodeSource, tags: list[Tag]
+    ) -> None:
+        async with reading(source, *tags) as (_, heard):
+            await until(lambda: heard.links == [True])
+            await source.set("state", 6, FIRST_MS)
+            await until(lambda: heard.values("state") == [6])
+            before = time.time_ns() // 1_000_000
+            await source.vanish("state")
+            await until(lambda: set(heard.unread) == {tags[0].name})
+            known = heard.unread[tags[0].name]
+            assert known is None or known <= before + SPAN_MS
+            await source.set("good", 5, FIRST_MS)
+            await until(lambda: 5 in heard.values("good"))
+            await source.come_back("state")
+            await source.set("state", 9, FIRST_MS + 1)
+            await until(lambda: heard.values("state")[-1:] == [9] and heard.unread == {})
+            assert heard.links == [True]

@@ -1,6 +1,7 @@
 // An OPC UA server by another maker. Told on standard input, one JSON object a line:
 //   {"do": "set", "signal": "state", "value": 3, "time": 1700000000000, "good": true}
 //   {"do": "remove", "signal": "load"}
+//   {"do": "add", "signal": "load"}
 "use strict";
 const readline = require("node:readline");
 const { OPCUAServer } = require("node-opcua-server");
@@ -30,21 +31,26 @@ async function main() {
   const namespace = space.registerNamespace(NAMESPACE);
   const machine = namespace.addObject({ organizedBy: space.rootFolder.objects, browseName: "Machine", nodeId: "s=M" });
   const nodes = {};
-  for (const [name, dataType] of Object.entries(TYPES)) {
+  const add = (name) => {
     nodes[name] = namespace.addVariable({
       componentOf: machine,
       browseName: name,
       nodeId: `s=M.${name}`,
-      dataType: DataType[dataType],
+      dataType: DataType[TYPES[name]],
       minimumSamplingInterval: 0,
     });
-  }
+  };
+  Object.keys(TYPES).forEach(add);
   for (const name of ["state", "scan"]) {
     space.installHistoricalDataNode(nodes[name], { maxOnlineValues: 500 });
   }
   const apply = (order) => {
     if (order.do === "remove") {
       space.deleteNode(nodes[order.signal]);
+      return;
+    }
+    if (order.do === "add") {
+      add(order.signal);
       return;
     }
     const status = order.good === false ? StatusCodes.BadSensorFailure : StatusCodes.Good;

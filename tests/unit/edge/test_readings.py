@@ -1,9 +1,10 @@
 from decimal import Decimal
 
-from edge.readings import REMEMBERED, Known, Reading, in_source_order
+from edge.collector import Collector
+from edge.readings import REMEMBERED, UNSEEN, Known, Reading, in_source_order
 from edge.spool import Mark
 from edge.tags import Tag
-from mes.kernel.messages import GOOD, Kind, Note, NoteSample, Sample, Value
+from mes.kernel.messages import AGAIN, BAD, GOOD, UNREAD, Kind, Note, NoteSample, Sample, Value
 
 
 def tag(signal: str, kind: Kind) -> Tag:
@@ -123,3 +124,43 @@ def test_only_so_much_is_remembered() -> None:
     first = [read(SCAN, f"LOT:{number}", number) for number in range(REMEMBERED + 10)]
     assert len(values(known, *first)) == REMEMBERED + 10
     assert len(known._moments[SCAN.name]) == REMEMBERED
+
+
+def collected(collector: Collector, known: Known) -> tuple[list[Sample], list[NoteSample]]:
+    """What the collector adds to the stream, and its gaps."""
+    step = known.take(collector.take().readings, ALIASES)
+    known.accept(step)
+    notes = [item for item in step.samples if isinstance(item, NoteSample) and item.note is Note.GAP]
+    return [item for item in step.samples if isinstance(item, Sample)], notes
+
+
+def test_a_state_that_could_not_be_read_is_unseen_until_it_is_told_again() -> None:
+    """Whatever ended meanwhile, the machine's state is told when it can be read, though it is the same."""
+    known, collector = Known({}, {}), Collector(["cell"])
+    collector.reading(STATE, 6, 1_000)
+    assert collected(collector, known) == ([Sample(ALIASES[STATE.name], 6, 1_000)], [])
+    for reason in ("BadNodeIdUnknown", "BadNodeIdUnknown", "BadOutOfService"):
+        collector.refused(STATE, reason, read_until=1_500)
+        collector.reading(STATE, None, 2_000, BAD)
+    samples, (gap,) = collected(collector, known)
+    assert (samples, collector.refusals) == ([], {STATE.name: "BadOutOfService"})
+    told = {key: gap.body[key] for key in ("stream", "reason", "equipment", "from")}
+    assert told == {"stream": "events", "reason": UNREAD, "equipment": ["M"], "from": 1_500}
+    mark = known.mark(STATE.name)
+    assert mark == Mark(1_000, UNSEEN, "6")
+    for _ in range(2):
+        collector.reading(STATE, 6, 1_000)
+    assert collected(collector, known) == ([Sample(ALIASES[STATE.name], 6, 1_000, GOOD, {AGAIN: True})], [])
+    assert collector.refusals == {}
+    collector.refused(GOODS, "BadNodeIdUnknown")
+    assert collected(collector, known) == ([], [])
+
+
+def test_an_edge_that_starts_anew_tells_again_what_could_not_be_read_before() -> None:
+    mark = Mark(1_000, UNSEEN, "6")
+    known, collector = Known({}, {STATE.name: mark}), Collector(["cell"])
+    collector.unseen = {STATE.name}
+    collector.reading(STATE, 6, 1_000)
+    collector.reading(STATE, 6, 1_000)
+    assert collected(collector, known)[0] == [Sample(ALIASES[STATE.name], 6, 1_000, GOOD, {AGAIN: True})]
+    assert known.mark(STATE.name) == Mark(1_000, -1, "6")

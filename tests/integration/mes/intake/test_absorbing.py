@@ -363,6 +363,31 @@ async def test_after_lost_events_nobody_knows_a_state_before_it_is_told_again(
     assert (await known(db, "CNC-1"))[1:] == [("Undefined", ago(5)), ("Aborted", None)]
 
 
+async def test_a_state_that_cannot_be_read_is_unknown_until_it_is_read_again(db: Database) -> None:
+    """The machine's node is gone: its unit is not running, though that was told last."""
+    await define_plant(db)
+    await tags(db, "CNC-1", "CNC-2")
+    edge = Edge(db)
+    await edge.state("CNC-1", 6, ago(60))
+    await edge.state("CNC-2", 6, ago(60))
+    value = {"stream": "events", "reason": "unread", "equipment": ["CNC-1"], "tag": "CNC-1/state"}
+    ends = {"from": ago(70).isoformat(), "to": ago(40).isoformat()}
+    await edge.state("CNC-1", 9, ago(50))
+    await edge.send("", "gap", "gap", {**value, **ends}, ago(40))
+    await absorb(db)
+    aborted, unseen = (await known(db, "CNC-1"))[1:]
+    assert (aborted[0], unseen) == ("Aborted", ("Undefined", None))
+    assert aborted[1] is not None
+    assert aborted[1] - ago(50) < timedelta(seconds=1)
+    assert await known(db, "CNC-2") == [("Execute", None)]
+    async with db.read() as tx:
+        assert (await resources.equipment_states(tx))[EquipmentId("CNC-1")].state == "Undefined"
+    await edge.state("CNC-1", 9, ago(50))
+    await absorb(db)
+    assert [state for state, _ in await known(db, "CNC-1")] == ["Execute", "Aborted", "Undefined", "Aborted"]
+    assert (await known(db, "CNC-1"))[-1][1] is None
+
+
 async def test_lost_telemetry_hides_no_state(db: Database) -> None:
     await define_plant(db)
     await tags(db, "CNC-1")
