@@ -60,7 +60,8 @@ async def test_what_the_erp_refused_is_put_right_on_the_first_page(site: Site) -
 
     await the_erp_refuses(site, order)
     await page.reload()
-    await desk.get_by_role("button", name="Leave out").click()
+    about = desk.get_by_role("listitem")
+    await about.filter(has_text=order).get_by_role("button", name="Leave out").click()
     await desk.get_by_label("Why it is left out").fill("booked by hand")
     await desk.get_by_role("button", name="Leave it out for good").click()
     await eventually(state, "skipped")
@@ -72,6 +73,11 @@ async def test_what_the_erp_refused_is_put_right_on_the_first_page(site: Site) -
     await expect(desk).to_contain_text("2 documents for one reason")
     await desk.get_by_role("button", name="Send all 2 again").click()
     await expect(desk.get_by_text("for one reason")).to_have_count(0)
+
+    await about.filter(has_text="IN-7").get_by_role("button", name="Leave out").click()
+    await desk.get_by_label("Why it is left out").fill("not ours")
+    await desk.get_by_role("button", name="Leave it out until the ERP changes it").click()
+    await expect(desk).to_have_count(0)
 
     await page.goto(f"{site.url}/o/{order}")
     await expect(page.get_by_role("row").filter(has_text="left out")).to_contain_text("booked by hand")
