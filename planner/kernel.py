@@ -2526,3 +2526,135 @@ def tabu(
         perm[k] = order[k]
     io[T_CURRENT] = makespan
     return io[T_BEST]
+
+
+# --- mending ----------------------------------------------------------------------------------
+# After a breakdown most of a plan can stay as it is: only what would get later is taken out, with all
+# that waits for it, and put into gaps. Pushing everything to the right delays the whole plant by days.
+
+
+@compiled()
+def _is_cut_off(plant: Ints, op: int, st: Ints) -> bool:
+    """Whether something that an operation waits for has no place."""
+    row = plant[PREDECESSORS] + op
+    found = False
+    for k in range(plant[row], plant[row + 1], 2):
+        if st[plant[k] * ST + UNIT] < 0:
+            found = True
+    return found
+
+
+@compiled()
+def _gap(plant: Ints, op: int, unit: int, dur: int, held: int, tail: Ints, st: Ints) -> tuple[int, int, int]:
+    """The earliest place of an operation on a unit that moves no run there.
+
+    Args:
+        held: Nothing goes before an operation of a lower position.
+
+    Returns:
+        Begin of its set-up and of its run, and the operation before it (-1 for none).
+    """
+    unit_row = plant[UNITS] + unit * UN
+    table, families = plant[unit_row + U_SETUP], plant[FAMILIES]
+    family = plant[plant[OPS] + op * OP + FAMILY]
+    c = plant[unit_row + U_TIME]
+    ready = _work(plant, c, _ready(plant, op, st))
+    if plant[OVERLAPS] > 0:
+        ready = max(ready, _passed_on(plant, op, c, dur, st))
+    found = (NONE, NONE, NONE)
+    limit = FOREVER
+    before = tail[unit]
+    while True:
+        end, now_family = _last_of(plant, unit, before, st)
+        setup = plant[table + now_family * families + family]
+        begin = max(end, ready - setup)
+        if begin + setup + dur <= limit:
+            found = (begin, begin + setup, before)
+        if before < 0 or st[before * ST + POS] < held or end <= ready:
+            return found
+        row = before * ST
+        limit = st[row + WEND] - st[row + DUR]
+        limit -= plant[table + family * families + plant[plant[OPS] + before * OP + FAMILY]]
+        before = st[row + PREV]
+
+
+@compiled()
+def _put_in_gap(plant: Ints, op: int, held: int, tail: Ints, st: Ints) -> None:
+    """Put an operation into the gap of any unit in which it ends first."""
+    chosen, best_end, best_dur = NONE, FOREVER, NONE
+    best = (NONE, NONE, NONE)
+    row = plant[ALTERNATIVES] + op
+    for k in range(plant[row], plant[row + 1], 2):
+        unit, dur = plant[k], plant[k + 1]
+        place = _gap(plant, op, unit, dur, held, tail, st)
+        end = _at(plant, plant[plant[UNITS] + unit * UN + U_TIME], place[1] + dur - 1)
+        if end < best_end:
+            chosen, best_end, best_dur = unit, end, dur
+            best = place
+    row = op * ST
+    before = best[2]
+    after = NONE
+    if before != tail[chosen]:
+        after = tail[chosen]
+        while st[after * ST + PREV] != before:
+            after = st[after * ST + PREV]
+        st[after * ST + PREV] = op
+    else:
+        tail[chosen] = op
+    if before >= 0:
+        st[before * ST + NEXT] = op
+    st[row + UNIT] = chosen
+    st[row + DUR] = best_dur
+    st[row + PREV] = before
+    st[row + NEXT] = after
+    st[row + POS] = FOREVER
+    _write(plant, op, (best[0], best[1], best[0]), st)
+
+
+@entry(f"int64({_A}, {_A}, {_A}, {_A}, int64, int64, {_A}, {_A})")
+def mend(
+    plant: Ints, perm: Ints, unit_of: Ints, ends: Ints, held: int, slip: int, st: Ints, crowd: Ints
+) -> int:
+    """Time a permutation, but what would end later than it did goes into gaps; fills `st` and `unit_of`.
+
+    People and tools are not looked at in the gaps: `retime` afterwards does.
+
+    Args:
+        ends: Minute at which each operation ended before.
+        held: So many of the first operations keep their units and their order, however late.
+        slip: Minutes by which an operation may end later and keep its place.
+
+    Returns:
+        How many operations went into gaps.
+    """
+    _place_fixed(plant, st, crowd)
+    tail = np.full(plant[UNIT_COUNT], -1, np.int64)
+    lifted = np.zeros(len(perm) + 1, np.int64)
+    count = 0
+    for position in range(len(perm)):
+        op = perm[position]
+        unit = unit_of[op]
+        if position >= held and _is_cut_off(plant, op, st):
+            lifted[count] = op
+            count += 1
+            continue
+        dur = _minutes(plant, op, unit)
+        end, family = _last_of(plant, unit, tail[unit], st)
+        place = _fit(plant, op, unit, dur, end, family, _ready(plant, op, st), st, crowd)
+        done = _at(plant, plant[plant[UNITS] + unit * UN + U_TIME], place[1] + dur - 1) + 1
+        if position >= held and done > ends[op] + slip:
+            lifted[count] = op
+            count += 1
+            continue
+        _settle(plant, op, unit, dur, place, tail, st, crowd)
+        st[op * ST + POS] = position
+    urgency = np.zeros(count, np.int64)
+    for i in range(count):
+        order = plant[plant[OPS] + lifted[i] * OP + ORDER]
+        urgency[i] = order - plant[plant[ORDERS] + order * OR + O_PRICE] * plant[ORDER_COUNT]
+    turn = np.argsort(urgency, kind="mergesort")  # the costliest order first, its steps as they come
+    for i in range(count):
+        op = lifted[turn[i]]
+        _put_in_gap(plant, op, held, tail, st)
+        unit_of[op] = st[op * ST + UNIT]
+    return count

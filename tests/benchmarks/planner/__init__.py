@@ -177,7 +177,7 @@ def _first(options: Options) -> Iterator[Figure]:
 
 def _repair(options: Options) -> Iterator[Figure]:
     base = disturbed.published(options.seeds[0], 30.0)
-    found = disturbed.repairs(base, options.seeds[0], 20, 2)
+    found = disturbed.repairs(base, options.seeds[0], 20, 6)
     yield Figure("repair_ms", median(found.milliseconds), "CPU ms", "limit 20")
     yield _ratio("repair5s_vs_60s", median(found.ratio), 1.15, f"{len(found.ratio)} of 20 breakdowns")
     yield Figure("frozen_moved", found.frozen_moved, "operations", "limit 0")
