@@ -10,14 +10,26 @@ from mes.kernel.settings import load
 from mes.supervisor import control
 
 TIMEOUT_S = 10.0
-EMPTY: dict[str, Any] = {
-    "edge": {},
-    "orders": {},
-    "plan": {},
+UNKNOWN: dict[str, Any] = {
+    "edge": dict.fromkeys(
+        (
+            *("samples_committed", "events_committed", "duplicates_refused", "gaps_declared"),
+            *("spool_depth", "ingest_lag_s", "lost", "doubled"),
+        )
+    ),
+    "orders": dict.fromkeys(("pulled", "released", "running", "completed")),
+    "recent_orders": [],
+    "plan": dict.fromkeys(("version", "operations", "late_orders", "solver", "objective", "bound")),
     "kpi": [],
-    "erp": {},
+    "erp": dict.fromkeys(
+        (
+            *("name", "reachable", "documents_posted", "outbox_lag_s", "open_lanes", "dead_letters"),
+            *("books_agree", "quantity_difference", "value_difference", "events_compared"),
+            *("events_waiting", "events_late", "value_waiting", "compared_at"),
+        )
+    ),
 }
-"""The keys a reader may rely on while the API does not answer."""
+"""What is told while the API does not answer: every key, and no figure."""
 
 
 async def read_status(home: Path) -> dict[str, Any]:
@@ -25,9 +37,9 @@ async def read_status(home: Path) -> dict[str, Any]:
     try:
         running = await control.ask(home, "status")
     except (control.NotRunning, control.ControlRefused):
-        return {"ready": False, "url": None, "processes": [], **EMPTY}
+        return {"ready": False, "url": None, "processes": [], **UNKNOWN}
     figures = await _figures(home, running.pop("own"))
-    return {**EMPTY, **figures, **running, "ready": running["ready"] and bool(figures)}
+    return {**UNKNOWN, **figures, **running, "ready": running["ready"] and bool(figures)}
 
 
 async def _figures(home: Path, url: str) -> dict[str, Any]:
@@ -60,6 +72,6 @@ def table(status: dict[str, Any]) -> str:
     total = sum(process["rss_mb"] for process in status["processes"])
     lines.append(f"{'in all':12} {'':10} {'':>8} {'':>8} {total:>8.1f}")
     for name in ("edge", "orders", "plan", "erp"):
-        if status.get(name):
+        if any(value is not None for value in status[name].values()):
             lines += ["", name, *(f"  {key:22} {value}" for key, value in status[name].items())]
     return "\n".join(lines)
