@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from edge.collector import Collector, Link, now_ms
@@ -141,6 +142,7 @@ class Agent:
                 for name, link in self.links.items()
             },
             "refused": self.collector.refusals,
+            "malformed": [asdict(one) for one in self.collector.malformations.values()],
         }
 
     async def unplug(self, request: dict[str, Any]) -> dict[str, Any]:

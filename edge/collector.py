@@ -34,6 +34,18 @@ class Link:
     clock: ClockOffset | None = None
 
 
+@dataclass(slots=True)
+class Malformation:
+    """What a source sends that nobody can read, as long as it lasts; times in milliseconds since 1970 UTC."""
+
+    endpoint: str
+    source: str
+    reason: str
+    since: int
+    at: int
+    times: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What was read since the last write."""
@@ -55,6 +67,8 @@ class Collector:
         self.known = Known({}, {})
         self.refusals: dict[str, str] = {}
         """Tags that their endpoint does not know or cannot read, and why."""
+        self.malformations: dict[tuple[str, str, str], Malformation] = {}
+        """By endpoint, source and tag, which is empty where whole messages cannot be read."""
         self.unseen: set[str] = set()
         """Tags whose state nobody has seen since they were refused; it is told again, though the same."""
         self.urgent = asyncio.Event()
@@ -100,8 +114,16 @@ class Collector:
 
     def malformed(self, endpoint: str, source: str, payload: bytes, reason: str) -> None:
         """Quarantine what a device sent."""
+        now = now_ms()
+        key = (endpoint, source, reason.partition(" ")[2])
+        found = self.malformations.setdefault(key, Malformation(endpoint, source, reason, now, now, 0))
+        found.reason, found.at, found.times = reason, now, found.times + 1
         text = payload[:2000].decode("utf-8", "backslashreplace")
         self.note(Note.MALFORMED, {"endpoint": endpoint, "source": source, "payload": text, "reason": reason})
+
+    def understood(self, endpoint: str, source: str, tag: str = "") -> None:
+        """Take back that what a source sends cannot be read."""
+        self.malformations.pop((endpoint, source, tag), None)
 
     def connected(self, endpoint: str) -> None:
         """Note that an endpoint answers, and declare the window in which it did not."""
@@ -171,6 +193,7 @@ class Collector:
     def use(self, tags: Sequence[Tag]) -> None:
         """Take readings of these tags from now on."""
         self.refusals = {}
+        self.malformations = {}
         self.tags = {tag.name: tag for tag in tags}
         self._bands = {
             tag.name: self._bands.get(tag.name) or Deadband(tag)

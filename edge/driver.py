@@ -53,7 +53,17 @@ class Sink(Protocol):
         """Return how far `tag` was read already, for a driver that can ask for what it missed."""
 
     def malformed(self, endpoint: str, source: str, payload: bytes, reason: str) -> None:
-        """Quarantine what a device sent and nobody can read."""
+        """Quarantine what a device sent and nobody can read.
+
+        Args:
+            endpoint: The connection that it came by.
+            source: What sent it, such as a topic.
+            payload: What was sent.
+            reason: A word, then the tag where it is about one.
+        """
+
+    def understood(self, endpoint: str, source: str, tag: str = "") -> None:
+        """Say that what a source sends can be read again: a tag of it that could not, or messages at all."""
 
     def connected(self, endpoint: str) -> None:
         """Say that the endpoint answers; called once for each connection."""

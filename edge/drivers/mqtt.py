@@ -143,6 +143,8 @@ class MqttDriver:
         self._sink = sink
         self._mappings: dict[str, list[Mapping]] = {}
         self._latest: dict[str, Any] = {}
+        self._malformed_at: set[tuple[str, str]] = set()
+        """Topics, and the tags of them that could not be read last; an empty name for whole messages."""
         self._changed = asyncio.Event()
         self._up = False
 
@@ -204,6 +206,7 @@ class MqttDriver:
             except BadPath as error:
                 self._sink.refused(tag, f"no JSON path: {error}")
         self._mappings = mappings
+        self._malformed_at = set()
         self._changed.set()
 
     def _heard(self, message: Received) -> None:
@@ -218,29 +221,42 @@ class MqttDriver:
             self._malformed(message, "not_json")
             return
         self._latest[message.topic] = document
+        self._understood(message.topic, "")
         for mapping in mappings:
-            self._read(mapping, document, message, now_ms)
+            if self._read(mapping, document, message, now_ms):
+                self._understood(message.topic, mapping.tag.name)
 
-    def _read(self, mapping: Mapping, document: Any, message: Received, now_ms: int) -> None:
+    def _understood(self, topic: str, tag: str) -> None:
+        if (topic, tag) in self._malformed_at:
+            self._malformed_at.discard((topic, tag))
+            self._sink.understood(self._endpoint.name, topic, tag)
+
+    def _read(self, mapping: Mapping, document: Any, message: Received, now_ms: int) -> bool:
+        """Pass on what a message has for a tag; return whether all of it could be read."""
         tag = mapping.tag
         try:
             found = list(mapping.read(document, now_ms))
         except NotThere:
-            return
+            return False
         except (ValueError, TypeError, OverflowError):
-            self._malformed(message, f"bad_entry {tag.name}")
-            return
+            self._malformed(message, "bad_entry", tag.name)
+            return False
+        understood = True
         for value, at, number in found:
             unusable = value is not None and tag.convert(value) is None and tag.numbers is None
             if unusable or not _fits(tag, value):
-                self._malformed(message, f"wrong_type {tag.name}")
+                self._malformed(message, "wrong_type", tag.name)
+                understood = False
                 if tag.kind is Kind.ANALOG:
                     self._sink.reading(tag, None, at, BAD)
                 continue
             self._sink.reading(tag, value, at, number=number)
+        return understood
 
-    def _malformed(self, message: Received, reason: str) -> None:
-        self._sink.malformed(self._endpoint.name, message.topic, message.payload, reason)
+    def _malformed(self, message: Received, reason: str, tag: str = "") -> None:
+        self._malformed_at.add((message.topic, tag))
+        why = f"{reason} {tag}".rstrip()
+        self._sink.malformed(self._endpoint.name, message.topic, message.payload, why)
 
     async def browse(self, node: str) -> list[BrowseNode]:
         """Return the topics heard, or the values in the last message of one."""

@@ -318,8 +318,9 @@ class EdgeFault:
     Args:
         code: `tag_refused`: the machine does not know the tag, or cannot read it; `endpoint_down`: the
             machine does not answer; `clock_wrong`: the machine's clock is not the edge's; `quarantined`:
-            readings wait for a person.
-        subject: The tag, the endpoint, or how many readings.
+            readings wait for a person; `malformed` and `malformed_<why>`: what a device sends cannot be
+            read.
+        subject: The tag, the endpoint, the device's topic, or how many readings.
         reason: In the words of the machine or of the refusal; of a clock the seconds that it is behind
             (negative: ahead).
         since: None where the edge does not say.

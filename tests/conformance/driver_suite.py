@@ -96,6 +96,9 @@ class Recorder:
     def malformed(self, endpoint: str, source: str, payload: bytes, reason: str) -> None:
         self.malformations.append(reason)
 
+    def understood(self, endpoint: str, source: str, tag: str = "") -> None:
+        self.malformations.append("")
+
     def connected(self, endpoint: str) -> None:
         self.links.append(True)
 

@@ -10,6 +10,9 @@ from mes.performance.model import EdgeFault, Window
 CLOCK_S = 60
 """A machine's clock may be so far from the edge's, in seconds: what it dates is of the right job, mostly."""
 
+MALFORMED = ("bad_entry", "not_json", "too_large", "wrong_type")
+"""What can be wrong with a device's message in words of our own; a driver of others may say more."""
+
 
 @dataclass(frozen=True, slots=True)
 class TileRow:
@@ -108,11 +111,20 @@ async def edge_faults(tx: Tx) -> list[EdgeFault]:
         select l.edge, 'tag_refused', r.key, r.value, null
         from mes.edge_link l, jsonb_each_text(coalesce(l.detail -> 'refused', '{}')) r
         union all
+        select l.edge,
+               case when split_part(m ->> 'reason', ' ', 1) = any(%(known)s)
+                    then 'malformed_' || split_part(m ->> 'reason', ' ', 1) else 'malformed' end,
+               m ->> 'source',
+               case when split_part(m ->> 'reason', ' ', 1) = any(%(known)s)
+                    then split_part(m ->> 'reason', ' ', 2) else m ->> 'reason' end,
+               to_timestamp((m ->> 'since')::float8 / 1000)
+        from mes.edge_link l, jsonb_array_elements(coalesce(l.detail -> 'malformed', '[]')) m
+        union all
         select edge, 'quarantined', count(*)::text, min(error), min(received_at)
         from mes.edge_inbox where done_at is null and error is not null group by edge
-        order by 1, 2, 3
+        order by 1, 2, 3, 4
         """,
-        {"clock_s": CLOCK_S},
+        {"clock_s": CLOCK_S, "known": list(MALFORMED)},
     )
 
 

@@ -12,9 +12,11 @@ import pytest
 from edge.agent import Agent
 from edge.drivers.opcua import OpcUaDriver
 from edge.tags import EdgeConfig, Endpoint, Tag
+from mes.kernel.db import Database
 from mes.kernel.messages import Birth, Config, Note, encode_birth
 from mes.kernel.proto.sparkplug_b_pb2 import Payload
 from mes.kernel.topics import Stream, up
+from mes.performance.store import board
 from tests.fixtures.edge import (
     EDGE,
     TOPIC,
@@ -46,6 +48,42 @@ async def test_a_number_that_is_none_stops_no_edge(
         await until(lambda: len(states(database_url)) == press.states, told="the rest flows on")
         query = "select count(*) from historian.quarantine where reason like 'wrong_type PRESS-1/good%'"
         await until(lambda: rows(database_url, query) == [(3,)], told="quarantine")
+
+
+async def test_what_a_device_sends_that_nobody_can_read_is_on_the_board_until_it_is_mended(
+    nats: RunningBroker, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.agent.HEALTH_S", 0.2)
+    agent = Agent(edge_config(nats, tmp_path))
+    press = Press("")
+    work(press, 1)
+
+    async def told() -> list[tuple[str, str, str]]:
+        async with await Database.open(database_url, name="board", site="SUZ") as db, db.read() as tx:
+            return [(one.code, one.subject, one.reason) for one in await board.edge_faults(tx)]
+
+    async def shown(*faults: tuple[str, str, str]) -> None:
+        async with asyncio.timeout(60):
+            while await told() != list(faults):
+                await asyncio.sleep(0.2)
+
+    async with running(make_ingest(nats, database_url)), running(agent), device(nats) as bus:
+        await until(lambda: agent.links["devices"].up, told="configuration and driver")
+        for _ in range(2):
+            await bus.publish(TOPIC, b"{not json")
+        await shown(("malformed_not_json", TOPIC, ""))
+        await bus.publish(TOPIC, press.report(good=float("nan")))
+        await shown(("malformed_wrong_type", TOPIC, "PRESS-1/good"))
+        await bus.publish(TOPIC, b"[")
+        agent.collector.malformed("devices", "plant/other", b"", "odd thing")
+        wrong = ("malformed_wrong_type", TOPIC, "PRESS-1/good")
+        await shown(("malformed", "plant/other", "odd thing"), ("malformed_not_json", TOPIC, ""), wrong)
+        await bus.publish(TOPIC, b"{}")
+        await shown(("malformed", "plant/other", "odd thing"), wrong)
+        await bus.publish(TOPIC, press.report())
+        await shown(("malformed", "plant/other", "odd thing"))
+        kept = "select count(*) from historian.quarantine"
+        await until(lambda: rows(database_url, kept) == [(5,)], told="what was sent is kept")
 
 
 async def test_a_note_that_nobody_can_read_stops_no_ingest(
