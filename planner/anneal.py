@@ -28,9 +28,6 @@ K2 = (0.1, 0.3, 1.0, 3.0)
 """Look-ahead in mean runs and price of a set-up in mean set-ups: their best values differ from plant
 to plant by a factor of six, so that a grid of rules is tried."""
 
-PROBE = (2.0, 0.3)
-"""Look-ahead and price of the rule that a known plan is measured against."""
-
 RANDOM_SHARE = 0.04
 """Share of the budget for random rules (their gain ends soon, the annealing's does not)."""
 
@@ -194,15 +191,6 @@ class Engine:
         plan.cost = self.retime(plan)
         return plan
 
-    def _first(self, known: Sequences | None) -> Sequences:
-        """The plan to begin with: a known one if it beats a rule, for then the grid seldom brings more."""
-        if known is None:
-            return self.grid()
-        known.cost = self.retime(known)
-        if known.cost <= self.atcs(*PROBE).cost:
-            return known
-        return min(known, self.grid(), key=lambda plan: plan.cost)
-
     def random_rules(self, best: Sequences, budget: Callable[[], bool], random: Random) -> Sequences:
         """Dispatch by random ATCS parameters until `budget` says stop."""
         while budget():
@@ -248,12 +236,15 @@ class Engine:
         """Search until the budget is spent or `stop` says so.
 
         Args:
-            known: A plan to begin from; where a rule beats it, beside those of all rules.
+            known: A plan to begin from, beside those of the rules.
             on_better: Called with what a better plan costs.
         """
         clock = _Clock(budget, len(self.packed.problem.operations))
         random = Random(budget.seed)
-        best = self._first(known)
+        best = self.grid()
+        if known is not None:
+            known.cost = self.retime(known)
+            best = min(known, best, key=lambda plan: plan.cost)
         on_better(best.cost)
         if len(best.perm) <= len(self.packed.first) or stop():
             return best

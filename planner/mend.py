@@ -1,11 +1,9 @@
 """A plan goes on after something broke: at once a feasible one, then a better one.
 
-What starts before `now` plus the frozen zone keeps its unit and its order and is placed first. Of
-the rest, all that can begin as it did stays where it is; only what would get later, and what waits for
-that, goes into gaps of the plan, to any unit that can do it. Pushing the whole plan to the right costs
-ten times as much (delays amplify over closed hours), and dispatching it again in its old order twice as
-much (what the search had found about set-ups and waiting is lost); both were measured. The annealing then
-improves on it and leaves the frozen zone alone.
+What starts before `now` plus the frozen zone keeps its unit and its order and is placed first;
+the rest is dispatched again with the old order as its priority, on its own units (pushing the
+whole old plan to the right costs many times more: delays amplify over closed hours). Both are tried,
+the cheaper one is the answer; the annealing then improves on it and leaves the frozen zone alone.
 """
 
 from __future__ import annotations
@@ -17,9 +15,6 @@ import numpy as np
 from planner import kernel
 from planner.anneal import Engine, Sequences
 from planner.pack import WINDOW_COLUMNS, Ints, Pack, buckets_of, ints
-
-SLIPS = (0, 60)
-"""Minutes by which work may end later and still keep its place: with the less, more goes into gaps."""
 
 
 class Mender:
@@ -56,21 +51,12 @@ class Mender:
         first = self.perm[: max(held, len(self.packed.first))].copy()
         plant[kernel.FIRST_COUNT] = len(first)
         engine = Engine(replace(self.packed, plant=on_units(plant, first, self.unit_of), first=first))
-        plans = [self._in_gaps(engine, slip) for slip in SLIPS]
-        if self.packed.has_people:  # of whom the gaps know nothing
-            rank = np.zeros(len(self.unit_of), np.float64)
-            rank[self.perm] = -np.arange(len(self.perm), dtype=np.float64)
-            plans.append(engine.ranked(rank, "old order"))
-        return engine, min(plans, key=lambda plan: plan.cost)
-
-    def _in_gaps(self, engine: Engine, slip: int) -> Sequences:
-        """The plan in which what would end later by more than `slip` minutes has gone into gaps."""
-        plant, unit_of = engine.packed.plant, self.unit_of.copy()
-        held = len(engine.packed.first)
-        kernel.mend(plant, self.perm, unit_of, self.ends, held, slip, engine.st, engine.crowd)
-        plan = Sequences(engine.by_start(self.perm), unit_of, 0, "gaps")
-        plan.cost = engine.retime(plan)
-        return plan
+        rank = np.zeros(len(self.unit_of), np.float64)
+        rank[self.perm] = -np.arange(len(self.perm), dtype=np.float64)
+        shifted = Sequences(self.perm.copy(), self.unit_of.copy(), 0, "pushed right")
+        shifted.cost = engine.retime(shifted)
+        again = engine.ranked(rank, "old order")
+        return engine, min(shifted, again, key=lambda plan: plan.cost)
 
 
 def on_units(plant: Ints, held: Ints, unit_of: Ints) -> Ints:

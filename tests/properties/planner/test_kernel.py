@@ -18,11 +18,10 @@ from planner.decoder import Choice, LocksConflict, decode
 from planner.mend import Mender
 from planner.objective import score
 from planner.pack import Ints, Pack, pack
-from planner.problem import Problem, Release, Window
+from planner.problem import Problem, Window
 from planner.readers import read_fjsp
 from planner.schedule import Schedule
 from tests.properties.planner.strategies import anchored, locked, problems
-from tests.unit.planner.plants import plant, step
 
 pytestmark = pytest.mark.usefixtures("compiled_kernel")
 
@@ -221,40 +220,6 @@ def test_a_mended_plan_is_feasible_and_leaves_what_is_frozen(
         assert check(after, decode(after, choices)) == []
         assert (found.perm[: len(held)] == held).all()
         assert (found.unit_of[held] == plan.unit_of[held]).all()
-
-
-def test_what_a_stop_does_not_touch_stays_where_it_is() -> None:
-    """Pushing N to the right makes B late; dispatching N again puts Z before A, for which it waits."""
-    problem = plant(
-        step("A-1", 10),
-        step("D-1", 50),
-        step("A-2", 10, "N", after="A-1"),
-        step("Z-1", 100, "N"),
-        step("D-2", 10, "N", after="D-1"),
-        step("B-1", 100, "N", releases=(Release(130),)),
-        due={"A": 20, "B": 230},
-    )
-    engine = Engine(pack(problem))
-    rows = [Choice(o.id, o.alternatives[0].unit) for o in problem.operations]
-    mender = Mender(engine.packed, engine.sequences(decode(problem, rows)))
-    changed, repaired = mender.after_stop(0, 20, 200, 0)
-    changed.retime(repaired)
-    starts = changed.st.reshape(-1, kernel.ST)[:, kernel.START].tolist()
-    assert dict(zip((o.id for o in problem.operations), starts, strict=True)) == {
-        "A-1": 0, "D-1": 10, "A-2": 10, "Z-1": 20, "D-2": 240, "B-1": 130,
-    }  # fmt: skip
-
-
-def test_the_grid_is_tried_where_a_rule_beats_the_known_plan() -> None:
-    steps = [step(f"O{i}-1", 10 + i) for i in range(8)]
-    problem = plant(*steps, due={f"O{i}": 40 + 10 * i for i in range(8)})
-    engine = Engine(pack(problem))
-    good = engine.grid()
-    bad = Sequences(good.perm[::-1].copy(), good.unit_of.copy(), 0, "known")
-    for known, tried in ((good, 0), (bad, good.cost)):
-        again = Engine(pack(problem))
-        assert again.search(Budget(moves=50), known=known.copy()).cost <= good.cost
-        assert again.report.grid == tried
 
 
 def joined(windows: list[Window]) -> tuple[Window, ...]:
