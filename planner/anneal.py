@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from planner import kernel
 from planner.decoder import Choice
+from planner.dispatch import WAITS
 from planner.pack import Ints, Pack, ints
 from planner.schedule import Schedule
 from planner.shop import is_job_shop
@@ -146,24 +147,31 @@ class Engine:
         self.atcs_base = np.log(weight[of] / shortest) if len(of) else shortest
         self.latest = np.ascontiguousarray(due[of] - packed.tail) if len(of) else packed.tail
 
-    def dispatch(self, base: NDArray[np.float64], latest: Ints, k1: float, k2: float, rule: str) -> Sequences:
+    def dispatch(
+        self, base: NDArray[np.float64], latest: Ints, k1: float, k2: float, rule: str, *, wait: float = 0.0
+    ) -> Sequences:
         """Build a plan by a rule, in order of start; see `kernel.dispatch`."""
         packed = self.packed
         perm = np.full(packed.free, -1, np.int64)
         unit_of = np.full(len(base), -1, np.int64)
         cost = kernel.dispatch(
-            packed.plant, packed.first, base, latest, k1, k2, perm, unit_of, self.st, self.crowd
+            packed.plant, packed.first, base, latest, k1, k2, wait, perm, unit_of, self.st, self.crowd
         )
         self.report.dispatches += 1
         if not packed.has_people:
             perm = self.by_start(perm)
         return Sequences(perm, unit_of, cost, rule)
 
-    def atcs(self, k1: float, k2: float) -> Sequences:
-        """Dispatch by ATCS with look-ahead `k1` and set-up price `k2`, in means."""
+    def atcs(self, k1: float, k2: float, wait: float = 0.0) -> Sequences:
+        """Dispatch by ATCS with look-ahead `k1` and set-up price `k2`, in means.
+
+        Args:
+            wait: How long a batch waits for more to come, in runs of its own.
+        """
         price = 1.0 / (k2 * self.packed.mean_setup) if self.packed.mean_setup else 0.0
-        rule = f"atcs k1={k1:.2g} k2={k2:.2g}"
-        return self.dispatch(self.atcs_base, self.latest, 1.0 / (k1 * self.packed.mean_run), price, rule)
+        rule = f"atcs k1={k1:.2g} k2={k2:.2g}" + (f" wait={wait:.2g}" if wait else "")
+        ahead = 1.0 / (k1 * self.packed.mean_run)
+        return self.dispatch(self.atcs_base, self.latest, ahead, price, rule, wait=wait)
 
     def ranked(self, rank: NDArray[np.float64], rule: str) -> Sequences:
         """Dispatch by a given priority, the highest first."""
@@ -172,7 +180,8 @@ class Engine:
     def grid(self) -> Sequences:
         """The cheapest plan of the grid, of earliest due date, most work remaining and longest way."""
         k2s = K2 if self.packed.mean_setup else K2[:1]
-        plans = [self.atcs(k1, k2) for k1 in K1 for k2 in k2s]
+        waits = WAITS if self.packed.problem.has_batches else WAITS[:1]
+        plans = [self.atcs(k1, k2, wait) for wait in waits for k1 in K1 for k2 in k2s]
         plans.append(self.ranked(-self.latest.astype(np.float64), "least slack"))
         plans.append(self.ranked(self.packed.tail.astype(np.float64), "most work remaining"))
         best = min(plans, key=lambda plan: plan.cost)
@@ -194,7 +203,8 @@ class Engine:
     def random_rules(self, best: Sequences, budget: Callable[[], bool], random: Random) -> Sequences:
         """Dispatch by random ATCS parameters until `budget` says stop."""
         while budget():
-            plan = self.atcs(2.0 ** random.uniform(-2, 4.5), 2.0 ** random.uniform(-4.5, 2.5))
+            wait = 2.0 * random.random() if self.packed.problem.has_batches else 0.0
+            plan = self.atcs(2.0 ** random.uniform(-2, 4.5), 2.0 ** random.uniform(-4.5, 2.5), wait)
             if plan.cost < best.cost:
                 best = plan
         self.report.random = best.cost
@@ -360,11 +370,11 @@ class Engine:
         first = self.packed.first.tolist()
         fixed = set(first)
         rest = [
-            (at[o.id].start, row)
+            (at[o.id].start, at[o.id].reason.code == "batch", row)
             for row, o in enumerate(problem.operations)
             if not (o.started or o.lock or row in fixed)
         ]
-        perm = np.array([*first, *(row for _, row in sorted(rest))], np.int64)
+        perm = np.array([*first, *(row for _, _, row in sorted(rest))], np.int64)
         return Sequences(perm, unit_of, 0, "known")
 
     def choices(self, plan: Sequences) -> list[Choice]:

@@ -57,10 +57,14 @@ def _faults(problem: Problem, schedule: Schedule) -> Iterator[str]:
                 yield from _overlap_faults(opening, operations, link, a, at[link.operation])
             elif a.start < at[link.operation].end + link.lag:
                 yield f"{operation.id} starts before {link.operation} has ended"
+    riders: set[str] = set()
     for unit in problem.units:
+        if unit.places is not None:
+            riders |= _riders(rows[unit.id])
+            yield from _batch_faults(problem, unit, rows[unit.id])
         yield from _unit_faults(problem, unit, rows[unit.id], operations)
-    yield from _people_faults(problem, opening, schedule)
-    yield from _tool_faults(problem, at)
+    yield from _people_faults(problem, opening, schedule, riders)
+    yield from _tool_faults(problem, at, riders)
     yield from _material_faults(problem, at)
 
 
@@ -159,7 +163,7 @@ def _promise_faults(operation: Operation, a: Assignment) -> Iterator[str]:
 def _unit_faults(
     problem: Problem, unit: Unit, row: list[Assignment], operations: dict[str, Operation]
 ) -> Iterator[str]:
-    row = sorted(row, key=lambda a: max(0, a.start))
+    row = sorted(row, key=lambda a: (max(0, a.start), a.setup_start))
     family = unit.family
     for a in row:
         operation = operations[a.operation]
@@ -169,9 +173,47 @@ def _unit_faults(
                 yield f"{a.operation} has {a.setup} minutes of set-up instead of {needed}"
         family = operation.family
     for one, two in pairwise(row):
-        if two.setup_start < one.end:
+        together = unit.places is not None and (_begin(one), one.end) == (_begin(two), two.end)
+        if two.setup_start < one.end and not together:
             yield f"{one.operation} and {two.operation} overlap on {unit.id}"
     yield from _held_faults(unit, [(operations[a.operation], a) for a in row])
+
+
+def _begin(a: Assignment) -> int:
+    return max(0, a.start)
+
+
+def _batches(row: list[Assignment]) -> list[list[Assignment]]:
+    """What a unit with places does from the same minute to the same minute."""
+    found: dict[tuple[int, int], list[Assignment]] = {}
+    for a in sorted(row, key=lambda a: a.setup_start):
+        found.setdefault((_begin(a), a.end), []).append(a)
+    return list(found.values())
+
+
+def _riders(row: list[Assignment]) -> set[str]:
+    """Whoever needs no people and tools of his own: all of a batch but the one with the set-up."""
+    return {a.operation for batch in _batches(row) for a in batch[1:]}
+
+
+def _batch_faults(problem: Problem, unit: Unit, row: list[Assignment]) -> Iterator[str]:
+    """A batch has one family, length and way of running, and no more in it than there are places."""
+    operations = {o.id: o for o in problem.operations}
+    alone = {order.id for order in problem.orders if order.kind == "maintenance"}
+    for batch in _batches(row):
+        first, *others = (operations[a.operation] for a in batch)
+        if first.places + sum(o.places for o in others) > (unit.places or 0):
+            yield f"too many places taken on {unit.id} at minute {batch[0].start}"
+        for other in others:
+            if _kind_on(unit.id, first) != _kind_on(unit.id, other) or first.order in alone:
+                yield f"{first.id} and {other.id} cannot be in one batch on {unit.id}"
+
+
+def _kind_on(unit: str, o: Operation) -> tuple[object, ...]:
+    minutes = [a.minutes for a in o.alternatives if a.unit == unit]
+    tools = {(use.tool, use.count) for use in o.tools}
+    held = (o.started is not None, o.lock and (o.lock.unit, o.lock.start))
+    return o.family, minutes, o.skill, tools, o.resumable, held
 
 
 def _setup_needed(problem: Problem, unit: Unit, before: str | None, after: str | None) -> int:
@@ -200,14 +242,19 @@ def _held_faults(unit: Unit, row: list[tuple[Operation, Assignment]]) -> Iterato
                 yield f"{other.id} goes before {held.id}, which is frozen on {unit.id}"
 
 
+def _published(operation: Operation) -> int:
+    return operation.published.start if operation.published else 0
+
+
 def _order_faults(unit: Unit, held: list[tuple[Operation, Assignment]]) -> Iterator[str]:
     """Held operations in the order of their starts keep the order of their published starts."""
-    for (one, _), (two, _) in pairwise(held):
+    in_turn = sorted(held, key=lambda place: (place[1].start, _published(place[0])))
+    for (one, _), (two, _) in pairwise(in_turn):
         if one.published and two.published and one.published.start > two.published.start:
             yield f"{two.id} and {one.id} are held on {unit.id} but change their order"
 
 
-def _tool_faults(problem: Problem, at: dict[str, Assignment]) -> Iterator[str]:
+def _tool_faults(problem: Problem, at: dict[str, Assignment], riders: set[str]) -> Iterator[str]:
     """A tool is held from the beginning of a set-up to the end of the run, pauses included."""
     for tool in problem.tools:
         free = [tool.count] * problem.horizon
@@ -218,7 +265,7 @@ def _tool_faults(problem: Problem, at: dict[str, Assignment]) -> Iterator[str]:
             (operation, use.count)
             for operation in problem.operations
             for use in operation.tools
-            if use.tool == tool.id
+            if use.tool == tool.id and operation.id not in riders
         ]
         for operation, count in users:
             if operation.started:
@@ -256,12 +303,14 @@ def _taken(tool: str, operation: str, count: int, a: Assignment, free: list[int]
         yield f"too few of {tool} for {operation} at minute {short[0]}"
 
 
-def _people_faults(problem: Problem, opening: _Opening, schedule: Schedule) -> Iterator[str]:
+def _people_faults(
+    problem: Problem, opening: _Opening, schedule: Schedule, riders: set[str]
+) -> Iterator[str]:
     started: dict[int, list[str]] = {}
     planned: dict[int, list[str]] = {}
     at = {a.operation: a for a in schedule.assignments}
     for operation in problem.operations:
-        if operation.skill is None or at[operation.id].unit not in opening.units:
+        if operation.skill is None or at[operation.id].unit not in opening.units or operation.id in riders:
             continue
         a = at[operation.id]
         busy = started if operation.started else planned

@@ -4,16 +4,20 @@ Whoever proposes a plan (a dispatch rule, CP-SAT, a person) proposes an order of
 a unit for each. The decoder places them one after the other, each as early as its unit, its
 set-up, its predecessors, its releases, the calendar, people and tools allow, and notes which of
 these was the last to let it start. Started and locked work is placed first.
+
+On a unit with places an operation goes into the batch of the one before it when both are of one
+recipe, there is room, and it is ready when that batch starts. Who comes last therefore leads a batch
+that waits for him, and nobody's times change when another one joins.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
-from planner.problem import Alternative, Link, Lock, Operation, Problem, Started
+from planner.problem import Alternative, Link, Lock, Operation, Problem, Published, Started, Unit
 from planner.schedule import Assignment, Reason, ReasonCode, Schedule
 from planner.shared import Shortage, left_free
 from planner.worktime import WorkTime
@@ -58,23 +62,49 @@ class Fit:
     setup: int
 
 
-_begin = attrgetter("begin")
+_begin, _run = attrgetter("begin"), attrgetter("run")
 
 
 class _Line:
     """A unit's blocks in order; those before `floor` were placed by the running proposal."""
 
-    __slots__ = ("blocks", "family", "floor", "frozen_until", "time", "unit")
+    __slots__ = ("blocks", "family", "floor", "frozen_until", "places", "time", "unit")
 
-    def __init__(self, unit: str, family: str | None, time: WorkTime) -> None:
-        self.unit, self.family, self.time = unit, family, time
+    def __init__(self, unit: Unit, time: WorkTime) -> None:
+        self.unit, self.family, self.time = unit.id, unit.family, time
+        self.places = unit.places
         self.blocks: list[Block] = []
         self.floor = 0
         self.frozen_until = 0  # working minute at which the last frozen block ends
 
-    def first_gap(self, work: int) -> int:
-        """The first position behind frozen work whose gap does not end before a working minute."""
-        return bisect_left(self.blocks, max(work, self.frozen_until), key=_begin)
+    def first_gap(self, ready: int, minutes: int) -> int:
+        """The first position behind frozen work whose gap, or the batch before it, takes a run of so many
+        minutes from working minute `ready` on.
+        """
+        first = bisect_left(self.blocks, max(ready + minutes, self.frozen_until), key=_begin)
+        if self.places is None:
+            return first
+        joined = bisect_left(self.blocks, ready, key=_run) + 1
+        return max(bisect_left(self.blocks, self.frozen_until, key=_begin), min(first, joined))
+
+    def is_joined(self, position: int) -> bool:
+        """Whether a block is in the batch of the one before it: they end together."""
+        return position > 0 and self.blocks[position - 1].end == self.blocks[position].end
+
+    def shares(self, block: Block) -> bool:
+        """Whether a block is in a batch with others."""
+        return self.places is not None and sum(other.end == block.end for other in self.blocks) > 1
+
+    def batch_before(self, position: int) -> list[Block]:
+        """The batch that ends at a position, the one that leads it first; [] where none is or it goes on."""
+        if self.places is None or not position:
+            return []
+        if position < len(self.blocks) and self.is_joined(position):
+            return []
+        first = position - 1
+        while self.is_joined(first):
+            first -= 1
+        return self.blocks[first:position]
 
     def hold(self, block: Block) -> None:
         """Remember where frozen work ends."""
@@ -100,7 +130,7 @@ class Decoder:
         self.problem = problem
         times = {unit.id: WorkTime.of(problem, unit) for unit in problem.units}
         self.shared = left_free(problem, times, skills)
-        self.lines = {u.id: _Line(u.id, u.family, times[u.id]) for u in problem.units}
+        self.lines = {u.id: _Line(u, times[u.id]) for u in problem.units}
         self.ends: dict[str, int] = {}
         self.runs: dict[str, tuple[WorkTime, int, int]] = {}  # on which axis, run and end there
         for operation in problem.operations:
@@ -176,7 +206,7 @@ class Decoder:
         ready, why_ready = self._ready_on(operation, unit, self.ready(operation))
         first = line.floor
         if gaps:
-            first = line.first_gap(line.time.work(ready) + operation.minutes_on(unit))
+            first = line.first_gap(line.time.work(ready), operation.minutes_on(unit))
         for position in range(first, len(line.blocks) + 1):
             fit = self._fit_gap(line, position, operation, ready, why_ready)
             if fit is not None:
@@ -206,18 +236,18 @@ class Decoder:
         earliest = line.time.work(ready)
         if earliest > last:
             return None
-        first = line.first_gap(earliest + minutes)
+        first = line.first_gap(earliest, minutes)
         free = max(earliest, blocks[first - 1].end if first else 0)
         for position in range(first, len(blocks)):
-            if free > last:
+            if free > last and line.places is None:
                 return None
             behind = blocks[position]
-            if behind.begin - free >= minutes:
+            if behind.begin - free >= minutes or line.places is not None:
                 fit = self._fit_gap(line, position, operation, ready, why_ready)
                 if fit is not None:
                     return fit
             free = behind.end
-        if free > last:
+        if free > last and line.places is None:
             return None
         fit = self._fit_gap(line, len(blocks), operation, ready, why_ready)
         if fit is not None:
@@ -227,6 +257,9 @@ class Decoder:
     def _fit_gap(
         self, line: _Line, position: int, operation: Operation, ready: int, why: Reason
     ) -> Fit | None:
+        joined = self._joining(line, position, operation, ready)
+        if joined is not None:
+            return joined
         time, minutes = line.time, operation.minutes_on(line.unit)
         before = line.blocks[position - 1] if position else None
         family = line.family_before(position)
@@ -253,6 +286,30 @@ class Decoder:
             why = self._closed(line.unit, start)
         block = Block(begin, run, run + minutes, operation, why)
         return Fit(line.unit, position, block, start, time.after(run + minutes), setup)
+
+    def _joining(self, line: _Line, position: int, operation: Operation, ready: int) -> Fit | None:
+        """The place in the batch before a position, where an operation can still go into that."""
+        batch = line.batch_before(position)
+        if not batch or not self._has_room(line, batch, operation):
+            return None
+        leader, time = batch[0], line.time
+        start = time.at(leader.run)
+        held = self.problem.kept_order.get(operation.id, ())
+        if start < max([ready, *(self.ends[name] for name in held)]):
+            return None
+        why = Reason("batch", {"unit": line.unit, "operation": leader.operation.id})
+        block = Block(leader.run, leader.run, leader.end, operation, why)
+        return Fit(line.unit, position, block, start, time.after(leader.end), 0)
+
+    def _has_room(self, line: _Line, batch: list[Block], operation: Operation) -> bool:
+        """Whether an operation may be in a batch by its recipe and its places."""
+        taken, first = sum(block.operation.places for block in batch), batch[0].operation
+        recipe = self.problem.recipe
+        return (
+            taken + operation.places <= (line.places or 0)
+            and first.may_share(operation)
+            and recipe(first, line.unit) == recipe(operation, line.unit)
+        )
 
     def _limit(self, line: _Line, position: int, operation: Operation) -> int:
         """The working minute at which the gap before `position` ends; -1 if it is no use."""
@@ -301,7 +358,8 @@ class Decoder:
         line.blocks.insert(fit.position, block)
         line.floor = max(line.floor, fit.position) + 1
         line.hold(block)
-        self.shared.claim(block.operation, line.time.pieces(block.begin, block.end))
+        if not line.is_joined(fit.position):  # a batch takes people and tools once
+            self.shared.claim(block.operation, line.time.pieces(block.begin, block.end))
         self._note(line, block, fit.end)
 
     def _note(self, line: _Line, block: Block, end: int) -> None:
@@ -311,9 +369,10 @@ class Decoder:
     def take_back(self, fit: Fit) -> None:
         """Undo `place`; the last placed goes first."""
         line, block = self.lines[fit.unit], fit.block
+        if not line.is_joined(fit.position):
+            self.shared.release(block.operation, line.time.pieces(block.begin, block.end))
         line.blocks.pop(fit.position)
         line.floor -= 1
-        self.shared.release(block.operation, line.time.pieces(block.begin, block.end))
         del self.ends[block.operation.id]
 
     def lift(self, line: _Line, block: Block) -> None:
@@ -340,10 +399,12 @@ class Decoder:
         operation = other or self.problem.operation_by_id[assignment.operation]
         run, end = line.time.work(assignment.start), line.time.work(assignment.end)
         block = Block(run - assignment.setup, run, end, operation, assignment.reason)
-        insort(line.blocks, block, key=_begin)
+        position = bisect_right(line.blocks, block.begin, key=_begin)
+        line.blocks.insert(position, block)
         line.floor += 1
         line.hold(block)
-        self.shared.claim(operation, line.time.pieces(block.begin, block.end))
+        if not line.is_joined(position):
+            self.shared.claim(operation, line.time.pieces(block.begin, block.end))
         self._note(line, block, assignment.end)
 
     def _place_started(self, operation: Operation, started: Started) -> None:
@@ -351,7 +412,7 @@ class Decoder:
         minutes = operation.minutes_on(started.unit)
         line.blocks.append(Block(0, 0, minutes, operation, Reason("started")))
         line.hold(line.blocks[-1])
-        line.floor = 1
+        line.floor += 1
         self._note(line, line.blocks[-1], line.time.after(minutes))
 
     def _place_locked(self, operation: Operation, lock: Lock) -> None:
@@ -359,6 +420,11 @@ class Decoder:
         time, minutes = line.time, operation.minutes_on(lock.unit)
         run = time.work(lock.start)
         self._refuse_closed(operation, lock, time, run)
+        batch = line.batch_before(len(line.blocks))
+        if batch and batch[0].run == run and self._has_room(line, batch, operation):
+            line.blocks.append(Block(run, run, run + minutes, operation, Reason("lock")))
+            self._note(line, line.blocks[-1], time.after(run + minutes))
+            return
         before = line.blocks[-1] if line.blocks else None
         free = before.end if before else 0
         family = line.family_before(len(line.blocks))
@@ -422,7 +488,7 @@ class Decoder:
         for operation in self.problem.operations:
             if operation.lock:
                 self._refuse_early(operation, operation.lock)
-        return Schedule(tuple(sorted(rows, key=lambda a: (a.start, a.unit, a.operation))))
+        return Schedule(tuple(sorted(rows, key=_turn)))
 
     def _refuse_early(self, operation: Operation, lock: Lock) -> None:
         for link in operation.predecessors:
@@ -448,10 +514,36 @@ class Decoder:
             yield Assignment(operation.id, line.unit, began, start, end, setup, block.reason)
 
 
+def _turn(row: Assignment) -> tuple[int, str, int, bool, str]:
+    """The order of a schedule: of a batch, whoever leads it is first."""
+    return row.start, row.unit, -row.setup, row.reason.code == "batch", row.operation
+
+
 def _lacking(operation: Operation, short: Shortage) -> Reason:
     if short.tool is not None:
         return Reason("tool", {"tool": short.tool})
     return Reason("people", {"skill": operation.skill or ""})
+
+
+def in_turn(problem: Problem, places: Mapping[str, Published]) -> list[str]:
+    """Operations in the order of their places; of those in one batch the one that comes last leads."""
+    arrivals = _arrivals(problem, places) if problem.has_batches else dict.fromkeys(places, 0)
+    return sorted(places, key=lambda name: (places[name].start, -arrivals[name], name))
+
+
+def _arrivals(problem: Problem, places: Mapping[str, Published]) -> dict[str, int]:
+    """When each operation would be there if all that it waits for kept its place."""
+    times = {unit.id: WorkTime.of(problem, unit) for unit in problem.units}
+
+    def end(link: Link) -> int:
+        before, place = problem.operation_by_id[link.operation], places.get(link.operation)
+        if place is None or before.started or place.unit not in {a.unit for a in before.alternatives}:
+            return 0
+        time = times[place.unit]
+        return time.after(time.work(place.start) + before.minutes_on(place.unit)) + link.lag
+
+    rows = [o for o in problem.operations if o.id in places]
+    return {o.id: max([problem.release_of(o), *map(end, o.predecessors)]) for o in rows}
 
 
 def first_in_line(problem: Problem) -> list[str]:
@@ -459,12 +551,12 @@ def first_in_line(problem: Problem) -> list[str]:
 
     Frozen ones in their published order, then whatever a locked one waits for.
     """
-    frozen = [
-        (o.published.start, o.id)
+    frozen = {
+        o.id: o.published
         for o in problem.operations
         if o.frozen and o.published and not o.started and not o.lock
-    ]
-    first = dict.fromkeys(name for _, name in sorted(frozen))
+    }
+    first = dict.fromkeys(in_turn(problem, frozen))
     locked = sorted((o.lock.start, o.id) for o in problem.operations if o.lock)
     for _, name in locked:
         waiting = [name]
@@ -482,8 +574,9 @@ class InOrder:
 
     def __init__(self, problem: Problem, decoder: Decoder) -> None:
         self._followers = {name: list(after) for name, after in problem.successors.items()}
-        for after, before in problem.kept_order.items():
-            self._followers[before].append(after)
+        for after, held in problem.kept_order.items():
+            for before in held:
+                self._followers[before].append(after)
         self._missing = dict.fromkeys(self._followers, 0)
         for name, followers in self._followers.items():
             if not decoder.is_placed(name):

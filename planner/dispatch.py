@@ -13,15 +13,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
-from planner.decoder import Choice, Decoder, InOrder, decode, first_in_line
+from planner.decoder import Choice, Decoder, Fit, InOrder, decode, first_in_line, in_turn
 from planner.objective import score
 from planner.problem import Operation, Problem
 from planner.schedule import Schedule
 
 Rule = Callable[[Operation, int, int], float]
 """(operation, minute, set-up minutes) -> priority; the highest goes next."""
+
+WAITS = (0.0, 0.5, 1.5)
+"""Wait or go: how long a batch waits for more to come, in runs of its own."""
 
 GRID = tuple((k1, k2) for k1 in (0.5, 1.0, 2.0, 4.0) for k2 in (0.1, 0.3, 1.0, 3.0))
 
@@ -112,6 +115,10 @@ class _Queue:
         self.coming: list[tuple[int, int, Operation]] = []
         self.waiting: list[tuple[int, Operation]] = []
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.waiting and not self.coming
+
     def next_decision(self, decoder: Decoder) -> int:
         """The first minute at which a unit is free and an operation is there."""
         free = min(decoder.free_at(unit) for unit in self.units)
@@ -124,12 +131,18 @@ class _Queue:
             _, row, operation = heappop(self.coming)
             self.waiting.append((row, operation))
 
+    def take(self, operation: Operation) -> None:
+        """Take an operation out, there or not yet there."""
+        self.waiting = [entry for entry in self.waiting if entry[1] is not operation]
+        self.coming = [entry for entry in self.coming if entry[2] is not operation]
+        heapify(self.coming)
+
 
 class _Floor:
     """One run of a rule over the plant."""
 
-    def __init__(self, problem: Problem, rule: Rule) -> None:
-        self.problem, self.rule = problem, rule
+    def __init__(self, problem: Problem, rule: Rule, wait: float) -> None:
+        self.problem, self.rule, self.wait = problem, rule, wait
         self.decoder = Decoder(problem)
         self.order = InOrder(problem, self.decoder)
         self.rows = {operation.id: row for row, operation in enumerate(problem.operations)}
@@ -146,14 +159,14 @@ class _Floor:
         while self.agenda:
             minute, key = heappop(self.agenda)
             queue = self.queues[key]
-            if not queue.waiting and not queue.coming:
+            if queue.is_empty:
                 continue
             now = queue.next_decision(self.decoder)
             if now > minute:
                 heappush(self.agenda, (now, key))
                 continue
             self._dispatch(queue, now)
-            if queue.waiting or queue.coming:
+            if not queue.is_empty:
                 heappush(self.agenda, (queue.next_decision(self.decoder), key))
         return self.decoder.schedule()
 
@@ -161,7 +174,7 @@ class _Floor:
         stack = [name]
         while stack:
             operation = self.problem.operation_by_id[stack.pop()]
-            self._place(operation)
+            self.decoder.place(self._best_fit(operation))
             stack += reversed(self.order.placed(operation.id))
 
     def _enqueue(self, operation: Operation) -> None:
@@ -184,34 +197,70 @@ class _Floor:
             )
             return self.rule(operation, minute, setup), -row
 
-        chosen = max(queue.waiting, key=urgency)
-        queue.waiting.remove(chosen)
-        operation = chosen[1]
-        self._place(operation)
+        chosen = max(queue.waiting, key=urgency)[1]
+        fit = self._best_fit(chosen)
+        if self.decoder.lines[fit.unit].places is None or fit.block.reason.code == "batch":
+            self._put(queue, chosen, fit)
+            return
+        there = [o for _, o in sorted(queue.waiting, key=urgency, reverse=True) if o is not chosen]
+        until = fit.start + int(self.wait * chosen.minutes_on(fit.unit))
+        coming = [o for ready, _, o in sorted(queue.coming, key=lambda entry: entry[:2]) if ready <= until]
+        self._load(queue, self._batch(chosen, fit.unit, [*there, *coming]), fit.unit)
+
+    def _batch(self, chosen: Operation, unit: str, others: list[Operation]) -> list[Operation]:
+        """`chosen` and those of the others that go with it while there is room; who comes last first."""
+        recipe, room = (
+            self.problem.recipe(chosen, unit),
+            (self.decoder.lines[unit].places or 0) - chosen.places,
+        )
+        found = [chosen]
+        for other in others:
+            if (
+                other.places <= room
+                and other.may_share(chosen)
+                and self.problem.recipe(other, unit) == recipe
+            ):
+                found.append(other)
+                room -= other.places
+        return sorted(found, key=lambda operation: -self.decoder.arrival(operation, (unit,)))
+
+    def _load(self, queue: _Queue, batch: list[Operation], unit: str) -> None:
+        """Place those of a batch that can really go together; the others stay in the queue."""
+        for operation in batch:
+            fit = self.decoder.fit(operation, unit)
+            if operation is batch[0] or fit.block.reason.code == "batch":
+                self._put(queue, operation, fit)
+
+    def _put(self, queue: _Queue, operation: Operation, fit: Fit) -> None:
+        queue.take(operation)
+        self.decoder.place(fit)
         for freed in self.order.placed(operation.id):
             self._enqueue(self.problem.operation_by_id[freed])
 
-    def _place(self, operation: Operation) -> None:
+    def _best_fit(self, operation: Operation) -> Fit:
         fixed = operation.fixed_unit
         units = [fixed] if fixed else [a.unit for a in operation.alternatives]
         fits = [self.decoder.fit(operation, unit) for unit in units]
-        self.decoder.place(min(fits, key=lambda fit: (fit.end, fit.setup)))
+        return min(fits, key=lambda fit: (fit.end, fit.setup))
 
 
-def dispatch(problem: Problem, rule: Rule) -> Schedule:
+def dispatch(problem: Problem, rule: Rule, wait: float = 0.0) -> Schedule:
     """Build a plan by a rule.
+
+    Args:
+        wait: How long a batch waits for more to come, in runs of its own.
 
     Raises:
         LocksConflict: Locks that no plan, or not this rule, can keep.
     """
-    return _Floor(problem, rule).run()
+    return _Floor(problem, rule, wait).run()
 
 
 def rules(problem: Problem) -> Iterator[tuple[str, Rule]]:
     """The rules worth trying, by name: the published order, EDD, the ATCS grid."""
-    published = sorted((o.published.start, o.id) for o in problem.operations if o.published and not o.started)
+    published = {o.id: o.published for o in problem.operations if o.published and not o.started}
     if published:
-        yield "published-order", ranked([name for _, name in published])
+        yield "published-order", ranked(in_turn(problem, published))
     yield "edd", edd(problem)
     facts = Facts.of(problem)
     seen: set[float] = set()
@@ -242,6 +291,8 @@ def best_dispatch(problem: Problem) -> tuple[str, Schedule]:
         LocksConflict: No rule can keep the locks.
     """
     plans = [(name, dispatch(problem, rule)) for name, rule in rules(problem)]
+    for wait in WAITS[1:] if problem.has_batches else ():
+        plans += [(f"{name} wait={wait}", dispatch(problem, rule, wait)) for name, rule in rules(problem)]
     if problem.tools:
         plans.append(("longest way first", longest_way_first(problem)))
     return min(plans, key=lambda plan: score(problem, plan[1]).total)

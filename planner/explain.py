@@ -16,7 +16,7 @@ from typing import Literal
 from planner.objective import order_ends
 from planner.problem import Link, Operation, Problem
 from planner.schedule import Assignment, Schedule
-from planner.shared import left_free
+from planner.shared import Shortage, left_free
 from planner.worktime import WorkTime
 
 CauseCode = Literal[
@@ -24,6 +24,7 @@ CauseCode = Literal[
     "work",  # its own steps take longer than the time until it is due
     "unit",  # by: its unit was busy with another order
     "maintenance",  # by: its unit was maintained
+    "batch",  # by: its batch waited for a step of that order
     "setup",  # unit: set-up
     "people",  # skill: nobody free
     "tool",  # tool: not free
@@ -42,7 +43,7 @@ class Cause:
 
     Args:
         subject: The unit, skill, tool, material or operation that the cause speaks of.
-        by: The order or maintenance that had the unit; "" where the cause is neither.
+        by: The order or maintenance that had the unit, the order that was waited for; "" where there is none.
     """
 
     code: CauseCode
@@ -62,7 +63,7 @@ class Explainer:
         self._steps: dict[str, list[Operation]] = {}
         for operation in problem.operations:
             self._steps.setdefault(operation.order, []).append(operation)
-            if not operation.started:
+            if not (operation.started or self._leader(schedule.by_operation[operation.id])):
                 self._shared.claim(operation, self._worked(operation))
 
     def why_late(self, order: str) -> tuple[Cause, ...]:
@@ -152,8 +153,15 @@ class Explainer:
 
     def _previous_end(self, row: Assignment) -> int:
         rows = self._schedule.by_unit[row.unit]
-        position = rows.index(row)
-        return rows[position - 1].end if position else 0
+        ends = [before.end for before in rows[: rows.index(row)] if before.end < row.end]
+        return max(ends, default=0)
+
+    def _leader(self, row: Assignment) -> str | None:
+        """The operation that leads the batch of another one; None for that itself, and without a batch."""
+        if self._problem.unit_by_id[row.unit].places is None:
+            return None
+        first = next(a for a in self._schedule.by_unit[row.unit] if a.end == row.end)
+        return None if first is row else first.operation
 
     def _cause_at(self, operation: Operation, row: Assignment, minute: int, free: int) -> Cause:
         for release in self._problem.releases_of(operation):
@@ -170,11 +178,19 @@ class Explainer:
         """What held in a minute in which the step was ready and its unit open."""
         if minute >= row.setup_start:
             return Cause("setup", 1, row.unit)
-        busy = self._busy_with(row.unit, minute)
+        busy, leader = self._busy_with(row.unit, minute), self._leader(row)
+        if busy is not None and busy == leader:
+            return Cause("setup", 1, row.unit)
         if busy is not None:
             order = self._problem.order_by_id[self._problem.operation_by_id[busy].order]
             return Cause("unit" if order.kind == "work" else "maintenance", 1, row.unit, order.id)
         short = self._shared.shortage(operation, [(minute, minute + 1)])
+        if leader is not None and short is None:
+            return Cause("batch", 1, row.unit, self._problem.operation_by_id[leader].order)
+        return self._lacking(operation, row, short, free)
+
+    def _lacking(self, operation: Operation, row: Assignment, short: Shortage | None, free: int) -> Cause:
+        """The person or tool that was missing, or else that others were put first."""
         lacked = row.reason.code if row.setup_start > free else "sequence"
         if short is not None:
             lacked = "people" if short.tool is None else "tool"

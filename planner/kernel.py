@@ -87,6 +87,7 @@ OPS, ALTERNATIVES, PREDECESSORS, SUCCESSORS, UNITS, TIMELINES, BLOCKS = range(14
 ORDERS, FIXED_PLACES, NEEDS, QUEUE_OF, QUEUES, DIRTY_BIT, TIMELINE_COUNT = range(21, 28)
 OVERLAPS = 28
 """Where the lists of overlaps begin; 0 when no operations overlap."""
+BATCHES, OP_PLACES = range(32, 34)
 HEAD = 40
 
 # Columns of an operation.
@@ -102,6 +103,10 @@ TL = 6
 T_FIRST, T_LAST, T_MINUTE, T_MINUTE_END, T_NUMBER, T_NUMBER_END = range(6)
 WN = 3
 """Columns of a window: start, end, working minutes before it."""
+
+BA = 2
+"""Columns of a unit where some take several operations at once: its places, 0 for one at a time, and where
+the recipes of operations on it begin. `BATCHES` is 0 where no unit does."""
 
 # Columns of locked work on a unit.
 BL = 4
@@ -455,6 +460,51 @@ def _fit(
         block += BL
 
 
+# --- batches ----------------------------------------------------------------------------------
+# On a unit with places an operation rides in the batch of the one before it when both have one recipe,
+# there is room, and it is ready when that batch starts. All of a batch have the same end on their unit, and
+# no others do. A rider's begin is written as what the batch has taken with it, below -1: what is behind it
+# is timed again when that changes, too. It needs no people and tools beside those of its batch.
+
+
+@compiled()
+def _taken_with(plant: Ints, op: int, unit: int, last: int, ready: int, st: Ints) -> int:
+    """What the batch of `last` has taken when an operation rides in it; 0 if it cannot."""
+    row = plant[BATCHES] + unit * BA
+    places, recipes = plant[row], plant[row + 1]
+    if places == 0 or last < 0 or ready > st[last * ST + START]:
+        return 0
+    if plant[recipes + op] != plant[recipes + last]:
+        return 0
+    taken, end = plant[plant[OP_PLACES] + op], st[last * ST + WEND]
+    while last >= 0 and st[last * ST + WEND] == end:
+        taken += plant[plant[OP_PLACES] + last]
+        last = st[last * ST + PREV]
+    return taken if taken <= places else 0
+
+
+@compiled()
+def _rides(op: int, st: Ints) -> bool:
+    """Whether an operation is in a batch that another one leads."""
+    return st[op * ST + BEGIN] < -1
+
+
+@compiled()
+def _behind(
+    plant: Ints, op: int, unit: int, dur: int, last: int, ready: int, st: Ints, crowd: Ints
+) -> tuple[int, int, int]:
+    """Where an operation fits behind `last`, as `_fit` says; wanted is below -1 where it rides."""
+    end, family = _last_of(plant, unit, last, st)
+    if plant[BATCHES] != 0:
+        taken = _taken_with(plant, op, unit, last, ready, st)
+        if taken > 0:
+            run = end - st[last * ST + DUR]
+            c = plant[plant[UNITS] + unit * UN + U_TIME]
+            if plant[OVERLAPS] == 0 or _passed_on(plant, op, c, dur, st) <= run:
+                return run, run, -1 - taken
+    return _fit(plant, op, unit, dur, end, family, ready, st, crowd)
+
+
 @compiled()
 def _ready(plant: Ints, op: int, st: Ints) -> int:
     """The minute at which releases and predecessors let an operation run; `_passed_on` says of overlaps."""
@@ -550,7 +600,7 @@ def _settle(
         st[tail[unit] * ST + NEXT] = op
     tail[unit] = op
     _write(plant, op, place, st)
-    if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + NEED] >= 0:
+    if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + NEED] >= 0 and place[2] >= 0:
         _hold(plant, op, TAKE, st, crowd)
 
 
@@ -565,7 +615,9 @@ def _write(plant: Ints, op: int, place: tuple[int, int, int], st: Ints) -> None:
     st[row + END] = _at(plant, c, end - 1) + 1
     st[row + WEND] = end
     st[row + SETUP] = run - begin
-    if plant[plant[OPS] + op * OP + NEED] >= 0:
+    if plant[BATCHES] != 0:
+        st[row + BEGIN] = st[row + WANTED] = min(wanted, -1)
+    if plant[plant[OPS] + op * OP + NEED] >= 0 and wanted >= 0:
         st[row + BEGIN] = _at(plant, c, begin)
         st[row + WANTED] = _at(plant, c, wanted)
 
@@ -653,8 +705,7 @@ def retime(plant: Ints, perm: Ints, unit_of: Ints, st: Ints, crowd: Ints) -> int
         op = perm[position]
         unit = unit_of[op]
         dur = _minutes(plant, op, unit)
-        end, family = _last_of(plant, unit, tail[unit], st)
-        place = _fit(plant, op, unit, dur, end, family, _ready(plant, op, st), st, crowd)
+        place = _behind(plant, op, unit, dur, tail[unit], _ready(plant, op, st), st, crowd)
         _settle(plant, op, unit, dur, place, tail, st, crowd)
         st[op * ST + POS] = position
     return _cost(plant, st)
@@ -712,22 +763,23 @@ def _free_at(plant: Ints, unit: int, last: int, st: Ints) -> int:
 
 
 @compiled()
-def _place_best(plant: Ints, op: int, tail: Ints, st: Ints, crowd: Ints) -> None:
-    """Put an operation where it ends first; of those, with the shortest set-up."""
+def _best_unit(plant: Ints, op: int, tail: Ints, st: Ints, crowd: Ints) -> tuple[int, int, int, int]:
+    """Where an operation ends first; of those units, one with the shortest set-up. And its place there."""
     ready = _ready(plant, op, st)
-    chosen, best_end, best_setup, best_dur = NONE, FOREVER, 0, NONE
+    chosen, best_end, best_setup = NONE, FOREVER, 0
     best = (NONE, NONE, NONE)
     alternatives = plant[ALTERNATIVES] + op
     for k in range(plant[alternatives], plant[alternatives + 1], 2):
         unit, dur = plant[k], plant[k + 1]
-        end, family = _last_of(plant, unit, tail[unit], st)
-        place = _fit(plant, op, unit, dur, end, family, ready, st, crowd)
+        place = _behind(plant, op, unit, dur, tail[unit], ready, st, crowd)
+        if place[2] < 0:
+            dur = st[tail[unit] * ST + DUR]
         done = _at(plant, plant[plant[UNITS] + unit * UN + U_TIME], place[1] + dur - 1)
         setup = place[1] - place[0]
         if done < best_end or (done == best_end and setup < best_setup):
-            chosen, best_end, best_setup, best_dur = unit, done, setup, dur
+            chosen, best_end, best_setup = unit, done, setup
             best = place
-    _settle(plant, op, chosen, best_dur, best, tail, st, crowd)
+    return chosen, best[0], best[1], best[2]
 
 
 @compiled()
@@ -795,10 +847,21 @@ def _count_missing(plant: Ints, missing: Ints, waits: Ints) -> None:
 
 
 @compiled()
+def _behind_all(
+    plant: Ints, op: int, unit: int, tail: Ints, st: Ints, crowd: Ints
+) -> tuple[int, int, int, int]:
+    """A unit, and the place of an operation behind what that has."""
+    dur = _minutes(plant, op, unit)
+    place = _behind(plant, op, unit, dur, tail[unit], _ready(plant, op, st), st, crowd)
+    return unit, place[0], place[1], place[2]
+
+
+@compiled()
 def _place_next(
     plant: Ints,
     op: int,
     position: int,
+    on: tuple[int, int, int, int],
     perm: Ints,
     unit_of: Ints,
     missing: Ints,
@@ -806,10 +869,17 @@ def _place_next(
     st: Ints,
     crowd: Ints,
 ) -> None:
-    """Place an operation as the next one of the permutation; those behind it miss one less."""
-    _place_best(plant, op, tail, st, crowd)
+    """Place an operation as the next one of the permutation; those behind it miss one less.
+
+    Args:
+        on: Its unit and its place there.
+    """
+    dur = _minutes(plant, op, on[0])
+    if on[3] < 0:
+        dur = st[tail[on[0]] * ST + DUR]
+    _settle(plant, op, on[0], dur, (on[1], on[2], on[3]), tail, st, crowd)
     perm[position] = op
-    unit_of[op] = st[op * ST + UNIT]
+    unit_of[op] = on[0]
     st[op * ST + POS] = position
     for k in range(plant[plant[SUCCESSORS] + op], plant[plant[SUCCESSORS] + op + 1]):
         missing[plant[k]] -= 1
@@ -858,7 +928,119 @@ def _decide_later(
     return size
 
 
-@entry(f"int64({_A}, {_A}, float64[::1], {_A}, float64, float64, {_A}, {_A}, {_A}, {_A})")
+@compiled()
+def _pick_there(
+    plant: Ints,
+    chosen: int,
+    unit: int,
+    room: int,
+    now: int,
+    head: Ints,
+    behind: Ints,
+    queue: int,
+    base: Floats,
+    latest: Ints,
+    k1: float,
+) -> int:
+    """Take the most urgent operation out of a queue that can be in one batch with another; -1 for none."""
+    recipes = plant[plant[BATCHES] + unit * BA + 1]
+    best, before_best, best_value = NONE, NONE, 0.0
+    before, op = NONE, head[queue]
+    while op >= 0:
+        if plant[recipes + op] == plant[recipes + chosen] and plant[plant[OP_PLACES] + op] <= room:
+            value = base[op] - max(0, latest[op] - now) * k1
+            if best < 0 or value > best_value or (value == best_value and op < best):
+                best, best_value, before_best = op, value, before
+        before, op = op, behind[op]
+    if best >= 0:
+        if before_best < 0:
+            head[queue] = behind[best]
+        else:
+            behind[before_best] = behind[best]
+    return best
+
+
+@compiled()
+def _pick_coming(
+    plant: Ints,
+    chosen: int,
+    unit: int,
+    room: int,
+    until: int,
+    queue: int,
+    times: Ints,
+    names: Ints,
+    size: int,
+    st: Ints,
+) -> int:
+    """The first to come by a minute that can be in one batch with another; -1 for none."""
+    recipes = plant[plant[BATCHES] + unit * BA + 1]
+    best, best_time = NONE, until + 1
+    for i in range(size):
+        op = names[i]
+        if op < plant[COUNT] and times[i] <= until and plant[plant[QUEUE_OF] + op] == queue:
+            if st[op * ST + POS] < 0 and plant[recipes + op] == plant[recipes + chosen]:
+                if plant[plant[OP_PLACES] + op] <= room:
+                    if times[i] < best_time or (times[i] == best_time and op < best):
+                        best, best_time = op, times[i]
+    return best
+
+
+@compiled()
+def _fill_batch(
+    plant: Ints,
+    chosen: int,
+    on: tuple[int, int, int, int],
+    wait: float,
+    now: int,
+    head: Ints,
+    behind: Ints,
+    base: Floats,
+    latest: Ints,
+    k1: float,
+    times: Ints,
+    names: Ints,
+    size: int,
+    batch: Ints,
+    st: Ints,
+) -> int:
+    """Fill `batch` with an operation and those that go with it, who comes last first; their number.
+
+    Those that are there go before those that come within `wait` runs after it could begin.
+
+    Args:
+        on: Its unit and its place there.
+    """
+    batch[0] = chosen
+    unit = on[0]
+    if plant[BATCHES] == 0 or on[3] < 0 or plant[plant[BATCHES] + unit * BA] == 0:
+        return 1
+    start = _at(plant, plant[plant[UNITS] + unit * UN + U_TIME], on[2])
+    room = plant[plant[BATCHES] + unit * BA] - plant[plant[OP_PLACES] + chosen]
+    queue = plant[plant[QUEUE_OF] + chosen]
+    until = start + int(wait * _minutes(plant, chosen, unit))
+    count = 1
+    st[chosen * ST + POS] = 0  # taken
+    is_open = True
+    while is_open and room > 0:
+        op = _pick_there(plant, chosen, unit, room, now, head, behind, queue, base, latest, k1)
+        if op < 0:
+            op = _pick_coming(plant, chosen, unit, room, until, queue, times, names, size, st)
+        is_open = op >= 0
+        if is_open:
+            st[op * ST + POS] = 0
+            room -= plant[plant[OP_PLACES] + op]
+            ready = _arrival(plant, op, st)
+            i = count
+            while i > 0 and _arrival(plant, batch[i - 1], st) < ready:
+                batch[i] = batch[i - 1]
+                i -= 1
+            batch[i] = op
+            count += 1
+    return count
+
+
+@entry(f"int64({_A}, {_A}, float64[::1], {_A}, float64, float64, float64, {_A}, {_A}, {_A}, {_A})")
 def dispatch(
     plant: Ints,
     first: Ints,
@@ -866,6 +1048,7 @@ def dispatch(
     latest: Ints,
     k1: float,
     k2: float,
+    wait: float,
     perm: Ints,
     unit_of: Ints,
     st: Ints,
@@ -878,6 +1061,7 @@ def dispatch(
     Args:
         first: Operations placed before all others, in this order.
         latest: The minute at which an operation begins to be urgent.
+        wait: How long a batch waits for more to come, in runs of its own.
         crowd: As for `retime`.
     """
     _place_fixed(plant, st, crowd)
@@ -886,7 +1070,7 @@ def dispatch(
     missing, waits = np.zeros(count, np.int64), np.zeros(count, np.int64)
     _count_missing(plant, missing, waits)
     head, behind = np.full(queues, -1, np.int64), np.full(count, -1, np.int64)
-    pending = np.full(queues, FOREVER, np.int64)
+    pending, batch = np.full(queues, FOREVER, np.int64), np.zeros(count + 1, np.int64)
     free = np.zeros(plant[UNIT_COUNT] + 1, np.int64)
     # one heap: arrivals (name < count) come before decisions (count + queue) of the same minute
     times = np.zeros(4 * count + 4 * queues + 8, np.int64)
@@ -894,13 +1078,16 @@ def dispatch(
     size, placed = ZERO, ZERO
     for i in range(len(first)):
         waits[first[i]] = 0
-        _place_next(plant, first[i], placed, perm, unit_of, missing, tail, st, crowd)
+        on = _best_unit(plant, first[i], tail, st, crowd)
+        _place_next(plant, first[i], placed, on, perm, unit_of, missing, tail, st, crowd)
         placed += 1
     for op in range(count):
         size = _arrive(plant, op, missing, waits, st, times, names, size)
     while size > 0:
         now, name = times[0], names[0]
         size = _pop(times, names, size)
+        if name < count and st[name * ST + POS] >= 0:
+            continue  # a batch has waited for it
         if name < count:
             queue = plant[plant[QUEUE_OF] + name]
             behind[name] = head[queue]
@@ -918,10 +1105,32 @@ def dispatch(
             best = _take_most_urgent(
                 plant, queue, now, head, behind, free, open_units, base, latest, k1, k2, tail, st
             )
-            _place_next(plant, best, placed, perm, unit_of, missing, tail, st, crowd)
-            placed += 1
-            for k in range(plant[plant[SUCCESSORS] + best], plant[plant[SUCCESSORS] + best + 1]):
-                size = _arrive(plant, plant[k], missing, waits, st, times, names, size)
+            on = _best_unit(plant, best, tail, st, crowd)
+            together = _fill_batch(
+                plant,
+                best,
+                on,
+                wait,
+                now,
+                head,
+                behind,
+                base,
+                latest,
+                k1,
+                times,
+                names,
+                size,
+                batch,
+                st,
+            )
+            for i in range(together):
+                op = batch[i]
+                if together > 1:
+                    on = _behind_all(plant, op, on[0], tail, st, crowd)
+                _place_next(plant, op, placed, on, perm, unit_of, missing, tail, st, crowd)
+                placed += 1
+                for k in range(plant[plant[SUCCESSORS] + op], plant[plant[SUCCESSORS] + op + 1]):
+                    size = _arrive(plant, plant[k], missing, waits, st, times, names, size)
         if head[queue] >= 0:
             size = _decide_later(plant, queue, now, tail, st, pending, times, names, size)
     return _cost(plant, st)
@@ -1015,13 +1224,19 @@ def _mark_woken(st: Ints, words: Ints, crowd: Ints, io: Ints) -> None:
 def _place_again(
     plant: Ints, op: int, place: tuple[int, int, int], st: Ints, words: Ints, crowd: Ints, io: Ints
 ) -> None:
-    """Write down another place of an operation that needs people; wake who waited for the old one."""
+    """Write down another place of an operation that has needed people, or does; wake who waited for the
+    old one.
+    """
     row = op * ST
     c = plant[plant[UNITS] + st[row + UNIT] * UN + U_TIME]
     old_end = st[row + WEND]
     old_begin = old_end - st[row + DUR] - st[row + SETUP]
     _dismiss(plant, op, crowd)
     _write(plant, op, place, st)
+    if place[2] < 0:
+        if old_end >= 0:
+            _wake(plant, op, c, old_begin, old_end, st, words, crowd, io)
+        return
     _enlist(plant, op, st, crowd)
     _hold(plant, op, TAKE, st, crowd)
     if old_end >= 0:
@@ -1038,12 +1253,16 @@ def _time_again(plant: Ints, op: int, st: Ints, words: Ints, log: Ints, crowd: I
     counted = crowd[C_MODE] != NOBODY and plant[op_row + NEED] >= 0
     if counted and st[row + HAS] == 1:
         _hold(plant, op, GIVE, st, crowd)
-    prev_end, prev_family = _last_of(plant, unit, st[row + PREV], st)
-    ready = _ready(plant, op, st)
-    place = _fit(plant, op, unit, dur, prev_end, prev_family, ready, st, crowd)
-    begin, run, _ = place
+    place = _behind(plant, op, unit, dur, st[row + PREV], _ready(plant, op, st), st, crowd)
+    begin, run, wanted = place
     setup = run - begin
     stays = run + dur == st[row + WEND] and setup == st[row + SETUP] and st[row + START] >= 0
+    if wanted < 0 and _rides(op, st):
+        counted = False  # it had nothing and needs nothing
+    if plant[BATCHES] != 0 and min(wanted, -1) != min(st[row + BEGIN], -1):
+        stays = False
+        if st[row + NEXT] >= 0:
+            _mark(st[row + NEXT], st, words, io)
     if stays and not counted:
         return FOREVER
     at = io[LOGGED] * LOG
@@ -1318,6 +1537,12 @@ def _bottleneck(plant: Ints, od: Ints, st: Ints, crowd: Ints, io: Ints) -> int:
             break
         at = op * ST
         prev = st[at + PREV]
+        if _rides(op, st):
+            count += 1
+            if _random(io) * count < 1.0:
+                found = op
+            op = prev
+            continue
         begin = st[at + WEND] - st[at + DUR] - st[at + SETUP]
         if prev >= 0 and st[prev * ST + WEND] == begin:
             count += 1
@@ -1595,7 +1820,7 @@ def _mark_waiting(plant: Ints, perm: Ints, st: Ints, words: Ints, crowd: Ints, i
 def _change_unit(plant: Ints, op: int, st: Ints, words: Ints, crowd: Ints, io: Ints) -> None:
     """Forget the place of a moved operation on its old unit."""
     row = op * ST
-    if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + NEED] >= 0:
+    if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + NEED] >= 0 and not _rides(op, st):
         st[row + UNIT] = io[OLD_UNIT_OF]
         _hold(plant, op, GIVE, st, crowd)
         c = plant[plant[UNITS] + io[OLD_UNIT_OF] * UN + U_TIME]
@@ -1702,7 +1927,7 @@ def _take_back(
         st[row + SETUP] = log[at + 4]
         st[row + BEGIN] = log[at + 5]
         st[row + WANTED] = log[at + 6]
-        if counted:
+        if counted and not _rides(op, st):
             _enlist(plant, op, st, crowd)
     op = io[MOVED]
     _detach(op, st, unit_head)
@@ -1735,7 +1960,7 @@ def _open_crowd(plant: Ints, perm: Ints, st: Ints, crowd: Ints) -> None:
     for k in range(crowd[C_HEADS], crowd[C_NODES] + 3 * SLOTS * plant[COUNT]):
         crowd[k] = -1
     for i in range(len(perm)):
-        if plant[plant[OPS] + perm[i] * OP + NEED] >= 0:
+        if plant[plant[OPS] + perm[i] * OP + NEED] >= 0 and not _rides(perm[i], st):
             _enlist(plant, perm[i], st, crowd)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from planner import kernel
 from planner.counter import PLENTY, Counter
 from planner.decoder import Decoder, first_in_line
-from planner.problem import Operation, Problem, ToolUse
+from planner.problem import Operation, Problem, Recipe, ToolUse
 from planner.shared import Draw
 from planner.worktime import WorkTime
 
@@ -144,6 +144,7 @@ class _Packer:
         overlaps = self._overlaps()
         if any(overlaps):
             self._lists(28, overlaps)
+        self._batches()
         tail, shortest = self._tails()
         minutes = [s.minutes for center in problem.work_centers for s in center.setups]
         return Pack(
@@ -205,8 +206,8 @@ class _Packer:
             ]
             for o in self.problem.operations
         ]
-        for after, before in self.problem.kept_order.items():
-            links[self.rows[after]].append((self.rows[before], 0))
+        for after, held in self.problem.kept_order.items():
+            links[self.rows[after]] += [(self.rows[before], 0) for before in held]
         return links
 
     def _overlaps(self) -> list[list[int]]:
@@ -356,6 +357,28 @@ class _Packer:
         for draw in (draw for draws in needs for draw in draws):
             self.data += (rows[id(draw.counter)], draw.count, int(draw.tool is not None))
 
+    def _batches(self) -> None:
+        """Append places and recipes, where there are units with places."""
+        problem, data = self.problem, self.data
+        if not problem.has_batches:
+            return
+        data[kernel.BATCHES] = head = len(data)
+        data += [0] * (kernel.BA * len(problem.units))
+        self._part(kernel.OP_PLACES, (o.places for o in problem.operations))
+        for row, unit in enumerate(problem.units):
+            if unit.places is not None:
+                data[head + kernel.BA * row] = unit.places
+                data[head + kernel.BA * row + 1] = len(data)
+                data += self._recipes(unit.id)
+
+    def _recipes(self, unit: str) -> list[int]:
+        """A number for each operation, the same for those of one recipe on a unit."""
+        numbers: dict[Recipe, int] = {}
+        return [
+            numbers.setdefault(self.problem.recipe(o, unit), len(numbers)) if _can_be_on(o, unit) else -1
+            for o in self.problem.operations
+        ]
+
     def _windows(self, entry: int) -> None:
         """All timelines: where windows and the buckets that find them are, then those."""
         data = self.data
@@ -389,6 +412,10 @@ class _Packer:
         seen: dict[tuple[int, ...], int] = {}
         rows = [tuple(row[::2]) for row in self._alternatives()]
         return [seen.setdefault(key, len(seen)) for key in rows], [list(key) for key in seen]
+
+
+def _can_be_on(operation: Operation, unit: str) -> bool:
+    return any(alternative.unit == unit for alternative in operation.alternatives)
 
 
 def _append_windows(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Literal
 
 from planner.material import Material, MaterialUse, Supply
@@ -79,6 +79,8 @@ class Unit:
     Args:
         family: What it is set up for at minute 0; None when that is not known.
         stops: When it stands still though its calendar is open: breakdown, maintenance.
+        places: How much it takes at once in a batch (oven, autoclave, washer); None when it does one
+            operation at a time.
     """
 
     id: str
@@ -86,6 +88,7 @@ class Unit:
     calendar: str
     family: str | None = None
     stops: tuple[Window, ...] = ()
+    places: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +241,10 @@ class Published:
     start: int
 
 
+Recipe = tuple[str | None, int, str | None, frozenset[ToolUse], bool, str]
+"""Family, minutes, skill, tools, whether it may pause, and the name of what is done alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One step of an order.
@@ -251,6 +258,7 @@ class Operation:
             free work may go between.
         tools: What it holds beside its unit, each kind once.
         materials: What it uses up, each material once; taken when its run starts.
+        places: How many places of a batch it takes, on a unit that has places.
     """
 
     id: str
@@ -268,6 +276,7 @@ class Operation:
     kept: bool = False
     tools: tuple[ToolUse, ...] = ()
     materials: tuple[MaterialUse, ...] = ()
+    places: int = 1
 
     @property
     def release(self) -> int:
@@ -280,6 +289,13 @@ class Operation:
             if alternative.unit == unit:
                 return alternative.minutes
         raise KeyError(unit)
+
+    def may_share(self, other: Operation) -> bool:
+        """Whether what is known of both lets them be in one batch: none joins what runs or is locked."""
+        if self.lock and other.lock:
+            return self.lock == other.lock
+        held = bool(self.started or self.lock), bool(other.started or other.lock)
+        return held == (False, False) or bool(self.started and other.started)
 
     @property
     def fixed_unit(self) -> str | None:
@@ -404,14 +420,35 @@ class Problem:
         return {unit.id: centers[unit.work_center] for unit in self.units}
 
     @cached_property
-    def kept_order(self) -> dict[str, str]:
-        """Kept operation id -> the kept operation right before it on its unit."""
+    def has_batches(self) -> bool:
+        """Whether a unit takes several operations at once."""
+        return any(unit.places is not None for unit in self.units)
+
+    def recipe(self, operation: Operation, unit: str) -> Recipe:
+        """What all of one batch on `unit` have in common; KeyError when the unit cannot do it.
+
+        Maintenance shares its unit with nothing.
+        """
+        order = self.order_by_id.get(operation.order)
+        alone = operation.id if order and order.kind == "maintenance" else ""
+        minutes, tools = operation.minutes_on(unit), frozenset(operation.tools)
+        return operation.family, minutes, operation.skill, tools, operation.resumable, alone
+
+    @cached_property
+    def kept_order(self) -> dict[str, tuple[str, ...]]:
+        """Kept operation id -> the kept operations right before it on its unit: one, or a batch."""
         rows: dict[str, list[tuple[int, str]]] = {}
         for operation in self.operations:
             place = operation.published
             if operation.kept and place and not operation.started and not operation.lock:
                 rows.setdefault(place.unit, []).append((place.start, operation.id))
-        return {after: before for row in rows.values() for (_, before), (_, after) in pairwise(sorted(row))}
+        found: dict[str, tuple[str, ...]] = {}
+        for unit, row in rows.items():
+            is_batched = self.unit_by_id[unit].places is not None
+            turns = groupby(sorted(row), key=lambda place: place[0] if is_batched else place)
+            together = [tuple(name for _, name in turn) for _, turn in turns]
+            found |= {name: before for before, after in pairwise(together) for name in after}
+        return found
 
     def setup_minutes(self, unit: str, before: str | None, after: str | None) -> int:
         """Minutes of set-up on `unit` between two families; None before: not known.
@@ -472,6 +509,9 @@ def _unit_faults(problem: Problem, calendars: set[str], centers: set[str]) -> It
             yield Fault(row, f"has no calendar {unit.calendar}", "Add the calendar or name another")
         if unit.work_center not in centers:
             yield Fault(row, f"has no work centre {unit.work_center}", "Add the work centre")
+        if unit.places is not None and unit.places < 1:
+            remedy = "Give 1 or more, or leave it out for one operation at a time"
+            yield Fault(row, f"has {unit.places} places", remedy)
         yield from _window_faults(f"{row} stops", unit.stops, problem.horizon)
 
 
@@ -561,12 +601,14 @@ def _ingredient_faults(row: str, operation: Operation, known: set[str]) -> Itera
 def _operation_faults(problem: Problem) -> Iterator[Fault]:
     orders = {order.id for order in problem.orders}
     units = {unit.id for unit in problem.units}
+    places = {unit.id: unit.places for unit in problem.units if unit.places is not None}
     known = {operation.id: operation for operation in problem.operations}
     for operation in problem.operations:
         row = f"operations {operation.id}"
         if operation.order not in orders:
             yield Fault(row, f"belongs to no order {operation.order}", "Add the order")
         yield from _alternative_faults(row, operation, units)
+        yield from _place_faults(row, operation, places)
         yield from _link_faults(row, operation, known)
         yield from _fixed_faults(row, operation)
     yield from _maintenance_faults(problem)
@@ -587,6 +629,16 @@ def _alternative_faults(row: str, operation: Operation, units: set[str]) -> Iter
         if alternative.minutes < 1:
             what = f"takes {alternative.minutes} minutes on {alternative.unit}"
             yield Fault(row, what, "Round up to at least 1")
+
+
+def _place_faults(row: str, operation: Operation, places: dict[str, int]) -> Iterator[Fault]:
+    if operation.places < 1:
+        yield Fault(row, f"takes {operation.places} places", "Give 1 or more")
+    for alternative in operation.alternatives:
+        there = places.get(alternative.unit, operation.places)
+        if operation.places > max(there, 1):
+            what = f"takes {operation.places} places on {alternative.unit}, which has {there}"
+            yield Fault(row, what, f"Give 1 to {there}, or do it on another unit")
 
 
 def _link_faults(row: str, operation: Operation, known: dict[str, Operation]) -> Iterator[Fault]:
@@ -642,14 +694,27 @@ def _maintenance_faults(problem: Problem) -> Iterator[Fault]:
 
 
 def _running_faults(problem: Problem) -> Iterator[Fault]:
-    running: dict[str, str] = {}
+    places = {unit.id: unit.places for unit in problem.units}
+    running: dict[str, list[Operation]] = {}
     for operation in problem.operations:
         if not operation.started:
             continue
-        other = running.setdefault(operation.started.unit, operation.id)
-        if other != operation.id:
-            what = f"runs on {operation.started.unit} together with {other}"
+        unit = operation.started.unit
+        together = running.setdefault(unit, [])
+        together.append(operation)
+        if len(together) > 1 and not _is_batch(problem, together, unit, places.get(unit)):
+            what = f"runs on {unit} together with {together[0].id}"
+            if places.get(unit) is not None:
+                what += ", which is no batch of one family and minutes in its places"
             yield Fault(f"operations {operation.id}", what, "Hold or complete one of the two")
+
+
+def _is_batch(problem: Problem, together: list[Operation], unit: str, places: int | None) -> bool:
+    """Whether work under way can be one batch."""
+    if places is None or any(all(a.unit != unit for a in o.alternatives) for o in together):
+        return False
+    recipes = {problem.recipe(operation, unit) for operation in together}
+    return len(recipes) == 1 and sum(operation.places for operation in together) <= places
 
 
 def _cycle_faults(problem: Problem, known: dict[str, Operation]) -> Iterator[Fault]:
@@ -658,7 +723,7 @@ def _cycle_faults(problem: Problem, known: dict[str, Operation]) -> Iterator[Fau
         for operation in problem.operations
     }
     for after, before_it in problem.kept_order.items():
-        waits[after].add(before_it)
+        waits[after].update(before_it)
     followers: dict[str, list[str]] = {key: [] for key in waits}
     for key, before in waits.items():
         for one in before:

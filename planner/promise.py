@@ -176,7 +176,7 @@ class Desk:
     def lifted(self, order: str) -> Iterator[tuple[Operation, ...]]:
         """The steps of an order, taken out of the plan for as long as the block runs.
 
-        Nothing is lifted, and () given, where one of them runs, is locked or is held.
+        Nothing is lifted, and () given, where one of them runs, is locked, is held or shares a batch.
         """
         decoder = self.decoder
         steps = tuple(o for o in decoder.problem.operations if o.order == order)
@@ -191,6 +191,9 @@ class Desk:
             for block in line.blocks
             if block.operation.id in mine
         ]
+        if any(line.shares(block) for line, block, _ in out):
+            yield ()
+            return
         for line, block, _ in out:
             decoder.lift(line, block)
         try:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from planner.decoder import Choice, Decoder, InOrder, decode
+from planner.decoder import Choice, Decoder, InOrder, decode, in_turn
 from planner.difference import Difference, difference
-from planner.dispatch import dispatch, ranked
+from planner.dispatch import WAITS, dispatch, ranked
 from planner.effort import Effort
 from planner.objective import order_ends, score
 from planner.problem import Alternative, Operation, Problem, Published
@@ -97,8 +97,8 @@ def repair(problem: Problem) -> Schedule:
     Raises:
         LocksConflict: The locks cannot be kept.
     """
-    places = sorted((o.published.start, o.id) for o in problem.operations if o.published)
-    return with_the_rest(problem, dispatch(_published_plant(problem), ranked([name for _, name in places])))
+    names = in_turn(problem, published_places(problem))
+    return with_the_rest(problem, dispatch(_published_plant(problem), ranked(names), WAITS[1]))
 
 
 def as_published(problem: Problem) -> Schedule:
@@ -109,9 +109,14 @@ def as_published(problem: Problem) -> Schedule:
     Raises:
         LocksConflict: The locks cannot be kept.
     """
-    places = sorted((o.published.start, o.id, o.published.unit) for o in problem.operations if o.published)
-    choices = [Choice(name, unit) for _, name, unit in places]
+    places = published_places(problem)
+    choices = [Choice(name, places[name].unit) for name in in_turn(problem, places)]
     return with_the_rest(problem, decode(_published_plant(problem), choices))
+
+
+def published_places(problem: Problem) -> dict[str, Published]:
+    """Operation id -> where the plan in force has it."""
+    return {o.id: o.published for o in problem.operations if o.published}
 
 
 def with_the_rest(problem: Problem, plan: Schedule) -> Schedule:

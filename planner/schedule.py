@@ -15,6 +15,7 @@ ReasonCode = Literal[
     "overlap",  # operation: the step before has not made the sub-lots
     "unit",  # operation, unit: the unit is busy until then
     "maintenance",  # operation, unit: the unit is maintained until then
+    "batch",  # unit, operation: it goes into the batch of that one, which begins then
     "setup",  # unit, minutes: its set-up ends then
     "people",  # skill: nobody free before
     "tool",  # tool: not free before
@@ -57,7 +58,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All operations of a problem, by start, then unit, then operation."""
+    """All operations of a problem, by start, unit, and operation; of a batch who leads it comes first."""
 
     assignments: tuple[Assignment, ...]
 

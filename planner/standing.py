@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from planner.checker import check
-from planner.decoder import Choice, LocksConflict, decode
+from planner.decoder import Choice, LocksConflict, decode, in_turn
 from planner.objective import order_ends
 from planner.problem import Operation, Problem, Published
 from planner.replan import with_the_rest
@@ -69,11 +69,11 @@ def retimed(problem: Problem, proposal: Proposal) -> Retimed | list[Slip]:
     if elsewhere:
         return elsewhere
     asked = _without_places(known)
-    order = sorted(open_work, key=lambda o: (proposal.places[o.id].start, o.id))
-    choices = [Choice(o.id, proposal.places[o.id].unit) for o in order]
+    names = in_turn(known, {o.id: proposal.places[o.id] for o in open_work})
+    choices = [Choice(name, proposal.places[name].unit) for name in names]
     try:
         schedule = decode(asked, [*choices, *_published(known, proposal.places)])
-        found = _missing(known, proposal, [schedule.by_operation[o.id] for o in order])
+        found = _missing(known, proposal, [schedule.by_operation[name] for name in names])
         found += _late(known, proposal, schedule)
         if found:
             return found

@@ -3,6 +3,17 @@
 A rule is a module with `add(model)`. A new one is a new file and its name in `RULES`.
 """
 
-from planner.cp import capacity, frozen, makespan, people, precedence, setups, stability, tardiness, tools
+from planner.cp import (
+    batches,
+    capacity,
+    frozen,
+    makespan,
+    people,
+    precedence,
+    setups,
+    stability,
+    tardiness,
+    tools,
+)
 
-RULES = (capacity, precedence, frozen, people, tools, setups, tardiness, stability, makespan)
+RULES = (capacity, batches, precedence, frozen, people, tools, setups, tardiness, stability, makespan)

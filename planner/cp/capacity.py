@@ -1,4 +1,4 @@
-"""A unit does one thing at a time."""
+"""A unit does one thing at a time, or one batch."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ def add(model: PlanModel) -> None:
     """Forbid overlap on every unit."""
     for unit in model.problem.units:
         modes = [m for rows in model.modes.values() for m in rows if m.unit == unit.id]
-        model.cp.add_no_overlap(mode.interval for mode in modes)
+        model.cp.add_no_overlap(mode.run for mode in modes)

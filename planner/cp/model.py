@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 from planner.cp.cp_sat import cp_model
 from planner.problem import Operation, Problem
@@ -21,13 +23,18 @@ Spans = list[list[int]]
 
 @dataclass(frozen=True)
 class Mode:
-    """An operation on one unit, paused for `pause` closed minutes in all while it runs."""
+    """An operation on one unit, paused for `pause` closed minutes in all while it runs.
+
+    Args:
+        run: What it takes of its unit, people and tools: nothing where it rides in another's batch.
+    """
 
     unit: str
     minutes: int
     pause: int
     chosen: cp_model.IntVar
     interval: cp_model.IntervalVar
+    run: cp_model.IntervalVar
 
 
 class PlanModel:
@@ -45,6 +52,8 @@ class PlanModel:
         self.ends: dict[str, cp_model.IntVar] = {}
         self.modes: dict[str, tuple[Mode, ...]] = {}
         self._on: dict[tuple[str, str], cp_model.IntVar] = {}
+        self._leads: dict[tuple[str, str], list[cp_model.IntVar]] = {}
+        self._turns: tuple[Schedule, dict[str, list[list[str]]]] | None = None
         self.hints: list[tuple[cp_model.IntVar, ValueOf]] = []
         self._costs: list[tuple[int, cp_model.IntVar]] = []
         for operation in problem.operations:
@@ -88,6 +97,37 @@ class PlanModel:
         """The literal of "`operation` is done on `unit`"."""
         return self._on[operation, unit]
 
+    def leads(self, operation: str, unit: str) -> cp_model.IntVar:
+        """The literal of "`operation` is done on `unit`, and names its batch if that takes several"."""
+        found = self._leads.get((operation, unit), [])
+        if not found:
+            return self.on(operation, unit)
+        if len(found) > 1:
+            either = self.flag(lambda plan: self.is_leader(plan, unit, operation))
+            self.cp.add(cp_model.LinearExpr.sum(found) == either)
+            self._leads[operation, unit] = found = [either]
+        return found[0]
+
+    def turns(self, plan: Schedule, unit: str) -> list[list[str]]:
+        """What a unit does in a plan, one after the other: single operations, or batches by row."""
+        if self._turns is None or self._turns[0] is not plan:
+            self._turns = plan, {}
+        known = self._turns[1]
+        if unit not in known:
+            rows = plan.by_unit.get(unit, ())
+            batches = groupby(rows, key=attrgetter("end"))
+            row_of = {o.id: row for row, o in enumerate(self.candidates(unit))}
+            known[unit] = [sorted((a.operation for a in rows), key=row_of.__getitem__) for _, rows in batches]
+        return known[unit]
+
+    def is_leader(self, plan: Schedule, unit: str, operation: str) -> bool:
+        """Whether an operation is on a unit, and the first of its batch by row."""
+        return any(batch[0] == operation for batch in self.turns(plan, unit))
+
+    def is_together(self, plan: Schedule, unit: str, leader: str, rider: str) -> bool:
+        """Whether `rider` is in the batch of which `leader` is the first by row."""
+        return any(batch[0] == leader and rider in batch for batch in self.turns(plan, unit))
+
     def candidates(self, unit: str) -> list[Operation]:
         """The operations that may be done on `unit`."""
         return [o for o in self.problem.operations if (o.id, unit) in self._on]
@@ -127,8 +167,16 @@ class PlanModel:
         self.cp.add_linear_expression_in_domain(start, cp_model.Domain.from_intervals(spans)).only_enforce_if(
             chosen
         )
-        interval = self.cp.new_optional_fixed_size_interval_var(start, minutes + pause, chosen, "")
-        return Mode(unit, minutes, pause, chosen, interval)
+        size = minutes + pause
+        interval = self.cp.new_optional_fixed_size_interval_var(start, size, chosen, "")
+        run = interval
+        if self.problem.unit_by_id[unit].places is not None:
+            name = operation.id
+            heads = self.flag(lambda plan: is_in(plan) and self.is_leader(plan, unit, name))
+            self.cp.add_implication(heads, chosen)
+            run = self.cp.new_optional_fixed_size_interval_var(start, size, heads, "")
+            self._leads.setdefault((name, unit), []).append(heads)
+        return Mode(unit, minutes, pause, chosen, interval, run)
 
     def _add_unit(self, operation: Operation, unit: str, chosen: list[cp_model.IntVar]) -> None:
         if len(chosen) == 1:

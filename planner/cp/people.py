@@ -11,12 +11,12 @@ def add(model: PlanModel) -> None:
     """Limit every union of skills that share people.
 
     A run that pauses frees its people meanwhile, which an interval cannot say; such runs are
-    left to the decoder, so that the bound stays valid.
+    left to the decoder, so that the bound stays valid. A batch needs one person.
     """
     people = left_free(model.problem, model.times).people
     for union, counter in people.counters.items():
         runs = [
-            (mode.interval, 1)
+            (mode.run, 1)
             for operation in model.problem.operations
             if operation.skill in union and not operation.started
             for mode in model.modes[operation.id]

@@ -21,7 +21,7 @@ from planner.cp.model import PlanModel
 from planner.decoder import Choice, LocksConflict, decode
 from planner.effort import Effort
 from planner.objective import score
-from planner.problem import Problem
+from planner.problem import Operation, Problem
 from planner.schedule import Schedule
 from planner.shop import only_the_end_counts
 
@@ -116,13 +116,23 @@ def solver_of(model: PlanModel, effort: Effort) -> cp_model.CpSolver:
 
 
 def sequence(model: PlanModel, values: Values) -> list[Choice]:
-    """The order of starts and the units of a solution, as a proposal for the decoder."""
+    """The order of starts and the units of a solution, as a proposal for the decoder.
+
+    Of those that start together, in one batch perhaps, who comes last goes first.
+    """
     rows = []
     for row, operation in enumerate(model.problem.operations):
         modes = model.modes[operation.id]
         unit = next(mode.unit for mode in modes if values.boolean_value(mode.chosen))
-        rows.append((values.value(model.starts[operation.id]), row, unit, operation.id))
-    return [Choice(name, unit) for _, _, unit, name in sorted(rows)]
+        arrival = _arrival(model, values, operation) if model.problem.has_batches else 0
+        rows.append((values.value(model.starts[operation.id]), -arrival, row, unit, operation.id))
+    return [Choice(name, unit) for _, _, _, unit, name in sorted(rows)]
+
+
+def _arrival(model: PlanModel, values: Values, operation: Operation) -> int:
+    """When releases and steps before let an operation start."""
+    ends = [values.value(model.ends[link.operation]) + link.lag for link in operation.predecessors]
+    return max([model.problem.release_of(operation), *ends])
 
 
 class _Watcher(cp_model.CpSolverSolutionCallback):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from planner.cp.cp_sat import cp_model
 from planner.cp.model import PlanModel
 from planner.problem import Operation, Unit
@@ -15,7 +17,7 @@ DEPOT = 0
 
 
 def add(model: PlanModel) -> None:
-    """Sequence the operations of every unit that has set-ups to do."""
+    """Sequence the operations of every unit that has set-ups to do, or its batches."""
     arcs = 0
     for unit in model.problem.units:
         operations = model.candidates(unit.id)
@@ -38,7 +40,7 @@ def _add_circuit(model: PlanModel, unit: Unit, operations: list[Operation]) -> N
     for node, operation in enumerate(operations, start=1):
         first, last = _add_ends(model, unit, operation)
         arcs += [(DEPOT, node, first), (node, DEPOT, last)]
-        arcs.append((node, node, ~model.on(operation.id, unit.id)))
+        arcs.append((node, node, ~model.leads(operation.id, unit.id)))
         for other, after in enumerate(operations, start=1):
             if other != node:
                 arcs.append((node, other, _add_arc(model, unit, operation, after)))
@@ -48,8 +50,8 @@ def _add_circuit(model: PlanModel, unit: Unit, operations: list[Operation]) -> N
 def _add_ends(model: PlanModel, unit: Unit, operation: Operation) -> tuple[cp_model.IntVar, cp_model.IntVar]:
     """The literals of "it is the first" and "it is the last on this unit"."""
     name = operation.id
-    first = model.flag(lambda plan: [a.operation for a in plan.by_unit.get(unit.id, ())][:1] == [name])
-    last = model.flag(lambda plan: [a.operation for a in plan.by_unit.get(unit.id, ())][-1:] == [name])
+    first = model.flag(lambda plan: [batch[0] for batch in model.turns(plan, unit.id)[:1]] == [name])
+    last = model.flag(lambda plan: [batch[0] for batch in model.turns(plan, unit.id)[-1:]] == [name])
     minutes = model.problem.setup_minutes(unit.id, unit.family, operation.family)
     if minutes and not operation.started:
         model.cost(model.problem.weights.setup * minutes, first)
@@ -59,8 +61,11 @@ def _add_ends(model: PlanModel, unit: Unit, operation: Operation) -> tuple[cp_mo
 
 def _add_arc(model: PlanModel, unit: Unit, before: Operation, after: Operation) -> cp_model.IntVar:
     def follows(plan: Schedule) -> bool:
-        is_here = plan.by_operation[before.id].unit == unit.id
-        return is_here and plan.behind.get(before.id) == after.id
+        if unit.places is None:
+            is_here = plan.by_operation[before.id].unit == unit.id
+            return is_here and plan.behind.get(before.id) == after.id
+        leaders = [batch[0] for batch in model.turns(plan, unit.id)]
+        return (before.id, after.id) in pairwise(leaders)
 
     follow = model.flag(follows)
     minutes = model.problem.setup_minutes(unit.id, before.family, after.family)

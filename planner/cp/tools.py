@@ -24,4 +24,4 @@ def add(model: PlanModel) -> None:
 
 
 def _runs(model: PlanModel, operation: str, use: ToolUse) -> list[Run]:
-    return [(mode.interval, use.count) for mode in model.modes[operation]]
+    return [(mode.run, use.count) for mode in model.modes[operation]]

@@ -53,6 +53,7 @@ def units(draw: st.DrawFn) -> tuple[Unit, ...]:
             draw(st.sampled_from(("day", "night", "never"))),
             draw(st.sampled_from(FAMILIES)),
             draw(windows(most=1)),
+            draw(st.sampled_from((None, None, 2, 3))),
         )
         for i in range(count)
     )
@@ -136,21 +137,24 @@ def operations(
     made: list[Operation] = []
     for step in range(draw(st.integers(1, 4))):
         able = draw(st.lists(st.sampled_from(plant), min_size=1, unique=True))
+        in_batches = any(u.places for u in able)  # then more of them are alike
+        minutes = st.sampled_from((7, 11)) if in_batches else st.integers(1, 25)
         before = (draw(links(made[-1].id)),) if made else ()
         release = Release(draw(st.integers(0, HORIZON + 20)), "material", "SEAL")
         made.append(
             Operation(
                 f"{order}-{step}",
                 order,
-                tuple(Alternative(u.id, draw(st.integers(1, 25))) for u in able),
+                tuple(Alternative(u.id, draw(minutes)) for u in able),
                 before,
                 family,
-                draw(st.sampled_from(skills)),
-                draw(st.booleans()),
+                draw(st.sampled_from(skills[:2] if in_batches else skills)),
+                in_batches or draw(st.booleans()),
                 draw(st.sampled_from(((), (release,)))),
                 published=draw(st.none() if known else places(able[0].id)),
-                tools=draw(uses(there)),
+                tools=() if in_batches and draw(st.booleans()) else draw(uses(there)),
                 materials=draw(ingredients(stock)),
+                places=draw(st.sampled_from((1, 1, 2))),
             )
         )
     return tuple(made)
@@ -181,7 +185,7 @@ def problems(draw: st.DrawFn) -> Problem:
         plant,
         draw(crews()),
         (*orders, *maintained),
-        tuple(_under_way(draw, [*rows, *at_units])),
+        tuple(_under_way(draw, plant, [*rows, *at_units])),
         tools=there,
         materials=stock,
     )
@@ -211,18 +215,28 @@ def upkeep(draw: st.DrawFn, plant: tuple[Unit, ...]) -> tuple[list[Order], list[
     return orders, rows
 
 
-def _under_way(draw: st.DrawFn, rows: list[Operation]) -> list[Operation]:
-    """Start some first steps, at most one a unit; freeze some whose predecessors are held."""
-    busy: set[str] = set()
+def _under_way(draw: st.DrawFn, plant: tuple[Unit, ...], rows: list[Operation]) -> list[Operation]:
+    """Start some first steps, one a unit or one batch; freeze some whose predecessors are held."""
+    busy: dict[str, Operation] = {}
+    places = {unit.id: unit.places or 1 for unit in plant}
+
+    def recipe(operation: Operation, on: str) -> object:
+        alone = operation.id if operation.id.startswith("PM") else ""
+        held = operation.skill, operation.tools, operation.resumable
+        return operation.family, operation.minutes_on(on), held, alone
+
     held: set[str] = set()
     taken: set[tuple[str, int]] = set()
     made: list[Operation] = []
     for row in rows:
         operation = row
         unit = row.alternatives[0].unit
-        if not row.predecessors and unit not in busy and draw(st.booleans()):
+        other = busy.get(unit)
+        together = other and recipe(other, unit) == recipe(row, unit) and row.places < places[unit]
+        if not row.predecessors and (other is None or together) and draw(st.booleans()):
             operation = replace(row, started=Started(unit, draw(st.integers(-9, 0))))
-            busy.add(unit)
+            busy[unit] = row
+            places[unit] -= row.places
         elif row.published and all(link.operation in held for link in row.predecessors):
             place = (row.published.unit, row.published.start)
             later = all(

@@ -36,6 +36,12 @@ def test_a_dispatched_plan_is_feasible(problem: Problem) -> None:
 
 
 @RUNS
+@given(problems())
+def test_a_plan_with_batches_that_wait_is_feasible(problem: Problem) -> None:
+    assert check(problem, dispatch(problem, edd(problem), wait=1.0)) == []
+
+
+@RUNS
 @given(problems(), st.randoms(use_true_random=False))
 def test_any_order_of_operations_is_timed_feasibly(problem: Problem, random: Random) -> None:
     assert check(problem, decode(problem, shuffled(problem, random))) == []

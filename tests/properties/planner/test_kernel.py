@@ -98,7 +98,8 @@ def test_what_the_kernel_dispatches_is_feasible(problem: Problem) -> None:
     perm, unit_of = np.full(packed.free, -1, np.int64), np.full(count, -1, np.int64)
     zero = np.zeros(count, np.int64)
     rows = state(packed)
-    kernel.dispatch(packed.plant, packed.first, base, zero, 0.0, 1.0, perm, unit_of, rows, packed.crowd())
+    rule = (base, zero, 0.0, 1.0, 0.5)
+    kernel.dispatch(packed.plant, packed.first, *rule, perm, unit_of, rows, packed.crowd())
     choices = [Choice(problem.operations[i].id, problem.units[unit_of[i]].id) for i in perm]
     try:
         plan = decode(problem, choices)
@@ -143,8 +144,9 @@ def test_timing_again_only_what_a_move_touches_is_timing_all_again(problem: Prob
         free = slice(kernel.CROWD, kernel.CROWD + len(engine.packed.people))
         assert (engine.crowd[free] == walk.crowd[free]).all()
         again = engine.st.reshape(-1, kernel.ST)
-        for column in (kernel.START, kernel.END, kernel.SETUP, kernel.PREV, kernel.NEXT, kernel.HAS):
+        for column in (kernel.START, kernel.END, kernel.SETUP, kernel.PREV, kernel.NEXT):
             assert (again[:, column] == rows[:, column]).all()
+        assert ((again[:, kernel.HAS] == 1) == (rows[:, kernel.HAS] == 1)).all()
 
 
 @RUNS

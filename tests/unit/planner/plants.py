@@ -62,4 +62,9 @@ def people(count: int, *skills: str, until: int = HORIZON) -> Crew:
     return Crew("C-" + "-".join(skills), skills, (Window(0, until),), count)
 
 
+def oven(places: int) -> dict[str, Any]:
+    """M takes several operations at once; N does one at a time."""
+    return {"units": (Unit("M", "W", "always", places=places), Unit("N", "W", "always"))}
+
+
 FAMILIES: dict[str, Any] = {"work_centers": (WorkCenter("W", (Setup("40", 10), Setup("65", 10))),)}

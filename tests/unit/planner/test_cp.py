@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -13,7 +14,7 @@ from planner.effort import Effort
 from planner.objective import score
 from planner.problem import Crew, Link, Lock, Order, Problem, Published, Release, Started, Weights, Window
 from planner.solve import solve
-from tests.unit.planner.plants import FAMILIES, HORIZON, people, plant, shifts, step
+from tests.unit.planner.plants import FAMILIES, HORIZON, oven, people, plant, shifts, step
 
 LATE_ONLY = Weights(setup=0, moved=0, shift=0, flow=0)
 
@@ -62,6 +63,19 @@ def test_one_person_runs_one_unit_at_a_time() -> None:
     both = (step("A-1", 10, "M", skill="X"), step("B-1", 10, "N", skill="Y"))
     best(plant(*both, due=due, weights=LATE_ONLY, crews=(people(1, "X", "Y"),)), 3000)
     best(plant(*both, due=due, weights=LATE_ONLY, crews=(people(2, "X", "Y"),)), 2000)
+
+
+def test_a_batch_waits_for_more_or_goes() -> None:
+    due = {"A": 10, "B": 10, "C": 10}
+    both = (step("A-1", 100), step("B-1", 100, releases=(Release(5),)))
+    best(plant(*both, due=due, weights=LATE_ONLY, **oven(2)), 2 * 100 * 95)
+    far = replace(both[1], releases=(Release(150),))
+    best(plant(both[0], far, due=due, weights=LATE_ONLY, **oven(2)), 100 * 90 + 100 * 240)
+    full = (*both, step("C-1", 10, places=2))
+    best(plant(*full, due=due, weights=LATE_ONLY, **oven(2)), 2 * 100 * 100)
+    families = (step("A-1", 10, family="40"), step("B-1", 10, family="40"))
+    cold = {**FAMILIES, **oven(2)}
+    best(plant(*families, due=due, weights=Weights(flow=0), **cold), 2 * 1000 + 100)
 
 
 def test_people_who_come_later_delay_the_start() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from planner.checker import check
-from planner.decoder import Choice, LocksConflict, decode
+from planner.decoder import Choice, LocksConflict, decode, proposal_of
 from planner.dispatch import best_dispatch
 from planner.explain import Cause, why_late
 from planner.fixes import fixes
@@ -32,8 +32,10 @@ from planner.problem import (
     Window,
     WorkCenter,
 )
+from planner.promise import Desk
+from planner.replan import as_published, repair
 from planner.schedule import Assignment
-from tests.unit.planner.plants import ALWAYS, FAMILIES, people, plant, shifts, step
+from tests.unit.planner.plants import ALWAYS, FAMILIES, oven, people, plant, shifts, step
 
 MOULD = (ToolUse("MOULD"),)
 
@@ -262,6 +264,109 @@ def test_a_tool_that_is_away_is_waited_for() -> None:
     assert (row.start, row.reason.code) == (30, "tool")
 
 
+def test_a_batch_takes_what_is_of_one_family_while_there_is_room() -> None:
+    problem = plant(*(step(name, 10, family="40") for name in ("A-1", "B-1", "C-1")), **oven(2))
+    rows = placed(problem, "A-1", "B-1", "C-1")
+    assert [(rows[n].start, rows[n].reason.code) for n in rows] == [(0, "now"), (0, "batch"), (10, "unit")]
+    assert rows["B-1"].reason.params == {"unit": "M", "operation": "A-1"}
+    large = plant(step("A-1", 10), step("B-1", 10, places=2), step("C-1", 10, places=2), **oven(4))
+    assert [row.start for row in placed(large, "A-1", "B-1", "C-1").values()] == [0, 0, 10]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"family": "65"}, {"minutes": 9}, {"skill": "HEAT"}, {"resumable": False}, {"tools": MOULD}],
+)
+def test_another_recipe_goes_into_a_batch_of_its_own(other: dict[str, Any]) -> None:
+    second = step("B-1", other.pop("minutes", 10), **{"family": "40", **other})
+    more: dict[str, Any] = {"crews": (people(1, "HEAT"),), "tools": (Tool("MOULD"),)}
+    problem = plant(step("A-1", 10, family="40"), second, **more, **oven(2))
+    assert placed(problem, "A-1", "B-1")["B-1"].start == 10
+
+
+def test_whoever_comes_last_and_goes_first_lets_a_batch_wait() -> None:
+    late = step("B-1", 10, releases=(Release(6),))
+    problem = plant(step("A-1", 10), late, **oven(2))
+    waits = placed(problem, "B-1", "A-1")
+    assert [(row.start, row.end) for row in waits.values()] == [(6, 16), (6, 16)]
+    goes = placed(problem, "A-1", "B-1")
+    assert [row.start for row in goes.values()] == [0, 10]
+    again = decode(problem, proposal_of(decode(problem, [Choice("B-1", "M"), Choice("A-1", "M")])))
+    assert again.by_operation == waits
+
+
+def test_a_batch_waits_when_that_is_worth_it() -> None:
+    def shop(release: int) -> Problem:
+        rows = (step("A-1", 100), step("B-1", 100, releases=(Release(release),)))
+        return plant(*rows, due={"A": 110, "B": 110}, **oven(2))
+
+    name, plan = best_dispatch(shop(5))
+    assert (name, plan.by_operation["A-1"].start) == ("edd wait=0.5", 5)
+    _, plan = best_dispatch(shop(95))
+    assert plan.by_operation["A-1"].start == 0
+
+
+def test_a_batch_needs_its_person_and_its_tool_once() -> None:
+    rows = [step(name, 10, skill="HEAT", tools=MOULD) for name in ("A-1", "B-1")]
+    shop: dict[str, Any] = {"crews": (people(1, "HEAT"),), "tools": (Tool("MOULD"),), **oven(2)}
+    assert [row.start for row in placed(plant(*rows, **shop), "A-1", "B-1").values()] == [0, 0]
+    beside = step("C-1", 10, "N", skill="HEAT")
+    plan = decode(plant(*rows, beside, **shop), [Choice("A-1", "M"), Choice("B-1", "M"), Choice("C-1", "N")])
+    assert plan.by_operation["C-1"].start == 10
+
+
+def test_a_set_up_is_made_once_for_a_batch() -> None:
+    problem = plant(*(step(name, 10, family="40") for name in ("A-1", "B-1")), **FAMILIES, **oven(2))
+    rows = placed(problem, "A-1", "B-1")
+    assert [(r.setup_start, r.start, r.setup) for r in rows.values()] == [(0, 10, 10), (10, 10, 0)]
+
+
+def test_nobody_opens_a_door_behind_which_work_runs_or_that_a_person_has_locked() -> None:
+    running = [step(name, 10, started=Started("M", -3)) for name in ("A-1", "B-1")]
+    rows = placed(plant(*running, step("C-1", 10), **oven(3)), "C-1")
+    assert [rows[name].end for name in ("A-1", "B-1", "C-1")] == [10, 10, 20]
+    held = [step(name, 10, lock=Lock("M", 20)) for name in ("A-1", "B-1")]
+    rows = placed(plant(*held, step("C-1", 15), **oven(3)), "C-1")
+    assert [rows[name].start for name in ("A-1", "B-1", "C-1")] == [20, 20, 0]
+    full = [replace(row, places=2) for row in held]
+    with pytest.raises(LocksConflict, match="not free after A-1"):
+        decode(plant(*full, **oven(3)), [])
+
+
+def test_a_published_batch_stays_together() -> None:
+    """Whoever comes last leads it, by its published place and not by its name."""
+    rows = [
+        step("A-1", 10, published=Published("M", 30)),
+        step("B-1", 30, "N", published=Published("N", 0)),
+        step("B-2", 10, published=Published("M", 30), after="B-1"),
+        step("C-1", 10, published=Published("M", 40)),
+    ]
+    states: list[dict[str, Any]] = [{}, {"kept": True}, {"frozen": True}]
+    for state in states:
+        problem = plant(*(replace(row, **state) for row in rows), **oven(2))
+        for plan in (as_published(problem), *([repair(problem)] if "frozen" in state else [])):
+            assert check(problem, plan) == []
+            starts = [plan.by_operation[name].start for name in ("A-1", "B-2", "C-1")]
+            assert starts == [30, 30, 40]
+
+
+def test_a_new_order_may_go_into_a_batch_that_has_room() -> None:
+    problem = plant(step("A-1", 10, releases=(Release(20),)), step("B-1", 300), **oven(2))
+    plan = decode(problem, [Choice("A-1", "M"), Choice("B-1", "M")])
+    asked = step("NEW-1", 10, releases=(Release(15),))
+    desk = Desk(problem, plan)
+    quote = desk.accept((asked,))
+    assert (quote.end, quote.binding.code) == (30, "batch")
+    assert desk.quote((replace(asked, id="NEW-2"),)).end == 340
+
+
+def test_why_an_order_waited_for_its_batch_is_said() -> None:
+    rows = (step("A-1", 10), step("B-1", 10, releases=(Release(6),)))
+    problem = plant(*rows, due={"A": 10}, **oven(2))
+    plan = decode(problem, [Choice("B-1", "M"), Choice("A-1", "M")])
+    assert why_late(problem, plan)["A"] == (Cause("batch", 6, "M", "B"),)
+
+
 def test_why_an_order_waited_for_a_tool_is_said() -> None:
     rows = [step("A-1", 10, "M", tools=MOULD), step("B-1", 10, "N", tools=MOULD)]
     problem = plant(*rows, tools=(Tool("MOULD"),), due={"A": 0, "B": 10})
@@ -375,6 +480,18 @@ def test_a_lock_that_cannot_be_kept_is_refused_with_a_remedy(
         decode(problem, [])
     assert what in refusal.value.what
     assert remedy in refusal.value.remedy
+
+
+def test_the_checker_sees_a_batch_that_cannot_be() -> None:
+    rows = (step("A-1", 10), step("B-1", 10))
+    plan = decode(plant(*rows, **oven(2)), [])
+    small = plant(rows[0], replace(rows[1], places=2), **oven(2))
+    assert "too many places taken on M" in " ".join(check(small, plan))
+    mixed = plant(rows[0], replace(rows[1], family="65"), **oven(2))
+    assert "cannot be in one batch on M" in " ".join(check(mixed, plan))
+    later = replace(plan.by_operation["B-1"], start=5, setup_start=5, end=15)
+    apart = replace(plan, assignments=(plan.by_operation["A-1"], later))
+    assert "overlap on M" in " ".join(check(plant(*rows, **oven(2)), apart))
 
 
 def with_tool(operation: Operation) -> Operation:

@@ -7,18 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from planner.anneal import Budget, Engine
 from planner.checker import check
-from planner.confidence import Confidence, Pace, live_through
+from planner.confidence import Confidence, Pace, live, live_through, places
 from planner.effort import Effort
 from planner.form import problem_to_json
 from planner.pack import pack
 from planner.problem import Problem
 from planner.schedule import Schedule
 from planner.solve import LEAST_OPERATIONS, MOST_OPERATIONS, solve
-from tests.unit.planner.plants import FAMILIES, people, plant, step
+from tests.unit.planner.plants import FAMILIES, oven, people, plant, step
 
 pytestmark = pytest.mark.usefixtures("compiled_kernel")
 
@@ -102,6 +103,15 @@ def test_a_floor_that_keeps_its_standards_keeps_the_planned_dates() -> None:
     engine = Engine(pack(busy(20)))
     sure = Confidence([live_through(engine, engine.grid(), Pace(deviation=0, first_time_share=1), lives=3)])
     assert [sure.latest(minute) for minute in (10, 200, 5_000)] == [10, 200, 5_000]
+
+
+def test_a_batch_is_together_on_a_floor_of_any_pace() -> None:
+    engine = Engine(pack(plant(*(step(f"O{i}-1", 60) for i in range(4)), **oven(2))))
+    plan = engine.grid()
+    starts, ends = places(engine, plan)
+    assert sorted(ends.tolist()) == [60, 60, 120, 120]
+    lived = live(engine, plan, starts, Pace(), np.random.default_rng(1))
+    assert len(set(lived.tolist())) == 2
 
 
 def test_a_slow_floor_ends_later_than_planned() -> None:

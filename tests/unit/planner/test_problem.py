@@ -30,7 +30,7 @@ from planner.problem import (
     Window,
     WorkCenter,
 )
-from tests.unit.planner.plants import plant, step
+from tests.unit.planner.plants import oven, plant, step
 
 ALWAYS = Calendar("always", (Window(0, 10),))
 
@@ -119,6 +119,18 @@ ALWAYS = Calendar("always", (Window(0, 10),))
             [step("A-1", started=Started("M")), step("B-1", started=Started("M"))],
             {},
             "operations B-1: runs on M together with A-1. Hold or complete one of the two",
+        ),
+        (
+            [step("A-1", started=Started("M")), step("B-1", 9, started=Started("M"))],
+            oven(2),
+            "B-1: runs on M together with A-1, which is no batch of one family and minutes in its places",
+        ),
+        ([], oven(0), "units M: has 0 places. Give 1 or more, or leave it out for one operation at a time"),
+        ([step("A-1", places=0)], {}, "operations A-1: takes 0 places. Give 1 or more"),
+        (
+            [step("A-1", places=3)],
+            oven(2),
+            "operations A-1: takes 3 places on M, which has 2. Give 1 to 2, or do it on another unit",
         ),
     ],
 )
