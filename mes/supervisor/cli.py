@@ -61,9 +61,7 @@ def up(
     if profile not in {None, "demo", "production"}:
         raise typer.BadParameter("demo or production", param_hint="--profile")
     try:
-        wishes = load()
-        if fresh:
-            asyncio.run(program.check_fresh(wishes))
+        load()
         loss = program.what_fresh_deletes(profile) if fresh and not yes else ""
         if loss:
             typer.confirm(f"{loss} Go on?", abort=True)

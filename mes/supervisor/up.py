@@ -80,7 +80,7 @@ async def up(options: Options, say: Callable[[str], None]) -> None:
 
     Raises:
         AlreadyRunning: A supervisor runs for this home already.
-        CannotStart: Settings and database speak of two plants.
+        CannotStart: Settings and database speak of two plants, or `--fresh` would leave one behind.
         SettingsError: A setting cannot be used.
         OSError: The address for the pages is not one of this machine.
     """
@@ -94,6 +94,7 @@ async def up(options: Options, say: Callable[[str], None]) -> None:
         paths.endpoints.unlink(missing_ok=True)
         wishes = _wishes(options)
         if options.fresh:
+            await check_fresh(wishes)
             _begin_anew(paths, wishes.profile)
         paths.profile.write_text(wishes.profile, encoding="ascii")
         with (paths.logs / "supervisor.log").open("a", encoding="utf-8") as output:

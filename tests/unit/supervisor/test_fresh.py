@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from mes.kernel.settings import Settings
 from mes.supervisor.cli import app
 from mes.supervisor.paths import Paths
 from mes.supervisor.up import _begin_anew, what_fresh_deletes
@@ -37,6 +38,24 @@ def test_a_fresh_start_of_a_production_plant_keeps_what_a_person_wrote(paths: Pa
     _begin_anew(paths, "production")
     assert {entry.name for entry in paths.home.iterdir()} == {"cache", "edge", "lineside.toml", "logs", "run"}
     assert [entry.name for entry in (paths.home / "edge").iterdir()] == ["CONFIG.toml"]
+
+
+def test_a_fresh_start_after_a_crash_asks_nothing_of_the_database_that_went_down_with_it(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A supervisor that was killed leaves the addresses of what it had started."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("HISTORIAN_URL", raising=False)
+    paths.endpoints.write_text("database_url = 'postgresql://lineside@127.0.0.1:1/gone'")
+    started: list[str] = []
+
+    async def start(_paths: Paths, wishes: Settings, *_more: object) -> None:
+        started.append(wishes.database_url)
+
+    monkeypatch.setattr("mes.supervisor.up._run", start)
+    done = CliRunner().invoke(app, ["up", "--fresh", "--no-browser"])
+    assert (done.exit_code, started) == (0, [""]), done.output
+    assert not (paths.home / "postgres").exists()
 
 
 @pytest.mark.parametrize("told", ["option", "file", "last time"])
