@@ -222,11 +222,12 @@ class Historian(Store):
         return done
 
     async def maintain(self, *, keep_days: int = 30) -> None:
-        """Make the partitions of the coming week, and drop what is older than `keep_days`."""
+        """Make the partitions of the coming week, drop what is older than `keep_days`, limit quarantine."""
         timescale = await self._rows("select 1 from pg_extension where extname = 'timescaledb'")
         try:
             async with self._turn:
                 connection = await self.connection()
+                await connection.execute(FORGET_MALFORMED, (KEPT_MALFORMED,))
                 if timescale:
                     await drop_old_chunks(connection, keep_days)
                 else:
@@ -236,6 +237,15 @@ class Historian(Store):
             raise StoreAway(str(error)) from error
 
 
+KEPT_MALFORMED = 1000
+"""Messages of one source that nobody can read: the newest tell what is wrong; `mes.edge_link` counts all."""
+FORGET_MALFORMED: LiteralString = """
+delete from historian.quarantine where id in (
+    select id from (
+        select id, row_number() over (partition by edge, detail ->> 'source' order by id desc) as place
+        from historian.quarantine where detail ? 'source'
+    ) malformed where place > %s)
+"""
 COPY_SAMPLES: LiteralString = (
     "copy historian.sample (time, tag_id, value, quality) from stdin (format binary)"
 )

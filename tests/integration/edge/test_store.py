@@ -236,6 +236,20 @@ async def test_what_no_text_can_hold_is_quarantined_all_the_same(line: Line, his
     assert rows(historian_url, "select reason, payload from historian.quarantine") == [("unreadable", b"\0{")]
 
 
+async def test_of_a_device_that_says_nonsense_the_newest_messages_are_kept(
+    line: Line, historian_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.historian.telemetry.KEPT_MALFORMED", 2)
+    for seq, source in enumerate(["a", "a", "b", "a", None]):
+        detail = {} if source is None else {"source": source}
+        await line.historian.quarantine(
+            Quarantined("edge-1", "events", "not_json", b"{", line.epoch, seq, 0, detail)
+        )
+    await line.historian.maintain()
+    kept = rows(historian_url, "select seq from historian.quarantine order by seq")
+    assert kept == [(1,), (2,), (3,), (4,)]
+
+
 async def test_the_newest_value_is_found_again_after_an_end_without_a_word(
     line: Line, historian_url: str
 ) -> None:
