@@ -11,7 +11,6 @@ from functools import singledispatch
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from erp_bridge import store
@@ -51,12 +50,13 @@ from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId, LotNumber, MaterialId, PersonId
+from mes.kernel.log import get_logger
 from mes.resources import service as resources
 from mes.resources.model import PersonDraft, RateDraft
 from mes.workorders import service as workorders
 from mes.workorders.model import CustomerOrderDraft, WorkOrderDraft, WorkOrderStatus
 
-logger = structlog.get_logger()
+logger = get_logger(__name__)
 
 WHOLE_STREAM = "*"
 """Key of the refusal that stands for a stream as a whole."""

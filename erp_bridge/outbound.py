@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import structlog
-
 from erp_bridge import postings, store
 from erp_bridge.adapter import (
     Applied,
@@ -36,10 +34,11 @@ from erp_bridge.documents import Document, MaterialActual, PromiseChanged, parse
 from erp_bridge.store.lanes import DocumentRow
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, Tx
+from mes.kernel.log import get_logger
 from mes.kernel.outbox import StoredEvent, consume
 from mes.kernel.settings import Settings
 
-logger = structlog.get_logger()
+logger = get_logger(__name__)
 
 CONSUMER = "bridge"
 HISTORY_BOOKED = "HistoryBooked"

@@ -10,7 +10,6 @@ from datetime import timedelta
 from functools import partial
 
 import psutil
-import structlog
 from pydantic import TypeAdapter
 
 from erp_bridge import embedded_erp, store
@@ -21,10 +20,11 @@ from erp_bridge.reconcile import GRACE_S, compare, refresh
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database
 from mes.kernel.errors import PlantError
+from mes.kernel.log import get_logger
 from mes.kernel.outbox import event_wakeups, to_json
 from mes.kernel.settings import Settings
 
-logger = structlog.get_logger()
+logger = get_logger(__name__)
 
 GATHER_S = 0.2
 """After a wake-up more comes: several steps go into few calls."""

@@ -7,12 +7,13 @@ from importlib.metadata import entry_points
 from importlib.resources import files
 from typing import Literal
 
-import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine, text
 
-logger = structlog.get_logger()
+from mes.kernel.log import get_logger
+
+logger = get_logger(__name__)
 
 LOCK = 0x4C494E45
 """Advisory lock key ("LINE"): two processes never migrate at once."""

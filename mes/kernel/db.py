@@ -9,13 +9,13 @@ from typing import Any, LiteralString, Self, TypeVar
 from uuid import UUID
 
 import psycopg
-import structlog
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from mes.kernel.errors import PlantError
+from mes.kernel.log import get_logger
 
-logger = structlog.get_logger()
+logger = get_logger(__name__)
 
 T = TypeVar("T")
 

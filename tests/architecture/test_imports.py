@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.architecture.graph import ROOT, graph, own
 
 ADAPTER_MAY_IMPORT = {"erp_bridge.adapter", "erp_bridge.documents", "erp_bridge.reversals"}
@@ -90,8 +92,23 @@ def test_the_checker_shares_no_code_with_what_it_checks() -> None:
     assert imported <= CHECKER_MAY_IMPORT
 
 
-def test_only_the_solvers_child_imports_numba() -> None:
+@pytest.mark.parametrize(
+    ("library", "home"),
+    [("numba", "planner.kernel"), ("ortools", "planner.cp.cp_sat"), ("structlog", "mes.kernel.log")],
+)
+def test_a_dear_library_has_one_door(library: str, home: str) -> None:
+    """numba is the solver's child's alone; the others bring pandas and rich along, but for their door."""
     importers = {
-        module for module in graph().modules if "numba" in graph().find_modules_directly_imported_by(module)
+        module for module in graph().modules if library in graph().find_modules_directly_imported_by(module)
     }
-    assert importers <= {"planner.kernel"}
+    assert importers <= {home}
+
+
+def test_no_process_loads_tables_or_coloured_tracebacks() -> None:
+    """pandas and rich are most of the time in which a process starts, and we use neither."""
+    modules = "mes.kernel.db, mes.migrate, mes.serve, erp_bridge.worker, planner.worker, planner.cp.search"
+    look = f"import sys, {modules}; print(*sorted({{'pandas', 'rich'}} & sys.modules.keys()))"
+    result = subprocess.run(
+        [sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == []
