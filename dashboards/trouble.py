@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 from dashboards import store
 from mes.access.guard import (
     CommandBody,
+    commanded,
     demo_only,
     idempotency_key,
     plant_of,
@@ -192,7 +193,7 @@ async def make(
     request: Request,
     kind: str,
     body: TroubleBody,
-    caller: Annotated[Caller, require(Permission.TROUBLE_MAKE)],
+    caller: Annotated[Caller, commanded(Permission.TROUBLE_MAKE)],
 ) -> JSONResponse:
     """Make one kind of trouble; each ends by itself, or is mended as in a real plant."""
     if kind in FACTS:

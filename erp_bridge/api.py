@@ -15,7 +15,7 @@ from erp_bridge.service import ErpStatus
 from erp_bridge.store.comparison import Difference
 from erp_bridge.store.lanes import DocumentRow, LaneRow
 from erp_bridge.store.records import Refusal
-from mes.access.guard import CommandBody, ReadTx, demo_only, plant_of, require, run_command
+from mes.access.guard import CommandBody, ReadTx, commanded, demo_only, plant_of, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel import secrets
 from mes.kernel.db import Tx
@@ -122,7 +122,7 @@ class LeaveOutBody(CommandBody):
 async def leave_out(
     request: Request,
     body: LeaveOutBody,
-    caller: Annotated[Caller, require(Permission.ERP_REPAIR)],
+    caller: Annotated[Caller, commanded(Permission.ERP_REPAIR)],
 ) -> JSONResponse:
     """Do without a record that the plant could not take; it comes back when the ERP changes it."""
 
@@ -155,7 +155,7 @@ class ExplainBody(CommandBody):
 async def explain(
     request: Request,
     body: ExplainBody,
-    caller: Annotated[Caller, require(Permission.ERP_REPAIR)],
+    caller: Annotated[Caller, commanded(Permission.ERP_REPAIR)],
 ) -> JSONResponse:
     """Say why the books differ on one thing: it is kept with the reason, and is no difference any more.
 
@@ -175,7 +175,7 @@ async def retry(
     request: Request,
     document: int,
     body: CommandBody,
-    caller: Annotated[Caller, require(Permission.ERP_REPAIR)],
+    caller: Annotated[Caller, commanded(Permission.ERP_REPAIR)],
 ) -> JSONResponse:
     """Send a dead document again."""
 
@@ -199,7 +199,7 @@ class SentAgain(BaseModel):
 async def retry_all(
     request: Request,
     body: RetryAllBody,
-    caller: Annotated[Caller, require(Permission.ERP_REPAIR)],
+    caller: Annotated[Caller, commanded(Permission.ERP_REPAIR)],
 ) -> JSONResponse:
     """Send all documents again that the ERP refused with one code, once its cause is mended."""
 
@@ -214,7 +214,7 @@ async def skip(
     request: Request,
     document: int,
     body: SkipBody,
-    caller: Annotated[Caller, require(Permission.ERP_REPAIR)],
+    caller: Annotated[Caller, commanded(Permission.ERP_REPAIR)],
 ) -> JSONResponse:
     """Leave a dead document out for good."""
 

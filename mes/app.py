@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from mes.access.guard import Plant, opened, plant_of, require
+from mes.access.guard import COMMAND_KEY, Plant, opened, plant_of, require
 from mes.access.model import (
     Caller,
     InternalFault,
@@ -83,6 +83,17 @@ async def product_version(
     return {"version": version("lineside"), "site": caller.site}
 
 
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """Return the description; a command without its key has a refusal of its own, not FastAPI's."""
+        described = super().openapi()
+        for path in described["paths"].values():
+            for operation in path.values():
+                for parameter in operation.get("parameters", ()):
+                    parameter["required"] |= parameter["name"] == COMMAND_KEY
+        return described
+
+
 def installed_routers() -> list[APIRouter]:
     """Return the routers of every installed package (entry points `mes.routers`)."""
     return [load(found, APIRouter) for found in entries(ROUTERS).values()]
@@ -115,7 +126,7 @@ def describe(routers: Iterable[APIRouter]) -> dict[str, Any]:
 
 
 def _bare(routers: Iterable[APIRouter]) -> FastAPI:
-    app = FastAPI(
+    app = _Application(
         title="Lineside",
         version="1",
         openapi_url=None,

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from mes.access.guard import CommandBody, ReadTx, idempotency_key, plant_of, require, run_command
+from mes.access.guard import CommandBody, ReadTx, commanded, idempotency_key, plant_of, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
@@ -176,7 +176,7 @@ async def proposal(tx: ReadTx, _caller: Reader) -> Response:
 @router.post("/replan", response_model=Asked)
 async def replan(
     request: Request,
-    caller: Annotated[Caller, require(Permission.PLAN_PROPOSE)],
+    caller: Annotated[Caller, commanded(Permission.PLAN_PROPOSE)],
     body: ReplanWish,
 ) -> Response:
     """Ask for a new plan; the answer comes as a plan or a proposal within seconds."""
@@ -191,7 +191,7 @@ async def replan(
 @router.post("/plan/undo", response_model=Published)
 async def undo(
     request: Request,
-    caller: Annotated[Caller, require(Permission.PLAN_PUBLISH)],
+    caller: Annotated[Caller, commanded(Permission.PLAN_PUBLISH)],
     body: UndoWish,
 ) -> Response:
     """Put the plan in force again that was there before `version`, with the times of now."""
@@ -211,7 +211,7 @@ async def undo(
 @router.post("/proposals/{plan_id}/publish", response_model=Published)
 async def publish(
     request: Request,
-    caller: Annotated[Caller, require(Permission.PLAN_PUBLISH)],
+    caller: Annotated[Caller, commanded(Permission.PLAN_PUBLISH)],
     plan_id: Annotated[UUID, Path()],
     body: CommandBody,
 ) -> Response:
@@ -228,7 +228,7 @@ async def publish(
 @router.post("/proposals/{plan_id}/discard", response_model=Discarded)
 async def discard(
     request: Request,
-    caller: Annotated[Caller, require(Permission.PLAN_PUBLISH)],
+    caller: Annotated[Caller, commanded(Permission.PLAN_PUBLISH)],
     plan_id: Annotated[UUID, Path()],
     body: CommandBody,
 ) -> Response:
@@ -280,7 +280,7 @@ async def promises(tx: ReadTx, _caller: Reader) -> list[dict[str, Any]]:
 @router.post("/promises", response_model=Held)
 async def accept_promise(
     request: Request,
-    caller: Annotated[Caller, require(Permission.PLAN_PUBLISH)],
+    caller: Annotated[Caller, commanded(Permission.PLAN_PUBLISH)],
     body: HoldWish,
 ) -> Response:
     """Accept a date: its places are kept until the order comes; the plan in force stays as it is."""
@@ -309,7 +309,7 @@ async def accept_promise(
 @router.post("/promises/{promise_id}/release", response_model=Released)
 async def release_promise(
     request: Request,
-    caller: Annotated[Caller, require(Permission.PLAN_PUBLISH)],
+    caller: Annotated[Caller, commanded(Permission.PLAN_PUBLISH)],
     promise_id: Annotated[UUID, Path()],
     body: CommandBody,
 ) -> Response:

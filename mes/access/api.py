@@ -11,6 +11,7 @@ from mes.access import service
 from mes.access.guard import (
     CommandBody,
     ReadTx,
+    WaitedS,
     business_time,
     came_by_tls,
     cookie_name,
@@ -194,9 +195,10 @@ async def sign_off(
     terminal: str,
     caller: Annotated[Caller, require(Permission.TERMINAL_USE, placed=True)],
     body: CommandBody | None = None,  # noqa: ARG001 - its device_time is for people to read
+    x_waited_s: WaitedS = None,
 ) -> dict[str, str]:
     """Leave the terminal; once is enough, so it needs no Idempotency-Key."""
-    at = business_time(request.headers.get("x-waited-s"), utc_now())
+    at = business_time(x_waited_s, utc_now())
     cause = Cause(actor=caller.actor, at=at, terminal=terminal)
     async with plant_of(request).db.transaction(cause) as tx:
         await service.sign_off(tx, caller, terminal)

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, WithJsonSchema
 
 from mes.access import reach, service
 from mes.access.model import (
@@ -38,6 +38,33 @@ log = get_logger(__name__)
 
 COOKIE = "lineside_session"
 """Over https it is `__Host-lineside_session`: bound to this host, sent by TLS only."""
+
+
+COMMAND_KEY = "Idempotency-Key"
+
+CommandKey = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "format": "uuid"}),
+    Header(alias=COMMAND_KEY, description="Made by the caller for this act; a retry sends the same."),
+]
+Terminal = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string"}),
+    Header(alias="X-Terminal", description="Unit whose terminal sends it: its person does the act."),
+]
+SignOnReceipt = Annotated[
+    str | None,
+    WithJsonSchema({"type": "string", "format": "uuid"}),
+    Header(alias="X-Sign-On", description="Receipt of the sign-on that the act was done under."),
+]
+WaitedS = Annotated[
+    str | None,
+    WithJsonSchema({"type": "number", "minimum": 0}),
+    Header(
+        alias="X-Waited-S",
+        description="Seconds that the act has waited in its device.",
+    ),
+]
 
 
 class PersonDirectory(Protocol):
@@ -123,6 +150,24 @@ class Requirement:
         return caller
 
 
+class CommandRequirement(Requirement):
+    """The permission that a route which runs a command needs, and the headers that the command reads.
+
+    FastAPI describes them from here, and takes every text; `run_command` judges them, for a caller who may.
+    """
+
+    async def __call__(
+        self,
+        request: Request,
+        idempotency_key: CommandKey = None,  # noqa: ARG002 - described
+        x_terminal: Terminal = None,  # noqa: ARG002 - described
+        x_sign_on: SignOnReceipt = None,  # noqa: ARG002 - described
+        x_waited_s: WaitedS = None,  # noqa: ARG002 - described
+    ) -> Caller:
+        """Return who calls, as every requirement does."""
+        return await super().__call__(request)
+
+
 class Opening:
     """A route that anybody may call, and why that is right."""
 
@@ -141,6 +186,11 @@ def require(permission: Permission, *, placed: bool = False) -> Any:
             there; else the permission must hold for the whole site, unless it only sees.
     """
     return Depends(Requirement(permission, placed=placed))
+
+
+def commanded(permission: Permission, *, placed: bool = False) -> Any:
+    """Return the dependency of a route that calls `run_command`: as `require`, with a command's headers."""
+    return Depends(CommandRequirement(permission, placed=placed))
 
 
 def opened(reason: str) -> Any:
@@ -258,7 +308,7 @@ def idempotency_key(request: Request) -> str:
         IdempotencyKeyMissing: The header is not there.
         IdempotencyKeyNotValid: The header is no UUID.
     """
-    header = request.headers.get("idempotency-key")
+    header = request.headers.get(COMMAND_KEY)
     if not header:
         raise IdempotencyKeyMissing
     try:

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from mes.access import reach
-from mes.access.guard import CommandBody, ReadTx, require, run_command
+from mes.access.guard import CommandBody, ReadTx, commanded, require, run_command
 from mes.access.model import Caller, Permission
 from mes.execution import service, terminal
 from mes.execution.model import HelpCall, LotUse, QuantityReport
@@ -25,11 +25,11 @@ from mes.workorders import service as workorders
 router = APIRouter(prefix="/api/v1", tags=["execution"])
 
 Viewer = Annotated[Caller, require(Permission.PLANT_VIEW)]
-Reporter = Annotated[Caller, require(Permission.WORK_REPORT, placed=True)]
-Corrector = Annotated[Caller, require(Permission.WORK_CORRECT, placed=True)]
-Helper = Annotated[Caller, require(Permission.HELP_ANSWER, placed=True)]
-Clerk = Annotated[Caller, require(Permission.PERSON_CLOCK, placed=True)]
-Holder = Annotated[Caller, require(Permission.LOT_HOLD, placed=True)]
+Reporter = Annotated[Caller, commanded(Permission.WORK_REPORT, placed=True)]
+Corrector = Annotated[Caller, commanded(Permission.WORK_CORRECT, placed=True)]
+Helper = Annotated[Caller, commanded(Permission.HELP_ANSWER, placed=True)]
+Clerk = Annotated[Caller, commanded(Permission.PERSON_CLOCK, placed=True)]
+Holder = Annotated[Caller, commanded(Permission.LOT_HOLD, placed=True)]
 
 Serials = Annotated[tuple[Code, ...], Field(max_length=1000)]
 Figure = Annotated[Decimal, Field(max_digits=18, decimal_places=6)]

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator
 
-from mes.access.guard import CommandBody, ReadTx, require, run_command
+from mes.access.guard import CommandBody, ReadTx, commanded, require, run_command
 from mes.access.model import Caller, Permission
 from mes.intake import service
 from mes.intake.model import EdgeConfig, Quarantined, RefusedScan, edge_name, usable
@@ -16,8 +16,8 @@ from mes.resources import service as resources
 router = APIRouter(prefix="/api/v1", tags=["intake"])
 
 VIEW = [require(Permission.EDGE_VIEW)]
-Operator = Annotated[Caller, require(Permission.WORK_REPORT, placed=True)]
-Engineer = Annotated[Caller, require(Permission.EDGE_CONFIGURE)]
+Operator = Annotated[Caller, commanded(Permission.WORK_REPORT, placed=True)]
+Engineer = Annotated[Caller, commanded(Permission.EDGE_CONFIGURE)]
 
 EdgeName = Annotated[str, AfterValidator(edge_name)]
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from mes.access.guard import CommandBody, ReadTx, require, run_command
+from mes.access.guard import CommandBody, ReadTx, commanded, require, run_command
 from mes.access.model import Caller, Permission
 from mes.inventory import service
 from mes.inventory.model import ExpectedReceipt, Stock
@@ -16,8 +16,8 @@ from mes.kernel.db import Tx
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 
 Viewer = Annotated[Caller, require(Permission.PLANT_VIEW)]
-Releaser = Annotated[Caller, require(Permission.LOT_RELEASE)]
-Scrapper = Annotated[Caller, require(Permission.LOT_SCRAP)]
+Releaser = Annotated[Caller, commanded(Permission.LOT_RELEASE)]
+Scrapper = Annotated[Caller, commanded(Permission.LOT_SCRAP)]
 
 
 class LotDecision(CommandBody):

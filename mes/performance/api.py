@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime
 
-from mes.access.guard import CommandBody, ReadTx, require, run_command
+from mes.access.guard import CommandBody, ReadTx, commanded, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
@@ -19,7 +19,7 @@ from mes.resources import service as resources
 router = APIRouter(prefix="/api/v1", tags=["performance"])
 
 VIEW = [require(Permission.PLANT_VIEW)]
-Decider = Annotated[Caller, require(Permission.COUNT_DECIDE, placed=True)]
+Decider = Annotated[Caller, commanded(Permission.COUNT_DECIDE, placed=True)]
 
 
 class Decision(CommandBody):

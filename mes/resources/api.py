@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from mes.access import reach
-from mes.access.guard import CommandBody, ReadTx, require, run_command
+from mes.access.guard import CommandBody, ReadTx, commanded, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
@@ -17,7 +17,7 @@ from mes.resources.model import Equipment, Reason, Roster
 router = APIRouter(prefix="/api/v1", tags=["resources"])
 
 Viewer = Annotated[Caller, require(Permission.PLANT_VIEW)]
-Clerk = Annotated[Caller, require(Permission.PERSON_CLOCK, placed=True)]
+Clerk = Annotated[Caller, commanded(Permission.PERSON_CLOCK, placed=True)]
 
 
 @router.get("/equipment")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from mes.access.guard import CommandBody, ReadTx, require, run_command
+from mes.access.guard import CommandBody, ReadTx, commanded, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel.db import Tx
 from mes.kernel.ids import JobOrderId
@@ -19,8 +19,8 @@ from mes.workorders.model import JobComponent, JobOrder, OrderRow, WorkOrder, Wo
 router = APIRouter(prefix="/api/v1", tags=["work orders"])
 
 Viewer = Annotated[Caller, require(Permission.PLANT_VIEW)]
-Releaser = Annotated[Caller, require(Permission.ORDER_RELEASE)]
-Changer = Annotated[Caller, require(Permission.ORDER_CHANGE)]
+Releaser = Annotated[Caller, commanded(Permission.ORDER_RELEASE)]
+Changer = Annotated[Caller, commanded(Permission.ORDER_CHANGE)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from mes.access.guard import CommandBody, ReadTx, plant_of, require, run_command
+from mes.access.guard import CommandBody, ReadTx, commanded, plant_of, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel.db import Tx
 from planner import asking
@@ -22,7 +22,7 @@ from planner.web import JSON, again_id, answers
 router = APIRouter(prefix="/api/v1/planner/scenarios", tags=["planner"])
 
 Reader = Annotated[Caller, require(Permission.PLAN_VIEW)]
-Proposer = Annotated[Caller, require(Permission.PLAN_PROPOSE)]
+Proposer = Annotated[Caller, commanded(Permission.PLAN_PROPOSE)]
 ScenarioId = Annotated[UUID, Path()]
 Status = Literal["draft", "waiting", "solving", "solved", "failed", "published", "discarded"]
 
@@ -266,7 +266,7 @@ async def discard(request: Request, caller: Proposer, scenario_id: ScenarioId, b
 @router.post("/{scenario_id}/publish", response_model=ScenarioPublished)
 async def publish(
     request: Request,
-    caller: Annotated[Caller, require(Permission.PLAN_PUBLISH)],
+    caller: Annotated[Caller, commanded(Permission.PLAN_PUBLISH)],
     scenario_id: ScenarioId,
     body: CommandBody,
 ) -> Response:

@@ -1,6 +1,7 @@
 """Every route asks who calls, and lets in exactly whom the matrix names."""
 
 from collections.abc import Iterator
+from inspect import getsource
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from mes.access.guard import Opening, Plant, Requirement
+from mes.access.guard import CommandRequirement, Opening, Plant, Requirement
 from mes.access.model import ROLE_PERMISSIONS, SEEING, Permission, Role
-from mes.app import build_app, health, installed_routers
+from mes.app import build_app, describe, health, installed_routers
 from mes.kernel.db import Database
 from tests.fixtures.postgres import SITE, cause
 from tests.fixtures.web import Web, anybody, demo_settings
@@ -104,6 +105,46 @@ def test_open_routes_change_nothing_but_the_callers_own_session() -> None:
 def test_every_reason_to_be_open_is_a_sentence() -> None:
     reasons = [guard.reason for _, guard in routes() if isinstance(guard, Opening)]
     assert all(len(reason.split()) >= 4 for reason in reasons)
+
+
+NO_COMMANDS = {
+    "/api/v1/sign-in",
+    "/api/v1/sign-in/link",
+    "/api/v1/sign-out",
+    "/api/v1/me/language",
+    "/api/v1/terminals/{terminal}/sign-on",
+    "/api/v1/terminals/{terminal}/sit-down",
+    "/api/v1/terminals/{terminal}/sign-off",
+    "/api/v1/terminals/{terminal}/in-use",
+}
+"""Harmless when done twice, or a credential: they change sessions and settings of the caller's own."""
+
+
+def test_whoever_runs_a_command_says_so() -> None:
+    """`commanded` describes the headers that `run_command` demands."""
+    wrong = [
+        route.path
+        for route, guard in routes()
+        if isinstance(guard, CommandRequirement) != ("run_command(" in getsource(route.endpoint))
+    ]
+    assert wrong == []
+
+
+def test_the_description_names_a_commands_headers() -> None:
+    """A client that is generated from it sends what we demand."""
+    changing = {
+        path: {
+            one["name"]: one["required"] for one in operation.get("parameters", ()) if one["in"] == "header"
+        }
+        for path, operations in describe(installed_routers())["paths"].items()
+        for method, operation in operations.items()
+        if method != "get"
+    }
+    headers = {"Idempotency-Key": True, "X-Terminal": False, "X-Sign-On": False, "X-Waited-S": False}
+    commands = {path: named for path, named in changing.items() if path not in NO_COMMANDS}
+    assert set(changing) >= NO_COMMANDS
+    assert commands
+    assert {path: named for path, named in commands.items() if named != headers} == {}
 
 
 async def test_nobody_gets_in_without_signing_in(web: Web) -> None:

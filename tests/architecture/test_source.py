@@ -117,6 +117,19 @@ def test_committed_files_name_no_machine_and_no_registry(pattern: re.Pattern[str
     assert found == [], f"each names a {what}"
 
 
+def test_the_pages_check_their_calls_against_the_description() -> None:
+    """A cast to `never` takes path, headers and body of a call away from the compiler."""
+    pages = ROOT / "dashboards" / "web" / "src"
+    cast = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in committed()
+        if path.is_relative_to(pages) and not path.name.endswith(".test.ts")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if "as never" in line
+    ]
+    assert cast == []
+
+
 def refusals(root: type[PlantError] = PlantError) -> Iterator[type[PlantError]]:
     for found in root.__subclasses__():
         if found.__module__.partition(".")[0] != "tests":

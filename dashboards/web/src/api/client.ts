@@ -27,7 +27,8 @@ export function whyNot(error: unknown): Refusal {
 
 export const client = createClient<paths>({ baseUrl: '', credentials: 'same-origin' })
 
-interface Answer { data?: unknown; error?: unknown; response: Response }
+/** What the typed client makes of an answer; `T` is what the description says of a good one. */
+interface Answer<T> { data?: T; error?: unknown; response: Response }
 
 function coded(error: unknown): Refusal | null {
   return typeof error === 'object' && error !== null && 'error' in error ? (error as Refusal) : null
@@ -55,8 +56,8 @@ function toSignIn(): void {
  * Throws `ServerRefusal` for a 4xx with its code, `Unreachable` for everything that a retry may
  * cure. A 401 leads to the sign-in page, unless `stay` is set.
  */
-export async function answer<T>(call: Promise<Answer>, options: { stay?: boolean } = {}): Promise<T> {
-  let result: Answer
+export async function answer<T>(call: Promise<Answer<T>>, options: { stay?: boolean } = {}): Promise<T> {
+  let result: Answer<T>
   try {
     result = await call
   } catch (cause) {

@@ -5,7 +5,7 @@ import type { Me } from './types'
 export const me = shallowRef<Me | null>(null)
 
 export async function loadMe(): Promise<void> {
-  me.value = await answer<Me>(client.GET('/api/v1/me'))
+  me.value = await answer(client.GET('/api/v1/me'))
 }
 
 export function may(permission: string): boolean {

@@ -8,7 +8,7 @@ export function useErpVisitor(): ShallowRef<ErpVisitor | null> {
   const visitor = shallowRef<ErpVisitor | null>(null)
   watch(me, async (who) => {
     if (!who?.demo || visitor.value || !who.permissions.includes('erp.view')) return
-    visitor.value = await answer<ErpVisitor>(client.GET('/api/v1/erp/visitor')).catch(() => null)
+    visitor.value = await answer(client.GET('/api/v1/erp/visitor')).catch(() => null)
   }, { immediate: true })
   return visitor
 }

@@ -16,7 +16,7 @@ function kept(): SiteFacts | null {
 export const site = shallowRef<SiteFacts | null>(typeof localStorage === 'undefined' ? null : kept())
 
 export async function loadSite(): Promise<void> {
-  const facts = await answer<SiteFacts>(client.GET('/api/v1/site'))
+  const facts = await answer(client.GET('/api/v1/site'))
   site.value = facts
   localStorage.setItem(KEPT, JSON.stringify(facts))
 }

@@ -12,7 +12,7 @@ const PATHS = {
 
 async function fetchPlan(): Promise<Plan | null> {
   try {
-    return await answer<Plan>(client.GET('/api/v1/planner/plan'))
+    return await answer(client.GET('/api/v1/planner/plan'))
   } catch (error) {
     if (error instanceof ServerRefusal && error.status === 404) return null
     throw error
@@ -20,7 +20,7 @@ async function fetchPlan(): Promise<Plan | null> {
 }
 
 async function fetchProposal(): Promise<Proposal | null> {
-  return (await answer<Proposal | undefined>(client.GET('/api/v1/planner/proposal', {}))) || null
+  return (await answer(client.GET('/api/v1/planner/proposal', {}))) || null
 }
 
 /** The plan in force, and the one that waits for somebody's word; a word given is sent by `send`. */
@@ -32,7 +32,7 @@ export function usePlans(send: ReturnType<typeof useCommands>['send']) {
     const plan_id = proposal.data.value?.id
     if (plan_id === undefined) return
     await send(`${verdict} ${plan_id}`, (header) =>
-      answer(client.POST(PATHS[verdict], { params: { path: { plan_id }, header }, body: {} } as never)),
+      answer(client.POST(PATHS[verdict], { params: { path: { plan_id }, header }, body: {} })),
     )
     await Promise.all([plan.reload(), proposal.reload()])
   }

@@ -1,6 +1,6 @@
 import { computed, ref } from 'vue'
 import { answer, client } from '@/api/client'
-import type { Scenario, ScenarioChange, ScenarioHead } from '@/api/types'
+import type { Scenario, ScenarioChange } from '@/api/types'
 import type { useCommands } from '@/lib/command'
 import { touches, useResource } from '@/lib/resource'
 
@@ -17,7 +17,7 @@ const PATHS = {
 /** The scenarios, and the one that is looked at; while it is solved it is asked for each second. */
 export function useScenarios(send: ReturnType<typeof useCommands>['send']) {
   const chosen = ref<string | null>(null)
-  const all = useResource(() => answer<ScenarioHead[]>(client.GET(ROOT, {})), { concerns: touches('scenario') })
+  const all = useResource(() => answer(client.GET(ROOT, {})), { concerns: touches('scenario') })
   const one = useResource(read, { concerns: touches('scenario'), every_s: 1 })
   const shown = computed(() => (one.data.value?.head.id === chosen.value ? one.data.value : null))
 
@@ -28,7 +28,7 @@ export function useScenarios(send: ReturnType<typeof useCommands>['send']) {
     if (head && head.id === chosen.value && head.status !== 'waiting' && head.status !== 'solving' && !stale) return known
     stale = false
     const path = { scenario_id: chosen.value }
-    return answer<Scenario>(client.GET('/api/v1/planner/scenarios/{scenario_id}', { params: { path } }))
+    return answer(client.GET('/api/v1/planner/scenarios/{scenario_id}', { params: { path } }))
   }
 
   let stale = true
@@ -46,7 +46,7 @@ export function useScenarios(send: ReturnType<typeof useCommands>['send']) {
     let id: string | null = null
     const body = { name, source: null }
     await send(`copy ${name} ${all.data.value?.length}`, async (header) => {
-      id = (await answer<{ scenario: string }>(client.POST(ROOT, { params: { header }, body } as never))).scenario
+      id = (await answer(client.POST(ROOT, { params: { header }, body }))).scenario
     })
     if (id) await choose(id)
   }
@@ -56,17 +56,17 @@ export function useScenarios(send: ReturnType<typeof useCommands>['send']) {
     if (!head) return false
     const body = { changes, revision: head.revision, name: null }
     const done = await send(`change ${head.id} ${JSON.stringify(body)}`, (header) =>
-      answer(client.POST('/api/v1/planner/scenarios/{scenario_id}/changes', { params: { path: { scenario_id: head.id }, header }, body } as never)),
+      answer(client.POST('/api/v1/planner/scenarios/{scenario_id}/changes', { params: { path: { scenario_id: head.id }, header }, body })),
     )
     await refresh()
     return done
   }
 
-  async function act(verb: ScenarioVerb, body: Record<string, unknown> = {}): Promise<boolean> {
+  async function act(verb: ScenarioVerb, body: { seconds?: number } = {}): Promise<boolean> {
     const head = shown.value?.head
     if (!head) return false
     const done = await send(`${verb} ${head.id} ${head.changed_at}`, (header) =>
-      answer(client.POST(PATHS[verb], { params: { path: { scenario_id: head.id }, header }, body } as never)),
+      answer(client.POST(PATHS[verb], { params: { path: { scenario_id: head.id }, header }, body })),
     )
     if (done && verb === 'discard') chosen.value = null
     await refresh()

@@ -1,7 +1,7 @@
 import { computed, onScopeDispose, ref, shallowRef } from 'vue'
 import { answer, client, newKey, ServerRefusal, Unreachable, whyNot } from '@/api/client'
 import { isOnline, onChange, onReconnect } from '@/api/live'
-import type { HelpCall, Job, Person, Recent, Refusal, TerminalCard, TerminalSnapshot } from '@/api/types'
+import type { HelpCall, Job, Person, Recent, Refusal, TerminalSnapshot } from '@/api/types'
 import { Outbox, waitedOf, type Act, type Entry, type Verb } from './outbox'
 import { project, projectAll } from './project'
 import { turnedAway } from './standing'
@@ -90,8 +90,8 @@ export function useTerminal(unit: string) {
     const options = { params: { path: { unit } }, signal }
     try {
       const [fresh, cards] = await Promise.all([
-        answer<TerminalSnapshot>(client.GET('/api/v1/terminals/{unit}', options), { stay: true }),
-        answer<TerminalCard[]>(client.GET('/api/v1/terminals', { signal }), { stay: true }),
+        answer(client.GET('/api/v1/terminals/{unit}', options), { stay: true }),
+        answer(client.GET('/api/v1/terminals', { signal }), { stay: true }),
       ])
       heard(Date.parse(fresh.at), asked)
       // Asked before something was sent, or before the one that is shown: an old picture would take the
@@ -191,7 +191,7 @@ export function useTerminal(unit: string) {
   async function signOn(badge: string, pin: string): Promise<void> {
     await outbox.flush()
     const options = { params: { path: { terminal: unit } }, body: { badge, pin } }
-    await answer(client.POST('/api/v1/terminals/{terminal}/sign-on', options as never), { stay: true })
+    await answer(client.POST('/api/v1/terminals/{terminal}/sign-on', options), { stay: true })
     pictures.old = pictures.begun
     await sync()
   }
@@ -199,7 +199,7 @@ export function useTerminal(unit: string) {
   async function sitDown(id: string): Promise<void> {
     await outbox.flush()
     const options = { params: { path: { terminal: unit } }, body: { person: id } }
-    await answer(client.POST('/api/v1/terminals/{terminal}/sit-down', options as never), { stay: true })
+    await answer(client.POST('/api/v1/terminals/{terminal}/sit-down', options), { stay: true })
     pictures.old = pictures.begun
     await sync()
   }
@@ -218,9 +218,10 @@ export function useTerminal(unit: string) {
     const who = entry.person ?? person.value?.id ?? ''
     const header = { 'Idempotency-Key': newKey(), 'X-Terminal': unit, ...(receipt.value ? { 'X-Sign-On': receipt.value } : {}) }
     try {
-      const waited = { 'X-Waited-S': await waitedOf(entry) }
-      const options = { params: { path: { person: who } }, headers: { ...header, ...waited }, body: { device_time: entry.at } }
-      await answer(client.POST('/api/v1/people/{person}/clock-in', options as never), { stay: true })
+      const waited = { 'X-Waited-S': Number(await waitedOf(entry)) }
+      const params = { path: { person: who }, header: { ...header, ...waited } }
+      const options = { params, body: { device_time: entry.at } }
+      await answer(client.POST('/api/v1/people/{person}/clock-in', options), { stay: true })
     } catch (error) {
       const why = whyNot(error)
       if (why.error !== 'PersonClockedInAlready') return why
@@ -240,7 +241,7 @@ export function useTerminal(unit: string) {
   function sayInUse(): void {
     if (!person.value || !online.value) return
     const options = { params: { path: { terminal: unit } } }
-    void client.POST('/api/v1/terminals/{terminal}/in-use', options as never).catch(() => undefined)
+    void client.POST('/api/v1/terminals/{terminal}/in-use', options).catch(() => undefined)
   }
 
   onChange((change) => {
