@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from planner.checker import check
 from planner.decoder import Choice, LocksConflict, decode, in_turn
 from planner.objective import order_ends
-from planner.problem import Operation, Problem, Published
+from planner.problem import Operation, Problem, Published, Release
 from planner.replan import with_the_rest
 from planner.schedule import Assignment, Schedule
 
@@ -68,7 +68,7 @@ def retimed(problem: Problem, proposal: Proposal) -> Retimed | list[Slip]:
     elsewhere = [slip for o in open_work for slip in _elsewhere(o, proposal.places[o.id])]
     if elsewhere:
         return elsewhere
-    asked = _without_places(known)
+    asked = _without_places(known, problem)
     names = in_turn(known, {o.id: proposal.places[o.id] for o in open_work})
     choices = [Choice(name, proposal.places[name].unit) for name in names]
     try:
@@ -77,16 +77,20 @@ def retimed(problem: Problem, proposal: Proposal) -> Retimed | list[Slip]:
         found += _late(known, proposal, schedule)
         if found:
             return found
-        whole = _without_places(problem)
+        whole = _without_places(problem, problem)
         schedule = with_the_rest(whole, schedule)
     except LocksConflict as conflict:
         return [Slip(conflict.operation, conflict.what)]
     return [Slip("", fault) for fault in check(whole, schedule)] or Retimed(problem, schedule)
 
 
-def _without_places(problem: Problem) -> Problem:
-    """The problem without the places of the plan in force: those of the proposal count."""
-    return replace(problem, operations=tuple(_free(operation) for operation in problem.operations))
+def _without_places(problem: Problem, whole: Problem) -> Problem:
+    """The problem without the places of the plan in force: those of the proposal count.
+
+    Who waits for which receipt stays as it is in the `whole`: what is held is served first there, and is held
+    no more here.
+    """
+    return replace(problem, operations=tuple(_free(o, whole.releases_of(o)) for o in problem.operations))
 
 
 def _known(problem: Problem, places: Mapping[str, Published]) -> Problem:
@@ -134,5 +138,5 @@ def _elsewhere(operation: Operation, place: Published) -> list[Slip]:
     return []
 
 
-def _free(operation: Operation) -> Operation:
-    return replace(operation, published=None, frozen=False, kept=False)
+def _free(operation: Operation, releases: tuple[Release, ...]) -> Operation:
+    return replace(operation, published=None, frozen=False, kept=False, releases=releases, materials=())

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from planner.checker import check
 from planner.decoder import Choice, decode
 from planner.dispatch import best_dispatch
+from planner.material import Material, MaterialUse, Receipt
 from planner.objective import order_ends
 from planner.problem import Operation, Problem, Published, Release, Started, Unit, Window
 from planner.schedule import Schedule
@@ -90,6 +91,17 @@ def test_a_step_that_came_back_stays_on_its_unit() -> None:
 def test_material_that_does_not_come_in_time_breaks_the_proposal() -> None:
     waits = replace(ROWS[2], releases=(Release(60, "material", "SEAL"),))
     assert told(plant(*ROWS[:2], waits), later(10), age=10) == ["B-1 starts 70 minutes later"]
+
+
+def test_what_is_frozen_keeps_the_receipt_that_it_waits_for() -> None:
+    """Freed from its place it would be served after an order that is due before."""
+    seal = (MaterialUse("SEAL", 2),)
+    held = replace(ROWS[0], published=Published("M", 0), frozen=True, materials=seal)
+    other = replace(ROWS[2], materials=seal)
+    receipts = (Receipt(90, 2),)
+    whole = plant(held, ROWS[1], other, due={"A": 200, "B": 100}, materials=(Material("SEAL", 2, receipts),))
+    _, made = best_dispatch(whole)
+    assert told(whole, places(made), "B") == []
 
 
 def test_somebody_who_left_breaks_the_proposal() -> None:
