@@ -117,7 +117,7 @@ async def test_what_cannot_be_reached_is_said_with_what_to_do(site: Site) -> Non
     page = await site.page("/board", Role.PLANNER, language="zh-CN")
     await expect(page.get_by_text("edge-1：machining 没有应答")).to_be_visible()
     await expect(page.get_by_text("请检查设备是否开机")).to_be_visible()
-    await expect(page.get_by_text("edge-1：设备上没有 CNC-1/spindle")).to_be_visible()
+    await expect(page.get_by_text("edge-1：读不到 CNC-1/spindle")).to_be_visible()
     await page.goto(f"{site.url}/")
     await expect(page.get_by_text("请检查 ERP 是否在运行")).to_be_visible()
 

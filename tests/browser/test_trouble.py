@@ -54,7 +54,7 @@ async def test_trouble_is_followed_to_the_promise_in_the_erp(site: Site, planned
     await plan.get_by_role("button", name="Publish").click()
     await expect(plan).to_contain_text("Version 2 is in force")
     await expect(plan.get_by_role("button", name="Publish")).to_have_count(0)
-    await expect(step(drawer, "Terminals")).to_contain_text(re.compile(r"Assembly 1: \d+ jobs"))
+    await expect(step(drawer, "Terminals")).to_contain_text(re.compile(r"Jobs for Assembly 1: \d+"))
     promises = step(drawer, "Promises in the ERP")
     await expect(promises.get_by_text("on its way").first).to_be_visible()
     await tell_the_erp(site)

@@ -30,10 +30,14 @@ class Watcher:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def press(self, kind: str, **chosen: str) -> str:
-        """Make trouble; return what it was done to."""
-        reply = await self.client.post(
-            f"/api/v1/trouble/{kind}", json=chosen, headers={"Idempotency-Key": str(uuid4())}
-        )
+        """Make trouble, again while the plant asks for a few seconds; return what it was done to."""
+        once = {"Idempotency-Key": str(uuid4())}
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                reply = await self.client.post(f"/api/v1/trouble/{kind}", json=chosen, headers=once)
+                if reply.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
+                    break
+                await asyncio.sleep(1.0)
         assert reply.is_success, reply.text
         return str(reply.json()["subject"])
 
