@@ -1,7 +1,8 @@
 """Fixtures for every tier: the parts that tests meet are the real ones.
 
 With several workers (`-n`), a file's tests stay together, and each worker has its own PostgreSQL.
-One whole plant runs at a time; its tests are begun first, because they take longest.
+One whole plant runs at a time; its tests are begun first, because they take longest, and short files come
+last, so that all workers end together.
 """
 
 import pytest
@@ -26,6 +27,9 @@ PLANT_TESTS = (
 )
 """Where whole plants are started, and nowhere else; in this order, because the first hour is a new plant's
 and the trouble that follows is in the same."""
+
+LONG_FIRST = ("tests/conformance/", "tests/integration/", "tests/browser/", "tests/properties/")
+"""Folders whose files take minutes; those of the others take seconds."""
 
 
 class OnePlantAtATime(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -54,4 +58,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def turn(item: pytest.Item) -> int:
     """Return when an item's file is begun; of equal ones the order stays as it is."""
-    return next((at for at, file in enumerate(PLANT_TESTS) if item.nodeid.startswith(file)), len(PLANT_TESTS))
+    order = (*PLANT_TESTS, *LONG_FIRST)
+    return next((at for at, start in enumerate(order) if item.nodeid.startswith(start)), len(order))

@@ -357,7 +357,7 @@ def forget(url: str) -> list[JobOrderId]:
     return [JobOrderId(row[0]) for row in rows]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts, acts, windows)
 def test_a_figure_is_that_of_the_facts_whatever_was_summed(
     plant_url: str, at_first: list[Act], corrected: list[Act], asked: Window
