@@ -108,27 +108,6 @@ def with_moulds(problem: Problem, share: float) -> Problem:
     )
 
 
-def with_ovens(problem: Problem, places: int, every: int = 5) -> Problem:
-    """The plant in which the units of some work centres take several operations of a family at once.
-
-    Args:
-        places: Of each oven; a run takes 60 minutes and 15 more for each family, times half the places.
-        every: Each so many-th work centre is one of ovens.
-    """
-    ovens = {center.id for row, center in enumerate(problem.work_centers) if row % every == 0}
-    units = tuple(replace(u, places=places) if u.work_center in ovens else u for u in problem.units)
-    batched = {unit.id for unit in units if unit.places}
-    minutes = {family: (60 + 15 * row) * places // 2 for row, family in enumerate(FAMILIES)}
-
-    def baked(operation: Operation) -> Operation:
-        if operation.alternatives[0].unit not in batched:
-            return operation
-        long = tuple(Alternative(a.unit, minutes[operation.family or ""]) for a in operation.alternatives)
-        return replace(operation, alternatives=long)
-
-    return replace(problem, units=units, operations=tuple(map(baked, problem.operations)))
-
-
 def _units(count: int, random: Random) -> tuple[list[list[str]], tuple[Unit, ...]]:
     centers: list[list[str]] = []
     rows: list[Unit] = []
