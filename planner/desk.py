@@ -26,7 +26,14 @@ from mes.kernel.log import get_logger
 from mes.kernel.outbox import Event, StoredEvent, consume, event_wakeups
 from mes.kernel.settings import Settings
 from mes.performance.events import EquipmentStateChanged
-from mes.resources.events import EquipmentRetired, PersonClockedIn, PersonClockedOut, PersonRetired
+from mes.resources.events import (
+    EquipmentRetired,
+    PersonClockedIn,
+    PersonClockedOut,
+    PersonRetired,
+    ToolPutBack,
+    ToolTakenOut,
+)
 from mes.workorders.events import WorkOrderCancelled, WorkOrderChanged, WorkOrderReleased
 from planner import rows, service, store
 from planner.child import Answers, SolverLost, SolverRefused, compile_in_child, replan_in_child
@@ -77,6 +84,8 @@ TYPES = (
     "PersonClockedOut",
     "PersonRetired",
     "EquipmentRetired",
+    "ToolTakenOut",
+    "ToolPutBack",
     "ScrapReported",
     "JobOrderHeld",
 )
@@ -100,7 +109,7 @@ def trigger_of(stored: StoredEvent) -> Trigger | None:
     if stored.simulated:
         return None
     event = stored.event
-    readers = (_machine, _order, _person, _material)
+    readers = (_machine, _order, _person, _material, _tool)
     return next((trigger for read in readers if (trigger := read(event))), None)
 
 
@@ -139,6 +148,16 @@ def _machine(change: Event) -> Trigger | None:
     if was == now:
         return None
     return Trigger("machine" if now else "repaired", {"equipment": change.equipment}, move=now)
+
+
+def _tool(event: Event) -> Trigger | None:
+    match event:
+        case ToolTakenOut(tool=tool):
+            return Trigger("tool", {"tool": tool}, move=True)
+        case ToolPutBack(tool=tool):
+            return Trigger("tool-back", {"tool": tool})
+        case _:
+            return None
 
 
 def _material(event: Event) -> Trigger | None:

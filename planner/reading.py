@@ -16,13 +16,15 @@ from mes.dispatching.model import (
     PlanMasterOperation,
     PlanningSnapshot,
     PlanPerson,
+    PlanTool,
     PlanWorkOrder,
 )
-from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, WorkOrderNumber
+from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, ToolId, WorkOrderNumber
 from mes.kernel.settings import Planner
 from planner.document import Labels, merged
 from planner.problem import (
     Alternative,
+    Away,
     Calendar,
     Crew,
     Link,
@@ -33,6 +35,8 @@ from planner.problem import (
     Release,
     Setup,
     Started,
+    Tool,
+    ToolUse,
     Unit,
     Window,
     WorkCenter,
@@ -76,6 +80,7 @@ class Reading:
         self._down = {unit.id for unit in snapshot.equipment if unit.down_since is not None}
         self._stops = {unit: self._windows(rows) for unit, rows in (stops or {}).items()}
         self._running = _running(snapshot.job_orders)
+        self._tools = {tool.id: self._tool(tool) for tool in snapshot.tools}
         self._supply = _Supply.of(snapshot)
         self.problem = self._problem()
 
@@ -111,6 +116,7 @@ class Reading:
             crews=self._crews(snapshot.people),
             orders=tuple(self._order(o) for o in snapshot.work_orders if o.id in orders),
             operations=tuple(self._frozen(operations)),
+            tools=tuple(self._tools.values()),
         )
 
     def _minute(self, time: datetime) -> int:
@@ -153,6 +159,21 @@ class Reading:
         centers = dict.fromkeys(unit.work_center for unit in self._snapshot.equipment)
         return tuple(WorkCenter(name, tuple(setups[name])) for name in centers)
 
+    def _tool(self, tool: PlanTool) -> Tool:
+        """A tool, and what of it is out of service; of fewer pieces than that, all are."""
+        left, away = tool.count, []
+        for out in sorted(tool.out, key=lambda out: out.until, reverse=True):
+            end, count = min(self._horizon, max(1, self._ceiling(out.until))), min(out.count, left)
+            if count > 0:
+                away.append(Away(0, end, count))
+            left -= count
+        return Tool(tool.id, tool.count, tuple(away))
+
+    def _uses(self, job: PlanJobOrder) -> tuple[ToolUse, ...]:
+        """What a job holds of the tools that the plant has: nobody waits for others."""
+        known = [(self._tools[use.tool], use.count) for use in job.tools if use.tool in self._tools]
+        return tuple(ToolUse(tool.id, min(count, tool.count)) for tool, count in known)
+
     def _crews(self, people: Sequence[PlanPerson]) -> tuple[Crew, ...]:
         alike: dict[tuple[tuple[str, ...], tuple[Window, ...]], list[str]] = defaultdict(list)
         for person in people:
@@ -186,6 +207,7 @@ class Reading:
             releases=() if started else releases,
             started=started,
             published=self._published(job, units),
+            tools=self._uses(job),
         )
 
     def _published(self, job: PlanJobOrder, units: Sequence[EquipmentId]) -> Published | None:
@@ -196,7 +218,7 @@ class Reading:
     def _frozen(self, operations: list[Operation]) -> Iterable[Operation]:
         """Freeze what is published to start within the frozen zone and really can.
 
-        Work that waits for material or for a unit that stands still must not hold up the rest.
+        Work that waits for material, for a tool or for a unit that stands still must not hold up the rest.
         """
         ends: dict[str, int] = {}
         for operation in operations:
@@ -207,7 +229,8 @@ class Reading:
                 waits = [ends.get(link.operation, self._horizon) for link in operation.predecessors]
                 ready = max([operation.release, *waits])
                 begins = max(ready, place.start, 0)
-                if begins < self._settings.frozen_min and not self._stands(place.unit, begins):
+                lacking = self._stands(place.unit, begins) or self._lacks(operation, begins)
+                if begins < self._settings.frozen_min and not lacking:
                     ends[operation.id] = max(0, ready) + operation.minutes_on(place.unit)
                     yield replace(operation, frozen=True)
                     continue
@@ -216,6 +239,15 @@ class Reading:
     def _stands(self, unit: str, minute: int) -> bool:
         """Whether it is said to stand still then, beyond what the snapshot knows."""
         return any(stop.start <= minute < stop.end for stop in self._stops.get(EquipmentId(unit), ()))
+
+    def _lacks(self, operation: Operation, minute: int) -> bool:
+        """Whether too many of a tool that it needs are out of service then."""
+        for use in operation.tools:
+            tool = self._tools[ToolId(use.tool)]
+            away = sum(away.count for away in tool.away if away.start <= minute < away.end)
+            if tool.count - away < use.count:
+                return True
+        return False
 
     def _materials(self, jobs: Sequence[PlanJobOrder]) -> dict[str, tuple[Release, ...]]:
         """Peg stock and receipts to jobs, earliest due first, work under way before all."""
@@ -349,6 +381,7 @@ def _asked_job(
         locked=False,
         predecessors=before,
         components=tuple(replace(need, quantity=need.quantity * quantity) for need in step.components),
+        tools=step.tools,
     )
 
 

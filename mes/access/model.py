@@ -61,6 +61,8 @@ class Permission(StrEnum):
     LOT_SCRAP = "lot.scrap"
     PERSON_CLOCK = "person.clock"
     """Clock oneself in and out at a terminal; others, who oversees the floor."""
+    RESOURCE_KEEP = "resource.keep"
+    """Take tools out of service and put them back."""
     COUNT_DECIDE = "count.decide"
     """Decide a doubtful machine count."""
     PLAN_VIEW = "plan.view"
@@ -114,6 +116,7 @@ _SUPERVISOR = _OPERATOR | {
     Permission.ORDER_RELEASE,
     Permission.LOT_RELEASE,
     Permission.LOT_SCRAP,
+    Permission.RESOURCE_KEEP,
     Permission.COUNT_DECIDE,
     Permission.PLAN_PROPOSE,
     Permission.EDGE_VIEW,
@@ -128,10 +131,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.ORDER_CHANGE,
         Permission.PLAN_PROPOSE,
         Permission.PLAN_PUBLISH,
+        Permission.RESOURCE_KEEP,
     },
     Role.ENGINEER: _VIEW
     | {
         Permission.HELP_ANSWER,
+        Permission.RESOURCE_KEEP,
         Permission.COUNT_DECIDE,
         Permission.EDGE_VIEW,
         Permission.EDGE_CONFIGURE,

@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from mes.kernel.errors import PlantError
-from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, PersonId, WorkOrderNumber
+from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, PersonId, ToolId, WorkOrderNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +150,31 @@ class PlanNeed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanToolOut:
+    """So many pieces of a tool are out of service until a time."""
+
+    count: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTool:
+    """A kind of tool of which there are `count`."""
+
+    id: ToolId
+    count: int
+    out: tuple[PlanToolOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanToolUse:
+    """So many pieces of a tool are held while a job is done."""
+
+    tool: ToolId
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanWorkOrder:
     """A released work order that is not completed."""
 
@@ -177,6 +202,7 @@ class PlanJobOrder:
         resumable: Whether a break may interrupt it.
         predecessors: Open jobs that must send pieces here.
         components: What it still needs.
+        tools: What it holds beside its unit.
     """
 
     id: JobOrderId
@@ -203,6 +229,7 @@ class PlanJobOrder:
     locked: bool
     predecessors: tuple[JobOrderId, ...]
     components: tuple[PlanNeed, ...]
+    tools: tuple[PlanToolUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +262,7 @@ class PlanMasterOperation:
     run_s: Decimal
     setup_s: Decimal
     components: tuple[PlanNeed, ...]
+    tools: tuple[PlanToolUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +285,7 @@ class PlanningSnapshot:
     stock: tuple[PlanStock, ...]
     receipts: tuple[PlanReceipt, ...]
     in_force: PlanInForce | None
+    tools: tuple[PlanTool, ...] = ()
 
 
 FAULT_STATES = frozenset({"Aborting", "Aborted"})

@@ -23,6 +23,9 @@ from mes.dispatching.model import (
     PlanReceipt,
     PlanSetup,
     PlanStock,
+    PlanTool,
+    PlanToolOut,
+    PlanToolUse,
     PlanWorkCenter,
     PlanWorkOrder,
     Promise,
@@ -36,7 +39,8 @@ from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, WorkOrderNumber, uuid7
 from mes.kernel.outbox import append
 from mes.resources import service as resources
-from mes.resources.model import Equipment, EquipmentStatus, Window
+from mes.resources import tooling
+from mes.resources.model import Equipment, EquipmentStatus, Step, Window
 from mes.workorders import service as workorders
 from mes.workorders.model import OVER, JobComponent, JobOrder, JobOrderStatus, Line, WorkOrder
 
@@ -203,10 +207,11 @@ async def planning_snapshot(tx: Tx, at: datetime | None = None, *, far: bool = F
         ),
         people=await _people(tx, now, until),
         work_orders=tuple(_work_order(order) for order in await workorders.open_orders(tx)),
-        job_orders=tuple(_job_orders(jobs, await workorders.open_components(tx))),
+        job_orders=tuple(_job_orders(jobs, await workorders.open_components(tx), await tooling.steps(tx))),
         stock=await _stock(tx, now),
         receipts=receipts,
         in_force=await store.in_force(tx),
+        tools=await _tools(tx, now),
     )
 
 
@@ -311,16 +316,19 @@ def _work_order(order: WorkOrder) -> PlanWorkOrder:
     )
 
 
-def _job_orders(jobs: Iterable[JobOrder], components: Iterable[JobComponent]) -> Iterable[PlanJobOrder]:
+def _job_orders(
+    jobs: Iterable[JobOrder], components: Iterable[JobComponent], steps: Mapping[tuple[MaterialId, int], Step]
+) -> Iterable[PlanJobOrder]:
     needs = {job: tuple(part) for job, part in groupby(components, key=lambda component: component.job_order)}
     for _, line_jobs in groupby(jobs, key=lambda job: job.work_order):
         line = Line(tuple(line_jobs))
         for job in line.jobs:
             if job.status not in OVER:
-                yield _job_order(line, job, needs.get(job.id, ()))
+                step = steps.get((job.material, job.operation))
+                yield _job_order(line, job, needs.get(job.id, ()), step)
 
 
-def _job_order(line: Line, job: JobOrder, needs: Iterable[JobComponent]) -> PlanJobOrder:
+def _job_order(line: Line, job: JobOrder, needs: Iterable[JobComponent], step: Step | None) -> PlanJobOrder:
     before = line.before(job)
     return PlanJobOrder(
         id=job.id,
@@ -351,6 +359,22 @@ def _job_order(line: Line, job: JobOrder, needs: Iterable[JobComponent]) -> Plan
             for part in needs
             if part.required > part.consumed
         ),
+        tools=_uses(step),
+    )
+
+
+def _uses(step: Step | None) -> tuple[PlanToolUse, ...]:
+    return () if step is None else tuple(PlanToolUse(tool=use.tool, count=use.count) for use in step.tools)
+
+
+async def _tools(tx: Tx, at: datetime) -> tuple[PlanTool, ...]:
+    return tuple(
+        PlanTool(
+            id=tool.id,
+            count=tool.count,
+            out=tuple(PlanToolOut(count=one.count, until=one.until) for one in tool.out),
+        )
+        for tool in await tooling.tools(tx, at)
     )
 
 
@@ -381,6 +405,7 @@ async def planning_master(tx: Tx, material: MaterialId, at: datetime) -> tuple[P
     product = await definitions.get_material(tx, material)
     master = await definitions.work_master_for(tx, material, at or utc_now())
     centers = await definitions.centers_of(tx, master)
+    steps = await tooling.steps(tx)
     return tuple(
         PlanMasterOperation(
             operation=step.operation,
@@ -395,6 +420,7 @@ async def planning_master(tx: Tx, material: MaterialId, at: datetime) -> tuple[P
                 for part in master.components
                 if part.operation == step.operation
             ),
+            tools=_uses(steps.get((material, step.operation))),
         )
         for step in master.operations
     )

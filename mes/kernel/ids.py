@@ -11,6 +11,8 @@ PersonId = NewType("PersonId", str)
 """Personnel number, such as `E-1001` (ISA-95 Person)."""
 MaterialId = NewType("MaterialId", str)
 """Code of a material definition, such as `PUMP-40`."""
+ToolId = NewType("ToolId", str)
+"""Code of a kind of tool, mould or fixture, such as `MOULD-40`."""
 LotNumber = NewType("LotNumber", str)
 """Number of a material lot, such as `LOT-CAST-40-0007`."""
 SerialNumber = NewType("SerialNumber", str)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from mes.kernel.ids import EquipmentId, PersonId
+from mes.kernel.ids import EquipmentId, PersonId, ToolId
 from mes.kernel.outbox import Event, event
 
 
@@ -31,6 +31,30 @@ class EquipmentRetired(Event):
     equipment: EquipmentId
     level: str
     work_center: EquipmentId | None
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class ToolTakenOut(Event):
+    """Pieces of a tool are out of service until a time: at repair, or lent."""
+
+    aggregate_field = "tool"
+
+    tool: ToolId
+    count: int
+    until: datetime
+    reason: str
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class ToolPutBack(Event):
+    """Pieces of a tool are in service again."""
+
+    aggregate_field = "tool"
+
+    tool: ToolId
+    count: int
 
 
 @event

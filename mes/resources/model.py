@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from decimal import Decimal
 from enum import StrEnum
+from uuid import UUID
 
 from mes.kernel.errors import PlantError
-from mes.kernel.ids import EquipmentId, MaterialId, PersonId
+from mes.kernel.ids import EquipmentId, MaterialId, PersonId, ToolId
 
 
 class EquipmentLevel(StrEnum):
@@ -216,6 +217,64 @@ class SetupRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A kind of tool, mould or fixture; its `count` pieces, 1 or more, replace each other."""
+
+    id: ToolId
+    name: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTool:
+    """So many pieces of a tool, 1 or more, are held from the set-up to the end of a job."""
+
+    tool: ToolId
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What the plant knows of a step of a product's routing, and the ERP does not.
+
+    Args:
+        operation: Its number in the routing, 10, 20, ...
+    """
+
+    material: MaterialId
+    operation: int
+    tools: tuple[StepTool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOut:
+    """Pieces of a tool that are out of service: at repair, or lent.
+
+    Args:
+        until: When they are expected back; from then on they count as there.
+        by: Who said so.
+    """
+
+    id: UUID
+    tool: ToolId
+    count: int
+    since: datetime
+    until: datetime
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStatus:
+    """A tool of the plant, and which of its pieces are out of service."""
+
+    id: ToolId
+    name: str
+    count: int
+    out: tuple[ToolOut, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How this site runs its orders.
 
@@ -285,6 +344,8 @@ class PlantDefinition:
     reasons: tuple[Reason, ...]
     rates: tuple[RateDraft, ...] = ()
     policy: Policy = field(default_factory=Policy)
+    tools: tuple[Tool, ...] = ()
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +428,34 @@ class ReasonMissing(PlantError):
 
     http_status = 422
     remedy = "Choose a reason, then send it again."
+
+
+class ToolUnknown(PlantError):
+    """There is no such tool in the plant."""
+
+    http_status = 404
+    remedy = "Take one of the list, or have the plant engineer add it to the plant file."
+
+
+class ToolsNotThere(PlantError):
+    """Not so many of this tool are in service."""
+
+    http_status = 409
+    remedy = "Give a smaller number, or put those back first that are there again."
+
+
+class ToolNotOut(PlantError):
+    """This tool is in service."""
+
+    http_status = 409
+    remedy = "Nothing to do."
+
+
+class BackInThePast(PlantError):
+    """It cannot be expected back at a time that is over."""
+
+    http_status = 422
+    remedy = "Give a later time, or put it back when it is there again."
 
 
 class PlantFileNotValid(PlantError):

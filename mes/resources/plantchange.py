@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from mes.kernel.ids import EquipmentId, MaterialId, PersonId
+from mes.kernel.ids import EquipmentId, MaterialId, PersonId, ToolId
 from mes.resources.model import (
     Calendar,
     Equipment,
@@ -19,6 +19,8 @@ from mes.resources.model import (
     Reason,
     ReasonKind,
     SetupRule,
+    Step,
+    Tool,
 )
 from mes.resources.plantfile import place_of
 
@@ -169,6 +171,8 @@ def tables_of(plant: PlantDefinition) -> Tables:
             (one.kind, one.code, one.valid_from): {"per_hour": one.per_hour, "currency": one.currency}
             for one in plant.rates
         },
+        "tools": {one.id: {"name": one.name, "count": one.count} for one in plant.tools},
+        "steps": {(one.material, one.operation): {"tools": one.tools} for one in plant.steps},
     }
 
 
@@ -193,6 +197,11 @@ def plant_of(site: str, timezone: str, tables: Mapping[str, Rows]) -> PlantDefin
         rates=tuple(
             RateDraft(kind=kind, code=code, valid_from=since, **row)
             for (kind, code, since), row in tables["rates"].items()
+        ),
+        tools=tuple(Tool(id=ToolId(key), **row) for key, row in tables["tools"].items()),
+        steps=tuple(
+            Step(material=MaterialId(material), operation=operation, **row)
+            for (material, operation), row in tables["steps"].items()
         ),
     )
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from operator import itemgetter
 from zoneinfo import available_timezones
 
-from mes.kernel.ids import EquipmentId
+from mes.kernel.ids import EquipmentId, ToolId
 from mes.resources.model import (
     Calendar,
     Equipment,
@@ -17,6 +17,7 @@ from mes.resources.model import (
     PlantDefinition,
     PlantFault,
     RateDraft,
+    Step,
 )
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
@@ -50,6 +51,10 @@ def faults_of(plant: PlantDefinition) -> Iterator[PlantFault]:
             yield PlantFault(row, f"takes {rule.seconds} seconds", "Give 0 or more")
     for rate in plant.rates:
         yield from _rate(rate, centers)
+    yield from _tools(plant)
+    counts = {tool.id: tool.count for tool in plant.tools}
+    for step in plant.steps:
+        yield from _step(step, counts)
     yield from _policy(plant)
 
 
@@ -61,6 +66,8 @@ def _twice(plant: PlantDefinition) -> Iterator[PlantFault]:
         "reasons": (f"{one.kind} {one.code}" for one in plant.reasons),
         "setups": (f"{one.work_center} {one.from_family} -> {one.to_family}" for one in plant.setups),
         "rates": (f"{one.kind} {one.code} from {one.valid_from:%Y-%m-%d}" for one in plant.rates),
+        "tools": (one.id for one in plant.tools),
+        "steps": (f"{one.material} {one.operation}" for one in plant.steps),
     }
     for table, names in tables.items():
         for name, times in Counter(names).items():
@@ -157,6 +164,31 @@ def _rate(rate: RateDraft, centers: set[EquipmentId]) -> Iterator[PlantFault]:
         yield PlantFault(row, f"there is no currency {rate.currency}", "Give its ISO 4217 code")
     if rate.valid_from.tzinfo is None:
         yield PlantFault(row, "its date has no time zone", "Write it as 2026-01-01T00:00:00+08:00")
+
+
+def _tools(plant: PlantDefinition) -> Iterator[PlantFault]:
+    for tool in plant.tools:
+        row = f"tools {tool.id}"
+        if CODE.fullmatch(tool.id) is None:
+            yield PlantFault(row, "is no code", GIVE_CODE)
+        if tool.count < 1:
+            yield PlantFault(row, f"counts {tool.count} pieces", "Give 1 or more, or leave the row out")
+
+
+def _step(step: Step, counts: dict[ToolId, int]) -> Iterator[PlantFault]:
+    row = f"steps {step.material} {step.operation}"
+    if step.operation < 1:
+        yield PlantFault(row, "has no number of a step", "Give that of the ERP's routing, such as 10")
+    for name, times in Counter(use.tool for use in step.tools).items():
+        if times > 1:
+            yield PlantFault(row, f"names the tool {name} {times} times", "Give one entry with their sum")
+    for use in step.tools:
+        there = counts.get(use.tool)
+        if there is None:
+            yield PlantFault(row, f"there is no tool {use.tool}", "Add it to tools, or take one of them")
+        elif not 1 <= use.count <= max(there, 1):
+            what = f"needs {use.count} of the tool {use.tool}, of which there are {there}"
+            yield PlantFault(row, what, f"Give 1 to {there}, or the tool a higher count")
 
 
 def _policy(plant: PlantDefinition) -> Iterator[PlantFault]:

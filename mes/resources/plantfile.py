@@ -28,6 +28,9 @@ from mes.resources.model import (
     ReasonKind,
     SetupRule,
     Shift,
+    Step,
+    StepTool,
+    Tool,
 )
 from mes.resources.plantcheck import faults_of
 
@@ -47,6 +50,8 @@ KEYS = {
     "setups": {"work_center", "families", "seconds", "from_family", "to_family"},
     "rates": {field.name for field in fields(RateDraft)},
     "reasons": {"code", "loss"},
+    "tools": {field.name for field in fields(Tool)},
+    "steps": {field.name for field in fields(Step)},
 }
 """What may stand in each table of the file."""
 
@@ -57,6 +62,8 @@ _PERSON = TypeAdapter(PersonPlacement)
 _RULE = TypeAdapter(SetupRule)
 _REASON = TypeAdapter(Reason)
 _RATE = TypeAdapter(RateDraft)
+_TOOL = TypeAdapter(Tool)
+_STEP = TypeAdapter(Step)
 _SKILLS = TypeAdapter(tuple[str, ...])
 _FAMILIES = TypeAdapter(dict[str, tuple[str, ...]])
 
@@ -117,6 +124,8 @@ class _Reader:
             setups=tuple(rules),
             reasons=tuple(self._reasons()),
             rates=tuple(self._each("rates", "code", _RATE, {"valid_from": EPOCH})),
+            tools=tuple(self._each("tools", "id", _TOOL)),
+            steps=tuple(self._each("steps", "material", _STEP)),
         )
 
     def _policy(self) -> Policy:
@@ -291,6 +300,10 @@ def _lines(plant: PlantDefinition) -> Iterator[str]:
         yield from _table("[[setups]]", {name: getattr(rule, name) for name in SetupRule.__slots__})
     for rate in plant.rates:
         yield from _table("[[rates]]", {name: getattr(rate, name) for name in RateDraft.__slots__})
+    for tool in plant.tools:
+        yield from _table("[[tools]]", {name: getattr(tool, name) for name in Tool.__slots__})
+    for step in plant.steps:
+        yield from _table("[[steps]]", _step(step))
     kinds = {kind: [one for one in plant.reasons if one.kind is kind] for kind in ReasonKind}
     some = {kind: [_reason(one) for one in rows] for kind, rows in kinds.items() if rows}
     yield from _table("[reasons]", some)
@@ -309,6 +322,11 @@ def _own(place: Equipment, known: Mapping[EquipmentId, Equipment]) -> dict[str, 
     if place.assigns_serial:
         said["assigns_serial"] = True
     return said
+
+
+def _step(step: Step) -> dict[str, Any]:
+    tools = [{name: getattr(use, name) for name in StepTool.__slots__} for use in step.tools]
+    return {"material": step.material, "operation": step.operation, "tools": tools}
 
 
 def _groups(

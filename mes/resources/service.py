@@ -78,6 +78,7 @@ async def put_plant(tx: Tx, plant: PlantDefinition) -> None:
     for place in plant.equipment:
         await put_equipment(tx, place)
     await store.lists.save_lists(tx, plant)
+    await store.steps.save_steps(tx, plant)
     await store.people.save_placements(tx, plant.people)
     await _retire(tx, plant)
     await store.lists.drop_from_lists(tx, plant)
@@ -142,6 +143,8 @@ async def read_plant(tx: Tx, at: datetime) -> PlantDefinition | None:
         setups=tuple(await store.lists.setups(tx)),
         reasons=tuple(await store.lists.reasons(tx)),
         rates=tuple(await store.rates.rates(tx)),
+        tools=tuple(await store.steps.tools(tx)),
+        steps=tuple(await store.steps.steps(tx)),
     )
 
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,11 +19,13 @@ from mes.dispatching import service as dispatching
 from mes.dispatching.model import PlanReceipt
 from mes.execution import service as execution
 from mes.kernel.db import Database, Tx
-from mes.kernel.ids import EquipmentId, MaterialId
+from mes.kernel.ids import EquipmentId, MaterialId, ToolId
 from mes.kernel.outbox import append
 from mes.kernel.settings import Planner, Settings
 from mes.performance.events import EquipmentStateChanged
 from mes.resources import service as resources
+from mes.resources import tooling
+from mes.resources.model import Step, StepTool, Tool
 from planner import answering, asking, desk, holding, rows, service, store
 from planner.answering import Answerer
 from planner.checker import check
@@ -33,6 +36,7 @@ from planner.reading import problem_of
 from planner.view import view_plant
 from tests.fixtures.floor import NOW, Floor, open_floor
 
+JIG = ToolId("JIG-40")
 POLICY = Planner(seconds=0.3, debounce_s=0, stop_min=60)
 
 
@@ -112,6 +116,33 @@ async def test_missing_material_holds_an_operation_until_its_receipt(floor: Floo
     assert [(r.at, r.cause, r.detail) for r in step.releases] == [(45, "material", "SEAL")]
     _, plan = best_dispatch(problem)
     assert plan.by_operation[step.id].start == 45
+
+
+async def test_a_tool_of_which_there_is_one_keeps_the_machines_waiting_for_each_other(
+    floor: Floor, planner: Desk
+) -> None:
+    step = Step(material=MaterialId("PUMP-40"), operation=10, tools=(StepTool(tool=JIG),))
+    jig = Tool(id=JIG, name="Jig", count=1)
+    tooled = replace(resources.load_plant(), tools=(jig,), steps=(step,))
+    await floor.do(lambda tx: resources.put_plant(tx, tooled))
+    for _ in range(3):
+        await floor.order(quantity=6)
+    await planner.step()
+    turns = sorted((row["setup_start"], row["end"]) for row in await machining(floor))
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(turns))
+
+    back = floor.now + timedelta(minutes=45)
+    out = await floor.do(lambda tx: tooling.take_out(tx, JIG, 1, back, "breakdown"))
+    await planner.step()
+    assert min(row["setup_start"] for row in await machining(floor)) >= back.isoformat()
+    await floor.do(lambda tx: tooling.put_back(tx, JIG, out))
+    await planner.step()
+    assert min(row["setup_start"] for row in await machining(floor)) < back.isoformat()
+
+
+async def machining(floor: Floor) -> list[dict[str, Any]]:
+    """The jobs of the first step in the plan in force."""
+    return [row for row in (await shown(floor))["operations"] if row["operation"] == 10]
 
 
 async def test_a_released_order_is_planned_and_promised_by_itself(floor: Floor, planner: Desk) -> None:

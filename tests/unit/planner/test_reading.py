@@ -9,15 +9,21 @@ from mes.dispatching.model import (
     PlanNeed,
     PlanReceipt,
     PlanStock,
+    PlanTool,
+    PlanToolOut,
+    PlanToolUse,
 )
-from mes.kernel.ids import MaterialId
+from mes.kernel.ids import MaterialId, ToolId
 from mes.kernel.settings import Planner
-from planner.problem import Problem, Window
+from planner.checker import check
+from planner.dispatch import best_dispatch
+from planner.problem import Away, Problem, ToolUse, Window
 from planner.reading import labels_of, problem_of
 from tests.unit.planner.snapshots import at, job, order, snapshot, unit
 
 POLICY = Planner(frozen_min=5, stop_min=15)
 SEAL = MaterialId("SEAL")
+JIG = ToolId("JIG-40")
 
 
 def read(*jobs: PlanJobOrder, **changes: object) -> Problem:
@@ -63,6 +69,38 @@ def test_of_two_that_claim_to_run_on_a_unit_the_last_started_does() -> None:
         job("WO-2", 10, status="Running", equipment="CNC-1", started_at=at(-2)),
     )
     assert [o.id for o in problem.operations if o.started] == ["WO-2-10"]
+
+
+def test_running_jobs_hold_their_tool_even_where_there_are_too_few() -> None:
+    """The floor is a fact: the plan goes on from it, and lets nobody else have the tool before."""
+    held = {"tools": (PlanToolUse(tool=JIG, count=1), PlanToolUse(tool=ToolId("GONE"), count=1))}
+    running = {**held, "status": "Running", "started_at": at(-1)}
+    problem = read(
+        job("WO-1", 10, equipment="CNC-1", **running),
+        job("WO-2", 10, equipment="CNC-2", **running),
+        job("WO-3", 10, **held),
+        tools=(PlanTool(id=JIG, count=1, out=(PlanToolOut(count=1, until=at(30)),)),),
+    )
+    assert {o.tools for o in problem.operations} == {(ToolUse(JIG, 1),)}
+    _, plan = best_dispatch(problem)
+    assert check(problem, plan) == []
+    assert plan.by_operation["WO-3-10"].setup_start == 30
+
+
+def test_of_a_tool_that_has_fewer_pieces_than_are_out_all_are_out() -> None:
+    outs = tuple(PlanToolOut(count=2, until=at(minutes)) for minutes in (10, 99_999, 0.2))
+    (tool,) = read(job("WO-1", 10), tools=(PlanTool(id=JIG, count=3, out=outs),)).tools
+    assert tool.away == (Away(0, 24 * 60, 2), Away(0, 10, 1))
+
+
+def test_what_waits_for_a_tool_is_not_frozen() -> None:
+    def frozen(minutes: float) -> list[bool]:
+        tool = PlanTool(id=JIG, count=1, out=(PlanToolOut(count=1, until=at(minutes)),))
+        use = (PlanToolUse(tool=JIG, count=1),)
+        place = job("WO-1", 10, equipment="CNC-1", planned_start=at(2), tools=use)
+        return [o.frozen for o in read(place, tools=(tool,)).operations]
+
+    assert (frozen(2), frozen(3)) == ([True], [False])
 
 
 def test_material_goes_to_the_earliest_due_and_the_rest_waits_for_the_receipt() -> None:

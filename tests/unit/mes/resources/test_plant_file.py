@@ -33,6 +33,21 @@ shifts = [
 )
 """A small plant with two shifts that overlap on Tuesday."""
 
+TOOLS = (
+    SMALL
+    + """
+[[tools]]
+id = "JIG"
+count = 2
+name = "Jig"
+
+[[steps]]
+material = "PUMP-40"
+operation = 10
+tools = [{ tool = "JIG", count = 1 }]
+"""
+)
+
 
 def test_the_pump_plant_is_complete() -> None:
     plant = load_plant()
@@ -72,6 +87,12 @@ def test_shifts_that_follow_each_other_do_not_overlap() -> None:
             CALENDAR.replace("13:30:00, minutes = 480, days = [2]", "23:00:00, minutes = 540, days = [7]"),
             "calendars TWO: shift A begins on day 1 when shift B has 120 minutes left",
         ),
+        (TOOLS.replace('"JIG"\ncount', '"J G"\ncount'), "tools J G: is no code"),
+        (TOOLS.replace("count = 2", "count = 0"), "tools JIG: counts 0 pieces"),
+        (TOOLS.replace('tool = "JIG"', 'tool = "JOG"'), "steps PUMP-40 10: there is no tool JOG"),
+        (TOOLS.replace("count = 1", "count = 3"), "needs 3 of the tool JIG, of which there are 2"),
+        (TOOLS.replace("operation = 10", "operation = 0"), "steps PUMP-40 0: has no number of a step"),
+        (TOOLS + TOOLS.removeprefix(SMALL), "steps PUMP-40 10: is there 2 times"),
         (SMALL + "\n[policy]\nauto_relase = true\n", "auto_relase"),
     ],
 )
