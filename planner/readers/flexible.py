@@ -13,14 +13,11 @@ Sources:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from planner.problem import (
     Alternative,
     Calendar,
-    Fault,
-    InvalidProblem,
     Link,
     Operation,
     Order,
@@ -31,6 +28,7 @@ from planner.problem import (
     Window,
     WorkCenter,
 )
+from planner.readers.numbers import Numbers, refused, whole
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 MAKESPAN = Weights(tardiness=0, setup=0, moved=0, shift=0, flow=0, makespan=1)
@@ -39,66 +37,50 @@ Step = list[tuple[int, int]]
 """(machine, time) of each alternative."""
 
 
-class _Numbers:
-    """The numbers of a file, one after the other."""
-
-    def __init__(self, text: str) -> None:
-        self._words: Iterator[str] = iter(text.split())
-
-    def next(self, what: str) -> int:
-        """The next whole number.
-
-        Raises:
-            InvalidProblem: The file ends, or has something else there.
-        """
-        word = next(self._words, None)
-        try:
-            return int(word or "")
-        except ValueError:
-            found = "ends" if word is None else f"has {word!r}"
-            fault = Fault("instance", f"{found} where {what} is due", "Check the format of the file")
-            raise InvalidProblem([fault]) from None
-
-
 def read_jsp(text: str) -> Problem:
     """Read a classic job shop.
 
     Raises:
-        InvalidProblem: The text is not in the format.
+        InvalidProblem: The text is not in the format; names the line.
     """
-    numbers = _Numbers(text)
-    jobs, machines = numbers.next("the number of jobs"), numbers.next("the number of machines")
-    routes: list[list[Step]] = []
-    for line in text.splitlines()[1:]:
-        values = [int(word) for word in line.split()]
-        if values:
-            routes.append([[pair] for pair in zip(values[::2], values[1::2], strict=True)])
-    if len(routes) != jobs:
-        what = f"has {len(routes)} jobs where {jobs} are announced"
-        raise InvalidProblem([Fault("instance", what, "Check the first line")])
-    return _problem(routes, machines)
+    numbers = Numbers(text)
+    jobs, machines = _head(numbers)
+    rows = [(f"line {at}", line.split()) for at, line in enumerate(text.splitlines(), 1) if line.split()][1:]
+    if len(rows) != jobs:
+        what = f"announces {jobs} jobs where {len(rows)} follow"
+        raise refused("line 1", what, "Check the first line, and that the file is complete")
+    return _problem([[[pair] for pair in _pairs(row, words)] for row, words in rows], machines)
+
+
+def _pairs(row: str, words: list[str]) -> list[tuple[int, int]]:
+    values = whole(words, row)
+    if len(values) % 2:
+        what = f"has {len(values)} numbers where each machine has its time"
+        raise refused(row, what, "Give two numbers for each step")
+    return list(zip(values[::2], values[1::2], strict=True))
 
 
 def read_fjsp(text: str) -> Problem:
     """Read a flexible job shop; whether machines count from 0 or from 1 shows in the numbers.
 
     Raises:
-        InvalidProblem: The text is not in the format.
+        InvalidProblem: The text is not in the format; names the line.
     """
-    head, _, body = text.lstrip().partition("\n")
-    jobs, machines = (int(word) for word in head.split()[:2])
-    return _problem(_routes(_Numbers(body), jobs), machines)
+    numbers = Numbers(text)
+    jobs, machines = _head(numbers)
+    routes = _routes(numbers, jobs)
+    numbers.finish()
+    return _problem(routes, machines)
 
 
 def read_fjsp_with_setups(text: str) -> Problem:
     """Read a flexible job shop with set-ups.
 
     Raises:
-        InvalidProblem: The text is not in the format.
+        InvalidProblem: The text is not in the format; names the line.
     """
-    head, _, body = text.lstrip().partition("\n")
-    jobs, machines = (int(word) for word in head.split()[:2])
-    numbers = _Numbers(body)
+    numbers = Numbers(text)
+    jobs, machines = _head(numbers)
     routes = _routes(numbers, jobs)
     count = sum(len(route) for route in routes)
     setups = [
@@ -109,10 +91,18 @@ def read_fjsp_with_setups(text: str) -> Problem:
         )
         for _ in range(machines)
     ]
+    numbers.finish()
     return _problem(routes, machines, setups)
 
 
-def _routes(numbers: _Numbers, jobs: int) -> list[list[Step]]:
+def _head(numbers: Numbers) -> tuple[int, int]:
+    """How many jobs and machines; the mean of alternatives behind them is not needed."""
+    jobs, machines = numbers.next("the number of jobs"), numbers.next("the number of machines")
+    numbers.leave_line()
+    return jobs, machines
+
+
+def _routes(numbers: Numbers, jobs: int) -> list[list[Step]]:
     return [
         [
             [

@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from planner.problem import (
     Alternative,
     Calendar,
-    Fault,
-    InvalidProblem,
     Link,
     Operation,
     Order,
@@ -35,6 +33,7 @@ from planner.problem import (
     WorkCenter,
 )
 from planner.readers.flexible import MAKESPAN, ORIGIN
+from planner.readers.numbers import Numbers, refused, whole
 
 PROJECT = "project"
 
@@ -64,46 +63,21 @@ def read_rcpsp(text: str) -> Problem:
     return _problem(project)
 
 
-def _refused(row: str, what: str, remedy: str) -> InvalidProblem:
-    return InvalidProblem([Fault(row, what, remedy)])
-
-
-def _whole(words: list[str], row: str) -> list[int]:
-    """The words as whole numbers that are not negative."""
-    for word in words:
-        if not word.isdecimal():
-            raise _refused(row, f"has {word!r} where a whole number is due", "Check the format of the file")
-    return [int(word) for word in words]
-
-
 # --- Patterson ----------------------------------------------------------------------------------
 
 
-class _Words:
-    """The numbers of a file, one after the other; lines mean nothing."""
-
-    def __init__(self, text: str) -> None:
-        self._words = iter(text.split())
-
-    def take(self, count: int, row: str, what: str) -> tuple[int, ...]:
-        """The next `count` numbers."""
-        words = [word for _, word in zip(range(count), self._words, strict=False)]
-        if len(words) < count:
-            raise _refused(row, f"ends where {what} is due", "Check that the file is complete")
-        return tuple(_whole(words, row))
-
-
 def _patterson(text: str) -> _Project:
-    words = _Words(text)
-    count, kinds = words.take(2, "line 1", "the number of activities and of resources")
-    resources = words.take(kinds, "line 2", "how many there are of each resource")
+    numbers = Numbers(text)
+    count, kinds = numbers.take(2, "the number of activities and of resources", "line 1")
+    resources = numbers.take(kinds, "how many there are of each resource", "line 2")
     activities = {}
-    for number in range(1, count + 1):
-        row = f"activity {number}"
-        (minutes,) = words.take(1, row, "its duration")
-        needs = words.take(kinds, row, "what it needs of each resource")
-        (behind,) = words.take(1, row, "the number of its successors")
-        activities[number] = _Activity(minutes, needs, words.take(behind, row, "a successor"))
+    for activity in range(1, count + 1):
+        row = f"activity {activity}"
+        minutes = numbers.next("its duration", row)
+        needs = numbers.take(kinds, "what it needs of each resource", row)
+        behind = numbers.next("the number of its successors", row)
+        activities[activity] = _Activity(minutes, needs, numbers.take(behind, "a successor", row))
+    numbers.finish()
     return _Project(activities, resources)
 
 
@@ -114,7 +88,7 @@ def _section(lines: list[str], title: str) -> Iterator[tuple[str, list[str]]]:
     """The rows of numbers behind a title: which line each is, and its words."""
     begin = next((i for i, line in enumerate(lines) if line.startswith(title)), None)
     if begin is None:
-        raise _refused("instance", f"has no section {title}", "Check that the file is complete")
+        raise refused("instance", f"has no section {title}", "Check that the file is complete")
     for i in range(begin + 1, len(lines)):
         words = lines[i].split()
         if words and words[0].startswith("***"):
@@ -129,12 +103,12 @@ def _psplib(text: str) -> _Project:
     needs = dict(_requests(lines, len(resources)))
     activities = {}
     for row, words in _section(lines, "PRECEDENCE RELATIONS"):
-        number, modes, count, *successors = _whole(words, row) if len(words) > 2 else (0, 0, 0)
+        number, modes, count, *successors = whole(words, row) if len(words) > 2 else (0, 0, 0)
         if modes != 1:
-            raise _refused(row, f"has {modes} modes", "Give every activity one mode")
+            raise refused(row, f"has {modes} modes", "Give every activity one mode")
         if len(successors) != count or number not in needs:
             what = f"announces {count} successors and names {len(successors)}"
-            raise _refused(row, what, "Check the row, and that the activity has a duration")
+            raise refused(row, what, "Check the row, and that the activity has a duration")
         minutes, *used = needs[number]
         activities[number] = _Activity(minutes, tuple(used), tuple(successors))
     return _Project(activities, resources)
@@ -147,19 +121,19 @@ def _availabilities(lines: list[str]) -> tuple[int, ...]:
     names = lines[next(i for i, line in enumerate(lines) if line.startswith(title)) + 1].split()
     if any(name in {"N", "D"} for name in names):
         remedy = "Leave them out, or give the project renewable ones"
-        raise _refused(f"section {title}", "has resources that are used up", remedy)
+        raise refused(f"section {title}", "has resources that are used up", remedy)
     if len(rows) != 1:
-        raise _refused(f"section {title}", "is not one line of numbers", "Check the format of the file")
-    return tuple(_whole(rows[0][1], rows[0][0]))
+        raise refused(f"section {title}", "is not one line of numbers", "Check the format of the file")
+    return tuple(whole(rows[0][1], rows[0][0]))
 
 
 def _requests(lines: list[str], kinds: int) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Activity -> its duration and what it needs of each resource."""
     for row, words in _section(lines, "REQUESTS/DURATIONS"):
-        number, *rest = _whole(words, row)
+        number, *rest = whole(words, row)
         if len(rest) != kinds + 2:
             what = f"has {len(rest) - 2} requests where there are {kinds} resources"
-            raise _refused(row, what, "Give each activity one line with all its requests")
+            raise refused(row, what, "Give each activity one line with all its requests")
         yield number, tuple(rest[1:])
 
 
@@ -205,7 +179,7 @@ def _waits(project: _Project) -> dict[int, list[int]]:
         for after in activity.successors:
             if after not in before:
                 remedy = "Name an activity of the file"
-                raise _refused(f"activity {number}", f"has the successor {after}, which is not there", remedy)
+                raise refused(f"activity {number}", f"has the successor {after}, which is not there", remedy)
             before[after].append(number)
     return {number: _taking_time(project, before, number) for number in before}
 

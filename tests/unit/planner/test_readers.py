@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from planner.bench import Instance
 from planner.checker import check
 from planner.effort import Effort
-from planner.problem import InvalidProblem
+from planner.problem import InvalidProblem, Problem
 from planner.readers import read_fjsp, read_fjsp_with_setups, read_jsp, read_rcpsp
 from planner.solve import solve
 from tests.benchmarks.planner.instances import DATA, every
@@ -120,14 +122,25 @@ def test_every_stored_instance_can_be_read(instance: Instance) -> None:
 
 
 @pytest.mark.parametrize(
-    ("read", "text"),
+    ("read", "text", "said"),
     [
-        (read_jsp, "3 2\n0 3 1 4\n"),
-        (read_fjsp, "1 2\n2 1 1 4\n"),
-        (read_fjsp, "1 2\n1 1 x 4\n"),
-        (read_fjsp_with_setups, "1 1\n1 1 1 4\n"),
+        (read_jsp, "", "line 1: ends where the number of jobs is due. Check that the file is complete."),
+        (read_jsp, "3 2\n0 3 1 4\n", "line 1: announces 3 jobs where 1 follow"),
+        (read_jsp, "1 2\n0 3 1\n", "line 2: has 3 numbers where each machine has its time"),
+        (read_jsp, "1 2\n\n0 3 1 four\n", "line 3: has 'four' where a whole number is due"),
+        (read_jsp, "1 2\n0 3 1 -4\n", "line 2: has '-4' where a whole number is due"),
+        (read_jsp, "1 2\n0 3 7 4\n", "operations J0-1: names no unit M7"),
+        (read_fjsp, "4\n", "line 1: ends where the number of machines is due"),
+        (read_fjsp, "1 2 1.5\n2 1 1 4\n", "line 2: ends where a number of alternatives is due"),
+        (read_fjsp, "1 2\n1 1 x 4\n", "line 2: has 'x' where a whole number is due"),
+        (read_fjsp, "1 2\n1 1 1 4\n9 9\n", "line 3: goes on with '9' where the instance is complete"),
+        (read_fjsp, "1 2\n-1\n", "line 2: has '-1' where a whole number is due"),
+        (read_fjsp_with_setups, "1 1\n1 1 1 4\n", "line 2: ends where a set-up time is due"),
     ],
 )
-def test_a_file_that_ends_early_is_refused(read: object, text: str) -> None:
-    with pytest.raises(InvalidProblem):
-        read(text)  # type: ignore[operator]
+def test_a_shop_that_cannot_be_read_is_refused_with_its_line(
+    read: Callable[[str], Problem], text: str, said: str
+) -> None:
+    with pytest.raises(InvalidProblem) as refusal:
+        read(text)
+    assert said in str(refusal.value)
