@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import ctypes
 import json
+import math
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from fnmatch import fnmatch
@@ -17,8 +19,9 @@ from typing import Any
 from planner.decoder import LocksConflict
 from planner.effort import Effort
 from planner.explain import why_late
-from planner.form import problem_from_json, schedule_to_json
-from planner.problem import InvalidProblem, Problem
+from planner.fault import Fault, InvalidProblem
+from planner.form import Json, problem_from_json, schedule_to_json
+from planner.problem import Problem
 from planner.readers import FORMATS
 from planner.replan import replan
 from planner.schedule import Schedule
@@ -64,9 +67,9 @@ def _parser() -> argparse.ArgumentParser:
 def _solver_options(command: argparse.ArgumentParser, kernel: str) -> None:
     command.add_argument("problem", help="file of the problem; - reads it here")
     command.add_argument("--format", choices=("json", *FORMATS), default="json", help="how it is written")
-    command.add_argument("--seconds", type=float, default=5.0, help="budget on two idle cores (5)")
-    command.add_argument("--workers", type=int, default=4, help="search strategies of CP-SAT (4)")
-    command.add_argument("--seed", type=int, default=1)
+    command.add_argument("--seconds", type=_span, default=5.0, help="budget on two idle cores (5)")
+    command.add_argument("--workers", type=_count, default=4, help="search strategies of CP-SAT (4)")
+    command.add_argument("--seed", type=_seed, default=1, help="0 to 2147483647 (1)")
     command.add_argument(
         "--kernel",
         choices=("auto", "yes", "no"),
@@ -79,9 +82,46 @@ def _bench_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=Path, help=f"holds folders {', '.join(FORMATS)}, or such files")
     command.add_argument("--format", choices=tuple(FORMATS), help="of the files, when there are no folders")
     command.add_argument("--only", default="*", metavar="PATTERN", help="names of instances, as mk*")
-    command.add_argument("--seconds", type=float, default=10.0, help="CPU seconds for each (10)")
-    command.add_argument("--moves", type=int, help="moves for each, instead of seconds: repeatable")
-    command.add_argument("--seed", type=int, default=1)
+    command.add_argument("--seconds", type=_span, default=10.0, help="CPU seconds for each (10)")
+    command.add_argument("--moves", type=_count, help="moves for each, instead of seconds: repeatable")
+    command.add_argument("--seed", type=_seed, default=1, help="0 to 2147483647 (1)")
+
+
+def _span(word: str) -> float:
+    """Seconds; with 0 the first plan is the answer.
+
+    Raises:
+        ArgumentTypeError: It is something else.
+    """
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{word} is no number of seconds from 0")
+    return seconds
+
+
+def _count(word: str) -> int:
+    """A whole number from 1.
+
+    Raises:
+        ArgumentTypeError: It is something else.
+    """
+    if not (word.isascii() and word.isdecimal() and int(word)):
+        raise argparse.ArgumentTypeError(f"{word} is no whole number from 1")
+    return int(word)
+
+
+def _seed(word: str) -> int:
+    """A seed that CP-SAT takes.
+
+    Raises:
+        ArgumentTypeError: It is something else.
+    """
+    if not (word.isascii() and word.isdecimal() and int(word) < 1 << 31):
+        raise argparse.ArgumentTypeError(f"{word} is no whole number from 0 to {(1 << 31) - 1}")
+    return int(word)
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -106,10 +146,31 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _problem(options: argparse.Namespace) -> Problem:
-    text = _read(options.problem)
+    try:
+        text = _read(options.problem)
+    except (OSError, UnicodeDecodeError) as error:
+        fault = Fault(options.problem, f"cannot be read ({error})", "Name a file of UTF-8 text")
+        raise InvalidProblem([fault]) from None
     if options.format == "json":
-        return problem_from_json(json.loads(text))
+        return problem_from_json(_parsed(text))
     return FORMATS[options.format](text)
+
+
+def _parsed(text: str) -> Json:
+    try:
+        return json.loads(text, object_pairs_hook=_members)
+    except RecursionError:
+        raise InvalidProblem([Fault("problem", "is nested too deeply", "See the form in the docs")]) from None
+
+
+def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """One object; what is written twice would hide what was written first."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        where = str(row.get("id", "problem"))
+        raise InvalidProblem([Fault(where, f"has the field {twice} twice", "Keep the one that holds")])
+    return row
 
 
 def _has_kernel(problem: Problem, wish: str) -> bool:

@@ -28,9 +28,10 @@ from planner import service, store
 from planner.asking import LOST
 from planner.decoder import LocksConflict
 from planner.document import Clock
+from planner.fault import InvalidProblem
 from planner.fixes import fixes
 from planner.foresight import Missing, missing
-from planner.problem import InvalidProblem, Operation
+from planner.problem import Operation
 from planner.promise import Desk, Quote
 from planner.reading import WEIGHTS
 from planner.replan import as_published

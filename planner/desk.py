@@ -38,9 +38,10 @@ from mes.workorders.events import WorkOrderCancelled, WorkOrderChanged, WorkOrde
 from planner import rows, service, store
 from planner.child import Answers, SolverLost, SolverRefused, compile_in_child, replan_in_child
 from planner.effort import Effort
-from planner.faults import refusal
+from planner.fault import InvalidProblem
 from planner.form import schedule_from_json
-from planner.problem import InvalidProblem, Problem
+from planner.problem import Problem
+from planner.refusal import refusal
 from planner.replan import LEAST_GAIN
 from planner.service import PlanMovedOn
 from planner.solve import wants_kernel

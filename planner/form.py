@@ -12,7 +12,8 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from planner.problem import Fault, InvalidProblem, Problem
+from planner.fault import Fault, InvalidProblem
+from planner.problem import Problem
 from planner.schedule import Schedule
 
 if TYPE_CHECKING:

@@ -8,34 +8,16 @@ that every operation can be placed; nothing there is dispatched before a later p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby, pairwise
 from typing import Literal
 
+from planner.fault import Fault, InvalidProblem
 from planner.material import Material, MaterialUse, Supply
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing wrong in a problem: the row it is in, what it is, and how to mend it."""
-
-    row: str
-    what: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.row}: {self.what}. {self.remedy}."
-
-
-class InvalidProblem(ValueError):
-    """The problem contradicts itself; `faults` names every row and its remedy."""
-
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(map(str, self.faults)))
+from planner.ranges import range_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,6 +447,7 @@ class Problem:
 
 
 def _faults(problem: Problem) -> Iterator[Fault]:
+    yield from range_faults(problem)
     yield from _plant_faults(problem)
     yield from _crew_faults(problem)
     yield from _tool_faults(problem)

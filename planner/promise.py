@@ -9,8 +9,9 @@ from random import Random
 from typing import Literal
 
 from planner.decoder import Decoder, Fit
+from planner.fault import Fault, InvalidProblem
 from planner.material import Supply
-from planner.problem import Calendar, Fault, InvalidProblem, Operation, Problem, Release, Window
+from planner.problem import Calendar, Operation, Problem, Release, Window
 from planner.schedule import Reason, Schedule
 
 OVERTIME_MIN = 120

@@ -18,7 +18,7 @@ from mes.kernel.ids import EquipmentId, JobOrderId, WorkOrderNumber
 from mes.kernel.outbox import append
 from mes.kernel.settings import Planner
 from planner import holding, store
-from planner.problem import InvalidProblem
+from planner.fault import InvalidProblem
 from planner.replan import as_published
 from planner.rows import retimed_plan
 from planner.standing import Slip

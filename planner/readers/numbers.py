@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planner.problem import Fault, InvalidProblem
+from planner.fault import Fault, InvalidProblem
 
 
 def refused(row: str, what: str, remedy: str) -> InvalidProblem:

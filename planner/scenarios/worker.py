@@ -27,8 +27,8 @@ from mes.kernel.errors import PlantError
 from mes.kernel.log import get_logger
 from mes.kernel.settings import Settings
 from planner.child import SolverLost, SolverRefused
-from planner.faults import refusal
-from planner.problem import InvalidProblem
+from planner.fault import InvalidProblem
+from planner.refusal import refusal
 from planner.scenarios import service, store
 from planner.scenarios.solving import Found, Search
 from planner.scenarios.store import Scenario

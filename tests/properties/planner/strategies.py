@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
+from planner.fault import InvalidProblem
 from planner.material import Material, MaterialUse, Receipt
 from planner.problem import (
     Alternative,
     Away,
     Calendar,
     Crew,
-    InvalidProblem,
     Link,
     Lock,
     Operation,

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from planner import child
+from planner.__main__ import main
 from planner.child import SolverLost, SolverRefused, replan_in_child
 from planner.effort import Effort
 from planner.form import problem_to_json
@@ -56,6 +57,44 @@ def test_a_problem_that_cannot_be_planned_is_refused_with_reasons(text: str, err
     assert code == 2
     assert said["error"] == error
     assert said["faults"][0]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        (None, "cannot be read"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"[" * 100_000, "is nested too deeply"),
+        (b'{"orders": [{"id": "A", "due": 1, "due": 2}]}', "has the field due twice"),
+    ],
+)
+def test_a_file_that_is_no_problem_is_refused_with_a_remedy(
+    written: bytes | None, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "problem.json"
+    if written is not None:
+        file.write_bytes(written)
+    assert main(["solve", str(file)]) == 2
+    fault = json.loads(capsys.readouterr().out)["faults"][0]
+    assert what in fault["what"]
+    assert fault["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("option", "word", "said"),
+    [
+        ("--seconds", "-3", "-3 is no number of seconds from 0"),
+        ("--seconds", "nan", "nan is no number of seconds from 0"),
+        ("--workers", "0", "0 is no whole number from 1"),
+        ("--seed", "99999999999", "99999999999 is no whole number from 0 to 2147483647"),
+    ],
+)
+def test_an_option_out_of_its_range_is_refused(
+    option: str, word: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["solve", "-", f"{option}={word}"])
+    assert said in capsys.readouterr().err
 
 
 async def test_the_child_answers_with_a_plan() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from planner.fault import InvalidProblem
 from planner.form import problem_from_json, problem_to_json
 from planner.material import Material, MaterialUse, Receipt
 from planner.problem import (
@@ -15,7 +16,6 @@ from planner.problem import (
     Away,
     Calendar,
     Crew,
-    InvalidProblem,
     Link,
     Lock,
     Order,
@@ -27,6 +27,7 @@ from planner.problem import (
     Tool,
     ToolUse,
     Unit,
+    Weights,
     Window,
     WorkCenter,
 )
@@ -132,6 +133,31 @@ ALWAYS = Calendar("always", (Window(0, 10),))
             oven(2),
             "operations A-1: takes 3 places on M, which has 2. Give 1 to 2, or do it on another unit",
         ),
+        ([], {"horizon": 10**12}, "problem: horizon is 1000000000000. Give at most 5270400, ten years"),
+        ([], {"weights": Weights(tardiness=-5)}, "weights: tardiness is -5. Give 0 or more"),
+        (
+            [step("A-1")],
+            {"weights": Weights(tardiness=10**18)},
+            "points for a plan. Give smaller ones: 1152921504606846976 can be counted",
+        ),
+        (
+            [],
+            {"work_centers": (WorkCenter("W", (Setup("40", 5), Setup("40", 9))),)},
+            "work_centers W: has 2 set-ups from any family to 40. Keep the one that holds",
+        ),
+        (
+            [],
+            {"tools": (Tool("T", 2, (Away(0, 9, 2), Away(5, 20))),)},
+            "tools T: has 3 of its 2 away at minute 5. Join the rows that speak of the same pieces",
+        ),
+        ([step("A-1", 10**17)], {}, "operations A-1: takes on M 100000000000000000. Give at most 5270400"),
+        ([step("A-1", lock=Lock("M", 10**9))], {}, "operations A-1: is locked at minute 1000000000"),
+        (
+            [step("A-1", releases=(Release(-5),))],
+            {},
+            "operations A-1: waits (order) until minute -5, in the past. Drop it, or give the minute",
+        ),
+        ([], {"crews": (Crew("", (), ()),)}, "crews[0]: has an empty id. Give it a name of its own"),
     ],
 )
 def test_a_contradiction_is_refused(rows: list[Any], changes: dict[str, Any], said: str) -> None:

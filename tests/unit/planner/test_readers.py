@@ -9,7 +9,8 @@ import pytest
 from planner.bench import Instance
 from planner.checker import check
 from planner.effort import Effort
-from planner.problem import InvalidProblem, Problem
+from planner.fault import InvalidProblem
+from planner.problem import Problem
 from planner.readers import read_fjsp, read_fjsp_with_setups, read_jsp, read_rcpsp
 from planner.solve import solve
 from tests.benchmarks.planner.instances import DATA, every

@@ -3,7 +3,7 @@
 from typing import Any
 
 from planner.child import SolverRefused
-from planner.problem import InvalidProblem
+from planner.fault import InvalidProblem
 
 
 def refusal(refused: InvalidProblem | SolverRefused) -> dict[str, Any]:
