@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import json
 import math
 import os
@@ -22,23 +23,29 @@ from planner.explain import why_late
 from planner.fault import Fault, InvalidProblem
 from planner.form import Json, problem_from_json, schedule_to_json
 from planner.problem import Problem
+from planner.progress import Progress, Stop, stopped_by_signals
 from planner.readers import FORMATS
 from planner.replan import replan
-from planner.schedule import Schedule
 from planner.solve import Solution, solve, wants_kernel
 from planner.warm import is_installed, is_warm, use_cache, warm_up
 
 REFUSED = 2
 """Exit code: the problem contradicts itself, or its locks cannot be kept."""
 
+INTERRUPTED = 130
+"""Exit code: Ctrl-C came before there was a plan to write."""
+
 PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0 done, 2 refused."""
+    """Run the command; returns its exit code: 0 a plan is written, 2 refused, 130 interrupted before."""
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
-    return run(options)
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -129,10 +136,13 @@ def _plan(options: argparse.Namespace) -> int:
     if options.parent is not None:
         _die_with(options.parent)
     effort = Effort(options.seconds, options.workers, options.seed)
-    answer: Callable[[Problem, Effort, argparse.Namespace], dict[str, Any]] = options.answer
+    answer: Callable[[Problem, Effort, argparse.Namespace, Stop], dict[str, Any]] = options.answer
     try:
         problem = _problem(options)
-        reply = answer(problem, replace(effort, kernel=_has_kernel(problem, options.kernel)), options)
+        effort = replace(effort, kernel=_has_kernel(problem, options.kernel))
+        gc.freeze()  # the problem stays: no collection need look at it again
+        with stopped_by_signals() as stop:
+            _write(answer(problem, effort, options, stop))
     except json.JSONDecodeError as error:
         fault = {"row": options.problem, "what": str(error), "remedy": "Write it as JSON"}
         return _refuse("NotJson", [fault])
@@ -141,7 +151,6 @@ def _plan(options: argparse.Namespace) -> int:
     except LocksConflict as error:
         fault = {"row": error.operation, "what": error.what, "remedy": error.remedy}
         return _refuse("LocksConflict", [fault])
-    _write(reply)
     return 0
 
 
@@ -217,21 +226,22 @@ def _bench(options: argparse.Namespace) -> int:
     return 0
 
 
-def _solve(problem: Problem, effort: Effort, _options: argparse.Namespace) -> dict[str, Any]:
-    return report(problem, solve(problem, effort, on_better=_progress))
+def _solve(problem: Problem, effort: Effort, _options: argparse.Namespace, stop: Stop) -> dict[str, Any]:
+    return report(problem, solve(problem, effort, on_better=_tell, stop=stop))
 
 
-def _progress(_plan: Schedule, cost: int) -> None:
-    sys.stderr.write(f"objective {cost}\n")
+def _tell(progress: Progress) -> None:
+    sys.stderr.write(json.dumps({"kind": "progress", **asdict(progress)}) + "\n")
 
 
-def _replan(problem: Problem, effort: Effort, options: argparse.Namespace) -> dict[str, Any]:
+def _replan(problem: Problem, effort: Effort, options: argparse.Namespace, stop: Stop) -> dict[str, Any]:
     found = replan(
         problem,
         effort,
         consider_moving=options.move,
         on_kept=lambda kept: _write({"kind": "kept", "plan": report(problem, kept)}),
-        on_better=lambda _plan, cost: _write({"kind": "progress", "objective": cost}),
+        on_better=lambda progress: _write({"kind": "progress", **asdict(progress)}),
+        stop=stop,
     )
     better = report(problem, found.better) if found.better else None
     changes = asdict(found.changes) if found.changes else None

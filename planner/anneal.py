@@ -7,8 +7,8 @@ compiles the kernel.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from random import Random
@@ -20,6 +20,7 @@ from planner import kernel
 from planner.decoder import Choice
 from planner.dispatch import WAITS
 from planner.pack import Ints, Pack, ints
+from planner.progress import Stop, never
 from planner.schedule import Schedule
 from planner.shop import is_job_shop
 from planner.shorten import Shortener, least_makespan
@@ -49,6 +50,9 @@ MOST_FOR_TABU = 2_500
 
 SEED_STEP = 101
 """Between the seeds of chains."""
+
+LOOK_S = 0.05
+"""Seconds between two looks at `stop` while the kernel runs."""
 
 EXCHANGES = 12
 """How often in a search the worst chain goes on from where the best is."""
@@ -177,18 +181,29 @@ class Engine:
         """Dispatch by a given priority, the highest first."""
         return self.dispatch(rank, self.latest, 0.0, 0.0, rule)
 
-    def grid(self) -> Sequences:
-        """The cheapest plan of the grid, of earliest due date, most work remaining and longest way."""
-        k2s = K2 if self.packed.mean_setup else K2[:1]
-        waits = WAITS if self.packed.problem.has_batches else WAITS[:1]
-        plans = [self.atcs(k1, k2, wait) for wait in waits for k1 in K1 for k2 in k2s]
-        plans.append(self.ranked(-self.latest.astype(np.float64), "least slack"))
-        plans.append(self.ranked(self.packed.tail.astype(np.float64), "most work remaining"))
-        best = min(plans, key=lambda plan: plan.cost)
-        if self.packed.problem.tools:
+    def grid(self, stop: Stop = never) -> Sequences:
+        """The cheapest plan of the grid, of earliest due date, most work remaining and longest way.
+
+        Args:
+            stop: Asked after each rule.
+        """
+        plans = self._plans_of_rules()
+        best = next(plans)
+        while not stop() and (plan := next(plans, None)) is not None:
+            best = min(best, plan, key=lambda plan: plan.cost)
+        if self.packed.problem.tools and not stop():
             best = min(best, self._longest_way_first(best.unit_of), key=lambda plan: plan.cost)
         self.report.grid = best.cost
         return best
+
+    def _plans_of_rules(self) -> Iterator[Sequences]:
+        k2s = K2 if self.packed.mean_setup else K2[:1]
+        waits = WAITS if self.packed.problem.has_batches else WAITS[:1]
+        for pause in waits:
+            for k1 in K1:
+                yield from (self.atcs(k1, k2, pause) for k2 in k2s)
+        yield self.ranked(-self.latest.astype(np.float64), "least slack")
+        yield self.ranked(self.packed.tail.astype(np.float64), "most work remaining")
 
     def _longest_way_first(self, unit_of: Ints) -> Sequences:
         """A plan in the order of what is still to do behind each operation: who gets a tool is chosen."""
@@ -241,7 +256,7 @@ class Engine:
         *,
         known: Sequences | None = None,
         on_better: Callable[[int], None] = lambda _cost: None,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Stop = never,
     ) -> Sequences:
         """Search until the budget is spent or `stop` says so.
 
@@ -251,7 +266,7 @@ class Engine:
         """
         clock = _Clock(budget, len(self.packed.problem.operations))
         random = Random(budget.seed)
-        best = self.grid()
+        best = self.grid(stop)
         if known is not None:
             known.cost = self.retime(known)
             best = min(known, best, key=lambda plan: plan.cost)
@@ -281,7 +296,7 @@ class Engine:
         chains: list[Shortener],
         budget: Budget,
         on_better: Callable[[int], None] = lambda _cost: None,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Stop = never,
     ) -> Sequences:
         """Let a tabu search go on until the budget is spent or no plan can be shorter."""
         price = self.packed.problem.weights.makespan
@@ -293,7 +308,7 @@ class Engine:
             chunk, now, _ = clock.next_chunk(0.0, 1.0, chains[0].pace / len(chains))
             if chunk <= 0:
                 break
-            side_by_side([partial(chain.go, chunk) for chain in chains])
+            side_by_side([partial(chain.go, chunk) for chain in chains], stop, [chain.io for chain in chains])
             clock.moves += chunk
             best = min(chains, key=lambda chain: chain.makespan)
             if best.makespan < told:
@@ -321,7 +336,7 @@ class Engine:
         clock: _Clock,
         tuning: Tuning,
         on_better: Callable[[int], None],
-        stop: Callable[[], bool],
+        stop: Stop,
     ) -> Sequences:
         """Chains side by side until the budget is spent."""
         seeds = range(
@@ -337,7 +352,8 @@ class Engine:
                 break
             calm = heat * min(1.0, clock.all_moves(pace) / (CALM * size))
             hot, cold = max(1.0, calm * tuning.chill**now), max(0.01, calm * tuning.chill**then)
-            side_by_side([partial(walk.go, chunk, hot, cold, tuning) for walk in walks])
+            tasks = [partial(walk.go, chunk, hot, cold, tuning) for walk in walks]
+            side_by_side(tasks, stop, [walk.io for walk in walks])
             clock.moves += chunk
             found = min(walks, key=lambda walk: walk.best_cost)
             if found.best_cost < best.cost:
@@ -490,14 +506,30 @@ def _exchange(walks: list[Walk]) -> None:
         dear.go_on_from(cheap)
 
 
-def side_by_side(tasks: list[Callable[[], None]]) -> None:
-    """Do all, each in a thread of its own: the kernel runs without Python's lock."""
-    if len(tasks) == 1:
+def side_by_side(tasks: Sequence[Callable[[], None]], stop: Stop, boards: Sequence[Ints]) -> None:
+    """Do all, each in a thread of its own: the kernel runs without Python's lock.
+
+    Args:
+        stop: Asked while they run.
+        boards: The `io` of each; once `stop` says so, each is told to end after the move at hand.
+    """
+    if len(tasks) == 1 and stop is never:
         tasks[0]()
         return
     with ThreadPoolExecutor(len(tasks)) as pool:
-        for done in [pool.submit(task) for task in tasks]:
+        running = [pool.submit(task) for task in tasks]
+        while wait(running, LOOK_S).not_done:
+            if stop():
+                for io in boards:
+                    io[kernel.HALT] = 1
+                break
+        for done in running:
             done.result()
+
+
+def most_moves_between_looks(operations: int) -> int:
+    """Moves of a chain that counts them before it is looked at again."""
+    return max(64, min(20_000, CHUNK_MOVE_OPERATIONS // max(1, operations)))
 
 
 class _Clock:
@@ -505,7 +537,7 @@ class _Clock:
 
     def __init__(self, budget: Budget, operations: int) -> None:
         self.budget = budget
-        self.chunk = max(64, min(20_000, CHUNK_MOVE_OPERATIONS // max(1, operations)))
+        self.chunk = most_moves_between_looks(operations)
         self.began = time.process_time()
         self.moves = 0
 

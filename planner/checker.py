@@ -7,6 +7,7 @@ it walks minutes where the decoder computes.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate, combinations, pairwise
 
@@ -338,7 +339,7 @@ class _Attendance:
     """Who is present when; answers are remembered, because most minutes are like the one before."""
 
     def __init__(self, problem: Problem) -> None:
-        self.crews = [(set(crew.skills), crew.count) for crew in problem.crews]
+        self.crews = [(frozenset(crew.skills), crew.count) for crew in problem.crews]
         changes = {m for crew in problem.crews for window in crew.windows for m in (window.start, window.end)}
         self.since = sorted({0, *changes})
         at = {minute: change for change, minute in enumerate(self.since)}
@@ -359,10 +360,13 @@ class _Attendance:
         return self.known[key]
 
 
-def _short(present: list[tuple[set[str], int]], running: list[str]) -> Iterator[tuple[str, ...]]:
-    skills = sorted(set(running))
-    for size in range(1, len(skills) + 1):
-        for union in combinations(skills, size):
-            people = sum(count for able, count in present if able & set(union))
-            if sum(skill in union for skill in running) > people:
+def _short(present: list[tuple[frozenset[str], int]], running: list[str]) -> Iterator[tuple[str, ...]]:
+    wanted = Counter(running)
+    alike: Counter[frozenset[str]] = Counter()
+    for able, count in present:
+        alike[able] += count
+    for size in range(1, len(wanted) + 1):
+        for union in combinations(sorted(wanted), size):
+            people = sum(count for able, count in alike.items() if not able.isdisjoint(union))
+            if sum(wanted[skill] for skill in union) > people:
                 yield union

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,12 +92,14 @@ async def replan_in_child(
     move: bool,
     nice: int | None = None,
     on_row: Callable[[dict[str, Any]], None] = lambda _row: None,
+    stop: asyncio.Event | None = None,
 ) -> Answers:
-    """Plan again in a child process; cancelling the call ends the process.
+    """Plan again in a child process; cancelling the call ends the process and loses what it had found.
 
     Args:
         nice: By how much it gives way to others; by default only where nothing is moved.
         on_row: Called with each row as it comes: progress, the first answer, the last.
+        stop: Once set, the search ends and its best plan until then is the answer.
 
     Raises:
         SolverRefused: The problem or its locks are at fault.
@@ -114,16 +117,26 @@ async def replan_in_child(
         limit=LINE_LIMIT,
     )
     rows: list[dict[str, Any]] = []
+    stopping = asyncio.create_task(_stop(process, stop)) if stop is not None else None
     try:
         async with asyncio.timeout(START_S + 2 * SLOWEST * effort.seconds):
             await _converse(process, problem, rows, on_row)
     except TimeoutError:
         pass  # what came in time stands
     finally:
+        if stopping is not None:
+            stopping.cancel()
         if process.returncode is None:
             process.kill()
         await process.wait()
     return read_answers(rows)
+
+
+async def _stop(process: asyncio.subprocess.Process, stop: asyncio.Event) -> None:
+    """Ask the solver for what it has; one that has not begun yet just ends."""
+    await stop.wait()
+    with suppress(ProcessLookupError):
+        process.terminate()
 
 
 def _niceness(wish: int | None, *, move: bool) -> int:

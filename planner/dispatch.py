@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
 from planner.decoder import Choice, Decoder, Fit, InOrder, decode, first_in_line, in_turn
 from planner.objective import score
 from planner.problem import Operation, Problem
+from planner.progress import Stop, never
 from planner.schedule import Schedule
 
 Rule = Callable[[Operation, int, int], float]
@@ -149,7 +151,7 @@ class _Floor:
         self.queues: dict[tuple[str, ...], _Queue] = {}
         self.agenda: list[tuple[int, tuple[str, ...]]] = []
 
-    def run(self) -> Schedule:
+    def run(self, stop: Stop = never) -> Schedule:
         for name in first_in_line(self.problem):
             if self.order.is_ready(name):
                 self._place_now(name)
@@ -157,6 +159,8 @@ class _Floor:
             if not self.decoder.is_placed(operation.id) and self.order.is_ready(operation.id):
                 self._enqueue(operation)
         while self.agenda:
+            if stop():
+                raise Ended
             minute, key = heappop(self.agenda)
             queue = self.queues[key]
             if queue.is_empty:
@@ -244,7 +248,11 @@ class _Floor:
         return min(fits, key=lambda fit: (fit.end, fit.setup))
 
 
-def dispatch(problem: Problem, rule: Rule, wait: float = 0.0) -> Schedule:
+class Ended(Exception):
+    """A dispatch was told to end before its plan was whole."""
+
+
+def dispatch(problem: Problem, rule: Rule, wait: float = 0.0, stop: Stop = never) -> Schedule:
     """Build a plan by a rule.
 
     Args:
@@ -252,8 +260,9 @@ def dispatch(problem: Problem, rule: Rule, wait: float = 0.0) -> Schedule:
 
     Raises:
         LocksConflict: Locks that no plan, or not this rule, can keep.
+        Ended: `stop` said so.
     """
-    return _Floor(problem, rule, wait).run()
+    return _Floor(problem, rule, wait).run(stop)
 
 
 def rules(problem: Problem) -> Iterator[tuple[str, Rule]]:
@@ -284,15 +293,21 @@ def longest_way_first(problem: Problem) -> Schedule:
     return decode(problem, [Choice(name, fastest[name]) for name in names])
 
 
-def best_dispatch(problem: Problem) -> tuple[str, Schedule]:
+def best_dispatch(problem: Problem, stop: Stop = never) -> tuple[str, Schedule]:
     """The cheapest plan of all `rules`, with the name of its rule; the first wins a tie.
+
+    Args:
+        stop: Once it says so, the rules that are left are not tried; the first always is.
 
     Raises:
         LocksConflict: No rule can keep the locks.
     """
-    plans = [(name, dispatch(problem, rule)) for name, rule in rules(problem)]
-    for wait in WAITS[1:] if problem.has_batches else ():
-        plans += [(f"{name} wait={wait}", dispatch(problem, rule, wait)) for name, rule in rules(problem)]
-    if problem.tools:
-        plans.append(("longest way first", longest_way_first(problem)))
+    plans: list[tuple[str, Schedule]] = []
+    with suppress(Ended):
+        for wait in WAITS if problem.has_batches else WAITS[:1]:
+            for name, rule in rules(problem):
+                plan = dispatch(problem, rule, wait, stop if plans else never)
+                plans.append((f"{name} wait={wait}" if wait else name, plan))
+        if problem.tools and not stop():
+            plans.append(("longest way first", longest_way_first(problem)))
     return min(plans, key=lambda plan: score(problem, plan[1]).total)

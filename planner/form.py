@@ -23,6 +23,10 @@ Json = Any
 """A value that `json` writes: dict, list, str, int, float, bool or None."""
 
 
+PLAIN = frozenset({str, int, float, bool, type(None)})
+"""Types whose values are their own JSON form."""
+
+
 def problem_to_json(problem: Problem) -> dict[str, Json]:
     """The problem as a JSON object."""
     return {name: _written(value) for name, value in _members(problem).items()}
@@ -66,6 +70,8 @@ def _members(row: DataclassInstance) -> dict[str, Any]:
 
 
 def _written(value: Any) -> Json:
+    if type(value) in PLAIN:
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         return {name: _written(member) for name, member in _members(value).items()}
     if isinstance(value, tuple):

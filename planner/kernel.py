@@ -1149,7 +1149,9 @@ SEED, MOVES, ACCEPTED, LATE_COUNT, STAMP, HIGH, LOGGED, TOUCHED, CURRENT, BEST, 
 MAKESPAN, LONGEST, RENEWED = range(13, 16)
 MOVED, TO_UNIT, TO_DUR, TARGET, BEFORE, GOES_BACK, BY_PEOPLE, TO, LOW, FAR_END = range(16, 26)
 OLD_UNIT_OF, OLD_DUR, OLD_PREV, OLD_NEXT, OLD_WEND = range(26, 31)
-IO = 31
+HALT = 31
+"""Not 0 once the search is to end: another thread writes it while the kernel runs."""
+IO = 32
 
 # Entries of `tuning`.
 HEAT, CHILL, CRITICAL, REACH, OTHER_UNIT, HOPE, SAME_FAMILY, GUIDED = range(8)
@@ -2012,6 +2014,8 @@ def anneal(
     if free <= plant[FIRST_COUNT]:
         moves = 0
     for move in range(moves):
+        if io[HALT] != 0:
+            break
         if move & 63 == 63:
             temperature *= cooling
             if io[ACCEPTED] - io[RENEWED] > (free >> 4):
@@ -2706,6 +2710,8 @@ def tabu(
     patience = 3000 + 20 * count
     tenure = 8 + count // max(1, units) // 2
     for _ in range(iterations):
+        if io[HALT] != 0:
+            break
         io[T_ITERATION] += 1
         size = _longest_way(plant, unit_of, dur, prev, head, makespan, path, io)
         is_found = _choose_shift(

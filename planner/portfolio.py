@@ -7,14 +7,15 @@ tabu search is quicker on everything that is not small. This loads the kernel.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from planner.anneal import Budget, Engine
 from planner.cp.search import improve
 from planner.decoder import decode
 from planner.effort import Effort
 from planner.problem import Problem
+from planner.progress import Watch
 from planner.schedule import Schedule
 
 TABU, CP = "tabu search", "cp-sat"
@@ -52,15 +53,13 @@ class Found:
 class Portfolio:
     """Two searches on one job shop."""
 
-    def __init__(
-        self, engine: Engine, first: Schedule, effort: Effort, tell: Callable[[Schedule, int], None]
-    ) -> None:
+    def __init__(self, engine: Engine, first: Schedule, effort: Effort, watch: Watch) -> None:
         """Begin with a plan.
 
         Args:
-            tell: Called with every plan that is better than all before, and what it costs.
+            watch: Is told every plan that is better than all before, and asked whether to go on.
         """
-        self.engine, self.effort, self.tell = engine, effort, tell
+        self.engine, self.effort, self.watch = engine, effort, watch
         self.problem: Problem = engine.packed.problem
         start = engine.sequences(first)
         start.cost = engine.retime(start)
@@ -85,7 +84,7 @@ class Portfolio:
         """Let one of them search, and note what it gained by the second."""
         if self.effort.clocked:
             seconds = min(seconds, self.ends - time.process_time())
-        if self.found.cost <= self.found.bound or seconds <= 0:
+        if self.found.cost <= self.found.bound or seconds <= 0 or self.watch.stop():
             return
         before = self.found.cost
         if name == TABU:
@@ -96,12 +95,16 @@ class Portfolio:
 
     def _shorten(self, seconds: float) -> None:
         moves = int(seconds * ITERATION_OPERATIONS_PER_SECOND / len(self.problem.operations))
-        plan = self.engine.shorten(self.chains, Budget(seconds, None if self.effort.clocked else moves))
+        budget = Budget(seconds, None if self.effort.clocked else moves)
+        plan = self.engine.shorten(
+            self.chains, budget, partial(self.watch.met, TABU, bound=self.found.bound), self.watch.stop
+        )
         if plan.cost < self.found.cost:
             self._keep(decode(self.problem, self.engine.choices(plan)), plan.cost, TABU)
 
     def _ask_cp(self, seconds: float) -> None:
-        found = improve(self.problem, self.found.schedule, replace(self.effort, seconds=seconds))
+        effort = replace(self.effort, seconds=seconds)
+        found = improve(self.problem, self.found.schedule, effort, self.watch)
         self.found.bound = max(self.found.bound, found.bound)
         self.found.solutions += found.solutions
         if found.schedule is None or found.cost >= self.found.cost:
@@ -113,4 +116,4 @@ class Portfolio:
 
     def _keep(self, schedule: Schedule, cost: int, solver: str) -> None:
         self.found.schedule, self.found.cost, self.found.solver = schedule, cost, solver
-        self.tell(schedule, cost)
+        self.watch.met(solver, cost, self.found.bound)

@@ -18,6 +18,7 @@ from planner.dispatch import WAITS, dispatch, ranked
 from planner.effort import Effort
 from planner.objective import order_ends, score
 from planner.problem import Alternative, Operation, Problem, Published
+from planner.progress import Progress, Stop, never, unheard
 from planner.schedule import Schedule
 from planner.solve import Solution, solve
 
@@ -50,7 +51,8 @@ def replan(
     *,
     consider_moving: bool = True,
     on_kept: Callable[[Solution], None] = lambda _solution: None,
-    on_better: Callable[[Schedule, int], None] = lambda _plan, _cost: None,
+    on_better: Callable[[Progress], None] = unheard,
+    stop: Stop = never,
 ) -> Replanned:
     """Plan again after something happened.
 
@@ -59,20 +61,24 @@ def replan(
         consider_moving: Look for a better plan that moves published work even when no order
             is late.
         on_kept: Called with the first answer as soon as it is there.
-        on_better: Called with every plan of the longest search that beats the ones before, and its cost.
+        on_better: Called with every plan of the longest search that beats the ones before.
+        stop: Once it says so, what was found by then is the answer.
 
     Raises:
         LocksConflict: The locks cannot be kept; names the operation and the remedy.
     """
     fresh = not any(o.published for o in problem.operations)
-    kept = solve(problem, effort, on_better=on_better) if fresh else _without_moving(problem, effort)
+    if fresh:
+        kept = solve(problem, effort, on_better=on_better, stop=stop)
+    else:
+        kept = _without_moving(problem, effort, stop)
     on_kept(kept)
     alone = Replanned(kept, None, None, kept.score.total, fresh)
-    if fresh or not (consider_moving or kept.score.late):
+    if fresh or stop() or not (consider_moving or kept.score.late):
         return alone
     read = as_read(problem, kept.schedule)
     cost = score(read, kept.schedule).total
-    best = solve(read, effort, known=kept.schedule, on_better=on_better)
+    best = solve(read, effort, known=kept.schedule, on_better=on_better, stop=stop)
     changes = difference(read, kept.schedule, best.schedule)
     gain = cost - best.score.total
     if gain < LEAST_GAIN or not (changes.moved or changes.late or changes.saved):
@@ -175,13 +181,13 @@ def in_gaps(problem: Problem, decoder: Decoder) -> list[str]:
     return found
 
 
-def _without_moving(problem: Problem, effort: Effort) -> Solution:
+def _without_moving(problem: Problem, effort: Effort, stop: Stop) -> Solution:
     """The repaired plan, with new work where it disturbs nobody."""
     repaired = repair(problem)
     anchored = replace(
         problem, operations=tuple(_anchor(operation, repaired) for operation in problem.operations)
     )
-    found = solve(anchored, effort, known=repaired, grid=False)
+    found = solve(anchored, effort, known=repaired, grid=False, stop=stop)
     if _harms(problem, repaired, found.schedule):
         cost = score(anchored, repaired)
         found = replace(found, schedule=repaired, score=cost, solver="dispatch", status="feasible")

@@ -41,7 +41,7 @@ def plan_row(
         status="proposed",
         version=None,
         solver=report["solver"],
-        proof=report["status"],
+        proof="optimal" if report["status"] == "optimal" else "feasible",
         objective=report["objective"],
         bound=report["bound"],
         dispatch_objective=report["dispatch_objective"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from planner.checker import require_feasible
@@ -13,6 +14,7 @@ from planner.dispatch import best_dispatch
 from planner.effort import Effort
 from planner.objective import Score, score
 from planner.problem import Problem
+from planner.progress import Progress, Stop, Watch, never, unheard
 from planner.schedule import Schedule
 from planner.shop import is_job_shop
 
@@ -47,7 +49,8 @@ class Solution:
     Args:
         solver: "cp-sat", "annealing", "tabu search" or "dispatch": which of them made the sequences.
         rule: The dispatch rule that began, or "known".
-        status: "optimal" when no plan is better, else "feasible".
+        status: "optimal" when no plan is better, "stopped" when the search was told to end before its
+            effort was spent, else "feasible".
         bound: No plan costs less than this many points.
         dispatch_objective: What the dispatch plan alone would have cost.
         solutions: How many solutions CP-SAT met.
@@ -81,41 +84,53 @@ def solve(
     *,
     known: Schedule | None = None,
     grid: bool = True,
-    on_better: Callable[[Schedule, int], None] = lambda _plan, _cost: None,
+    on_better: Callable[[Progress], None] = unheard,
+    stop: Stop = never,
 ) -> Solution:
     """Plan the plant.
 
     Args:
         known: A feasible plan to start from, beside those of the dispatch rules.
         grid: Try all dispatch rules; without, `known` is the only start.
-        on_better: Called with every plan that beats the ones before, and its cost.
+        on_better: Called with every plan that beats the ones before, as it is met.
+        stop: Asked again and again; once it says so, the best plan until then is the answer. There is
+            always one: that of the first rule.
 
     Raises:
         LocksConflict: The locks cannot be kept; names the operation and the remedy.
         InfeasiblePlan: The checker refuses the plan: a fault of the planner, never of the data.
     """
+    watch = Watch(on_better, stop)
+    found = _searched(problem, effort, known, watch, grid=grid)
+    is_cut = stop() and found.status != "optimal" and effort.seconds > 0
+    return replace(found, status="stopped") if is_cut else found
+
+
+def _searched(
+    problem: Problem, effort: Effort, known: Schedule | None, watch: Watch, *, grid: bool
+) -> Solution:
     ends = time.process_time() + effort.seconds
     uses_kernel = effort.kernel and wants_kernel(problem)
     engine = _engine(problem) if uses_kernel else None
     starts = [("known", known)] if known is not None else []
     if known is None or (grid and not uses_kernel):
-        starts.append(_first_plan(problem, engine))
+        starts.append(_first_plan(problem, engine, watch.stop))
     rule, first = min(starts, key=lambda start: score(problem, start[1]).total)
     require_feasible(problem, first)
     cost = score(problem, first)
-    on_better(first, cost.total)
+    watch.met("dispatch", cost.total)
     bare = Solution(first, cost, "dispatch", rule, "feasible", 0, cost.total)
     if not problem.operations:
         return replace(bare, status="optimal")
-    if effort.seconds <= 0:
+    if effort.seconds <= 0 or watch.stop():
         return bare
     if engine and engine.is_bare:
-        return _by_portfolio(engine, bare, _left(effort, ends), on_better)
+        return _by_portfolio(engine, bare, _left(effort, ends), watch)
     is_small = len(problem.operations) <= MOST_OPERATIONS
     if engine:
         share = ANNEALING_SHARE if is_small else 1.0
-        bare = _with_annealing(engine, bare, _left(effort, ends, share), on_better)
-    return _with_cp(problem, bare, _left(effort, ends), on_better) if is_small else bare
+        bare = _with_annealing(engine, bare, _left(effort, ends, share), watch)
+    return _with_cp(problem, bare, _left(effort, ends), watch) if is_small else bare
 
 
 def _left(effort: Effort, ends: float, share: float = 1.0) -> Effort:
@@ -132,21 +147,19 @@ def _engine(problem: Problem) -> Engine:
     return Engine(pack(problem))
 
 
-def _first_plan(problem: Problem, engine: Engine | None) -> tuple[str, Schedule]:
+def _first_plan(problem: Problem, engine: Engine | None, stop: Stop) -> tuple[str, Schedule]:
     """The cheapest plan of the dispatch rules, with the name of its rule."""
     if engine is None:
-        return best_dispatch(problem)
-    best = engine.grid()
+        return best_dispatch(problem, stop)
+    best = engine.grid(stop)
     return best.rule, decode(problem, engine.choices(best))
 
 
-def _by_portfolio(
-    engine: Engine, bare: Solution, effort: Effort, on_better: Callable[[Schedule, int], None]
-) -> Solution:
+def _by_portfolio(engine: Engine, bare: Solution, effort: Effort, watch: Watch) -> Solution:
     from planner.portfolio import Portfolio
 
     problem = engine.packed.problem
-    found = Portfolio(engine, bare.schedule, effort, on_better).search()
+    found = Portfolio(engine, bare.schedule, effort, watch).search()
     require_feasible(problem, found.schedule)
     cost = score(problem, found.schedule)
     return replace(
@@ -160,35 +173,28 @@ def _by_portfolio(
     )
 
 
-def _with_annealing(
-    engine: Engine, bare: Solution, effort: Effort, on_better: Callable[[Schedule, int], None]
-) -> Solution:
+def _with_annealing(engine: Engine, bare: Solution, effort: Effort, watch: Watch) -> Solution:
     from planner.anneal import Budget
 
     problem = engine.packed.problem
     rate = MOVE_OPERATIONS_PER_SECOND / (COUNTING if engine.packed.has_people else 1.0)
     moves = None if effort.clocked else int(effort.seconds * rate / len(problem.operations))
     budget = Budget(effort.seconds, moves, effort.seed, effort.chains)
-    found = engine.search(budget, known=engine.sequences(bare.schedule))
+    met = partial(watch.met, "annealing")
+    found = engine.search(budget, known=engine.sequences(bare.schedule), on_better=met, stop=watch.stop)
     plan = decode(problem, engine.choices(found))
     cost = score(problem, plan)
     if cost.total >= bare.score.total:
         return bare
     require_feasible(problem, plan)
-    on_better(plan, cost.total)
+    watch.met("annealing", cost.total)
     return replace(bare, schedule=plan, score=cost, solver="annealing")
 
 
-def _with_cp(
-    problem: Problem, bare: Solution, effort: Effort, on_better: Callable[[Schedule, int], None]
-) -> Solution:
+def _with_cp(problem: Problem, bare: Solution, effort: Effort, watch: Watch) -> Solution:
     from planner.cp.search import improve
 
-    def tell(plan: Schedule, cost: int) -> None:
-        if cost < bare.score.total:
-            on_better(plan, cost)
-
-    found = improve(problem, bare.schedule, effort, tell)
+    found = improve(problem, bare.schedule, effort, watch)
     best = replace(bare, bound=found.bound, solutions=found.solutions)
     wins = found.cost < bare.score.total or (found.cost == bare.score.total and bare.solver == "dispatch")
     if found.schedule is not None and wins:

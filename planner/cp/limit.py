@@ -1,4 +1,4 @@
-"""A search that stops when this process has used its CPU seconds.
+"""A search that stops when this process has used its CPU seconds, or when it is told to.
 
 CP-SAT knows the clock and a deterministic time of its own; on a busy machine neither says how much
 of the machine a search had.
@@ -11,18 +11,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
+from planner.progress import Stop, never
+
 LOOK_S = 0.02
+
+UNLIMITED = float("inf")
 
 
 @contextmanager
-def stop_after(cpu_seconds: float, stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` again and again once this process has used so much CPU."""
+def stop_after(cpu_seconds: float, stop: Callable[[], None], told: Stop = never) -> Iterator[None]:
+    """Call `stop` again and again once this process has used so much CPU, or `told` says so.
+
+    Args:
+        cpu_seconds: `UNLIMITED` waits for `told` alone.
+    """
     ended = Event()
     began = time.process_time()
 
     def watch() -> None:
         while not ended.wait(LOOK_S):
-            if time.process_time() - began >= cpu_seconds:
+            if time.process_time() - began >= cpu_seconds or told():
                 stop()
 
     watcher = Thread(target=watch, daemon=True)

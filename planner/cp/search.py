@@ -9,19 +9,18 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from planner import cp
 from planner.cp.cp_sat import cp_model
-from planner.cp.limit import stop_after
+from planner.cp.limit import UNLIMITED, stop_after
 from planner.cp.model import PlanModel
 from planner.decoder import Choice, LocksConflict, decode
 from planner.effort import Effort
 from planner.objective import score
 from planner.problem import Operation, Problem
+from planner.progress import Watch
 from planner.schedule import Schedule
 from planner.shop import only_the_end_counts
 
@@ -79,18 +78,21 @@ def improve(
     problem: Problem,
     incumbent: Schedule,
     effort: Effort,
-    on_better: Callable[[Schedule, int], None] = lambda _plan, _cost: None,
+    watch: Watch | None = None,
 ) -> Found:
     """Look for a plan that costs less than `incumbent`.
 
     Args:
-        on_better: Called with each plan that is better than all before, and its cost.
+        watch: Is told each plan that is better than all before, and asked whether to go on.
     """
+    watch = watch or Watch()
+    if watch.stop():
+        return Found()
     model = build(problem, incumbent)
     solver = solver_of(model, effort)
-    watcher = _Watcher(model, on_better)
-    limit = stop_after(effort.seconds, solver.stop_search) if effort.clocked else nullcontext()
-    with limit:
+    watcher = _Watcher(model, watch)
+    seconds = effort.seconds if effort.clocked else UNLIMITED
+    with stop_after(seconds, solver.stop_search, watch.stop):
         status = solver.solve(model.cp, watcher)
     found = watcher.found
     found.status = str(solver.status_name(status))
@@ -109,6 +111,7 @@ def solver_of(model: PlanModel, effort: Effort) -> cp_model.CpSolver:
         solver.parameters.interleave_search = effort.workers > 1
         share = min(1.0, SMALL / max(1, len(model.problem.operations)))
         solver.parameters.max_deterministic_time = effort.seconds * DETERMINISTIC_PER_SECOND * share
+    solver.parameters.catch_sigint_signal = False  # whoever runs the search hears it, see `planner.progress`
     solver.parameters.cp_model_probing_level = 0
     solver.parameters.symmetry_level = 0
     solver.parameters.cp_model_presolve = len(model.cp.proto.constraints) <= UNPRESOLVED
@@ -138,9 +141,9 @@ def _arrival(model: PlanModel, values: Values, operation: Operation) -> int:
 class _Watcher(cp_model.CpSolverSolutionCallback):
     """Times every solution by the decoder, and keeps the cheapest."""
 
-    def __init__(self, model: PlanModel, on_better: Callable[[Schedule, int], None]) -> None:
+    def __init__(self, model: PlanModel, watch: Watch) -> None:
         super().__init__()
-        self._model, self._on_better = model, on_better
+        self._model, self._watch = model, watch
         self.found = Found()
 
     def on_solution_callback(self) -> None:
@@ -154,4 +157,4 @@ class _Watcher(cp_model.CpSolverSolutionCallback):
         if self.found.schedule is None or cost < self.found.cost:
             self.found.schedule, self.found.cost = plan, cost
             self.found.trail.append((self.wall_time, cost))
-            self._on_better(plan, cost)
+            self._watch.met("cp-sat", cost, max(0, round(self.best_objective_bound)))

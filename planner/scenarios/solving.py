@@ -16,7 +16,7 @@ from mes.kernel.clock import utc_now
 from mes.kernel.db import Database
 from mes.kernel.ids import MaterialId
 from mes.kernel.settings import Planner
-from planner.child import Answers, compile_in_child, read_answers, replan_in_child
+from planner.child import Answers, SolverLost, compile_in_child, read_answers, replan_in_child
 from planner.effort import Effort
 from planner.problem import Problem
 from planner.reading import Reading, labels_of
@@ -53,7 +53,10 @@ class Sides:
 
 
 class Search:
-    """One search; it can be asked how far it is, and for what it has when it is cancelled."""
+    """One search; it can be asked how far it is, to end with what it has, and for that when it is cancelled.
+
+    Setting `stop` ends it: its best plan until then is the answer.
+    """
 
     def __init__(self, db: Database, settings: Planner, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -63,6 +66,7 @@ class Search:
             "seconds": scenario.seconds,
             "objective": None,
         }
+        self.stop = asyncio.Event()
         self._db, self._settings = db, settings
         self._rows: list[dict[str, Any]] = []
         self._sides: Sides | None = None
@@ -70,7 +74,7 @@ class Search:
         self._first: Answers | None = None
 
     async def run(self) -> Found:
-        """Search until the budget is spent; cancelling ends the solver at once.
+        """Search until the budget is spent or `stop` is set; cancelling ends the solver at once.
 
         Raises:
             InvalidProblem, SolverRefused: The changed plant cannot be planned; says which rows.
@@ -93,12 +97,21 @@ class Search:
         self._first = await self._at_once(self._sides.after.problem)
         self.progress["objective"] = self._first.kept["objective"]
         await self._compile(self._sides.after.problem)
+        answers = await self._best(self._sides.after.problem, self._first)
+        return await asyncio.to_thread(self._found, self._sides, self._before, answers)
+
+    async def _best(self, problem: Problem, first: Answers) -> Answers:
+        """What the search brings; `first` when it is stopped before it has an answer of its own."""
         self.progress["phase"] = "searching"
         effort = self._effort(self.scenario.seconds or self._settings.seconds)
-        answers = await replan_in_child(
-            self._sides.after.problem, effort, move=True, nice=NICE, on_row=self._note
-        )
-        return await asyncio.to_thread(self._found, self._sides, self._before, answers)
+        try:
+            return await replan_in_child(
+                problem, effort, move=True, nice=NICE, on_row=self._note, stop=self.stop
+            )
+        except SolverLost:
+            if self.stop.is_set():
+                return first
+            raise
 
     async def so_far(self) -> Found | None:
         """What there is when somebody ends the search; None before the first answer."""

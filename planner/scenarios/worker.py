@@ -46,6 +46,8 @@ REAP_S = 5.0
 TELL_S = 1.0
 RETRY_S = 2.0
 STANDBY_S = 5.0
+STOP_S = 10.0
+"""A search that somebody stopped has so long to hand over its plan; then its process is ended."""
 
 
 class _GivenBack(BaseRetryStrategy):
@@ -66,6 +68,12 @@ async def turn(home: Path) -> AsyncIterator[None]:
                 break
             await asyncio.sleep(STANDBY_S)
         yield
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it has cleaned up."""
+    task.cancel()
+    await asyncio.wait((task,))
 
 
 class ScenarioWorker:
@@ -155,21 +163,25 @@ class ScenarioWorker:
         """The job of the queue: solve one scenario, unless it was given to another job meanwhile."""
         name, job = UUID(scenario), context.job.id or 0
         search: Search | None = None
+        searching: asyncio.Task[None] | None = None
         try:
             found = await self._patiently(lambda tx: service.begin(tx, name, job, self.name))
             if found is not None:
                 search = Search(self.db, self.settings.planner, found)
-                await self._search(search)
+                searching = asyncio.create_task(self._search(search))
+                await asyncio.shield(searching)
         except asyncio.CancelledError:
             if context.abort_reason() is not AbortReason.USER_REQUEST:
+                if searching is not None:
+                    await _end(searching)
                 with contextlib.suppress(DatabaseUnavailable, DatabaseBusy):
                     async with self._transaction() as tx:
                         await store.put_back(tx, name, job)
                 raise
             if (current := asyncio.current_task()) is not None:
                 current.uncancel()
-            if search is not None:
-                await self._stopped(search)
+            if search is not None and searching is not None:
+                await self._stopped(search, searching)
 
     async def _search(self, search: Search) -> None:
         scenario = search.scenario
@@ -192,8 +204,17 @@ class ScenarioWorker:
         finally:
             telling.cancel()
 
-    async def _stopped(self, search: Search) -> None:
+    async def _stopped(self, search: Search, searching: asyncio.Task[None]) -> None:
         """Somebody ended the search: what was found by then is the plan."""
+        search.stop.set()
+        try:
+            await asyncio.wait((searching,), timeout=STOP_S)
+        finally:
+            if not searching.done():
+                await _end(searching)
+        if not searching.cancelled():
+            searching.result()
+            return
         found = await search.so_far()
         if found is not None:
             await self._store(search.scenario, found)

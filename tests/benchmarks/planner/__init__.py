@@ -3,7 +3,7 @@
 `make bench ARGS="planner"` runs the lists of `suite.toml` in about an hour; `--full` all stored
 instances. Options: `--instances=FOLDER` (with folders `jsp`, `fjsp`, `sdst`), `--seeds=11,12,13`,
 `--only=` a part (`plants`, `operators`, `flexible`, `classic`, `first`, `repair`, `promise`, `rolling`,
-`size`, `seed`) or the name of a figure, several with commas: the figures of the other parts stay in
+`size`, `seed`, `stop`) or the name of a figure, several with commas: the figures of the other parts stay in
 `build/bench/planner.json` as they are.
 
 All budgets are seconds of this process's CPU: on a busy machine both sides slow down alike.
@@ -25,6 +25,7 @@ from planner.anneal import Budget, Engine
 from planner.bench import Instance
 from planner.effort import Effort
 from planner.pack import pack
+from planner.problem import Problem
 from planner.solve import solve
 from tests.benchmarks.figure import Figure
 from tests.benchmarks.planner import disturbed, plants, rolling
@@ -79,6 +80,7 @@ FIGURES = {
     "rolling": ("rolling20d_vs_rolling_atcs", "rolling_moved_share"),
     "size": ("industrial_first_plan_cpu_s", "industrial_vs_dispatch", "memory_100k_mb"),
     "seed": ("same_seed_same_plan",),
+    "stop": ("stop_worst_s",),
 }
 """Part -> its figures."""
 
@@ -98,6 +100,7 @@ async def run() -> list[Figure]:
         "promise": _promise,
         "rolling": _rolling,
         "seed": _seed,
+        "stop": _stop,
     }
     wanted = [part for name, part in parts.items() if any(map(options.asks, FIGURES[name]))]
     return [figure for part in wanted for figure in part(options)]
@@ -226,6 +229,28 @@ def _seed(options: Options) -> Iterator[Figure]:
         hurried = [solve(problem, effort).schedule for problem in problems]
     same = sum(one == two for one, two in zip(calm, hurried, strict=True)) / len(problems)
     yield Figure("same_seed_same_plan", same, "", "limit 1, four processes beside the second run")
+
+
+def _stop(options: Options) -> Iterator[Figure]:
+    """CPU seconds from a `stop` in the middle of the search until the checked plan is there."""
+    seed = options.seeds[0]
+    problems = [plant(2_000, 50, seed), plant(10_000, 100, seed), plant(2_000, 50, seed, operators=1.0)]
+    problems += [plant(400, 12, seed), listed(["jsp/ta21"])[0].problem]
+    found = [_from_stop_to_plan(problem, after) for problem in problems for after in (3.0, 6.0, 9.0)]
+    yield Figure("stop_worst_s", max(found), "CPU s", f"limit 0.5, {len(found)} stops")
+
+
+def _from_stop_to_plan(problem: Problem, after: float) -> float:
+    told: list[float] = []
+    began = time.process_time()
+
+    def stop() -> bool:
+        if not told and time.process_time() - began >= after:
+            told.append(time.process_time())
+        return len(told) > 0
+
+    solve(problem, Effort(seconds=60.0, kernel=True), stop=stop)
+    return time.process_time() - told[0]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -102,6 +103,37 @@ async def test_the_child_answers_with_a_plan() -> None:
     assert answers.complete
     assert answers.fresh
     assert answers.kept["solver"] == "cp-sat"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_solve_that_is_stopped_writes_its_best_plan(number: int, tmp_path: Path) -> None:
+    file = tmp_path / "problem.json"
+    file.write_text(json.dumps(problem_to_json(large())))
+    command = [sys.executable, "-m", "planner", "solve", str(file), "--seconds", "3600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        told = [json.loads(process.stderr.readline())]
+        process.send_signal(number)
+        said, later = process.communicate()
+    told += map(json.loads, later.splitlines())
+    plan = json.loads(said)
+    assert process.returncode == 0
+    assert (plan["status"], plan["objective"]) == ("stopped", told[-1]["objective"])
+    assert (told[0]["kind"], told[0]["solver"]) == ("progress", "dispatch")
+    assert len(plan["schedule"]["assignments"]) == 150
+
+
+async def test_a_child_that_is_stopped_answers_with_what_it_has() -> None:
+    stop, told = asyncio.Event(), list[dict[str, Any]]()
+
+    def note(row: dict[str, Any]) -> None:
+        told.append(row)
+        stop.set()
+
+    answers = await replan_in_child(large(), Effort(seconds=3600), move=True, on_row=note, stop=stop)
+    assert answers.complete
+    assert answers.kept["status"] == "stopped"
+    assert told[0]["kind"] == "progress"
 
 
 async def test_the_child_refuses_locks_that_cannot_be_kept() -> None:

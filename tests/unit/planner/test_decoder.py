@@ -306,6 +306,15 @@ def test_a_batch_waits_when_that_is_worth_it() -> None:
     assert plan.by_operation["A-1"].start == 0
 
 
+def test_who_is_stopped_has_the_plan_of_the_first_rule() -> None:
+    rows = (step("A-1", 10, tools=MOULD), step("B-1", 10))
+    problem = plant(*rows, tools=(Tool("MOULD"),), due={"A": 50, "B": 60})
+    asked = iter((False, False, True))
+    for name, plan in (best_dispatch(problem, lambda: True), best_dispatch(problem, lambda: next(asked))):
+        assert name == "edd"
+        assert len(plan.assignments) == 2
+
+
 def test_a_batch_needs_its_person_and_its_tool_once() -> None:
     rows = [step(name, 10, skill="HEAT", tools=MOULD) for name in ("A-1", "B-1")]
     shop: dict[str, Any] = {"crews": (people(1, "HEAT"),), "tools": (Tool("MOULD"),), **oven(2)}

@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from planner.anneal import Budget, Engine
+from planner.anneal import Budget, Engine, Tuning, Walk, most_moves_between_looks, side_by_side
 from planner.checker import check
 from planner.confidence import Confidence, Pace, live, live_through, places
 from planner.effort import Effort
 from planner.form import problem_to_json
 from planner.pack import pack
 from planner.problem import Problem
-from planner.schedule import Schedule
+from planner.progress import Progress
 from planner.solve import LEAST_OPERATIONS, MOST_OPERATIONS, solve
 from tests.unit.planner.plants import FAMILIES, oven, people, plant, step
 
@@ -45,16 +46,16 @@ def busy(orders: int) -> Problem:
 
 def test_a_large_plant_is_annealed_from_the_best_rule() -> None:
     problem = busy(LEAST_OPERATIONS // 5 + 20)
-    seen: list[int] = []
-
-    def note(_plan: Schedule, cost: int) -> None:
-        seen.append(cost)
-
-    found = solve(problem, Effort(seconds=0.02, kernel=True, workers=1), on_better=note)
+    told: list[Progress] = []
+    found = solve(problem, Effort(seconds=0.02, kernel=True, workers=1), on_better=told.append)
     assert check(problem, found.schedule) == []
     assert found.solver in {"annealing", "cp-sat"}
     assert found.score.total < found.dispatch_objective
-    assert seen == sorted(seen, reverse=True)
+    seen = [event.objective for event in told]
+    assert seen == sorted(set(seen), reverse=True)
+    assert seen[-1] == found.score.total
+    assert [told[0].solver, told[-1].solver] == ["dispatch", found.solver]
+    assert all(event.bound <= event.objective for event in told)
 
 
 def test_the_same_seed_gives_the_same_plan_on_a_busy_machine() -> None:
@@ -97,6 +98,35 @@ def test_a_search_ends_when_it_is_told_to() -> None:
     found = Engine(pack(busy(20))).search(Budget(seconds=3600), stop=stop)
     assert len(found.perm) == 100
     assert len(asked) <= 65
+
+
+def test_a_search_that_is_stopped_before_it_begins_has_the_plan_of_the_first_rule() -> None:
+    engine = Engine(pack(busy(20)))
+    found = engine.search(Budget(seconds=3600), stop=lambda: True)
+    assert (engine.report.dispatches, engine.report.moves) == (1, 0)
+    assert found.cost == engine.retime(found)
+    problem = busy(LEAST_OPERATIONS // 5 + 1)
+    plan = solve(problem, Effort(seconds=3600, kernel=True), stop=lambda: True)
+    assert (plan.solver, plan.status) == ("dispatch", "stopped")
+    assert check(problem, plan.schedule) == []
+
+
+@pytest.mark.parametrize("chains", [1, 2])
+def test_a_search_that_is_stopped_by_a_better_plan_ends_with_that_one(chains: int) -> None:
+    engine = Engine(pack(busy(20)))
+    told: list[int] = []
+    found = engine.search(
+        Budget(moves=1 << 40, chains=chains), on_better=told.append, stop=lambda: len(told) > 2
+    )
+    assert found.cost <= told[-1] < told[0]
+    assert engine.report.moves <= chains * most_moves_between_looks(100)
+
+
+def test_the_kernel_ends_after_the_move_at_hand() -> None:
+    engine = Engine(pack(busy(20)))
+    walk = Walk(engine, engine.grid(), seed=1)
+    side_by_side([partial(walk.go, 1 << 40, 10.0, 1.0, Tuning())], lambda: True, [walk.io])
+    assert walk.best_cost <= engine.report.grid
 
 
 def test_a_floor_that_keeps_its_standards_keeps_the_planned_dates() -> None:

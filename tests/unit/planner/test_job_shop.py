@@ -14,6 +14,7 @@ from planner.decoder import decode
 from planner.effort import Effort
 from planner.pack import pack
 from planner.problem import Problem, Release, Tool, ToolUse, Weights, Window
+from planner.progress import Progress
 from planner.readers import read_fjsp, read_jsp
 from planner.shop import is_job_shop
 from planner.shorten import least_makespan, one_after_the_other
@@ -71,7 +72,7 @@ def test_the_portfolio_gives_the_same_plan_twice_and_never_a_worse_one(chains: i
     problem = stored("jsp/la16.txt")
     effort = Effort(seconds=0.2, workers=1, kernel=True, chains=chains)
     told: list[int] = []
-    one = solve(problem, effort, on_better=lambda _plan, cost: told.append(cost))
+    one = solve(problem, effort, on_better=lambda event: told.append(event.objective))
     two = solve(problem, effort)
     assert check(problem, one.schedule) == []
     assert one.schedule == two.schedule
@@ -79,6 +80,18 @@ def test_the_portfolio_gives_the_same_plan_twice_and_never_a_worse_one(chains: i
     assert told[-1] == one.score.total
     assert 945 <= one.score.makespan < one.dispatch_objective
     assert one.bound <= one.score.total
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_a_portfolio_that_is_stopped_by_a_better_plan_ends_with_that_one(*, kernel: bool) -> None:
+    problem = stored("jsp/la16.txt")
+    told: list[Progress] = []
+    effort = Effort(seconds=3600, workers=1, kernel=kernel)
+    found = solve(problem, effort, on_better=told.append, stop=lambda: len(told) > 1)
+    assert check(problem, found.schedule) == []
+    assert found.score.total == told[-1].objective < told[0].objective
+    assert (found.status, found.solver) == ("stopped", told[-1].solver)
+    assert (told[-1].solver == "tabu search") is kernel
 
 
 def test_a_clocked_effort_plans_too() -> None:
