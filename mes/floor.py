@@ -126,6 +126,7 @@ def _loops(db: Database) -> list[Loop]:
     from mes.execution import service as execution
     from mes.intake import service as intake
     from mes.kernel import commands, outbox
+    from mes.maintenance import service as maintenance
     from mes.performance import service as performance
     from mes.workorders import service as workorders
 
@@ -135,7 +136,13 @@ def _loops(db: Database) -> list[Loop]:
     async def seal(tx: Tx) -> int:
         return await _seal(tx)
 
-    timers = (intake.retry_known, absorb, dispatching.dispatch_due, workorders.close_due)
+    timers = (
+        intake.retry_known,
+        absorb,
+        dispatching.dispatch_due,
+        workorders.close_due,
+        maintenance.plan_due,
+    )
     return [
         lambda: _on_notice(db, intake.CHANNEL, READING_GATHER_S, absorb),
         lambda: _on_notice(db, intake.SCANS, READING_GATHER_S, intake.act_on_next, enough=1),

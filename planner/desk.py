@@ -25,6 +25,12 @@ from mes.kernel.errors import PlantError
 from mes.kernel.log import get_logger
 from mes.kernel.outbox import Event, StoredEvent, consume, event_wakeups
 from mes.kernel.settings import Settings
+from mes.maintenance.events import (
+    MaintenanceBegun,
+    MaintenanceCancelled,
+    MaintenanceDone,
+    MaintenancePlanned,
+)
 from mes.performance.events import EquipmentStateChanged
 from mes.resources.events import (
     EquipmentRetired,
@@ -85,6 +91,10 @@ TYPES = (
     "PersonClockedOut",
     "PersonRetired",
     "EquipmentRetired",
+    "MaintenancePlanned",
+    "MaintenanceBegun",
+    "MaintenanceDone",
+    "MaintenanceCancelled",
     "ToolTakenOut",
     "ToolPutBack",
     "ScrapReported",
@@ -110,7 +120,7 @@ def trigger_of(stored: StoredEvent) -> Trigger | None:
     if stored.simulated:
         return None
     event = stored.event
-    readers = (_machine, _order, _person, _material, _tool)
+    readers = (_machine, _order, _person, _material, _tool, _maintenance)
     return next((trigger for read in readers if (trigger := read(event))), None)
 
 
@@ -157,6 +167,18 @@ def _tool(event: Event) -> Trigger | None:
             return Trigger("tool", {"tool": tool}, move=True)
         case ToolPutBack(tool=tool):
             return Trigger("tool-back", {"tool": tool})
+        case _:
+            return None
+
+
+def _maintenance(event: Event) -> Trigger | None:
+    match event:
+        case MaintenancePlanned(maintenance=number, equipment=unit):
+            return Trigger("maintenance", {"maintenance": number, "equipment": unit})
+        case MaintenanceBegun(maintenance=number, equipment=unit):
+            return Trigger("maintenance", {"maintenance": number, "equipment": unit}, move=True)
+        case MaintenanceDone(equipment=unit) | MaintenanceCancelled(equipment=unit):
+            return Trigger("maintained", {"equipment": unit})
         case _:
             return None
 

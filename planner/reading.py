@@ -13,13 +13,14 @@ from mes.dispatching.model import (
     PlanEquipment,
     PlanInterval,
     PlanJobOrder,
+    PlanMaintenance,
     PlanMasterOperation,
     PlanningSnapshot,
     PlanPerson,
     PlanTool,
     PlanWorkOrder,
 )
-from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, ToolId, WorkOrderNumber
+from mes.kernel.ids import EquipmentId, JobOrderId, MaintenanceNumber, MaterialId, ToolId, WorkOrderNumber
 from mes.kernel.settings import Planner
 from planner.document import Labels, merged
 from planner.problem import (
@@ -80,6 +81,8 @@ class Reading:
         self._down = {unit.id for unit in snapshot.equipment if unit.down_since is not None}
         self._stops = {unit: self._windows(rows) for unit, rows in (stops or {}).items()}
         self._running = _running(snapshot.job_orders)
+        self._maintenance = self._open_maintenance()
+        self._maintained = self._under_maintenance()
         self._tools = {tool.id: self._tool(tool) for tool in snapshot.tools}
         self._supply = _Supply.of(snapshot)
         self.problem = self._problem()
@@ -107,6 +110,7 @@ class Reading:
         )
         releases = self._materials(jobs)
         operations = [self._operation(job, releases.get(job.id, ())) for job in jobs]
+        operations += [self._upkeep(one) for one in self._maintenance]
         return Problem(
             origin=self._origin,
             horizon=self._horizon,
@@ -114,7 +118,10 @@ class Reading:
             work_centers=self._work_centers(),
             units=tuple(self._unit(unit) for unit in snapshot.equipment),
             crews=self._crews(snapshot.people),
-            orders=tuple(self._order(o) for o in snapshot.work_orders if o.id in orders),
+            orders=(
+                *(self._order(o) for o in snapshot.work_orders if o.id in orders),
+                *(self._limit(one) for one in self._maintenance),
+            ),
             operations=tuple(self._frozen(operations)),
             tools=tuple(self._tools.values()),
         )
@@ -138,7 +145,7 @@ class Reading:
 
     def _unit(self, unit: PlanEquipment) -> Unit:
         stops = self._stops.get(unit.id, ())
-        if unit.down_since is not None:
+        if unit.down_since is not None and unit.id not in self._maintained:
             down = Window(0, min(self._horizon, self._back(unit.down_since, unit.down_until)))
             stops = merged([down, *stops])
         return Unit(unit.id, unit.work_center, unit.id, unit.family, stops)
@@ -186,6 +193,38 @@ class Reading:
 
     def _order(self, order: PlanWorkOrder) -> Order:
         return Order(order.id, self._minute(order.due_at), WEIGHTS.get(order.priority, 1))
+
+    def _open_maintenance(self) -> list[PlanMaintenance]:
+        """What is not over, of the units that there are."""
+        units = {unit.id for unit in self._snapshot.equipment}
+        return [one for one in self._snapshot.maintenance if one.equipment in units]
+
+    def _under_maintenance(self) -> dict[EquipmentId, MaintenanceNumber]:
+        """The units that are maintained; where a job runs, it is believed that nobody maintains."""
+        busy = {job.equipment for job in self._snapshot.job_orders if job.id in self._running}
+        begun = [one for one in self._maintenance if one.started_at and one.equipment not in busy]
+        return {one.equipment: one.id for one in begun}
+
+    def _limit(self, one: PlanMaintenance) -> Order:
+        return Order(one.id, self._minute(one.latest), one.weight, "maintenance")
+
+    def _upkeep(self, one: PlanMaintenance) -> Operation:
+        """Maintenance as an operation of its unit; what is left of it while it runs."""
+        limit, runs = self._minute(one.latest), self._maintained.get(one.equipment) == one.id
+        since = self._minute(one.started_at) if one.started_at else 0
+        minutes = max(1, one.minutes + min(0, since)) if runs else one.minutes
+        release = min(self._ceiling(one.earliest), limit - minutes)
+        place = (
+            None if one.planned_start is None else Published(one.equipment, self._minute(one.planned_start))
+        )
+        return Operation(
+            id=one.id,
+            order=one.id,
+            alternatives=(Alternative(one.equipment, minutes),),
+            releases=(Release(release, "maintenance"),) if release > 0 and not runs else (),
+            started=Started(one.equipment, min(0, since)) if runs else None,
+            published=place,
+        )
 
     def _operation(self, job: PlanJobOrder, releases: tuple[Release, ...]) -> Operation:
         minutes = max(1, math.ceil(job.remaining * job.run_s / 60))
@@ -321,7 +360,8 @@ def labels_of(snapshot: PlanningSnapshot) -> Labels:
         jobs={
             job.id: {"number": job.operation, "name": job.name, "material": job.material}
             for job in snapshot.job_orders
-        },
+        }
+        | {one.id: {"number": 0, "name": one.name, "material": one.name} for one in snapshot.maintenance},
         orders={
             order.id: {
                 "customer": order.customer,
@@ -333,9 +373,23 @@ def labels_of(snapshot: PlanningSnapshot) -> Labels:
                 "due_at": order.due_at.isoformat(),
             }
             for order in snapshot.work_orders
-        },
+        }
+        | {one.id: _maintenance_label(one) for one in snapshot.maintenance},
         units={unit.id: {"name": unit.name, "work_center": unit.work_center} for unit in snapshot.equipment},
     )
+
+
+def _maintenance_label(one: PlanMaintenance) -> dict[str, str | int | None]:
+    """Maintenance among the orders of a plan: nobody has ordered it, and it makes nothing."""
+    return {
+        "customer": None,
+        "customer_order": None,
+        "material": one.name,
+        "quantity": "1",
+        "uom": "",
+        "priority": 0,
+        "due_at": one.latest.isoformat(),
+    }
 
 
 def asked_jobs(

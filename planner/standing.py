@@ -109,12 +109,12 @@ def _published(problem: Problem, places: Mapping[str, Published]) -> list[Choice
 
 
 def _missing(problem: Problem, proposal: Proposal, rows: list[Assignment]) -> list[Slip]:
-    """What begins later than the passed time explains, because a unit, people or material are missing."""
+    """What begins later than passed time explains: a unit, people, tools or material are missing."""
     found = []
     for row in rows:
         later = row.setup_start - proposal.places[row.operation].start
         stands = problem.unit_by_id[row.unit].stops
-        if later > proposal.age + SLIP_MIN and (stands or row.reason.code in {"people", "release"}):
+        if later > proposal.age + SLIP_MIN and (stands or row.reason.code in {"people", "release", "tool"}):
             found.append(Slip(row.operation, f"starts {later} minutes later"))
     return found
 

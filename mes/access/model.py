@@ -62,7 +62,7 @@ class Permission(StrEnum):
     PERSON_CLOCK = "person.clock"
     """Clock oneself in and out at a terminal; others, who oversees the floor."""
     RESOURCE_KEEP = "resource.keep"
-    """Take tools out of service and put them back."""
+    """Take tools out of service and put them back; plan, carry out and cancel maintenance."""
     COUNT_DECIDE = "count.decide"
     """Decide a doubtful machine count."""
     PLAN_VIEW = "plan.view"

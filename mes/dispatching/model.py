@@ -6,7 +6,15 @@ from decimal import Decimal
 from uuid import UUID
 
 from mes.kernel.errors import PlantError
-from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, PersonId, ToolId, WorkOrderNumber
+from mes.kernel.ids import (
+    EquipmentId,
+    JobOrderId,
+    MaintenanceNumber,
+    MaterialId,
+    PersonId,
+    ToolId,
+    WorkOrderNumber,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +183,29 @@ class PlanToolUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanMaintenance:
+    """Maintenance of a unit that is not over.
+
+    Args:
+        minutes: Of the unit's working time, in all.
+        earliest: It may begin then.
+        latest: It is to be over then; each minute beyond costs `weight` times that of an order.
+        started_at: It runs since then.
+        planned_start: Where the plan in force has it.
+    """
+
+    id: MaintenanceNumber
+    name: str
+    equipment: EquipmentId
+    minutes: int
+    earliest: datetime
+    latest: datetime
+    weight: int
+    started_at: datetime | None
+    planned_start: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanWorkOrder:
     """A released work order that is not completed."""
 
@@ -286,6 +317,7 @@ class PlanningSnapshot:
     receipts: tuple[PlanReceipt, ...]
     in_force: PlanInForce | None
     tools: tuple[PlanTool, ...] = ()
+    maintenance: tuple[PlanMaintenance, ...] = ()
 
 
 FAULT_STATES = frozenset({"Aborting", "Aborted"})

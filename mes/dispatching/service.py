@@ -14,6 +14,7 @@ from mes.dispatching.model import (
     PlanInForce,
     PlanInterval,
     PlanJobOrder,
+    PlanMaintenance,
     PlanMasterOperation,
     PlannedJob,
     PlanNeed,
@@ -38,6 +39,7 @@ from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, WorkOrderNumber, uuid7
 from mes.kernel.outbox import append
+from mes.maintenance import service as maintenance
 from mes.resources import service as resources
 from mes.resources import tooling
 from mes.resources.model import Equipment, EquipmentStatus, Step, Window
@@ -54,7 +56,7 @@ SAME_PROMISE = timedelta(minutes=1)
 
 
 async def apply_plan(tx: Tx, plan: PublishedPlan) -> PlanInForce:
-    """Put a plan in force: jobs get unit, time and place in the queue.
+    """Put a plan in force: jobs get unit, time and place in the queue, maintenance gets its time.
 
     A job that has begun, is over or is unknown keeps its own facts and is passed over.
 
@@ -70,6 +72,9 @@ async def apply_plan(tx: Tx, plan: PublishedPlan) -> PlanInForce:
     head = await store.insert_plan(tx, plan)
     if head is None:
         raise PlanPublishedAlready(plan=plan.plan)
+    await maintenance.place(
+        tx, {job.job_order: (job.planned_start, job.planned_end) for job in plan.operations}
+    )
     moved = await store.place_jobs(tx, placed, await _horizon(tx))
     await append(tx, _published(tx.site, plan, head))
     await _tell(tx, moved)
@@ -212,6 +217,7 @@ async def planning_snapshot(tx: Tx, at: datetime | None = None, *, far: bool = F
         receipts=receipts,
         in_force=await store.in_force(tx),
         tools=await _tools(tx, now),
+        maintenance=await _maintenance(tx, until),
     )
 
 
@@ -375,6 +381,15 @@ async def _tools(tx: Tx, at: datetime) -> tuple[PlanTool, ...]:
             out=tuple(PlanToolOut(count=one.count, until=one.until) for one in tool.out),
         )
         for tool in await tooling.tools(tx, at)
+    )
+
+
+async def _maintenance(tx: Tx, until: datetime) -> tuple[PlanMaintenance, ...]:
+    """Return what is not over and may begin within the horizon."""
+    return tuple(
+        PlanMaintenance(**{name: getattr(one, name) for name in PlanMaintenance.__slots__})
+        for one in await maintenance.open_maintenance(tx)
+        if one.earliest < until
     )
 
 

@@ -21,6 +21,8 @@ WorkOrderNumber = NewType("WorkOrderNumber", str)
 """Number of a work order, such as `WO-000042`."""
 JobOrderId = NewType("JobOrderId", str)
 """Work order and operation, such as `WO-000042-20`."""
+MaintenanceNumber = NewType("MaintenanceNumber", str)
+"""Number of one maintenance of a unit, such as `MT-000042`."""
 EdgeId = NewType("EdgeId", str)
 """Identity of an edge agent, such as `edge-suz-1`."""
 

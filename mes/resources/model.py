@@ -1,7 +1,7 @@
 """The plant's own things: equipment, calendars, people, skills, reasons, policy."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -275,6 +275,29 @@ class ToolStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceRule:
+    """Maintenance of a unit that is wanted again and again.
+
+    Args:
+        minutes: Of the unit's working time, 1 or more.
+        every_days: From the day it was done to the day on which it is due again, 1 or more.
+        window_days: On so many days it may be done, the one on which it is due is the last of them; 1 to
+            `every_days`.
+        first_due: Day of the site on which it is due for the first time.
+        weight: Price of a minute beyond that day against orders, 1 to 100: 8 is that of the most urgent one.
+    """
+
+    id: str
+    unit: EquipmentId
+    name: str
+    minutes: int
+    every_days: int
+    first_due: date
+    window_days: int = 1
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How this site runs its orders.
 
@@ -346,6 +369,7 @@ class PlantDefinition:
     policy: Policy = field(default_factory=Policy)
     tools: tuple[Tool, ...] = ()
     steps: tuple[Step, ...] = ()
+    maintenance: tuple[MaintenanceRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from mes.kernel.ids import EquipmentId, MaterialId, PersonId, ToolId
 from mes.resources.model import (
     Calendar,
     Equipment,
+    MaintenanceRule,
     PersonPlacement,
     PlantDefinition,
     Policy,
@@ -172,6 +173,10 @@ def tables_of(plant: PlantDefinition) -> Tables:
             for one in plant.rates
         },
         "tools": {one.id: {"name": one.name, "count": one.count} for one in plant.tools},
+        "maintenance": {
+            one.id: {name: getattr(one, name) for name in MaintenanceRule.__slots__ if name != "id"}
+            for one in plant.maintenance
+        },
         "steps": {(one.material, one.operation): {"tools": one.tools} for one in plant.steps},
     }
 
@@ -203,6 +208,7 @@ def plant_of(site: str, timezone: str, tables: Mapping[str, Rows]) -> PlantDefin
             Step(material=MaterialId(material), operation=operation, **row)
             for (material, operation), row in tables["steps"].items()
         ),
+        maintenance=tuple(MaintenanceRule(id=key, **row) for key, row in tables["maintenance"].items()),
     )
 
 

@@ -13,6 +13,7 @@ from mes.resources.model import (
     Calendar,
     Equipment,
     EquipmentLevel,
+    MaintenanceRule,
     PersonPlacement,
     PlantDefinition,
     PlantFault,
@@ -26,6 +27,7 @@ CURRENCY = re.compile(r"[A-Z]{3}")
 DAY_MIN = 1440
 MOST_OVER = 100
 DAYS = range(1, 8)
+WEIGHTS = range(1, 101)
 ADD = "Add the row, or take one that is there"
 GIVE_CODE = "Take letters, digits, '.', '_' and '-', at most 40"
 
@@ -55,6 +57,9 @@ def faults_of(plant: PlantDefinition) -> Iterator[PlantFault]:
     counts = {tool.id: tool.count for tool in plant.tools}
     for step in plant.steps:
         yield from _step(step, counts)
+    units = {one.id for one in plant.equipment if one.level is EquipmentLevel.WORK_UNIT}
+    for upkeep in plant.maintenance:
+        yield from _maintenance(upkeep, units)
     yield from _policy(plant)
 
 
@@ -67,6 +72,7 @@ def _twice(plant: PlantDefinition) -> Iterator[PlantFault]:
         "setups": (f"{one.work_center} {one.from_family} -> {one.to_family}" for one in plant.setups),
         "rates": (f"{one.kind} {one.code} from {one.valid_from:%Y-%m-%d}" for one in plant.rates),
         "tools": (one.id for one in plant.tools),
+        "maintenance": (one.id for one in plant.maintenance),
         "steps": (f"{one.material} {one.operation}" for one in plant.steps),
     }
     for table, names in tables.items():
@@ -189,6 +195,24 @@ def _step(step: Step, counts: dict[ToolId, int]) -> Iterator[PlantFault]:
         elif not 1 <= use.count <= max(there, 1):
             what = f"needs {use.count} of the tool {use.tool}, of which there are {there}"
             yield PlantFault(row, what, f"Give 1 to {there}, or the tool a higher count")
+
+
+def _maintenance(rule: MaintenanceRule, units: set[EquipmentId]) -> Iterator[PlantFault]:
+    row = f"maintenance {rule.id}"
+    if CODE.fullmatch(rule.id) is None:
+        yield PlantFault(row, "is no code", GIVE_CODE)
+    if rule.unit not in units:
+        yield PlantFault(row, f"there is no unit {rule.unit}", ADD)
+    if rule.every_days < 1:
+        yield PlantFault(row, f"is wanted each {rule.every_days} days", "Give 1 or more")
+    elif not 1 <= rule.window_days <= rule.every_days:
+        what = f"may be done on {rule.window_days} days"
+        yield PlantFault(row, what, f"Give 1 to {rule.every_days}, the days from one to the next")
+    elif not 1 <= rule.minutes <= rule.window_days * DAY_MIN:
+        what = f"takes {rule.minutes} minutes"
+        yield PlantFault(row, what, f"Give 1 to {rule.window_days * DAY_MIN}, as many as its days have")
+    if rule.weight not in WEIGHTS:
+        yield PlantFault(row, f"has weight {rule.weight}", "Give 1 to 100")
 
 
 def _policy(plant: PlantDefinition) -> Iterator[PlantFault]:

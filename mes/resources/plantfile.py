@@ -18,6 +18,7 @@ from mes.resources.model import (
     Calendar,
     Equipment,
     EquipmentLevel,
+    MaintenanceRule,
     PersonPlacement,
     PlantDefinition,
     PlantFault,
@@ -52,6 +53,7 @@ KEYS = {
     "reasons": {"code", "loss"},
     "tools": {field.name for field in fields(Tool)},
     "steps": {field.name for field in fields(Step)},
+    "maintenance": {field.name for field in fields(MaintenanceRule)},
 }
 """What may stand in each table of the file."""
 
@@ -64,6 +66,7 @@ _REASON = TypeAdapter(Reason)
 _RATE = TypeAdapter(RateDraft)
 _TOOL = TypeAdapter(Tool)
 _STEP = TypeAdapter(Step)
+_UPKEEP = TypeAdapter(MaintenanceRule)
 _SKILLS = TypeAdapter(tuple[str, ...])
 _FAMILIES = TypeAdapter(dict[str, tuple[str, ...]])
 
@@ -126,6 +129,7 @@ class _Reader:
             rates=tuple(self._each("rates", "code", _RATE, {"valid_from": EPOCH})),
             tools=tuple(self._each("tools", "id", _TOOL)),
             steps=tuple(self._each("steps", "material", _STEP)),
+            maintenance=tuple(self._each("maintenance", "id", _UPKEEP)),
         )
 
     def _policy(self) -> Policy:
@@ -304,6 +308,9 @@ def _lines(plant: PlantDefinition) -> Iterator[str]:
         yield from _table("[[tools]]", {name: getattr(tool, name) for name in Tool.__slots__})
     for step in plant.steps:
         yield from _table("[[steps]]", _step(step))
+    for upkeep in plant.maintenance:
+        row = {name: getattr(upkeep, name) for name in MaintenanceRule.__slots__}
+        yield from _table("[[maintenance]]", row)
     kinds = {kind: [one for one in plant.reasons if one.kind is kind] for kind in ReasonKind}
     some = {kind: [_reason(one) for one in rows] for kind, rows in kinds.items() if rows}
     yield from _table("[reasons]", some)

@@ -26,6 +26,7 @@ from mes.resources.model import (
     EquipmentOutOfService,
     EquipmentStatus,
     EquipmentUnknown,
+    MaintenanceRule,
     Person,
     PersonAvailability,
     PersonCard,
@@ -79,6 +80,7 @@ async def put_plant(tx: Tx, plant: PlantDefinition) -> None:
         await put_equipment(tx, place)
     await store.lists.save_lists(tx, plant)
     await store.steps.save_steps(tx, plant)
+    await store.rules.save_rules(tx, plant)
     await store.people.save_placements(tx, plant.people)
     await _retire(tx, plant)
     await store.lists.drop_from_lists(tx, plant)
@@ -145,6 +147,7 @@ async def read_plant(tx: Tx, at: datetime) -> PlantDefinition | None:
         rates=tuple(await store.rates.rates(tx)),
         tools=tuple(await store.steps.tools(tx)),
         steps=tuple(await store.steps.steps(tx)),
+        maintenance=tuple(await store.rules.rules(tx)),
     )
 
 
@@ -435,6 +438,11 @@ async def timezone(tx: Tx) -> str:
 async def setups(tx: Tx) -> list[SetupRule]:
     """Return every setup rule."""
     return await store.lists.setups(tx)
+
+
+async def maintenance_rules(tx: Tx) -> list[MaintenanceRule]:
+    """Return what the plant file wants maintained again and again."""
+    return await store.rules.rules(tx)
 
 
 async def family_of(tx: Tx, material: str) -> str | None:

@@ -243,11 +243,14 @@ _SHOWN: LiteralString = """
     from planner.plan p
     cross join lateral (
         select jsonb_agg(row || jsonb_build_object(
-            'status', coalesce(job.status, 'Waiting'), 'locked', coalesce(job.locked, false)
+            'status', coalesce(job.status, case upkeep.status when 'running' then 'Running'
+                                           when 'done' then 'Completed' end, 'Waiting'),
+            'locked', coalesce(job.locked, false)
         ) order by place) as rows
         from jsonb_array_elements(p.body -> 'operations') with ordinality as operation (row, place)
         left join mes.job_order job on job.id = row ->> 'job_order'
-        where job.id is not null or p.status = 'scenario'
+        left join mes.maintenance upkeep on upkeep.id = row ->> 'job_order' and upkeep.status <> 'cancelled'
+        where job.id is not null or upkeep.id is not null or p.status = 'scenario'
     ) operations
 """
 """A plan as the pages read it, with the present state of its jobs: text, because a process that answers

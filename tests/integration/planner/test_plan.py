@@ -22,6 +22,8 @@ from mes.kernel.db import Database, Tx
 from mes.kernel.ids import EquipmentId, MaterialId, ToolId
 from mes.kernel.outbox import append
 from mes.kernel.settings import Planner, Settings
+from mes.maintenance import service as maintenance
+from mes.maintenance.model import MaintenanceDraft
 from mes.performance.events import EquipmentStateChanged
 from mes.resources import service as resources
 from mes.resources import tooling
@@ -138,6 +140,44 @@ async def test_a_tool_of_which_there_is_one_keeps_the_machines_waiting_for_each_
     await floor.do(lambda tx: tooling.put_back(tx, JIG, out))
     await planner.step()
     assert min(row["setup_start"] for row in await machining(floor)) < back.isoformat()
+
+
+async def test_maintenance_is_put_where_it_disturbs_least_and_stays_where_the_plan_has_it(
+    floor: Floor, planner: Desk
+) -> None:
+    number = await floor.order(quantity=6)
+    draft = MaintenanceDraft(
+        equipment=EquipmentId("TEST-1"),
+        name="Gauges",
+        minutes=40,
+        earliest=floor.now,
+        latest=floor.now + timedelta(hours=6),
+    )
+    upkeep = await floor.do(lambda tx: maintenance.plan(tx, draft))
+    await planner.step()
+    plan = await shown(floor)
+    rows = {row["job_order"]: row for row in plan["operations"]}
+    told = [rows[upkeep][name] for name in ("equipment", "name", "status", "late_min")]
+    assert told == ["TEST-1", "Gauges", "Waiting", 0]
+    test = rows[f"{number}-50"]
+    assert rows[upkeep]["end"] <= test["setup_start"] or test["end"] <= rows[upkeep]["setup_start"]
+    (order,) = [row for row in plan["orders"] if row["work_order"] == upkeep]
+    assert (order["customer"], order["material"], order["priority"]) == (None, "Gauges", 0)
+    async with floor.db.read() as tx:
+        (known,) = await maintenance.open_maintenance(tx)
+        promised = await tx.value("select array_agg(distinct work_order) from mes.promise")
+    assert promised == [number]
+    assert known.planned_start == datetime.fromisoformat(rows[upkeep]["start"])
+
+    await floor.do(lambda tx: maintenance.begin(tx, upkeep))
+    await planner.step()
+    now = {row["job_order"]: row for row in (await shown(floor))["operations"]}
+    assert now[upkeep]["status"] == "Running"
+    assert now[upkeep]["start"] == floor.now.isoformat()
+    floor.after(20 * 60)
+    await floor.do(lambda tx: maintenance.complete(tx, upkeep))
+    await planner.step()
+    assert upkeep not in {row["job_order"] for row in (await store_plan(floor)).body["operations"]}
 
 
 async def machining(floor: Floor) -> list[dict[str, Any]]:

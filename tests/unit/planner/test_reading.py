@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from mes.dispatching.model import (
     PlanJobOrder,
+    PlanMaintenance,
     PlanNeed,
     PlanReceipt,
     PlanStock,
@@ -13,11 +15,11 @@ from mes.dispatching.model import (
     PlanToolOut,
     PlanToolUse,
 )
-from mes.kernel.ids import MaterialId, ToolId
+from mes.kernel.ids import EquipmentId, MaintenanceNumber, MaterialId, ToolId
 from mes.kernel.settings import Planner
 from planner.checker import check
 from planner.dispatch import best_dispatch
-from planner.problem import Away, Problem, ToolUse, Window
+from planner.problem import Away, Operation, Problem, ToolUse, Window
 from planner.reading import labels_of, problem_of
 from tests.unit.planner.snapshots import at, job, order, snapshot, unit
 
@@ -101,6 +103,60 @@ def test_what_waits_for_a_tool_is_not_frozen() -> None:
         return [o.frozen for o in read(place, tools=(tool,)).operations]
 
     assert (frozen(2), frozen(3)) == ([True], [False])
+
+
+def upkeep(**changes: object) -> PlanMaintenance:
+    row = PlanMaintenance(
+        id=MaintenanceNumber("MT-000001"), name="Oil", equipment=EquipmentId("CNC-1"), minutes=30,
+        earliest=at(60), latest=at(120), weight=8, started_at=None, planned_start=None,
+    )  # fmt: skip
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def planned(row: PlanMaintenance, *jobs: PlanJobOrder, **changes: object) -> tuple[Problem, Operation]:
+    """The problem, and the maintenance in it."""
+    problem = problem_of(snapshot(*jobs, maintenance=(row,), **changes), POLICY)
+    return problem, problem.operation_by_id[row.id]
+
+
+def test_maintenance_is_an_order_of_its_unit_within_its_time() -> None:
+    problem, operation = planned(upkeep(), job("WO-1", 10))
+    order = problem.order_by_id["MT-000001"]
+    assert (order.kind, order.due, order.weight) == ("maintenance", 120, 8)
+    assert [(a.unit, a.minutes) for a in operation.alternatives] == [("CNC-1", 30)]
+    assert [(r.at, r.cause) for r in operation.releases] == [(60, "maintenance")]
+    _, plan = best_dispatch(problem)
+    assert check(problem, plan) == []
+    assert 60 <= plan.by_operation[operation.id].start <= 90
+
+
+def test_maintenance_whose_seconds_do_not_fit_its_minutes_is_planned_all_the_same() -> None:
+    _, tight = planned(upkeep(earliest=at(60.4), latest=at(90.4)))
+    assert [r.at for r in tight.releases] == [60]
+    _, past = planned(upkeep(earliest=at(-500), latest=at(-100)))
+    assert past.releases == ()
+
+
+def test_maintenance_under_way_explains_that_its_machine_stands() -> None:
+    stopped = unit("CNC-1", state="Aborted", down_since=at(-5))
+    problem, operation = planned(upkeep(started_at=at(-10)), equipment=(stopped, unit("CNC-2")))
+    assert operation.started is not None
+    assert (operation.started.since, operation.minutes_on("CNC-1"), operation.releases) == (-10, 20, ())
+    assert problem.units[0].stops == ()
+    _, long = planned(upkeep(started_at=at(-100)))
+    assert long.minutes_on("CNC-1") == 1
+
+
+def test_where_a_job_runs_nobody_maintains() -> None:
+    running = job("WO-1", 10, status="Running", equipment="CNC-1", started_at=at(-2))
+    problem, operation = planned(upkeep(started_at=at(-10)), running)
+    assert [o.id for o in problem.operations if o.started] == ["WO-1-10"]
+    assert operation.minutes_on("CNC-1") == 30
+
+
+def test_maintenance_of_a_unit_out_of_service_is_in_no_plan() -> None:
+    read = problem_of(snapshot(job("WO-1", 10), maintenance=(upkeep(equipment=EquipmentId("X")),)), POLICY)
+    assert [order.id for order in read.orders] == ["WO-1"]
 
 
 def test_material_goes_to_the_earliest_due_and_the_rest_waits_for_the_receipt() -> None:

@@ -50,6 +50,7 @@ export function useSay() {
     for (const name of ['unit', 'equipment']) {
       if (typeof said[name] === 'string') said[name] = unitName(said[name], said[name])
     }
+    if (typeof said.cause === 'string') said.cause = word('waitedFor', said.cause)
     if (typeof said.skill === 'string') said.skill = word('skill', said.skill)
     if (typeof said.work_center === 'string') said.work_center = word('workCenter', said.work_center)
     return said

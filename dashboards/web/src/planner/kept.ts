@@ -1,14 +1,23 @@
 import { useI18n } from 'vue-i18n'
 
 const NAMES = 'PROMISE-'
+const MAINTENANCE = /^MT-\d+$/
 
 /** A date that is kept for a customer takes part in the plan as an order of its own, and has no page. */
 export function isKept(order: string): boolean {
   return order.startsWith(NAMES)
 }
 
+/** Maintenance of a unit takes part in the plan as an order of its own, and has no page. */
+export function isMaintenance(order: string): boolean {
+  return MAINTENANCE.test(order)
+}
+
 /** Orders and their operations by their numbers, kept dates by what they are. */
 export function useOrderName() {
   const { t } = useI18n()
-  return (number: string) => (isKept(number) ? `${t('planner.keptDate')} ${number.slice(NAMES.length)}` : number)
+  return (number: string) => {
+    if (isMaintenance(number)) return `${t('planner.maintenance')} ${number}`
+    return isKept(number) ? `${t('planner.keptDate')} ${number.slice(NAMES.length)}` : number
+  }
 }

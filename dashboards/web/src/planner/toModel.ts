@@ -1,5 +1,6 @@
 import type { Plan, PlanEquipment, PlanOperation } from '@/api/types'
 import { Model, type Bar, type Row, type Shade } from './board/model'
+import { isMaintenance } from './kept'
 
 interface Words { group: (centre: string) => string; unit: (id: string, name: string) => string }
 
@@ -12,8 +13,9 @@ function statusOf(operation: PlanOperation): Bar['status'] {
   return DONE.has(operation.status) ? 'done' : 'planned'
 }
 
-/** `WO-000123-10` as people say it where there is little room: `123·10`. */
+/** `WO-000123-10` as people say it where there is little room: `123·10`; maintenance by what is done. */
 export function shortLabel(operation: PlanOperation): string {
+  if (isMaintenance(operation.work_order)) return operation.name
   const number = /(\d+)$/.exec(operation.work_order)?.[1] ?? operation.work_order
   return `${Number(number)}·${operation.operation}`
 }
@@ -50,7 +52,7 @@ export function toModel(plan: Plan, words: Words, equipment: PlanEquipment[] = p
     return [{
       id: one.job_order,
       order: one.work_order,
-      label: `${one.work_order.replace(/^WO-0*/, '')}·${one.operation} ${one.material}`,
+      label: isMaintenance(one.work_order) ? one.name : `${one.work_order.replace(/^WO-0*/, '')}·${one.operation} ${one.material}`,
       short: shortLabel(one),
       tiny: shortLabel(one).split('·')[0] ?? '',
       row,

@@ -1,9 +1,11 @@
 """The plant file: the demo's loads; a wrong one says where."""
 
+from datetime import date
+
 import pytest
 
 from mes.resources.model import PlantFileNotValid
-from mes.resources.plantfile import load_plant, parse_plant
+from mes.resources.plantfile import load_plant, parse_plant, plant_text
 
 SMALL = """
 site = "X"
@@ -47,6 +49,40 @@ operation = 10
 tools = [{ tool = "JIG", count = 1 }]
 """
 )
+
+UPKEEP = (
+    CALENDAR.replace("13:30:00", "14:00:00")
+    + """
+[[equipment]]
+id = "C"
+level = "work_center"
+name = "C"
+parent = "X"
+calendar = "TWO"
+
+[[equipment]]
+id = "U"
+level = "work_unit"
+name = "U"
+parent = "C"
+
+[[maintenance]]
+id = "OIL"
+unit = "U"
+name = "Change the oil"
+every_days = 30
+window_days = 3
+first_due = 2026-12-01
+minutes = 90
+"""
+)
+
+
+def test_maintenance_is_written_as_it_is_read() -> None:
+    plant = parse_plant(UPKEEP)
+    (rule,) = plant.maintenance
+    assert (rule.unit, rule.minutes, rule.first_due, rule.weight) == ("U", 90, date(2026, 12, 1), 1)
+    assert parse_plant(plant_text(plant)).maintenance == plant.maintenance
 
 
 def test_the_pump_plant_is_complete() -> None:
@@ -93,6 +129,11 @@ def test_shifts_that_follow_each_other_do_not_overlap() -> None:
         (TOOLS.replace("count = 1", "count = 3"), "needs 3 of the tool JIG, of which there are 2"),
         (TOOLS.replace("operation = 10", "operation = 0"), "steps PUMP-40 0: has no number of a step"),
         (TOOLS + TOOLS.removeprefix(SMALL), "steps PUMP-40 10: is there 2 times"),
+        (UPKEEP.replace('unit = "U"', 'unit = "V"'), "maintenance OIL: there is no unit V"),
+        (UPKEEP.replace("window_days = 3", "window_days = 31"), "maintenance OIL: may be done on 31 days"),
+        (UPKEEP.replace("minutes = 90", "minutes = 4321"), "maintenance OIL: takes 4321 minutes"),
+        (UPKEEP.replace("every_days = 30", "every_days = 0"), "maintenance OIL: is wanted each 0 days"),
+        (UPKEEP + "weight = 101", "maintenance OIL: has weight 101"),
         (SMALL + "\n[policy]\nauto_relase = true\n", "auto_relase"),
     ],
 )
