@@ -4,7 +4,8 @@ The floor has moved on meanwhile: work began, ended or waits, a machine stands, 
 proposal's order and units are timed again on the plant as it is now, and the independent checker looks
 at the result. That time has passed while people read is no fault: what was not begun begins later. It
 does not hold when an order gets late that was in time, or when a unit, people or material are missing.
-Work that came meanwhile goes into its gaps and moves nobody.
+Work that came meanwhile goes into its gaps and moves nobody; what has become frozen meanwhile stays where
+people prepare it, before the rest.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def retimed(problem: Problem, proposal: Proposal) -> Retimed | list[Slip]:
 
 
 def _without_places(problem: Problem, whole: Problem) -> Problem:
-    """The problem without the places of the plan in force: those of the proposal count.
+    """The problem with no places of the plan in force but the frozen ones: those of the proposal count.
 
     Who waits for which receipt stays as it is in the `whole`: what is held is served first there, and is held
     no more here.
@@ -94,8 +95,8 @@ def _without_places(problem: Problem, whole: Problem) -> Problem:
 
 
 def _known(problem: Problem, places: Mapping[str, Published]) -> Problem:
-    """The problem without the orders that the proposal has nothing of, unless they run."""
-    names = {o.order for o in problem.operations if o.id in places or o.started}
+    """The problem without the orders that the proposal has nothing of, unless they run or are frozen."""
+    names = {o.order for o in problem.operations if o.id in places or o.started or o.frozen}
     return replace(
         problem,
         orders=tuple(order for order in problem.orders if order.id in names),
@@ -139,4 +140,5 @@ def _elsewhere(operation: Operation, place: Published) -> list[Slip]:
 
 
 def _free(operation: Operation, releases: tuple[Release, ...]) -> Operation:
-    return replace(operation, published=None, frozen=False, kept=False, releases=releases, materials=())
+    held = replace(operation, kept=False, releases=releases, materials=())
+    return held if operation.frozen else replace(held, published=None)

@@ -104,6 +104,24 @@ def test_what_is_frozen_keeps_the_receipt_that_it_waits_for() -> None:
     assert told(whole, places(made), "B") == []
 
 
+def test_what_has_become_frozen_meanwhile_keeps_its_place() -> None:
+    """Whoever reads for an hour does not take away what people prepare by now."""
+    frozen = replace(ROWS[0], published=Published("N", 0), frozen=True)
+    new = step("C-1", 5, "N", published=Published("N", 20), frozen=True)
+    whole = plant(frozen, *ROWS[1:], new)
+    found = retimed(whole, Proposal(later(10), frozenset(), 10))
+    assert isinstance(found, Retimed)
+    assert check(whole, found.schedule) == []
+    rows = {name: (row.unit, row.setup_start) for name, row in found.schedule.by_operation.items()}
+    assert rows == {"A-1": ("N", 0), "C-1": ("N", 20), "A-2": ("M", 20), "B-1": ("N", 25)}
+
+
+def test_a_frozen_job_that_the_proposal_would_make_late_is_named() -> None:
+    frozen = replace(ROWS[0], published=Published("N", 0), frozen=True)
+    whole = plant(frozen, *ROWS[1:], due={"B": 20})
+    assert told(whole, proposed(*ROWS)) == ["B gets 20 minutes late"]
+
+
 def test_somebody_who_left_breaks_the_proposal() -> None:
     rows = tuple(replace(row, skill="turning") for row in ROWS)
     left = plant(*rows, crews=(people(1, "turning"),))
