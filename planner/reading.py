@@ -158,11 +158,17 @@ class Reading:
         return max(1, self._settings.stop_min - lasted, lasted)
 
     def _work_centers(self) -> tuple[WorkCenter, ...]:
+        """Work centres with their set-up rules, or the work masters' standard where none names a family."""
         setups: dict[str, list[Setup]] = defaultdict(list)
+        ruled: set[tuple[str, str]] = set()
         for rule in self._snapshot.setups:
             if rule.to_family is not None:
                 minutes = math.ceil(rule.seconds / 60)
                 setups[rule.work_center].append(Setup(rule.to_family, minutes, rule.from_family))
+                ruled.add((rule.work_center, rule.to_family))
+        for (center, family), minutes in _standard_setups(self._snapshot.job_orders).items():
+            if (center, family) not in ruled:
+                setups[center].append(Setup(family, minutes))
         centers = dict.fromkeys(unit.work_center for unit in self._snapshot.equipment)
         return tuple(WorkCenter(name, tuple(setups[name])) for name in centers)
 
@@ -320,7 +326,7 @@ class _Supply:
         for stock in snapshot.stock:
             left[stock.material].append((datetime.min.replace(tzinfo=UTC), stock.quantity))
         for receipt in sorted(snapshot.receipts, key=lambda row: row.expected_at):
-            left[receipt.material].append((max(receipt.expected_at, snapshot.at), receipt.quantity))
+            left[receipt.material].append((_comes(receipt.expected_at, snapshot.at), receipt.quantity))
         return cls(left)
 
     def copy(self) -> _Supply:
@@ -342,6 +348,21 @@ class _Supply:
             else:
                 rows[0] = (at, there - used)
         return at
+
+
+def _comes(expected_at: datetime, now: datetime) -> datetime:
+    """When a receipt is taken to come: one that nobody gave a new date, as long again as it is late."""
+    return expected_at if expected_at >= now else now + (now - expected_at)
+
+
+def _standard_setups(jobs: Iterable[PlanJobOrder]) -> dict[tuple[str, str], int]:
+    """(Work centre, family) -> minutes of the work master to change to that family, the most of any job."""
+    found: dict[tuple[str, str], int] = {}
+    for job in jobs:
+        if job.family is not None and job.setup_s > 0:
+            key = (job.work_center, job.family)
+            found[key] = max(found.get(key, 0), math.ceil(job.setup_s / 60))
+    return found
 
 
 def _running(jobs: Iterable[PlanJobOrder]) -> set[JobOrderId]:

@@ -311,6 +311,9 @@ async def test_a_proposal_that_was_read_for_ten_minutes_is_published_with_the_ti
     read = {job["job_order"]: job for job in row.body["jobs"]}
     assert min(job["start"] for job in read.values()) == floor.now.isoformat()
     floor.after(10 * 60)
+    async with floor.db.read() as tx:
+        now_open = (await view_plant(tx, floor.now, POLICY)).problem.operations
+    prepared = {o.id: o.published.unit for o in now_open if o.frozen and o.published}
     await publish(floor, row.id)
 
     now = await shown(floor)
@@ -318,7 +321,7 @@ async def test_a_proposal_that_was_read_for_ten_minutes_is_published_with_the_ti
     assert (now["status"], now["bound"]) == ("feasible", 0)
     assert now["objective"] == now["score"]["total"] > 1
     assert {job["job_order"]: job["equipment"] for job in now["operations"]} == {
-        name: job["equipment"] for name, job in read.items()
+        name: prepared.get(name, job["equipment"]) for name, job in read.items()
     }
     assert min(job["setup_start"] for job in now["operations"]) == floor.now.isoformat()
     assert now["origin"] == floor.now.isoformat()

@@ -19,7 +19,7 @@ from mes.kernel.ids import EquipmentId, MaintenanceNumber, MaterialId, ToolId
 from mes.kernel.settings import Planner
 from planner.checker import check
 from planner.dispatch import best_dispatch
-from planner.problem import Away, Operation, Problem, ToolUse, Window
+from planner.problem import Away, Operation, Problem, Setup, ToolUse, Window
 from planner.reading import labels_of, problem_of
 from tests.unit.planner.snapshots import at, job, order, snapshot, unit
 
@@ -41,6 +41,14 @@ def test_times_are_whole_minutes_from_now_and_work_is_rounded_up() -> None:
     assert [a.minutes for a in problem.operations[0].alternatives] == [2, 2]
     assert problem.orders[0].due == 60
     assert problem.work_centers[0].setups[0].minutes == 2
+
+
+def test_the_work_master_says_the_set_up_where_no_rule_of_the_work_centre_does() -> None:
+    jobs = (job("A", 10), job("B", 10, family="65", setup_s=Decimal(150)), job("C", 10, family=None))
+    problem = read(*jobs)
+    (ruled,) = read(job("A", 10)).work_centers[0].setups
+    assert problem.work_centers[0].setups == (ruled, Setup("65", 3))
+    assert problem.setup_minutes("CNC-1", "40", "65") == 3
 
 
 def test_people_who_are_alike_are_one_crew() -> None:
@@ -170,6 +178,12 @@ def test_material_goes_to_the_earliest_due_and_the_rest_waits_for_the_receipt() 
     )  # fmt: skip
     waits = {o.id: [(r.at, r.detail) for r in o.releases] for o in problem.operations}
     assert waits == {"WO-1-10": [], "WO-2-10": [(45, "SEAL")], "WO-3-10": [(problem.horizon, "SEAL")]}
+
+
+def test_a_receipt_that_is_overdue_comes_as_late_again_as_it_is() -> None:
+    waits = job("A", 10, components=(PlanNeed(material=SEAL, quantity=Decimal(1)),))
+    late = PlanReceipt(purchase="P-1", material=SEAL, quantity=Decimal(1), expected_at=at(-45))
+    assert read(waits, receipts=(late,)).operations[0].release == 46  # now is half a minute after `at(0)`
 
 
 def test_a_stop_lasts_the_least_then_as_long_again_unless_somebody_said() -> None:
