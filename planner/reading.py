@@ -47,6 +47,9 @@ WEIGHTS = {1: 8, 2: 4, 3: 2}
 """Price of a late minute by the order's priority (1 is the most urgent); 1 for the others."""
 
 
+MOST_SUBLOTS = 1000
+"""More transfer batches than that begin no sooner by a minute that anybody sees."""
+
 Stops = Mapping[EquipmentId, Iterable[PlanInterval]]
 """When units stand still beyond what a snapshot knows."""
 
@@ -80,6 +83,7 @@ class Reading:
             self._units[unit.work_center].append(unit.id)
         self._down = {unit.id for unit in snapshot.equipment if unit.down_since is not None}
         self._stops = {unit: self._windows(rows) for unit, rows in (stops or {}).items()}
+        self._jobs = {job.id: job for job in snapshot.job_orders}
         self._running = _running(snapshot.job_orders)
         self._maintenance = self._open_maintenance()
         self._maintained = self._under_maintenance()
@@ -245,15 +249,27 @@ class Reading:
             id=job.id,
             order=job.work_order,
             alternatives=tuple(Alternative(unit, minutes) for unit in units),
-            predecessors=() if started else tuple(Link(before) for before in job.predecessors),
+            predecessors=() if started else tuple(self._link(job, before) for before in job.predecessors),
             family=job.family,
             skill=job.skill,
             resumable=job.resumable,
-            releases=() if started else releases,
+            releases=() if started else (*releases, *self._lags(job)),
             started=started,
             published=self._published(job, units),
             tools=self._uses(job),
         )
+
+    def _link(self, job: PlanJobOrder, before: JobOrderId) -> Link:
+        """What lies between a job and one before it; no transfer batch is believed smaller than it is."""
+        known = self._jobs.get(before)
+        pieces = job.quantity if known is None else known.remaining
+        sublots = int(pieces // job.transfer) if job.transfer else 1
+        return Link(before, job.lag_min, min(max(1, sublots), MOST_SUBLOTS))
+
+    def _lags(self, job: PlanJobOrder) -> tuple[Release, ...]:
+        """The time that must still pass after a step that is over."""
+        until = 0 if job.not_before is None else self._ceiling(job.not_before)
+        return (Release(until, "lag"),) if until > 0 else ()
 
     def _published(self, job: PlanJobOrder, units: Sequence[EquipmentId]) -> Published | None:
         if job.planned_start is None or job.equipment not in units or job.equipment is None:
@@ -271,7 +287,9 @@ class Reading:
             if operation.started and operation.started.unit not in self._down:
                 ends[operation.id] = operation.minutes_on(operation.started.unit)
             elif place is not None and place.unit not in self._down and not operation.started:
-                waits = [ends.get(link.operation, self._horizon) for link in operation.predecessors]
+                waits = [
+                    ends.get(link.operation, self._horizon) + link.lag for link in operation.predecessors
+                ]
                 ready = max([operation.release, *waits])
                 begins = max(ready, place.start, 0)
                 lacking = self._stands(place.unit, begins) or self._lacks(operation, begins)
@@ -457,6 +475,8 @@ def _asked_job(
         predecessors=before,
         components=tuple(replace(need, quantity=need.quantity * quantity) for need in step.components),
         tools=step.tools,
+        lag_min=step.lag_min,
+        transfer=step.transfer,
     )
 
 

@@ -234,6 +234,9 @@ class PlanJobOrder:
         predecessors: Open jobs that must send pieces here.
         components: What it still needs.
         tools: What it holds beside its unit.
+        lag_min: Minutes that must pass between the end of its predecessors and its start.
+        transfer: So many pieces come on from them at a time; None when all come together.
+        not_before: When that time is over, where the step before is.
     """
 
     id: JobOrderId
@@ -261,6 +264,9 @@ class PlanJobOrder:
     predecessors: tuple[JobOrderId, ...]
     components: tuple[PlanNeed, ...]
     tools: tuple[PlanToolUse, ...] = ()
+    lag_min: int = 0
+    transfer: Decimal | None = None
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +300,8 @@ class PlanMasterOperation:
     setup_s: Decimal
     components: tuple[PlanNeed, ...]
     tools: tuple[PlanToolUse, ...] = ()
+    lag_min: int = 0
+    transfer: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

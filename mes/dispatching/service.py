@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from mes.definitions import service as definitions
+from mes.definitions.model import Material, WorkMaster, WorkMasterOperation
 from mes.dispatching import store
 from mes.dispatching.events import JobOrderDispatched, PlanPublished, PromiseGiven
 from mes.dispatching.model import (
@@ -330,12 +331,14 @@ def _job_orders(
         line = Line(tuple(line_jobs))
         for job in line.jobs:
             if job.status not in OVER:
-                step = steps.get((job.material, job.operation))
+                step = _known(steps, job.material, job.operation)
                 yield _job_order(line, job, needs.get(job.id, ()), step)
 
 
-def _job_order(line: Line, job: JobOrder, needs: Iterable[JobComponent], step: Step | None) -> PlanJobOrder:
+def _job_order(line: Line, job: JobOrder, needs: Iterable[JobComponent], step: Step) -> PlanJobOrder:
     before = line.before(job)
+    over = before is not None and before.status in OVER
+    ended_at = before.completed_at if before is not None else None
     return PlanJobOrder(
         id=job.id,
         work_order=job.work_order,
@@ -359,18 +362,26 @@ def _job_order(line: Line, job: JobOrder, needs: Iterable[JobComponent], step: S
         planned_end=job.planned_end,
         sequence=job.sequence,
         locked=job.locked,
-        predecessors=() if before is None or before.status in OVER else (before.id,),
+        predecessors=() if before is None or over else (before.id,),
         components=tuple(
             PlanNeed(material=part.material, quantity=part.required - part.consumed)
             for part in needs
             if part.required > part.consumed
         ),
         tools=_uses(step),
+        lag_min=step.lag_min,
+        transfer=step.transfer,
+        not_before=ended_at + timedelta(minutes=step.lag_min) if over and ended_at and step.lag_min else None,
     )
 
 
-def _uses(step: Step | None) -> tuple[PlanToolUse, ...]:
-    return () if step is None else tuple(PlanToolUse(tool=use.tool, count=use.count) for use in step.tools)
+def _known(steps: Mapping[tuple[MaterialId, int], Step], material: MaterialId, operation: int) -> Step:
+    """What the plant knows of a step beside what the ERP says, which may be nothing."""
+    return steps.get((material, operation)) or Step(material=material, operation=operation)
+
+
+def _uses(step: Step) -> tuple[PlanToolUse, ...]:
+    return tuple(PlanToolUse(tool=use.tool, count=use.count) for use in step.tools)
 
 
 async def _tools(tx: Tx, at: datetime) -> tuple[PlanTool, ...]:
@@ -422,20 +433,32 @@ async def planning_master(tx: Tx, material: MaterialId, at: datetime) -> tuple[P
     centers = await definitions.centers_of(tx, master)
     steps = await tooling.steps(tx)
     return tuple(
-        PlanMasterOperation(
-            operation=step.operation,
-            name=step.name,
-            work_center=step.work_center,
-            skill=step.skill or centers[step.work_center].skill,
-            family=product.family,
-            run_s=step.run_s,
-            setup_s=step.setup_s,
-            components=tuple(
-                PlanNeed(material=part.material, quantity=part.quantity / master.base_quantity)
-                for part in master.components
-                if part.operation == step.operation
-            ),
-            tools=_uses(steps.get((material, step.operation))),
-        )
+        _master_step(master, step, product, centers, _known(steps, material, step.operation))
         for step in master.operations
+    )
+
+
+def _master_step(
+    master: WorkMaster,
+    step: WorkMasterOperation,
+    product: Material,
+    centers: Mapping[EquipmentId, Equipment],
+    known: Step,
+) -> PlanMasterOperation:
+    return PlanMasterOperation(
+        operation=step.operation,
+        name=step.name,
+        work_center=step.work_center,
+        skill=step.skill or centers[step.work_center].skill,
+        family=product.family,
+        run_s=step.run_s,
+        setup_s=step.setup_s,
+        components=tuple(
+            PlanNeed(material=part.material, quantity=part.quantity / master.base_quantity)
+            for part in master.components
+            if part.operation == step.operation
+        ),
+        tools=_uses(known),
+        lag_min=known.lag_min,
+        transfer=known.transfer,
     )

@@ -239,11 +239,16 @@ class Step:
 
     Args:
         operation: Its number in the routing, 10, 20, ...
+        lag_min: Minutes that must pass after the step before it: drying, cooling; 0 or more.
+        transfer: So many pieces, in the product's unit, come on from the step before it at a time: it
+            begins with the first of them. None: it waits for all of a job.
     """
 
     material: MaterialId
     operation: int
     tools: tuple[StepTool, ...] = ()
+    lag_min: int = 0
+    transfer: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

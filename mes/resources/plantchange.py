@@ -177,7 +177,14 @@ def tables_of(plant: PlantDefinition) -> Tables:
             one.id: {name: getattr(one, name) for name in MaintenanceRule.__slots__ if name != "id"}
             for one in plant.maintenance
         },
-        "steps": {(one.material, one.operation): {"tools": one.tools} for one in plant.steps},
+        "steps": {
+            (one.material, one.operation): {
+                "tools": one.tools,
+                "lag_min": one.lag_min,
+                "transfer": one.transfer,
+            }
+            for one in plant.steps
+        },
     }
 
 

@@ -25,6 +25,7 @@ CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 """What a label, an address and an edge's tag can carry."""
 CURRENCY = re.compile(r"[A-Z]{3}")
 DAY_MIN = 1440
+YEAR_MIN = 366 * DAY_MIN
 MOST_OVER = 100
 DAYS = range(1, 8)
 WEIGHTS = range(1, 101)
@@ -185,6 +186,12 @@ def _step(step: Step, counts: dict[ToolId, int]) -> Iterator[PlantFault]:
     row = f"steps {step.material} {step.operation}"
     if step.operation < 1:
         yield PlantFault(row, "has no number of a step", "Give that of the ERP's routing, such as 10")
+    if not 0 <= step.lag_min <= YEAR_MIN:
+        what = f"begins {step.lag_min} minutes after the step before"
+        yield PlantFault(row, what, f"Give 0 to {YEAR_MIN}, a year")
+    if step.transfer is not None and step.transfer <= 0:
+        remedy = "Give more than 0, or leave it out to wait for all of a job"
+        yield PlantFault(row, f"gets {step.transfer} pieces at a time", remedy)
     for name, times in Counter(use.tool for use in step.tools).items():
         if times > 1:
             yield PlantFault(row, f"names the tool {name} {times} times", "Give one entry with their sum")

@@ -333,7 +333,8 @@ def _own(place: Equipment, known: Mapping[EquipmentId, Equipment]) -> dict[str, 
 
 def _step(step: Step) -> dict[str, Any]:
     tools = [{name: getattr(use, name) for name in StepTool.__slots__} for use in step.tools]
-    return {"material": step.material, "operation": step.operation, "tools": tools}
+    said = {"material": step.material, "operation": step.operation, "tools": tools or None}
+    return {**said, "lag_min": step.lag_min or None, "transfer": step.transfer}
 
 
 def _groups(

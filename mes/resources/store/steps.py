@@ -34,8 +34,9 @@ async def steps(tx: Tx) -> list[Step]:
     """Return what the plant knows of steps, by product and number."""
     found: Any = await tx.value(
         """
-        select jsonb_agg(jsonb_build_object('material', material, 'operation', operation, 'tools', tools)
-                         order by material, operation)
+        select jsonb_agg(jsonb_build_object(
+            'material', material, 'operation', operation, 'tools', tools, 'lag_min', lag_min,
+            'transfer', transfer::text) order by material, operation)
         from mes.step where site = %(site)s
         """,
         {"site": tx.site},
@@ -64,8 +65,8 @@ async def save_steps(tx: Tx, plant: PlantDefinition) -> None:
     )
     await tx.execute_many(
         """
-        insert into mes.step (site, material, operation, tools)
-        values (%(site)s, %(material)s, %(operation)s, %(tools)s)
+        insert into mes.step (site, material, operation, tools, lag_min, transfer)
+        values (%(site)s, %(material)s, %(operation)s, %(tools)s, %(lag_min)s, %(transfer)s)
         """,
         [
             {
@@ -73,6 +74,8 @@ async def save_steps(tx: Tx, plant: PlantDefinition) -> None:
                 "material": one.material,
                 "operation": one.operation,
                 "tools": Jsonb(to_json(list(one.tools))),
+                "lag_min": one.lag_min,
+                "transfer": one.transfer,
             }
             for one in plant.steps
         ],

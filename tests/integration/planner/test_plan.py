@@ -120,18 +120,25 @@ async def test_missing_material_holds_an_operation_until_its_receipt(floor: Floo
     assert plan.by_operation[step.id].start == 45
 
 
-async def test_a_tool_of_which_there_is_one_keeps_the_machines_waiting_for_each_other(
+async def test_one_tool_keeps_jobs_waiting_for_each_other_and_a_lag_for_the_step_before(
     floor: Floor, planner: Desk
 ) -> None:
     step = Step(material=MaterialId("PUMP-40"), operation=10, tools=(StepTool(tool=JIG),))
     jig = Tool(id=JIG, name="Jig", count=1)
-    tooled = replace(resources.load_plant(), tools=(jig,), steps=(step,))
+    dries = Step(material=MaterialId("PUMP-40"), operation=20, lag_min=30)
+    tooled = replace(resources.load_plant(), tools=(jig,), steps=(step, dries))
     await floor.do(lambda tx: resources.put_plant(tx, tooled))
     for _ in range(3):
         await floor.order(quantity=6)
     await planner.step()
     turns = sorted((row["setup_start"], row["end"]) for row in await machining(floor))
     assert all(end <= begin for (_, end), (begin, _) in pairwise(turns))
+    rows = {row["job_order"]: row for row in (await shown(floor))["operations"]}
+    waits = [
+        datetime.fromisoformat(rows[f"{row['work_order']}-20"]["start"]) - datetime.fromisoformat(row["end"])
+        for row in await machining(floor)
+    ]
+    assert min(waits) >= timedelta(minutes=30)
 
     back = floor.now + timedelta(minutes=45)
     out = await floor.do(lambda tx: tooling.take_out(tx, JIG, 1, back, "breakdown"))

@@ -19,7 +19,7 @@ from mes.kernel.ids import EquipmentId, MaintenanceNumber, MaterialId, ToolId
 from mes.kernel.settings import Planner
 from planner.checker import check
 from planner.dispatch import best_dispatch
-from planner.problem import Away, Operation, Problem, Setup, ToolUse, Window
+from planner.problem import Away, Link, Operation, Problem, Setup, ToolUse, Window
 from planner.reading import labels_of, problem_of
 from tests.unit.planner.snapshots import at, job, order, snapshot, unit
 
@@ -165,6 +165,33 @@ def test_where_a_job_runs_nobody_maintains() -> None:
 def test_maintenance_of_a_unit_out_of_service_is_in_no_plan() -> None:
     read = problem_of(snapshot(job("WO-1", 10), maintenance=(upkeep(equipment=EquipmentId("X")),)), POLICY)
     assert [order.id for order in read.orders] == ["WO-1"]
+
+
+def test_a_step_that_dries_waits_for_its_end_and_for_what_is_left_of_it() -> None:
+    first, dries = job("WO-1", 10), job("WO-1", 20, lag_min=30)
+    problem = read(first, replace(dries, predecessors=(first.id,)))
+    assert problem.operation_by_id["WO-1-20"].predecessors == (Link("WO-1-10", 30),)
+    left = read(replace(dries, not_before=at(12.5))).operations[0]
+    assert [(r.at, r.cause) for r in left.releases] == [(13, "lag")]
+    assert read(replace(dries, not_before=at(-1))).operations[0].releases == ()
+
+
+def test_no_transfer_batch_is_believed_smaller_than_it_is() -> None:
+    def sublots(transfer: str, left: int) -> int:
+        first = job("WO-1", 10, remaining=Decimal(left))
+        then = job("WO-1", 20, predecessors=(first.id,), transfer=Decimal(transfer))
+        (link,) = read(first, then).operation_by_id[then.id].predecessors
+        return link.sublots
+
+    assert [sublots("10", left) for left in (40, 25, 20, 9)] == [4, 2, 2, 1]
+    assert sublots("0.001", 9) == 1000
+
+
+def test_a_step_that_still_dries_is_not_frozen_and_holds_up_nobody() -> None:
+    running = job("WO-1", 10, status="Running", equipment="CNC-1", started_at=at(-1), remaining=Decimal(1))
+    place = {"predecessors": (running.id,), "equipment": "CNC-2", "planned_start": at(2)}
+    frozen = [read(running, job("WO-1", 20, lag_min=lag, **place)).operations[1].frozen for lag in (0, 30)]
+    assert frozen == [True, False]
 
 
 def test_material_goes_to_the_earliest_due_and_the_rest_waits_for_the_receipt() -> None:

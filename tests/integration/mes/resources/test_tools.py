@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from mes.access.model import Role
 from mes.app import build_app
 from mes.dispatching import service as dispatching
 from mes.dispatching.model import PlanningSnapshot, PlanToolOut, PlanToolUse
+from mes.execution import service as execution
+from mes.execution.model import LotUse, QuantityReport
 from mes.kernel.clock import utc_now
-from mes.kernel.ids import MaterialId, ToolId
+from mes.kernel.ids import JobOrderId, LotNumber, MaterialId, ToolId
 from mes.resources import service as resources
 from mes.resources import tooling
 from mes.resources.api import router
@@ -79,6 +82,36 @@ async def test_a_plant_file_says_which_steps_hold_which_tools(floor: Floor) -> N
     assert (again.tools, again.steps) == (written.tools, written.steps)
     await floor.do(lambda tx: resources.put_plant(tx, resources.load_plant()))
     assert {job.tools for job in (await seen(floor)).job_orders} == {()}
+
+
+async def test_what_lies_between_steps_is_seen_until_it_is_over(floor: Floor) -> None:
+    steps = (
+        Step(material=MaterialId("PUMP-40"), operation=20, lag_min=30),
+        Step(material=MaterialId("PUMP-40"), operation=30, transfer=Decimal("2.5")),
+    )
+    dries = replace(resources.load_plant(), steps=steps)
+    await floor.do(lambda tx: resources.put_plant(tx, dries))
+    number = await floor.order(quantity=1)
+    await floor.plan(number)
+    jobs = {job.operation: job for job in (await seen(floor)).job_orders}
+    assert [(jobs[no].lag_min, jobs[no].transfer, jobs[no].not_before) for no in (10, 20, 30)] == [
+        (0, None, None), (30, None, None), (0, Decimal("2.5"), None)
+    ]  # fmt: skip
+    async with floor.db.read() as tx:
+        master = await dispatching.planning_master(tx, MaterialId("PUMP-40"), floor.now)
+        written = await resources.read_plant(tx, floor.now)
+    assert [(step.lag_min, step.transfer) for step in master[1:3]] == [(30, None), (0, Decimal("2.5"))]
+    assert written is not None
+    assert written.steps == steps
+    job = JobOrderId(f"{number}-10")
+    await floor.do(lambda tx: execution.start(tx, job), "E-1001", "CNC-1")
+    use = LotUse(job_order=job, lot=LotNumber("LOT-CAST-40-1"), quantity=Decimal(1))
+    await floor.do(lambda tx: execution.consume(tx, use), "E-1001", "CNC-1")
+    done = QuantityReport(job_order=job, good=Decimal(1))
+    await floor.do(lambda tx: execution.report(tx, done), "E-1001", "CNC-1")
+    await floor.after(60).do(lambda tx: execution.complete(tx, job), "E-1001", "CNC-1")
+    after = {one.operation: one for one in (await seen(floor)).job_orders}
+    assert (after[20].predecessors, after[20].not_before) == ((), floor.now + timedelta(minutes=30))
 
 
 async def test_a_tool_is_out_of_service_until_its_time_or_until_it_is_put_back(floor: Floor) -> None:

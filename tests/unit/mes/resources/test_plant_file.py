@@ -85,6 +85,12 @@ def test_maintenance_is_written_as_it_is_read() -> None:
     assert parse_plant(plant_text(plant)).maintenance == plant.maintenance
 
 
+def test_steps_are_written_as_they_are_read() -> None:
+    for more in ("", "lag_min = 30", "transfer = 10", 'transfer = "0.5"'):
+        plant = parse_plant(TOOLS + more)
+        assert parse_plant(plant_text(plant)).steps == plant.steps
+
+
 def test_the_pump_plant_is_complete() -> None:
     plant = load_plant()
     units = [one for one in plant.equipment if one.level == "work_unit"]
@@ -128,6 +134,8 @@ def test_shifts_that_follow_each_other_do_not_overlap() -> None:
         (TOOLS.replace('tool = "JIG"', 'tool = "JOG"'), "steps PUMP-40 10: there is no tool JOG"),
         (TOOLS.replace("count = 1", "count = 3"), "needs 3 of the tool JIG, of which there are 2"),
         (TOOLS.replace("operation = 10", "operation = 0"), "steps PUMP-40 0: has no number of a step"),
+        (TOOLS + "lag_min = -1", "steps PUMP-40 10: begins -1 minutes after the step before"),
+        (TOOLS + "transfer = 0", "steps PUMP-40 10: gets 0 pieces at a time"),
         (TOOLS + TOOLS.removeprefix(SMALL), "steps PUMP-40 10: is there 2 times"),
         (UPKEEP.replace('unit = "U"', 'unit = "V"'), "maintenance OIL: there is no unit V"),
         (UPKEEP.replace("window_days = 3", "window_days = 31"), "maintenance OIL: may be done on 31 days"),
