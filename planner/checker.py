@@ -63,7 +63,11 @@ def _faults(problem: Problem, schedule: Schedule) -> Iterator[str]:
         if unit.places is not None:
             riders |= _riders(rows[unit.id])
             yield from _batch_faults(problem, unit, rows[unit.id])
-        yield from _unit_faults(problem, unit, rows[unit.id], operations)
+        if unit.subcontractor:
+            riders |= {a.operation for a in rows[unit.id]}
+            yield from (f"{a.operation} has a set-up at {unit.id}" for a in rows[unit.id] if a.setup)
+        else:
+            yield from _unit_faults(problem, unit, rows[unit.id], operations)
     yield from _people_faults(problem, opening, schedule, riders)
     yield from _tool_faults(problem, at, riders)
     yield from _material_faults(problem, at)

@@ -8,6 +8,8 @@ these was the last to let it start. Started and locked work is placed first.
 On a unit with places an operation goes into the batch of the one before it when both are of one
 recipe, there is room, and it is ready when that batch starts. Who comes last therefore leads a batch
 that waits for him, and nobody's times change when another one joins.
+
+At a subcontractor an operation begins when it is ready and he is open; what else is there does not matter.
 """
 
 from __future__ import annotations
@@ -66,13 +68,17 @@ _begin, _run = attrgetter("begin"), attrgetter("run")
 
 
 class _Line:
-    """A unit's blocks in order; those before `floor` were placed by the running proposal."""
+    """A unit's blocks in order; those before `floor` were placed by the running proposal.
 
-    __slots__ = ("blocks", "family", "floor", "frozen_until", "places", "time", "unit")
+    The blocks of a subcontractor may overlap.
+    """
+
+    __slots__ = ("blocks", "family", "floor", "frozen_until", "outside", "places", "time", "unit")
 
     def __init__(self, unit: Unit, time: WorkTime) -> None:
         self.unit, self.family, self.time = unit.id, unit.family, time
         self.places = unit.places
+        self.outside = unit.subcontractor
         self.blocks: list[Block] = []
         self.floor = 0
         self.frozen_until = 0  # working minute at which the last frozen block ends
@@ -86,6 +92,10 @@ class _Line:
             return first
         joined = bisect_left(self.blocks, ready, key=_run) + 1
         return max(bisect_left(self.blocks, self.frozen_until, key=_begin), min(first, joined))
+
+    def is_served(self, position: int) -> bool:
+        """Whether a block needs no people and tools: its batch has them, or the subcontractor."""
+        return self.outside or self.is_joined(position)
 
     def is_joined(self, position: int) -> bool:
         """Whether a block is in the batch of the one before it: they end together."""
@@ -146,7 +156,7 @@ class Decoder:
     def free_at(self, unit: str) -> int:
         """The minute from which `unit` has no proposed work behind it."""
         line = self.lines[unit]
-        return line.time.at(line.blocks[line.floor - 1].end) if line.floor else line.time.at(0)
+        return line.time.at(0 if line.outside or not line.floor else line.blocks[line.floor - 1].end)
 
     def family_of(self, unit: str) -> str | None:
         """The family `unit` is set up for after its proposed work."""
@@ -204,6 +214,8 @@ class Decoder:
         """
         line = self.lines[unit]
         ready, why_ready = self._ready_on(operation, unit, self.ready(operation))
+        if line.outside:
+            return self._fit_outside(line, operation, ready, why_ready)
         first = line.floor
         if gaps:
             first = line.first_gap(line.time.work(ready), operation.minutes_on(unit))
@@ -233,6 +245,8 @@ class Decoder:
         line, minutes = self.lines[on.unit], on.minutes
         blocks, last = line.blocks, line.time.work(end) - minutes
         ready, why_ready = self._ready_on(operation, on.unit, since)
+        if line.outside:
+            return self._fit_outside(line, operation, ready, why_ready)
         earliest = line.time.work(ready)
         if earliest > last:
             return None
@@ -253,6 +267,19 @@ class Decoder:
         if fit is not None:
             return fit
         raise AssertionError(on.unit)  # the last gap never ends
+
+    def _fit_outside(self, line: _Line, operation: Operation, ready: int, why: Reason) -> Fit:
+        """The place at a subcontractor: from when he has it, in his working time."""
+        time, minutes = line.time, operation.minutes_on(line.unit)
+        run = time.work(ready)
+        while not operation.resumable and time.room(run) < minutes:
+            run += time.room(run)
+        start = time.at(run)
+        if start > ready:
+            why = self._closed(line.unit, start)
+        block = Block(run, run, run + minutes, operation, why)
+        position = bisect_right(line.blocks, run, key=_begin)
+        return Fit(line.unit, position, block, start, time.after(run + minutes), 0)
 
     def _fit_gap(
         self, line: _Line, position: int, operation: Operation, ready: int, why: Reason
@@ -358,7 +385,7 @@ class Decoder:
         line.blocks.insert(fit.position, block)
         line.floor = max(line.floor, fit.position) + 1
         line.hold(block)
-        if not line.is_joined(fit.position):  # a batch takes people and tools once
+        if not line.is_served(fit.position):  # a batch takes people and tools once
             self.shared.claim(block.operation, line.time.pieces(block.begin, block.end))
         self._note(line, block, fit.end)
 
@@ -369,7 +396,7 @@ class Decoder:
     def take_back(self, fit: Fit) -> None:
         """Undo `place`; the last placed goes first."""
         line, block = self.lines[fit.unit], fit.block
-        if not line.is_joined(fit.position):
+        if not line.is_served(fit.position):
             self.shared.release(block.operation, line.time.pieces(block.begin, block.end))
         line.blocks.pop(fit.position)
         line.floor -= 1
@@ -379,14 +406,16 @@ class Decoder:
         """Take out what is placed, for as long as others look for a place."""
         line.blocks.remove(block)
         line.floor -= 1
-        self.shared.release(block.operation, line.time.pieces(block.begin, block.end))
+        if not line.outside:
+            self.shared.release(block.operation, line.time.pieces(block.begin, block.end))
         del self.ends[block.operation.id]
 
     def put_back(self, line: _Line, block: Block, end: int) -> None:
         """Undo `lift`."""
         insort(line.blocks, block, key=_begin)
         line.floor += 1
-        self.shared.claim(block.operation, line.time.pieces(block.begin, block.end))
+        if not line.outside:
+            self.shared.claim(block.operation, line.time.pieces(block.begin, block.end))
         self._note(line, block, end)
 
     def keep(self, assignment: Assignment, other: Operation | None = None) -> None:
@@ -403,7 +432,7 @@ class Decoder:
         line.blocks.insert(position, block)
         line.floor += 1
         line.hold(block)
-        if not line.is_joined(position):
+        if not line.is_served(position):
             self.shared.claim(operation, line.time.pieces(block.begin, block.end))
         self._note(line, block, assignment.end)
 
@@ -421,9 +450,11 @@ class Decoder:
         run = time.work(lock.start)
         self._refuse_closed(operation, lock, time, run)
         batch = line.batch_before(len(line.blocks))
-        if batch and batch[0].run == run and self._has_room(line, batch, operation):
-            line.blocks.append(Block(run, run, run + minutes, operation, Reason("lock")))
-            self._note(line, line.blocks[-1], time.after(run + minutes))
+        joins = batch and batch[0].run == run and self._has_room(line, batch, operation)
+        if joins or line.outside:
+            block = Block(run, run, run + minutes, operation, Reason("lock"))
+            insort(line.blocks, block, key=_begin)
+            self._note(line, block, time.after(block.end))
             return
         before = line.blocks[-1] if line.blocks else None
         free = before.end if before else 0

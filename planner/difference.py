@@ -61,7 +61,7 @@ def difference(problem: Problem, kept: Schedule, new: Schedule) -> Difference:
         kept: The published sequences on the plant as it is now: same units, same order.
     """
     published = [o.id for o in problem.operations if o.published and not o.started]
-    changed = _changed(set(published), kept, new)
+    changed = _changed(problem, set(published), kept, new)
     moved = tuple(_move(name, kept, new) for name in published if name in changed)
     added = tuple(o.id for o in problem.operations if not o.published and not o.started)
     shifts = _shifts(problem, kept, new)
@@ -75,16 +75,20 @@ def _move(name: str, kept: Schedule, new: Schedule) -> Move:
     return Move(name, old.unit, row.unit, old.start, row.start)
 
 
-def _changed(published: set[str], kept: Schedule, new: Schedule) -> set[str]:
+def _changed(problem: Problem, published: set[str], kept: Schedule, new: Schedule) -> set[str]:
     """Published operations that are elsewhere, or jumped the queue of their unit.
 
-    Of those that stay on a unit, a longest part that keeps its order counts as unmoved.
+    Of those that stay on a unit, a longest part that keeps its order counts as unmoved; a subcontractor
+    has no queue.
     """
     still: set[str] = set()
     for unit, rows in new.by_unit.items():
         before = kept.by_unit.get(unit, ())
         rank = {a.operation: i for i, a in enumerate(before) if a.operation in published}
         stayed = [a.operation for a in rows if a.operation in rank]
+        if unit in problem.subcontractors:
+            still.update(stayed)
+            continue
         still.update(stayed[i] for i in _longest_rising([rank[name] for name in stayed]))
     return published - still
 

@@ -3,7 +3,8 @@
 The walk goes along the order's own chain of steps, from minute 0 to its end. Every minute on
 that way is either the order's own work or waiting for something; each waiting minute has the
 cause that held in it. The slack that the order had eats the earliest waits; what is left, and
-the work that never fitted before the due date, is the lateness.
+the work that never fitted before the due date, is the lateness. The lead time of a subcontractor is
+work, his closed hours are those of a unit.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class Explainer:
         self._steps: dict[str, list[Operation]] = {}
         for operation in problem.operations:
             self._steps.setdefault(operation.order, []).append(operation)
-            if not (operation.started or self._leader(schedule.by_operation[operation.id])):
+            row = schedule.by_operation[operation.id]
+            if not (operation.started or self._is_outside(row.unit) or self._leader(row)):
                 self._shared.claim(operation, self._worked(operation))
 
     def why_late(self, order: str) -> tuple[Cause, ...]:
@@ -146,6 +148,8 @@ class Explainer:
             yield from (start, end)
         for stop in self._problem.unit_by_id[row.unit].stops:
             yield from (stop.start, stop.end)
+        if self._is_outside(row.unit):
+            return
         for other in self._schedule.by_unit[row.unit]:
             yield from (other.setup_start, other.end)
         for draw in self._shared.draws(operation):
@@ -155,6 +159,10 @@ class Explainer:
         rows = self._schedule.by_unit[row.unit]
         ends = [before.end for before in rows[: rows.index(row)] if before.end < row.end]
         return max(ends, default=0)
+
+    def _is_outside(self, unit: str) -> bool:
+        """Whether a unit is a subcontractor's: what else is there keeps nobody waiting."""
+        return unit in self._problem.subcontractors
 
     def _leader(self, row: Assignment) -> str | None:
         """The operation that leads the batch of another one; None for that itself, and without a batch."""
@@ -172,6 +180,8 @@ class Explainer:
             return Cause("lag", 1, operation.id)
         if not self._is_open(row.unit, minute):
             return self._closed_at(row.unit, minute)
+        if self._is_outside(row.unit):  # a lock, or a run that cannot pause and waits for a longer window
+            return Cause("sequence" if operation.lock else "calendar", 1, row.unit)
         return self._occupied(operation, row, minute, free)
 
     def _occupied(self, operation: Operation, row: Assignment, minute: int, free: int) -> Cause:

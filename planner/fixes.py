@@ -60,7 +60,8 @@ def fixes(problem: Problem, plan: Schedule, order: str) -> list[Fix]:
     choices = proposal_of(plan)
     base = decode(problem, choices)
     causes = Explainer(problem, base).why_late(order)[:TRIED]
-    trials = {_key(cause): cause for cause in causes if _key(cause)}
+    ours = [cause for cause in causes if cause.subject not in problem.subcontractors]
+    trials = {_key(cause): cause for cause in ours if _key(cause)}
     found = [fix for cause in trials.values() if (fix := _tried(problem, base, choices, order, cause))]
     return sorted(found, key=lambda fix: (fix.price / fix.saves, -fix.saves))
 

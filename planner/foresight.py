@@ -55,6 +55,8 @@ def _missing(problem: Problem, step: Operation, ready: int) -> Missing:
         return Missing("calendar", {"unit": units[0].id})
     if not any(window.end > ready for unit in units for window in subtract(known[unit.id], unit.stops)):
         return Missing("unit", {"work_center": units[0].work_center})
+    if any(unit.subcontractor for unit in units):
+        return Missing("time", {})
     crews = [crew for crew in problem.crews if step.skill in crew.skills]
     if step.skill and not any(window.end > ready for crew in crews for window in crew.windows):
         return Missing("people", {"skill": step.skill})

@@ -108,6 +108,12 @@ BA = 2
 """Columns of a unit where some take several operations at once: its places, 0 for one at a time, and where
 the recipes of operations on it begin. `BATCHES` is 0 where no unit does."""
 
+ANY_NUMBER = cast("int", np.int64(-1))
+"""Places of a subcontractor, who does any number of operations at once, each on its own."""
+
+NO_TURNS = cast("int", np.int64(-2))
+"""First and last operation of a subcontractor: what is there is neither before nor behind anything."""
+
 # Columns of locked work on a unit.
 BL = 4
 B_BEGIN, B_RUN, B_END, B_FAMILY = range(4)
@@ -460,6 +466,35 @@ def _fit(
         block += BL
 
 
+# --- subcontractors ---------------------------------------------------------------------------
+# What is at a subcontractor's has no neighbours there and needs none of our people and tools. Its begin is
+# written as that of a rider in a batch is, below -1.
+
+
+@compiled()
+def _outside(plant: Ints, op: int, unit: int, dur: int, ready: int, st: Ints) -> tuple[int, int, int]:
+    """Where an operation fits at a subcontractor, as `_fit` says: from when he has it, while he is open."""
+    c = plant[plant[UNITS] + unit * UN + U_TIME]
+    run = _work(plant, c, ready)
+    if plant[OVERLAPS] > 0:
+        run = max(run, _passed_on(plant, op, c, dur, st))
+    if plant[plant[OPS] + op * OP + RESUMABLE] == 0:
+        w = _window_of(plant, c, run)
+        while plant[w + 2] + plant[w + 1] - plant[w] - run < dur:
+            w += WN
+            run = plant[w + 2]
+    return run, run, NO_TURNS
+
+
+@compiled()
+def _leave_out(plant: Ints, ends: Ints) -> None:
+    """Say which units have no turns, in an array of the first or last operations of all."""
+    if plant[BATCHES] != 0:
+        for unit in range(plant[UNIT_COUNT]):
+            if plant[plant[BATCHES] + unit * BA] == ANY_NUMBER:
+                ends[unit] = NO_TURNS
+
+
 # --- batches ----------------------------------------------------------------------------------
 # On a unit with places an operation rides in the batch of the one before it when both have one recipe,
 # there is room, and it is ready when that batch starts. All of a batch have the same end on their unit, and
@@ -485,7 +520,7 @@ def _taken_with(plant: Ints, op: int, unit: int, last: int, ready: int, st: Ints
 
 @compiled()
 def _rides(op: int, st: Ints) -> bool:
-    """Whether an operation is in a batch that another one leads."""
+    """Whether an operation is in a batch that another one leads, or outside: it takes no people."""
     return st[op * ST + BEGIN] < -1
 
 
@@ -496,6 +531,8 @@ def _behind(
     """Where an operation fits behind `last`, as `_fit` says; wanted is below -1 where it rides."""
     end, family = _last_of(plant, unit, last, st)
     if plant[BATCHES] != 0:
+        if plant[plant[BATCHES] + unit * BA] == ANY_NUMBER:
+            return _outside(plant, op, unit, dur, ready, st)
         taken = _taken_with(plant, op, unit, last, ready, st)
         if taken > 0:
             run = end - st[last * ST + DUR]
@@ -594,11 +631,12 @@ def _settle(
     row = op * ST
     st[row + UNIT] = unit
     st[row + DUR] = dur
-    st[row + PREV] = tail[unit]
+    st[row + PREV] = max(tail[unit], NONE)
     st[row + NEXT] = -1
     if tail[unit] >= 0:
         st[tail[unit] * ST + NEXT] = op
-    tail[unit] = op
+    if tail[unit] != NO_TURNS:
+        tail[unit] = op
     _write(plant, op, place, st)
     if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + NEED] >= 0 and place[2] >= 0:
         _hold(plant, op, TAKE, st, crowd)
@@ -701,6 +739,7 @@ def retime(plant: Ints, perm: Ints, unit_of: Ints, st: Ints, crowd: Ints) -> int
     """
     _place_fixed(plant, st, crowd)
     tail = np.full(plant[UNIT_COUNT], -1, np.int64)
+    _leave_out(plant, tail)
     for position in range(len(perm)):
         op = perm[position]
         unit = unit_of[op]
@@ -772,7 +811,7 @@ def _best_unit(plant: Ints, op: int, tail: Ints, st: Ints, crowd: Ints) -> tuple
     for k in range(plant[alternatives], plant[alternatives + 1], 2):
         unit, dur = plant[k], plant[k + 1]
         place = _behind(plant, op, unit, dur, tail[unit], ready, st, crowd)
-        if place[2] < 0:
+        if place[2] < 0 and tail[unit] >= 0:
             dur = st[tail[unit] * ST + DUR]
         done = _at(plant, plant[plant[UNITS] + unit * UN + U_TIME], place[1] + dur - 1)
         setup = place[1] - place[0]
@@ -875,7 +914,7 @@ def _place_next(
         on: Its unit and its place there.
     """
     dur = _minutes(plant, op, on[0])
-    if on[3] < 0:
+    if on[3] < 0 and tail[on[0]] >= 0:
         dur = st[tail[on[0]] * ST + DUR]
     _settle(plant, op, on[0], dur, (on[1], on[2], on[3]), tail, st, crowd)
     perm[position] = op
@@ -1067,6 +1106,7 @@ def dispatch(
     _place_fixed(plant, st, crowd)
     count, queues = plant[COUNT], plant[QUEUE_COUNT]
     tail = np.full(plant[UNIT_COUNT], -1, np.int64)
+    _leave_out(plant, tail)
     missing, waits = np.zeros(count, np.int64), np.zeros(count, np.int64)
     _count_missing(plant, missing, waits)
     head, behind = np.full(queues, -1, np.int64), np.full(count, -1, np.int64)
@@ -1379,7 +1419,7 @@ def _detach(op: int, st: Ints, unit_head: Ints) -> None:
     before, after = st[row + PREV], st[row + NEXT]
     if before >= 0:
         st[before * ST + NEXT] = after
-    else:
+    elif unit_head[st[row + UNIT]] != NO_TURNS:
         unit_head[st[row + UNIT]] = after
     if after >= 0:
         st[after * ST + PREV] = before
@@ -1391,7 +1431,9 @@ def _attach(op: int, unit: int, before: int, st: Ints, unit_head: Ints) -> None:
     row = op * ST
     st[row + UNIT] = unit
     after = unit_head[unit]
-    if before >= 0:
+    if after == NO_TURNS:
+        after = NONE
+    elif before >= 0:
         after = st[before * ST + NEXT]
         st[before * ST + NEXT] = op
     else:
@@ -1539,7 +1581,7 @@ def _bottleneck(plant: Ints, od: Ints, st: Ints, crowd: Ints, io: Ints) -> int:
             break
         at = op * ST
         prev = st[at + PREV]
-        if _rides(op, st):
+        if prev >= 0 and _rides(op, st):
             count += 1
             if _random(io) * count < 1.0:
                 found = op
@@ -1706,6 +1748,9 @@ def _choose_unit(plant: Ints, op: int, share: float, io: Ints) -> None:
 @compiled()
 def _elsewhere(perm: Ints, st: Ints, steps: int, unit_head: Ints, io: Ints) -> int:
     """Where a move to another unit begins there: target -1 leaves its position; -2 gives up."""
+    if unit_head[io[TO_UNIT]] == NO_TURNS:
+        io[BEFORE] = -1
+        return -1
     at = st[io[MOVED] * ST + POS]
     found = _neighbour(perm, st, io[TO_UNIT], at - 1, 0)
     io[BEFORE] = found
@@ -2004,6 +2049,7 @@ def anneal(
         row = perm[i] * ST
         if st[row + PREV] < 0:
             unit_head[st[row + UNIT]] = perm[i]
+    _leave_out(plant, unit_head)
     io[STAMP] = 0
     slack = np.zeros(count, np.int64)
     _slacks(plant, perm, st, slack)

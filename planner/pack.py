@@ -242,7 +242,8 @@ class _Packer:
             yield int(bool(o.started or o.lock))
 
     def _units(self, setups: dict[str, int]) -> list[int]:
-        running = {o.started.unit: o for o in self.problem.operations if o.started}
+        started = [(o.started.unit, o) for o in self.problem.operations if o.started]
+        running = {unit: o for unit, o in started if unit not in self.problem.subcontractors}
         found: list[int] = []
         for unit in self.problem.units:
             work = self.decoder.lines[unit.id].time
@@ -273,7 +274,7 @@ class _Packer:
             [
                 x
                 for b in self.decoder.lines[unit.id].blocks
-                if b.operation.lock
+                if b.operation.lock and not unit.subcontractor
                 for x in (b.begin, b.run, b.end, self.families[b.operation.family])
             ]
             for unit in self.problem.units
@@ -358,15 +359,17 @@ class _Packer:
             self.data += (rows[id(draw.counter)], draw.count, int(draw.tool is not None))
 
     def _batches(self) -> None:
-        """Append places and recipes, where there are units with places."""
+        """Append places and recipes, where there are units with places or subcontractors."""
         problem, data = self.problem, self.data
-        if not problem.has_batches:
+        if not (problem.has_batches or problem.subcontractors):
             return
         data[kernel.BATCHES] = head = len(data)
         data += [0] * (kernel.BA * len(problem.units))
         self._part(kernel.OP_PLACES, (o.places for o in problem.operations))
         for row, unit in enumerate(problem.units):
-            if unit.places is not None:
+            if unit.subcontractor:
+                data[head + kernel.BA * row] = kernel.ANY_NUMBER
+            elif unit.places is not None:
                 data[head + kernel.BA * row] = unit.places
                 data[head + kernel.BA * row + 1] = len(data)
                 data += self._recipes(unit.id)

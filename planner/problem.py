@@ -63,6 +63,10 @@ class Unit:
         stops: When it stands still though its calendar is open: breakdown, maintenance.
         places: How much it takes at once in a batch (oven, autoclave, washer); None when it does one
             operation at a time.
+        subcontractor: A firm outside that does any number of operations at once, each with a begin and an
+            end of its own: its minutes are lead time on his calendar (a stop: he is closed), a lag of the
+            links is the way there and back, and what is there needs none of our people, tools and set-ups.
+            One who takes at most so many at once is as many ordinary units of one work centre.
     """
 
     id: str
@@ -71,6 +75,7 @@ class Unit:
     family: str | None = None
     stops: tuple[Window, ...] = ()
     places: int | None = None
+    subcontractor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,6 +411,11 @@ class Problem:
         """Whether a unit takes several operations at once."""
         return any(unit.places is not None for unit in self.units)
 
+    @cached_property
+    def subcontractors(self) -> frozenset[str]:
+        """The units where nothing waits for anything else that is there."""
+        return frozenset(unit.id for unit in self.units if unit.subcontractor)
+
     def recipe(self, operation: Operation, unit: str) -> Recipe:
         """What all of one batch on `unit` have in common; KeyError when the unit cannot do it.
 
@@ -426,6 +436,8 @@ class Problem:
                 rows.setdefault(place.unit, []).append((place.start, operation.id))
         found: dict[str, tuple[str, ...]] = {}
         for unit, row in rows.items():
+            if unit in self.subcontractors:
+                continue
             is_batched = self.unit_by_id[unit].places is not None
             turns = groupby(sorted(row), key=lambda place: place[0] if is_batched else place)
             together = [tuple(name for _, name in turn) for _, turn in turns]
@@ -496,6 +508,17 @@ def _unit_faults(problem: Problem, calendars: set[str], centers: set[str]) -> It
             remedy = "Give 1 or more, or leave it out for one operation at a time"
             yield Fault(row, f"has {unit.places} places", remedy)
         yield from _window_faults(f"{row} stops", unit.stops, problem.horizon)
+        if unit.subcontractor:
+            yield from _subcontractor_faults(problem, row, unit)
+
+
+def _subcontractor_faults(problem: Problem, row: str, unit: Unit) -> Iterator[Fault]:
+    if unit.places is not None:
+        remedy = "Leave the places out: he makes his batches himself"
+        yield Fault(row, f"is a subcontractor and has {unit.places} places", remedy)
+    if any(center.setups for center in problem.work_centers if center.id == unit.work_center):
+        what = f"is a subcontractor, but its work centre {unit.work_center} has set-ups"
+        yield Fault(row, what, "Give it a work centre of its own: his set-ups are in his lead time")
 
 
 def _order_faults(problem: Problem) -> Iterator[Fault]:
@@ -663,6 +686,7 @@ def _fixed_faults(row: str, operation: Operation) -> Iterator[Fault]:
 
 def _maintenance_faults(problem: Problem) -> Iterator[Fault]:
     limits = {order.id: order.due for order in problem.orders if order.kind == "maintenance"}
+    outside = problem.subcontractors
     for operation in problem.operations:
         if operation.order not in limits:
             continue
@@ -670,6 +694,10 @@ def _maintenance_faults(problem: Problem) -> Iterator[Fault]:
         if len(operation.alternatives) > 1:
             what = f"is maintenance of {len(operation.alternatives)} units"
             yield Fault(row, what, "Name one, and give each of the others an operation of its own")
+        for alternative in operation.alternatives:
+            if alternative.unit in outside:
+                what = f"is maintenance of {alternative.unit}, a subcontractor"
+                yield Fault(row, what, "Give the unit a stop while he is closed")
         least = min((a.minutes for a in operation.alternatives), default=0)
         if 0 < operation.release > limit - least:
             what = f"takes {least} minutes between {operation.release} and {limit}, its limit"
@@ -680,7 +708,7 @@ def _running_faults(problem: Problem) -> Iterator[Fault]:
     places = {unit.id: unit.places for unit in problem.units}
     running: dict[str, list[Operation]] = {}
     for operation in problem.operations:
-        if not operation.started:
+        if not operation.started or operation.started.unit in problem.subcontractors:
             continue
         unit = operation.started.unit
         together = running.setdefault(unit, [])

@@ -130,6 +130,8 @@ class Desk:
         """The date when the unit that is waited for longest stays open longer, and its people stay too."""
         found = self.quote(operations)
         step, unit = operations[found.longest], found.steps[found.longest].unit
+        if unit in self.decoder.problem.subcontractors:
+            return None  # his hours are his own
         problem = longer(self.decoder.problem, unit, step.skill)
         skills = self.decoder.shared.people.of_skill
         open_longer = Desk(problem, self.decoder.schedule(), skills, self.reserved, self._supply)
@@ -151,7 +153,7 @@ class Desk:
         fit = found.steps[found.longest]
         problem = self.decoder.problem
         line = self.decoder.lines[fit.unit]
-        before = [b.operation.order for b in reversed(line.blocks[: fit.position])]
+        before = [] if line.outside else [b.operation.order for b in reversed(line.blocks[: fit.position])]
         for name in list(dict.fromkeys(before))[:MOST_DELAYED]:
             order = problem.order_by_id.get(name)
             if order is None or order.kind != "work" or order.weight > weight:

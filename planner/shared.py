@@ -138,9 +138,10 @@ def left_free(problem: Problem, times: Mapping[str, WorkTime], skills: Iterable[
         skills: Skills to count beside those that the problem's operations need.
     """
     shared = Shared(problem, skills)
-    running: set[str] = set()
+    running = set(problem.subcontractors)
     for operation in problem.operations:
-        if operation.started and operation.started.unit not in running:  # a batch takes them once
+        # a batch takes them once, a subcontractor has his own
+        if operation.started and operation.started.unit not in running:
             running.add(operation.started.unit)
             minutes = operation.minutes_on(operation.started.unit)
             time = times[operation.started.unit]

@@ -13,7 +13,7 @@ def is_job_shop(problem: Problem) -> bool:
     return (
         only_the_end_counts(problem)
         and all(calendar.windows == open_always for calendar in problem.calendars)
-        and not any(unit.stops or unit.places for unit in problem.units)
+        and not any(unit.stops or unit.places or unit.subcontractor for unit in problem.units)
         and all(map(_is_free, problem.operations))
     )
 

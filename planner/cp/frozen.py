@@ -15,8 +15,8 @@ def add(model: PlanModel) -> None:
             model.cp.add(model.starts[after] >= model.ends[before])
     held: dict[str, list[tuple[int, str]]] = {}
     for operation in model.problem.operations:
-        if _is_held(operation) and operation.published:
-            place = operation.published
+        place = operation.published
+        if _is_held(operation) and place and place.unit not in model.problem.subcontractors:
             held.setdefault(place.unit, []).append((place.start, operation.id))
     for unit, rows in held.items():
         names = [name for _, name in sorted(rows)]

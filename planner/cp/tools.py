@@ -24,4 +24,5 @@ def add(model: PlanModel) -> None:
 
 
 def _runs(model: PlanModel, operation: str, use: ToolUse) -> list[Run]:
-    return [(mode.run, use.count) for mode in model.modes[operation]]
+    outside = model.problem.subcontractors
+    return [(mode.run, use.count) for mode in model.modes[operation] if mode.unit not in outside]

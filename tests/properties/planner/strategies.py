@@ -1,4 +1,4 @@
-"""Small random plants: calendars with breaks, stops, set-ups, people, tools, releases, work under way."""
+"""Small random plants: calendars with breaks, stops, set-ups, people, subcontractors, work under way."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def windows(draw: st.DrawFn, most: int = 4) -> tuple[Window, ...]:
 @st.composite
 def units(draw: st.DrawFn) -> tuple[Unit, ...]:
     count = draw(st.integers(1, 4))
-    return tuple(
+    ours = tuple(
         Unit(
             f"U{i}",
             draw(st.sampled_from(("MC", "AS"))),
@@ -57,6 +57,10 @@ def units(draw: st.DrawFn) -> tuple[Unit, ...]:
         )
         for i in range(count)
     )
+    if draw(st.booleans()):
+        return ours
+    calendar = draw(st.sampled_from(("day", "night")))
+    return (*ours, Unit("HARD", "AS", calendar, stops=draw(windows(most=1)), subcontractor=True))
 
 
 @st.composite
@@ -197,7 +201,8 @@ def upkeep(draw: st.DrawFn, plant: tuple[Unit, ...]) -> tuple[list[Order], list[
     orders: list[Order] = []
     rows: list[Operation] = []
     for i in range(draw(st.integers(0, 2))):
-        unit, minutes = draw(st.sampled_from(plant)).id, draw(st.integers(1, 25))
+        ours = [unit for unit in plant if not unit.subcontractor]
+        unit, minutes = draw(st.sampled_from(ours)).id, draw(st.integers(1, 25))
         earliest = draw(st.integers(0, HORIZON))
         limit = draw(st.integers(earliest + minutes if earliest else -50, HORIZON + 40))
         orders.append(Order(f"PM{i}", limit, draw(st.integers(1, 5)), "maintenance"))
@@ -218,6 +223,7 @@ def upkeep(draw: st.DrawFn, plant: tuple[Unit, ...]) -> tuple[list[Order], list[
 def _under_way(draw: st.DrawFn, plant: tuple[Unit, ...], rows: list[Operation]) -> list[Operation]:
     """Start some first steps, one a unit or one batch; freeze some whose predecessors are held."""
     busy: dict[str, Operation] = {}
+    outside = {unit.id for unit in plant if unit.subcontractor}
     places = {unit.id: unit.places or 1 for unit in plant}
 
     def recipe(operation: Operation, on: str) -> object:
@@ -233,7 +239,8 @@ def _under_way(draw: st.DrawFn, plant: tuple[Unit, ...], rows: list[Operation]) 
         unit = row.alternatives[0].unit
         other = busy.get(unit)
         together = other and recipe(other, unit) == recipe(row, unit) and row.places < places[unit]
-        if not row.predecessors and (other is None or together) and draw(st.booleans()):
+        fits = other is None or together or unit in outside
+        if not row.predecessors and fits and draw(st.booleans()):
             operation = replace(row, started=Started(unit, draw(st.integers(-9, 0))))
             busy[unit] = row
             places[unit] -= row.places

@@ -67,4 +67,14 @@ def oven(places: int) -> dict[str, Any]:
     return {"units": (Unit("M", "W", "always", places=places), Unit("N", "W", "always"))}
 
 
+def hardening(*closed: tuple[int, int]) -> dict[str, Any]:
+    """H is a subcontractor of a work centre of his own; M is ours."""
+    stops = tuple(Window(*times) for times in closed)
+    outside = Unit("H", "OUT", "always", stops=stops, subcontractor=True)
+    return {
+        "work_centers": (WorkCenter("W"), WorkCenter("OUT")),
+        "units": (Unit("M", "W", "always"), outside),
+    }
+
+
 FAMILIES: dict[str, Any] = {"work_centers": (WorkCenter("W", (Setup("40", 10), Setup("65", 10))),)}

@@ -14,7 +14,7 @@ from planner.effort import Effort
 from planner.objective import score
 from planner.problem import Crew, Link, Lock, Order, Problem, Published, Release, Started, Weights, Window
 from planner.solve import solve
-from tests.unit.planner.plants import FAMILIES, HORIZON, oven, people, plant, shifts, step
+from tests.unit.planner.plants import FAMILIES, HORIZON, hardening, oven, people, plant, shifts, step
 
 LATE_ONLY = Weights(setup=0, moved=0, shift=0, flow=0)
 
@@ -76,6 +76,14 @@ def test_a_batch_waits_for_more_or_goes() -> None:
     families = (step("A-1", 10, family="40"), step("B-1", 10, family="40"))
     cold = {**FAMILIES, **oven(2)}
     best(plant(*families, due=due, weights=Weights(flow=0), **cold), 2 * 1000 + 100)
+
+
+def test_a_subcontractor_does_any_number_at_once_with_people_of_his_own() -> None:
+    due = {"A": 0, "B": 0, "C": 0}
+    rows = tuple(step(f"{name}-1", 10, "H", skill="X") for name in due)
+    best(plant(*rows, due=due, weights=LATE_ONLY, crews=(people(1, "X"),), **hardening()), 3 * 1000)
+    either = (step("A-1", 10, "M", "H", skill="X"), *rows[1:])
+    best(plant(*either, due=due, weights=LATE_ONLY, **hardening((0, 5))), 3 * 1500)
 
 
 def test_people_who_come_later_delay_the_start() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from planner.checker import check
 from planner.decoder import Choice, LocksConflict, decode, proposal_of
+from planner.difference import difference
 from planner.dispatch import best_dispatch
 from planner.explain import Cause, why_late
 from planner.fixes import fixes
@@ -35,7 +36,7 @@ from planner.problem import (
 from planner.promise import Desk
 from planner.replan import as_published, repair
 from planner.schedule import Assignment
-from tests.unit.planner.plants import ALWAYS, FAMILIES, oven, people, plant, shifts, step
+from tests.unit.planner.plants import ALWAYS, FAMILIES, hardening, oven, people, plant, shifts, step
 
 MOULD = (ToolUse("MOULD"),)
 
@@ -374,6 +375,83 @@ def test_why_an_order_waited_for_its_batch_is_said() -> None:
     problem = plant(*rows, due={"A": 10}, **oven(2))
     plan = decode(problem, [Choice("B-1", "M"), Choice("A-1", "M")])
     assert why_late(problem, plan)["A"] == (Cause("batch", 6, "M", "B"),)
+
+
+def outside(
+    name: str, minutes: int = 100, *units: str, after: str = "", lag: int = 0, **changes: Any
+) -> Operation:
+    links = (Link(after, lag),) if after else ()
+    return step(name, minutes, *(units or ("H",)), predecessors=links, **changes)
+
+
+def test_a_subcontractor_takes_whatever_comes_in_any_order() -> None:
+    rows = (
+        *(step("A-1", 10), step("B-1", 10), step("B-3", 10, after="B-2")),
+        *(outside("A-2", after="A-1", lag=30), outside("B-2", 40, after="B-1", lag=30)),
+    )
+    orders = (("A-1", "B-1", "A-2", "B-2"), ("A-1", "B-1", "B-2", "A-2"))
+    for problem in (plant(*rows, **hardening()), plant(*rows, due={"A": 0}, **hardening())):
+        for order in orders:
+            plan = decode(problem, [Choice(n, "H" if n.endswith("2") else "M") for n in order])
+            assert check(problem, plan) == []
+            found = {name: (row.start, row.end) for name, row in plan.by_operation.items()}
+            assert found["A-2"] == (40, 140)
+            assert (found["B-2"], found["B-3"]) == ((50, 90), (90, 100))
+            assert plan.by_operation["B-2"].reason.code == "lag"
+
+
+def test_a_subcontractor_needs_neither_our_people_nor_our_tools_and_keeps_his_hours() -> None:
+    held: dict[str, Any] = {"skill": "X", "tools": MOULD}
+    rows = (outside("A-1", 20, **held), outside("B-1", 20, resumable=False, **held), step("C-1", 20, **held))
+    problem = plant(*rows, crews=(people(1, "X"),), tools=(Tool("MOULD"),), **hardening((15, 30)))
+    plan = decode(problem, [Choice("A-1", "H"), Choice("B-1", "H"), Choice("C-1", "M")])
+    assert check(problem, plan) == []
+    found = {name: (row.start, row.end, row.reason.code) for name, row in plan.by_operation.items()}
+    assert found == {"A-1": (0, 35, "now"), "B-1": (30, 50, "stop"), "C-1": (0, 20, "now")}
+
+
+def test_what_is_under_way_locked_or_held_at_a_subcontractor_keeps_nobody_waiting() -> None:
+    rows = (
+        outside("A-1", 20, started=Started("H", -5)),
+        outside("B-1", 50, started=Started("H", -9)),
+        outside("C-1", 30, lock=Lock("H", 10)),
+        outside("D-1", 30, lock=Lock("H", 12)),
+        outside("E-1", 10, published=Published("H", 90), kept=True),
+        outside("F-1", 10, published=Published("H", 95), frozen=True),
+        outside("G-1", 10, published=Published("H", 99), kept=True),
+    )
+    problem = plant(*rows, **hardening())
+    for plan in (decode(problem, [Choice("G-1", "H")]), repair(problem)):
+        assert check(problem, plan) == []
+        assert [plan.by_operation[row.id].end for row in rows] == [20, 50, 40, 42, 10, 10, 10]
+    early = replace(plan, assignments=tuple(replace(a, end=a.end - 1) for a in plan.assignments))
+    assert "G-1 works 9 minutes instead of 10" in check(problem, early)
+
+
+def test_what_changes_its_turn_at_a_subcontractor_has_not_moved() -> None:
+    places = (Published("H", 0), Published("H", 40))
+    rows = [outside(f"{name}-1", published=place) for name, place in zip("AB", places, strict=True)]
+    rows[0] = replace(rows[0], releases=(Release(20),))
+    problem = plant(*rows, **hardening())
+    kept = decode(plant(*(replace(row, releases=()) for row in rows), **hardening()), [])
+    assert difference(problem, kept, decode(problem, [])).moved == ()
+
+
+def test_the_time_at_a_subcontractor_is_work_and_what_he_is_closed_for_cannot_be_helped() -> None:
+    problem = plant(outside("A-1", 20), outside("B-1", 20), due={"A": 15}, **hardening((10, 30)))
+    plan = decode(problem, [])
+    assert why_late(problem, plan)["A"] == (Cause("stop", 20, "H"), Cause("work", 5))
+    assert fixes(problem, plan, "A") == []
+
+
+def test_a_date_from_a_subcontractor_counts_nobody_else() -> None:
+    problem = plant(outside("A-1", 400), step("B-1", 20), **hardening((0, 30)))
+    desk = Desk(problem, decode(problem, []))
+    asked = (step("N-1", 10), outside("N-2", 50, after="N-1"))
+    assert desk.reserve(asked).end == 80
+    assert desk.quote((step("O-1", 5, "M", "H"),)).end == 35
+    assert desk.with_overtime(asked[1:]) is None
+    assert list(desk.instead_of_others(asked[1:], 100)) == []
 
 
 def test_why_an_order_waited_for_a_tool_is_said() -> None:

@@ -31,7 +31,7 @@ from planner.problem import (
     Window,
     WorkCenter,
 )
-from tests.unit.planner.plants import oven, plant, step
+from tests.unit.planner.plants import FAMILIES, hardening, oven, plant, step
 
 ALWAYS = Calendar("always", (Window(0, 10),))
 
@@ -158,6 +158,21 @@ ALWAYS = Calendar("always", (Window(0, 10),))
             "operations A-1: waits (order) until minute -5, in the past. Drop it, or give the minute",
         ),
         ([], {"crews": (Crew("", (), ()),)}, "crews[0]: has an empty id. Give it a name of its own"),
+        (
+            [],
+            {"units": (Unit("M", "W", "always", subcontractor=True),), **FAMILIES},
+            "units M: is a subcontractor, but its work centre W has set-ups. Give it a work centre of its",
+        ),
+        (
+            [],
+            {"units": (Unit("M", "W", "always", places=2, subcontractor=True),)},
+            "units M: is a subcontractor and has 2 places. Leave the places out: he makes his batches",
+        ),
+        (
+            [step("A-1", 10, "H")],
+            {"orders": (Order("A", 50, kind="maintenance"),), **hardening()},
+            "operations A-1: is maintenance of H, a subcontractor. Give the unit a stop while he is closed",
+        ),
     ],
 )
 def test_a_contradiction_is_refused(rows: list[Any], changes: dict[str, Any], said: str) -> None:
