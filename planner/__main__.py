@@ -19,7 +19,7 @@ from typing import Any
 
 from planner.decoder import LocksConflict
 from planner.effort import Effort
-from planner.explain import why_late
+from planner.explain import reasons
 from planner.fault import Fault, InvalidProblem
 from planner.form import Json, problem_from_json, schedule_to_json
 from planner.problem import Problem
@@ -239,6 +239,7 @@ def _replan(problem: Problem, effort: Effort, options: argparse.Namespace, stop:
         problem,
         effort,
         consider_moving=options.move,
+        on_repaired=lambda plan: _write({"kind": "repaired", "plan": report(problem, plan, explain=False)}),
         on_kept=lambda kept: _write({"kind": "kept", "plan": report(problem, kept)}),
         on_better=lambda progress: _write({"kind": "progress", **asdict(progress)}),
         stop=stop,
@@ -254,9 +255,13 @@ def _replan(problem: Problem, effort: Effort, options: argparse.Namespace, stop:
     }
 
 
-def report(problem: Problem, solution: Solution) -> dict[str, Any]:
-    """Everything a reader of the plan wants, as JSON."""
-    why = why_late(problem, solution.schedule)
+def report(problem: Problem, solution: Solution, *, explain: bool = True) -> dict[str, Any]:
+    """Everything a reader of the plan wants, as JSON.
+
+    Args:
+        explain: With the causes of lateness, which take longer than the rest.
+    """
+    why = {"why_late": reasons(problem, solution.schedule)} if explain else {}
     return {
         "solver": solution.solver,
         "rule": solution.rule,
@@ -268,7 +273,7 @@ def report(problem: Problem, solution: Solution) -> dict[str, Any]:
         "solutions": solution.solutions,
         "score": asdict(solution.score),
         "schedule": schedule_to_json(solution.schedule),
-        "why_late": {order: [asdict(cause) for cause in rows] for order, rows in why.items()},
+        **why,
     }
 
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +52,8 @@ class Answers:
     """What the child said; reports as `planner.__main__.report` writes them.
 
     Args:
-        kept: The plan that moves nobody, or the first plan.
+        kept: The plan that moves nobody, or the first plan. Cut off before the search for it ended it is the
+            repaired plan, which nobody has explained yet: `why_late` is not there.
         better: The proposal, if there is one.
         changes: What the proposal changes.
         kept_objective: What `kept` costs in the measure of `better`.
@@ -91,14 +92,15 @@ async def replan_in_child(
     *,
     move: bool,
     nice: int | None = None,
-    on_row: Callable[[dict[str, Any]], None] = lambda _row: None,
+    on_row: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
     stop: asyncio.Event | None = None,
 ) -> Answers:
     """Plan again in a child process; cancelling the call ends the process and loses what it had found.
 
     Args:
         nice: By how much it gives way to others; by default only where nothing is moved.
-        on_row: Called with each row as it comes: progress, the first answer, the last.
+        on_row: Called with each row as it comes, while the search goes on: the repaired plan, progress,
+            the first answer, the last. What it raises ends the process.
         stop: Once set, the search ends and its best plan until then is the answer.
 
     Raises:
@@ -149,7 +151,7 @@ async def _converse(
     process: asyncio.subprocess.Process,
     problem: Problem,
     rows: list[dict[str, Any]],
-    on_row: Callable[[dict[str, Any]], None],
+    on_row: Callable[[dict[str, Any]], Awaitable[None]] | None,
 ) -> None:
     if process.stdin is None or process.stdout is None:
         raise SolverLost
@@ -162,9 +164,10 @@ async def _converse(
         return  # it died before it read; no row says so
     while line := await process.stdout.readline():
         row = json.loads(line)
-        on_row(row)
         if row["kind"] != "progress":
             rows.append(row)
+        if on_row is not None:
+            await on_row(row)
 
 
 def read_answers(rows: list[dict[str, Any]]) -> Answers:
@@ -177,9 +180,10 @@ def read_answers(rows: list[dict[str, Any]]) -> Answers:
     by_kind = {row["kind"]: row for row in rows}
     if refused := by_kind.get("refused"):
         raise SolverRefused(refused["error"], refused["faults"])
-    if "kept" not in by_kind:
+    first = by_kind.get("kept") or by_kind.get("repaired")
+    if first is None:
         raise SolverLost
-    kept, end = by_kind["kept"]["plan"], by_kind.get("replanned")
+    kept, end = first["plan"], by_kind.get("replanned")
     if end is None:
         return Answers(kept, None, None, None, fresh=False, complete=False)
     return Answers(kept, end["better"], end["changes"], end["kept_objective"], end["fresh"], complete=True)

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from mes.dispatching.model import is_down
 from mes.execution.events import JobOrderHeld, ScrapReported
@@ -100,6 +101,21 @@ TYPES = (
     "ScrapReported",
     "JobOrderHeld",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """What became of the repaired plan while the search for a better one goes on.
+
+    Args:
+        view: The plant as it was read, with the version that is in force by now.
+        published: The repaired plan where it came in force.
+        proposed: Its id where it is a proposal.
+    """
+
+    view: View
+    published: store.Plan | None = None
+    proposed: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +215,10 @@ def _material(event: Event) -> Trigger | None:
             return Trigger("received", {"material": material, "lot": lot})
         case _:
             return None
+
+
+def _trigger(requests: list[Request]) -> list[dict[str, Any]]:
+    return [{"reason": r.reason, "params": r.params, "by": r.requested_by} for r in requests]
 
 
 class TakenOver(PlantError):
@@ -347,16 +367,47 @@ class Desk:
         effort = self.effort
         if max(request.attempts for request in requests) > SEARCHES:
             effort = replace(effort, seconds=0.0)
-        answers = await replan_in_child(view.problem, effort, move=move)
-        standing = await self._standing(view, answers, move=move)
-        async with self._transaction() as tx:
-            return await self._store(tx, requests, view, answers, standing)
+        first = AtOnce(view)
 
-    async def _standing(self, view: View, answers: Answers, *, move: bool) -> store.Plan | None:
+        async def note(row: dict[str, Any]) -> None:
+            nonlocal first
+            if row["kind"] == "repaired":
+                async with self._transaction() as tx:
+                    done = await self._at_once(tx, requests, view, row["plan"])
+                first = done
+
+        answers = await replan_in_child(view.problem, effort, move=move, on_row=note)
+        kept = await asyncio.to_thread(rows.explained, view.problem, answers.kept)
+        answers = replace(answers, kept=kept)
+        standing = await self._standing(first, answers, move=move)
+        async with self._transaction() as tx:
+            return await self._store(tx, requests, first, answers, standing)
+
+    async def _at_once(
+        self, tx: Tx, requests: list[Request], view: View, report: Mapping[str, Any]
+    ) -> AtOnce:
+        """Put the repaired plan in force, or propose it where people decide, before anything is searched.
+
+        Work that is new waits for the search: whatever is published once is moved by people alone.
+        """
+        await service.hold_plans(tx, view.version)
+        plan = rows.plan_row(view, report, _trigger(requests), tx.now)
+        if not rows.is_mended(view, plan):
+            return AtOnce(view)
+        if self.settings.planner.auto_publish != "first":
+            version = await service.put_in_force(tx, plan)
+            return AtOnce(replace(view, version=version), published=plan)
+        if await store.plan_of(tx, "proposed") is not None:
+            return AtOnce(view)
+        await service.propose(tx, plan)
+        return AtOnce(view, proposed=plan.id)
+
+    async def _standing(self, first: AtOnce, answers: Answers, *, move: bool) -> store.Plan | None:
         """The open proposal on the plant as it is now, while it holds and is of use."""
+        view = first.view
         async with self.db.read() as tx:
             plan = await store.plan_of(tx, "proposed")
-        if plan is None or answers.fresh:
+        if plan is None or answers.fresh or plan.id == first.proposed:
             return None
         kept = schedule_from_json(answers.kept["schedule"])
         found = await asyncio.to_thread(rows.retimed_plan, view, plan, kept)
@@ -404,25 +455,30 @@ class Desk:
         self,
         tx: Tx,
         requests: list[Request],
-        view: View,
+        first: AtOnce,
         answers: Answers,
         standing: store.Plan | None,
     ) -> str:
         """Store the answer and close the requests, in one transaction."""
-        trigger = [{"reason": r.reason, "params": r.params, "by": r.requested_by} for r in requests]
+        view, trigger = first.view, _trigger(requests)
         await service.hold_plans(tx, view.version)
         kept = rows.plan_row(view, answers.kept, trigger, tx.now)
         better = None
         if answers.better is not None:
             better = rows.plan_row(view, answers.better, trigger, tx.now, answers)
-        outcome = await self._decide(tx, view, kept, better, standing)
+        outcome = await self._decide(tx, first, kept, better, standing)
         await store.prune(tx)
         if not await store.finish(tx, self.name, [request.id for request in requests], outcome):
             raise TakenOver
         return outcome
 
     async def _decide(
-        self, tx: Tx, view: View, kept: store.Plan, better: store.Plan | None, standing: store.Plan | None
+        self,
+        tx: Tx,
+        first: AtOnce,
+        kept: store.Plan,
+        better: store.Plan | None,
+        standing: store.Plan | None,
     ) -> str:
         """Times are corrected at once where the policy allows; what moves people waits for one.
 
@@ -433,13 +489,14 @@ class Desk:
             await store.close_proposal(tx, "superseded")
             await service.put_in_force(tx, better)
             return "published"
-        outcome = "unchanged"
-        if rows.is_news(view, kept):
-            if policy != "first" or view.version is None:
-                await service.put_in_force(tx, kept)
-                outcome = "published"
-            elif better is None:
-                better = kept
+        outcome = "unchanged" if first.published is None else "published"
+        if not self._is_news(first, kept):
+            await service.explain_in_force(tx, kept)
+        elif policy != "first" or first.view.version is None:
+            await service.put_in_force(tx, kept)
+            outcome = "published"
+        elif better is None:
+            better = kept
         if standing is not None:
             await store.renew_proposal(tx, standing)
         elif better is not None:
@@ -448,6 +505,12 @@ class Desk:
         else:
             await store.close_proposal(tx, "superseded")
         return outcome
+
+    @staticmethod
+    def _is_news(first: AtOnce, kept: store.Plan) -> bool:
+        if first.published is None:
+            return rows.is_news(first.view, kept)
+        return not rows.is_same(first.published, kept)
 
     async def _close(
         self, requests: list[Request], outcome: str, error: dict[str, Any] | None = None

@@ -53,7 +53,7 @@ def plan_document(problem: Problem, report: Mapping[str, Any], labels: Labels) -
     """The operations, orders and units of a plan.
 
     Args:
-        report: What the solver's child process said of the plan.
+        report: What the solver's child process said of the plan; without `why_late` no causes are known yet.
     """
     schedule, clock = schedule_from_json(report["schedule"]), Clock(problem.origin)
     ends = order_ends(problem, schedule)
@@ -62,6 +62,7 @@ def plan_document(problem: Problem, report: Mapping[str, Any], labels: Labels) -
     return {
         "origin": problem.origin.isoformat(),
         "rule": report["rule"],
+        "explained": "why_late" in report,
         "score": report["score"],
         "solutions": report["solutions"],
         "operations": [
@@ -74,7 +75,7 @@ def plan_document(problem: Problem, report: Mapping[str, Any], labels: Labels) -
                 **labels.orders.get(name, {}),
                 "end": clock.text(end),
                 "late_min": late[name],
-                "why": [_cause(cause) for cause in report["why_late"].get(name, [])],
+                "why": [_cause(cause) for cause in report.get("why_late", {}).get(name, [])],
             }
             for name, end in ends.items()
         ],

@@ -10,9 +10,9 @@ work, his closed hours are those of a unit.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from planner.objective import order_ends
 from planner.problem import Link, Operation, Problem
@@ -255,3 +255,9 @@ def why_late(problem: Problem, schedule: Schedule) -> dict[str, tuple[Cause, ...
     planned = dict.fromkeys(operation.order for operation in problem.operations)
     found = {order: explainer.why_late(order) for order in planned}
     return {order: causes for order, causes in found.items() if causes}
+
+
+def reasons(problem: Problem, schedule: Schedule) -> dict[str, list[dict[str, Any]]]:
+    """`why_late` as JSON."""
+    why = why_late(problem, schedule)
+    return {order: [asdict(cause) for cause in causes] for order, causes in why.items()}

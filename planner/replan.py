@@ -1,6 +1,7 @@
 """A new plan when something has happened: at once one that moves nobody, then a better one.
 
-The first answer keeps every published operation on its unit and, where what happened allows
+Before anything is searched the published plan is put right, so that the floor has one that holds. The
+first answer keeps every published operation on its unit and, where what happened allows
 it, in its order: the old order is the priority of a new dispatch (pushing the old plan to the
 right as it is costs many times more: delays amplify over closed hours). CP-SAT then finds the
 places of new work between. The second answer is free to move what is not frozen; it is a
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from planner.checker import require_feasible
 from planner.decoder import Choice, Decoder, InOrder, decode, in_turn
 from planner.difference import Difference, difference
 from planner.dispatch import WAITS, dispatch, ranked
@@ -50,6 +52,7 @@ def replan(
     effort: Effort,
     *,
     consider_moving: bool = True,
+    on_repaired: Callable[[Solution], None] = lambda _solution: None,
     on_kept: Callable[[Solution], None] = lambda _solution: None,
     on_better: Callable[[Progress], None] = unheard,
     stop: Stop = never,
@@ -60,6 +63,8 @@ def replan(
         problem: The plant as it is now; `published` places are those of the plan in force.
         consider_moving: Look for a better plan that moves published work even when no order
             is late.
+        on_repaired: Called with the published plan put right, before anything is searched; not where
+            nothing was published.
         on_kept: Called with the first answer as soon as it is there.
         on_better: Called with every plan of the longest search that beats the ones before.
         stop: Once it says so, what was found by then is the answer.
@@ -71,7 +76,9 @@ def replan(
     if fresh:
         kept = solve(problem, effort, on_better=on_better, stop=stop)
     else:
-        kept = _without_moving(problem, effort, stop)
+        repaired = _at_once(problem)
+        on_repaired(repaired)
+        kept = _without_moving(problem, effort, repaired.schedule, stop)
     on_kept(kept)
     alone = Replanned(kept, None, None, kept.score.total, fresh)
     if fresh or stop() or not (consider_moving or kept.score.late):
@@ -181,9 +188,16 @@ def in_gaps(problem: Problem, decoder: Decoder) -> list[str]:
     return found
 
 
-def _without_moving(problem: Problem, effort: Effort, stop: Stop) -> Solution:
+def _at_once(problem: Problem) -> Solution:
+    """The repaired plan, checked, without a search."""
+    plan = repair(problem)
+    require_feasible(problem, plan)
+    cost = score(problem, plan)
+    return Solution(plan, cost, "dispatch", "known", "feasible", 0, cost.total)
+
+
+def _without_moving(problem: Problem, effort: Effort, repaired: Schedule, stop: Stop) -> Solution:
     """The repaired plan, with new work where it disturbs nobody."""
-    repaired = repair(problem)
     anchored = replace(
         problem, operations=tuple(_anchor(operation, repaired) for operation in problem.operations)
     )

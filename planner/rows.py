@@ -11,7 +11,7 @@ from mes.kernel.ids import uuid7
 from planner.child import Answers
 from planner.difference import difference
 from planner.document import Clock, difference_document, plan_document, sequences
-from planner.explain import why_late
+from planner.explain import reasons
 from planner.form import schedule_from_json, schedule_to_json
 from planner.objective import Score, order_ends, score
 from planner.problem import Problem, Published
@@ -64,6 +64,13 @@ def _body(view: View, report: Mapping[str, Any]) -> dict[str, Any]:
     return plan_document(view.problem, report, view.labels) | own
 
 
+def explained(problem: Problem, report: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A report with the causes of lateness. Computes for a while where it has none."""
+    if "why_late" in report:
+        return report
+    return {**report, "why_late": reasons(problem, schedule_from_json(report["schedule"]))}
+
+
 def _undated(problem: Problem, schedule: Schedule) -> list[str]:
     """The orders that end where no calendar reaches, or wait for material that nobody has on order."""
     return [name for name, end in order_ends(problem, schedule).items() if end >= problem.horizon]
@@ -93,17 +100,40 @@ def _jobs(problem: Problem, schedule: Schedule) -> list[dict[str, Any]]:
 
 def is_news(view: View, plan: Plan) -> bool:
     """Whether a plan says anything that the one in force does not, to the minute."""
-    clock = Clock(view.problem.origin)
-    for row in plan.body["jobs"]:
-        operation = view.problem.operation_by_id[row["job_order"]]
-        place = operation.published
-        if operation.started:
-            continue
-        if place is None or place.unit != row["equipment"]:
-            return True
-        if abs(datetime.fromisoformat(row["start"]) - clock.at(place.start)) > SAME_START:
-            return True
-    return False
+    return any(_is_elsewhere(view, row) is not False for row in plan.body["jobs"])
+
+
+def is_mended(view: View, plan: Plan) -> bool:
+    """Whether a plan says of work in the plan in force anything that this does not, to the minute."""
+    return any(_is_elsewhere(view, row) for row in plan.body["jobs"])
+
+
+def _is_elsewhere(view: View, row: Mapping[str, Any]) -> bool | None:
+    """Whether a job has another unit or start than in force; None when it is not in force."""
+    operation = view.problem.operation_by_id[row["job_order"]]
+    if operation.started:
+        return False
+    place = operation.published
+    if place is None:
+        return None
+    start = Clock(view.problem.origin).at(place.start)
+    is_moved = abs(datetime.fromisoformat(row["start"]) - start) > SAME_START
+    return is_moved or place.unit != row["equipment"]
+
+
+def is_same(one: Plan, other: Plan) -> bool:
+    """Whether two plans tell the floor the same, to the minute."""
+    told = {row["job_order"]: row for row in one.body["jobs"]}
+    if told.keys() != {row["job_order"] for row in other.body["jobs"]}:
+        return False
+    for row in other.body["jobs"]:
+        before = told[row["job_order"]]
+        if (before["equipment"], before["sequence"]) != (row["equipment"], row["sequence"]):
+            return False
+        moved = datetime.fromisoformat(row["start"]) - datetime.fromisoformat(before["start"])
+        if abs(moved) > SAME_START:
+            return False
+    return True
 
 
 def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan | list[Slip]:
@@ -117,11 +147,10 @@ def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan |
     found = retimed(view.problem, _as_read(view.problem, plan))
     if not isinstance(found, Retimed):
         return found
-    why = why_late(found.problem, found.schedule)
     report = {
         **{name: plan.body[name] for name in ("rule", "score", "solutions")},
         "schedule": schedule_to_json(found.schedule),
-        "why_late": {order: [asdict(cause) for cause in causes] for order, causes in why.items()},
+        "why_late": reasons(found.problem, found.schedule),
     }
     body = _body(view, report)
     new = replace(plan, body=body, late_orders=sum(row["late_min"] > 0 for row in body["orders"]))

@@ -121,11 +121,23 @@ async def propose(tx: Tx, plan: Plan) -> None:
 async def put_in_force(tx: Tx, plan: Plan) -> int:
     """Publish a plan that is not stored yet; returns its version. The open proposal stays open.
 
+    Promises follow the plan when it is explained, see `explain_in_force`.
+
     Raises:
         PlantError: The plan does not fit the plant any more.
     """
     await store.insert_plan(tx, replace(plan, status="superseded"))  # until its version is known
     return await _publish(tx, plan)
+
+
+async def explain_in_force(tx: Tx, plan: Plan) -> None:
+    """Add the causes of lateness to a plan in force that was published before they were known.
+
+    Args:
+        plan: Tells the floor the same, and is explained.
+    """
+    if await store.explain(tx, plan.body["orders"]):
+        await _promise(tx, plan)
 
 
 async def renew(db: Database, plan_id: UUID, at: datetime, settings: Planner) -> dict[str, Any]:
@@ -349,7 +361,8 @@ async def _publish(tx: Tx, plan: Plan) -> int:
         ),
     )
     await store.put_in_force(tx, plan.id, head.version)
-    await _promise(tx, plan)
+    if plan.body.get("explained", True):
+        await _promise(tx, plan)
     await holding.move_holds(tx, plan)
     return head.version
 

@@ -20,7 +20,7 @@ from planner.child import Answers, SolverLost, compile_in_child, read_answers, r
 from planner.effort import Effort
 from planner.problem import Problem
 from planner.reading import Reading, labels_of
-from planner.rows import plan_row
+from planner.rows import explained, plan_row
 from planner.scenarios import service
 from planner.scenarios.changes import AddOrder, Change, changed, changes_from_json
 from planner.scenarios.compare import Side, comparison
@@ -138,16 +138,16 @@ class Search:
     def _effort(self, seconds: float) -> Effort:
         return Effort(seconds, self._settings.workers, self._settings.seed)
 
-    def _note(self, row: dict[str, Any]) -> None:
+    async def _note(self, row: dict[str, Any]) -> None:
         if row["kind"] == "progress":
             self.progress["objective"] = row["objective"]
             return
-        if row["kind"] == "kept":
+        if row["kind"] in {"repaired", "kept"}:
             self.progress["objective"] = row["plan"]["objective"]
         self._rows.append(row)
 
     def _found(self, sides: Sides, before: Answers, answers: Answers) -> Found:
-        report = answers.better or answers.kept
+        report = explained(sides.after.problem, answers.better or answers.kept)
         trigger = [
             {
                 "reason": "scenario",
@@ -159,5 +159,7 @@ class Search:
         row = plan_row(sides.after, report, trigger, utc_now(), told)
         return Found(
             replace(row, status="scenario"),
-            comparison(Side(sides.before, before.kept), Side(sides.after.problem, report)),
+            comparison(
+                Side(sides.before, explained(sides.before, before.kept)), Side(sides.after.problem, report)
+            ),
         )

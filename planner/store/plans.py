@@ -129,6 +129,18 @@ async def put_in_force(tx: Tx, plan: UUID, version: int) -> None:
     )
 
 
+async def explain(tx: Tx, orders: list[dict[str, Any]]) -> bool:
+    """Give the plan in force its orders with their causes; False when it has them."""
+    explained = await tx.execute(
+        """
+        update planner.plan set body = body || %(more)s
+        where site = %(site)s and status = 'in_force' and body -> 'explained' = 'false'
+        """,
+        {"site": tx.site, "more": Jsonb({"orders": orders, "explained": True})},
+    )
+    return explained == 1
+
+
 async def renew_proposal(tx: Tx, plan: Plan) -> bool:
     """Store the times of now of a plan that is not published; False when it is, or discarded."""
     renewed = await tx.execute(

@@ -31,9 +31,12 @@ from mes.resources.model import Step, StepTool, Tool
 from planner import answering, asking, desk, holding, rows, service, store
 from planner.answering import Answerer
 from planner.checker import check
+from planner.child import Answers, SolverLost, replan_in_child
 from planner.desk import Desk
 from planner.dispatch import best_dispatch
+from planner.effort import Effort
 from planner.form import schedule_to_json
+from planner.problem import Problem
 from planner.reading import problem_of
 from planner.view import view_plant
 from tests.fixtures.floor import NOW, Floor, open_floor
@@ -397,6 +400,35 @@ async def test_a_worker_that_dies_in_the_middle_of_a_solve_is_followed_by_one_th
         assert await store.waiting(tx) > 0
     await Desk(planner.db, planner.settings).step()
     assert (await shown(floor))["version"] == 1
+
+
+async def test_a_repaired_plan_is_in_force_before_a_better_one_is_searched(
+    floor: Floor, planner: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await broken_plant(floor, planner)
+    before = await shown(floor)
+
+    async def dies_in_the_search(problem: Problem, effort: Effort, **named: Any) -> Answers:
+        async def note(row: dict[str, Any]) -> None:
+            await named["on_row"](row)
+            raise SolverLost
+
+        return await replan_in_child(problem, effort, move=named["move"], on_row=note)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk, "replan_in_child", dies_in_the_search)
+        patch.setattr(desk, "RETRY_S", 0.0)
+        await planner.step()
+    repaired = await shown(floor)
+    assert repaired["version"] == before["version"] + 1
+    assert repaired["late_orders"] > 0
+    assert not any(order["why"] for order in repaired["orders"])
+    async with floor.db.read() as tx:
+        assert await store.waiting(tx) > 0
+    await planner.step()
+    explained = await shown(floor)
+    assert all(order["why"] for order in explained["orders"] if order["late_min"])
+    assert await open_now(floor) is not None
 
 
 async def test_another_worker_waits_while_the_first_lives(floor: Floor, planner: Desk) -> None:

@@ -126,7 +126,7 @@ def test_a_solve_that_is_stopped_writes_its_best_plan(number: int, tmp_path: Pat
 async def test_a_child_that_is_stopped_answers_with_what_it_has() -> None:
     stop, told = asyncio.Event(), list[dict[str, Any]]()
 
-    def note(row: dict[str, Any]) -> None:
+    async def note(row: dict[str, Any]) -> None:
         told.append(row)
         stop.set()
 
@@ -191,6 +191,9 @@ def test_the_first_answer_stands_when_the_second_never_comes() -> None:
     assert answers.kept == {"objective": 7}
     assert answers.better is None
     assert not answers.complete
+    rows = [{"kind": "repaired", "plan": {"objective": 9}}, {"kind": "kept", "plan": {"objective": 7}}]
+    assert child.read_answers(rows[:1]).kept == {"objective": 9}
+    assert child.read_answers(rows).kept == {"objective": 7}
 
 
 def test_a_published_instance_is_planned_as_it_was_written(tmp_path: Path) -> None:

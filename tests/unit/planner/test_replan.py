@@ -11,7 +11,7 @@ from planner.effort import Effort
 from planner.problem import Order, Problem, Published, Release, Unit, Window
 from planner.promise import Desk
 from planner.replan import repair, replan
-from planner.solve import solve
+from planner.solve import Solution, solve
 from tests.unit.planner.plants import plant, step
 
 EFFORT = Effort(seconds=0.5, workers=1)
@@ -48,7 +48,9 @@ def test_a_stop_keeps_its_work_until_a_planner_agrees_to_move_it() -> None:
     stuck = next(o for o in problem.operations if o.published and o.published.unit == "M")
     stopped = Unit("M", "W", "always", stops=(Window(0, 60),))
     problem = replace(problem, units=(stopped, Unit("N", "W", "always")))
-    found = replan(problem, EFFORT)
+    first: list[Solution] = []
+    found = replan(problem, EFFORT, on_repaired=first.append, on_kept=first.append)
+    assert [plan.schedule for plan in first] == [repair(problem), found.kept.schedule]
     assert found.kept.schedule.by_operation[stuck.id].start == 60
     assert found.better is not None
     assert found.changes is not None
