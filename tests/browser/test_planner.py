@@ -1,16 +1,19 @@
 """The planner's page answers: what would help a late order, and when a customer can have what he wants."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.async_api import Locator, expect
 
 from mes.access.model import Role
 from mes.kernel.ids import EquipmentId
+from mes.maintenance import service as maintenance
+from mes.maintenance.model import MaintenanceDraft
 from mes.resources import service as resources
 from tests.browser.access import axe_by_day_and_night
 from tests.browser.conftest import Site
+from tests.browser.planning import plan_late_orders
 
 
 async def test_a_late_order_says_what_would_help(site: Site, planned: datetime) -> None:
@@ -66,3 +69,30 @@ async def test_a_date_that_a_customer_accepts_keeps_its_places(site: Site) -> No
 
     seller = await ask_for_a_date(site, Role.FINANCE)
     await expect(seller.get_by_role("button", name="Keep this date")).to_have_count(0)
+
+
+async def test_maintenance_is_in_the_plan_and_is_begun_and_done_there(site: Site, planned: datetime) -> None:
+    draft = MaintenanceDraft(
+        equipment=EquipmentId("ASM-1"),
+        name="Gauges",
+        minutes=30,
+        earliest=planned,
+        latest=planned + timedelta(days=2),
+    )
+    number = await site.floor.do(lambda tx: maintenance.plan(tx, draft))
+    await plan_late_orders(site.floor, planned, orders=1)
+    page = await site.page("/planner", Role.PLANNER)
+    row = page.locator(".orders li").filter(has_text="Gauges")
+    await row.get_by_role("button").first.click()
+    await expect(row).to_contain_text(f"Maintenance {number}")
+    await expect(row.get_by_role("link")).to_have_count(0)
+    await expect(page.locator(".plan-board .detail")).to_contain_text(f"{number}, Gauges, Assembly 1")
+    assert await axe_by_day_and_night(page) == []
+    for act, status in (("Maintenance begins", "running"), ("Maintenance is done", "done")):
+        await row.get_by_role("button", name=act).click()
+        await expect(row.get_by_text("Noted:")).to_be_visible()
+        await expect(row.get_by_role("button", name=act)).to_be_enabled()
+        async with site.floor.db.read() as tx:
+            (known,) = await maintenance.maintenance(tx, planned)
+        assert known.status == status
+    assert site.faults == []
