@@ -150,7 +150,8 @@ def _plan(options: argparse.Namespace) -> int:
         return _refuse("InvalidProblem", [asdict(fault) for fault in error.faults])
     except LocksConflict as error:
         fault = {"row": error.operation, "what": error.what, "remedy": error.remedy}
-        return _refuse("LocksConflict", [fault])
+        why = asdict(error.contradiction) if error.contradiction else {}
+        return _refuse("LocksConflict", [fault | why])
     return 0
 
 
@@ -272,6 +273,7 @@ def report(problem: Problem, solution: Solution, *, explain: bool = True) -> dic
         "dispatch_objective": solution.dispatch_objective,
         "solutions": solution.solutions,
         "score": asdict(solution.score),
+        "released": [asdict(row) for row in solution.released],
         "schedule": schedule_to_json(solution.schedule),
         **why,
     }
@@ -286,7 +288,7 @@ def _write(row: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _refuse(code: str, faults: list[dict[str, str]]) -> int:
+def _refuse(code: str, faults: list[dict[str, Any]]) -> int:
     _write({"kind": "refused", "error": code, "faults": faults})
     return REFUSED
 

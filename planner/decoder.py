@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
+from planner.contradiction import Contradiction
 from planner.problem import Alternative, Link, Lock, Operation, Problem, Published, Started, Unit
 from planner.schedule import Assignment, Reason, ReasonCode, Schedule
 from planner.shared import Shortage, left_free
@@ -26,10 +27,17 @@ from planner.worktime import WorkTime
 
 
 class LocksConflict(ValueError):
-    """Locked operations cannot all be where a person put them."""
+    """Locked operations cannot all be where a person put them.
 
-    def __init__(self, operation: str, what: str, remedy: str) -> None:
+    Args:
+        contradiction: The locks at fault, where somebody looked for them (`planner.keeping`).
+    """
+
+    def __init__(
+        self, operation: str, what: str, remedy: str, contradiction: Contradiction | None = None
+    ) -> None:
         self.operation, self.what, self.remedy = operation, what, remedy
+        self.contradiction = contradiction
         super().__init__(f"operations {operation}: {what}. {remedy}.")
 
 
@@ -128,11 +136,12 @@ class _Line:
 class Decoder:
     """A plan under construction; `place` what `fit` found, then ask for the `schedule`."""
 
-    def __init__(self, problem: Problem, skills: Iterable[str] = ()) -> None:
+    def __init__(self, problem: Problem, skills: Iterable[str] = (), *, locks_first: bool = True) -> None:
         """Place started and locked work.
 
         Args:
             skills: Skills of work that is not in the problem but will be asked for.
+            locks_first: Without, locked work is placed in its turn by `fit_lock`.
 
         Raises:
             LocksConflict: Locks that no plan can keep; names the operation and the remedy.
@@ -146,7 +155,7 @@ class Decoder:
         for operation in problem.operations:
             if operation.started:
                 self._place_started(operation, operation.started)
-        locked = [(o.lock.start, o, o.lock) for o in problem.operations if o.lock]
+        locked = [(o.lock.start, o, o.lock) for o in problem.operations if o.lock and locks_first]
         for _, operation, lock in sorted(locked, key=lambda row: (row[0], row[1].id)):
             self._place_locked(operation, lock)
 
@@ -444,6 +453,32 @@ class Decoder:
         line.floor += 1
         self._note(line, line.blocks[-1], line.time.after(minutes))
 
+    def fit_lock(self, operation: Operation, lock: Lock) -> Fit:
+        """The place of a locked operation behind all that its unit does, with the set-up that it needs there.
+
+        Raises:
+            LocksConflict: What was placed before leaves it no room.
+        """
+        line = self.lines[lock.unit]
+        time, minutes, position = line.time, operation.minutes_on(lock.unit), len(line.blocks)
+        run = time.work(lock.start)
+        self._refuse_closed(operation, lock, time, run)
+        self._refuse_early(operation, lock)
+        batch = line.batch_before(position)
+        joins = batch and batch[0].run == run and self._has_room(line, batch, operation)
+        if joins or line.outside:
+            block = Block(run, run, run + minutes, operation, Reason("lock"))
+            if line.outside:
+                position = bisect_right(line.blocks, run, key=_begin)
+            return Fit(lock.unit, position, block, lock.start, time.after(block.end), 0)
+        free = line.blocks[-1].end if line.blocks else 0
+        family = line.family_before(position)
+        setup = self.problem.setup_minutes(lock.unit, family, operation.family)
+        self._refuse_busy(line, operation, lock, free + setup)
+        block = Block(run - setup, run, run + minutes, operation, Reason("lock"))
+        self._refuse_short(operation, lock, time.pieces(block.begin, block.end))
+        return Fit(lock.unit, position, block, lock.start, time.after(block.end), setup)
+
     def _place_locked(self, operation: Operation, lock: Lock) -> None:
         line = self.lines[lock.unit]
         time, minutes = line.time, operation.minutes_on(lock.unit)
@@ -460,11 +495,7 @@ class Decoder:
         free = before.end if before else 0
         family = line.family_before(len(line.blocks))
         setup = self.problem.setup_minutes(lock.unit, family, operation.family)
-        if free + setup > run:
-            after = f" after {before.operation.id}" if before else ""
-            what = f"is locked at minute {lock.start} on {lock.unit}, which is not free{after}"
-            remedy = f"Move the lock to minute {time.at(free + setup)} or later"
-            raise LocksConflict(operation.id, what, remedy)
+        self._refuse_busy(line, operation, lock, free + setup)
         lead = max(setup, min(run - free, self._longest_setup(lock.unit, operation)))
         if self.shared.shortage(operation, time.pieces(run - lead, run + minutes)):
             lead = setup
@@ -473,6 +504,13 @@ class Decoder:
         line.blocks.append(block)
         self.shared.claim(operation, time.pieces(block.begin, block.end))
         self._note(line, block, time.after(block.end))
+
+    def _refuse_busy(self, line: _Line, operation: Operation, lock: Lock, free: int) -> None:
+        """Refuse a lock before working minute `free`, when its unit can begin the run."""
+        if free > line.time.work(lock.start):
+            after = f" after {line.blocks[-1].operation.id}" if line.blocks else ""
+            what = f"is locked at minute {lock.start} on {lock.unit}, which is not free{after}"
+            raise LocksConflict(operation.id, what, f"Move the lock to minute {line.time.at(free)} or later")
 
     def _refuse_short(self, operation: Operation, lock: Lock, pieces: Iterable[tuple[int, int]]) -> None:
         short = self.shared.shortage(operation, pieces)
@@ -636,12 +674,28 @@ class InOrder:
 def decode(problem: Problem, proposal: Iterable[Choice]) -> Schedule:
     """Time a proposal. Operations it leaves out go last, on their first unit.
 
+    Locked work has its place before all others; where that leaves no plan, and the proposal says when its
+    turn is, it is placed in its turn.
+
     Raises:
         LocksConflict: Locks that no plan, or not this proposal, can keep.
     """
-    decoder = Decoder(problem)
-    units = {choice.operation: choice.unit for choice in proposal}
-    names = first_in_line(problem)
+    choices = list(proposal)
+    try:
+        return _decoded(problem, choices, locks_first=True)
+    except LocksConflict as conflict:
+        if {o.id for o in problem.operations if o.lock} - {choice.operation for choice in choices}:
+            raise
+        try:
+            return _decoded(problem, choices, locks_first=False)
+        except LocksConflict:
+            raise conflict from None
+
+
+def _decoded(problem: Problem, choices: list[Choice], *, locks_first: bool) -> Schedule:
+    decoder = Decoder(problem, locks_first=locks_first)
+    units = {choice.operation: choice.unit for choice in choices}
+    names = first_in_line(problem) if locks_first else []
     queue = list(dict.fromkeys([*names, *units, *(o.id for o in problem.operations)]))
     order = InOrder(problem, decoder)
     for name in queue:
@@ -649,7 +703,8 @@ def decode(problem: Problem, proposal: Iterable[Choice]) -> Schedule:
         while stack:
             operation = problem.operation_by_id[stack.pop()]
             unit = operation.fixed_unit or units.get(operation.id, operation.alternatives[0].unit)
-            decoder.place(decoder.fit(operation, unit))
+            lock = operation.lock
+            decoder.place(decoder.fit_lock(operation, lock) if lock else decoder.fit(operation, unit))
             stack += reversed(order.placed(operation.id))
     return decoder.schedule()
 

@@ -14,9 +14,10 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from heapq import heapify, heappop, heappush
 
-from planner.decoder import Choice, Decoder, Fit, InOrder, decode, first_in_line, in_turn
+from planner.decoder import Choice, Decoder, Fit, InOrder, LocksConflict, decode, first_in_line, in_turn
 from planner.objective import score
 from planner.problem import Operation, Problem
 from planner.progress import Stop, never
@@ -293,6 +294,21 @@ def longest_way_first(problem: Problem) -> Schedule:
     return decode(problem, [Choice(name, fastest[name]) for name in names])
 
 
+def _makers(problem: Problem) -> Iterator[tuple[str, Callable[[Stop], Schedule]]]:
+    """What makes a plan, by name."""
+    for wait in WAITS if problem.has_batches else WAITS[:1]:
+        for name, rule in rules(problem):
+            yield f"{name} wait={wait}" if wait else name, partial(dispatch, problem, rule, wait)
+    if problem.tools:
+        yield "longest way first", partial(_longest_way_first, problem)
+
+
+def _longest_way_first(problem: Problem, stop: Stop) -> Schedule:
+    if stop():
+        raise Ended
+    return longest_way_first(problem)
+
+
 def best_dispatch(problem: Problem, stop: Stop = never) -> tuple[str, Schedule]:
     """The cheapest plan of all `rules`, with the name of its rule; the first wins a tie.
 
@@ -303,11 +319,13 @@ def best_dispatch(problem: Problem, stop: Stop = never) -> tuple[str, Schedule]:
         LocksConflict: No rule can keep the locks.
     """
     plans: list[tuple[str, Schedule]] = []
+    refused: list[LocksConflict] = []
     with suppress(Ended):
-        for wait in WAITS if problem.has_batches else WAITS[:1]:
-            for name, rule in rules(problem):
-                plan = dispatch(problem, rule, wait, stop if plans else never)
-                plans.append((f"{name} wait={wait}" if wait else name, plan))
-        if problem.tools and not stop():
-            plans.append(("longest way first", longest_way_first(problem)))
+        for name, make in _makers(problem):
+            try:
+                plans.append((name, make(stop if plans else never)))
+            except LocksConflict as conflict:
+                refused.append(conflict)
+    if not plans:
+        raise refused[0]
     return min(plans, key=lambda plan: score(problem, plan[1]).total)

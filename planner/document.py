@@ -59,14 +59,18 @@ def plan_document(problem: Problem, report: Mapping[str, Any], labels: Labels) -
     ends = order_ends(problem, schedule)
     late = {name: max(0, end - problem.order_by_id[name].due) for name, end in ends.items()}
     last = max(ends.values(), default=0) + SHOWN_AFTER
+    released = report.get("released", ())
+    locked = {o.id for o in problem.operations if o.lock} - {row["lock"]["operation"] for row in released}
     return {
         "origin": problem.origin.isoformat(),
         "rule": report["rule"],
         "explained": "why_late" in report,
         "score": report["score"],
         "solutions": report["solutions"],
+        "released": [_released(clock, row) for row in released],
         "operations": [
             _operation(problem, problem.operation_by_id[row.operation], row, late, labels)
+            | {"locked": row.operation in locked}
             for row in schedule.assignments
         ],
         "orders": [
@@ -102,9 +106,19 @@ def _operation(
         "family": operation.family,
         "late_min": late[operation.order],
         "reason": {"code": row.reason.code, "params": dict(row.reason.params)},
-        "locked": operation.lock is not None,
         "frozen": operation.frozen,
     }
+
+
+def _released(clock: Clock, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A lock that the plan does not keep: where it was, by which rules, and together with which others."""
+    why = row["because"]
+    others = [lock for lock in why["locks"] if lock["operation"] != row["lock"]["operation"]]
+    place, *with_it = (
+        {"job_order": lock["operation"], "equipment": lock["unit"], "start": clock.text(lock["start"])}
+        for lock in (row["lock"], *others)
+    )
+    return {**place, "rules": list(why["rules"]), "with": with_it, "proved": why["proved"]}
 
 
 def _cause(cause: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from planner.checker import require_feasible
-from planner.decoder import Choice, Decoder, InOrder, decode, in_turn
+from planner.contradiction import Released
+from planner.decoder import Choice, Decoder, InOrder, LocksConflict, decode, in_turn
 from planner.difference import Difference, difference
 from planner.dispatch import WAITS, dispatch, ranked
 from planner.effort import Effort
+from planner.keeping import keep_locks, release_fewest
 from planner.objective import order_ends, score
 from planner.problem import Alternative, Operation, Problem, Published
 from planner.progress import Progress, Stop, never, unheard
@@ -59,6 +61,9 @@ def replan(
 ) -> Replanned:
     """Plan again after something happened.
 
+    The plant is never left without a plan: of locks that contradict each other, or what is true now, the
+    fewest are left out, and the answer says which and why.
+
     Args:
         problem: The plant as it is now; `published` places are those of the plan in force.
         consider_moving: Look for a better plan that moves published work even when no order
@@ -68,24 +73,51 @@ def replan(
         on_kept: Called with the first answer as soon as it is there.
         on_better: Called with every plan of the longest search that beats the ones before.
         stop: Once it says so, what was found by then is the answer.
-
-    Raises:
-        LocksConflict: The locks cannot be kept; names the operation and the remedy.
     """
+    released: tuple[Released, ...] = ()
+
+    def told(tell: Callable[[Solution], None]) -> Callable[[Solution], None]:
+        return lambda plan: tell(replace(plan, released=released))
+
+    tell = _Tell(told(on_repaired), told(on_kept), on_better)
+    while True:
+        try:
+            found = _replanned(problem, effort, tell, stop, consider_moving=consider_moving)
+        except LocksConflict as refused:
+            rest = release_fewest(problem, refused)
+            problem = rest.problem
+            released += rest.released
+        else:
+            better = replace(found.better, released=released) if found.better else None
+            return replace(found, kept=replace(found.kept, released=released), better=better)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tell:
+    """Who is told of what; see `replan`."""
+
+    repaired: Callable[[Solution], None]
+    kept: Callable[[Solution], None]
+    better: Callable[[Progress], None]
+
+
+def _replanned(
+    problem: Problem, effort: Effort, tell: _Tell, stop: Stop, *, consider_moving: bool
+) -> Replanned:
     fresh = not any(o.published for o in problem.operations)
     if fresh:
-        kept = solve(problem, effort, on_better=on_better, stop=stop)
+        kept = solve(problem, effort, on_better=tell.better, stop=stop)
     else:
         repaired = _at_once(problem)
-        on_repaired(repaired)
+        tell.repaired(repaired)
         kept = _without_moving(problem, effort, repaired.schedule, stop)
-    on_kept(kept)
+    tell.kept(kept)
     alone = Replanned(kept, None, None, kept.score.total, fresh)
     if fresh or stop() or not (consider_moving or kept.score.late):
         return alone
     read = as_read(problem, kept.schedule)
     cost = score(read, kept.schedule).total
-    best = solve(read, effort, known=kept.schedule, on_better=on_better, stop=stop)
+    best = solve(read, effort, known=kept.schedule, on_better=tell.better, stop=stop)
     changes = difference(read, kept.schedule, best.schedule)
     gain = cost - best.score.total
     if gain < LEAST_GAIN or not (changes.moved or changes.late or changes.saved):
@@ -190,7 +222,7 @@ def in_gaps(problem: Problem, decoder: Decoder) -> list[str]:
 
 def _at_once(problem: Problem) -> Solution:
     """The repaired plan, checked, without a search."""
-    plan = repair(problem)
+    plan = _repaired(problem)
     require_feasible(problem, plan)
     cost = score(problem, plan)
     return Solution(plan, cost, "dispatch", "known", "feasible", 0, cost.total)
@@ -206,6 +238,13 @@ def _without_moving(problem: Problem, effort: Effort, repaired: Schedule, stop: 
         cost = score(anchored, repaired)
         found = replace(found, schedule=repaired, score=cost, solver="dispatch", status="feasible")
     return found
+
+
+def _repaired(problem: Problem) -> Schedule:
+    try:
+        return repair(problem)
+    except LocksConflict as refused:
+        return keep_locks(problem, refused).schedule
 
 
 def _anchor(operation: Operation, repaired: Schedule) -> Operation:

@@ -120,6 +120,31 @@ class PlanScore(BaseModel):
     total: int
 
 
+class LockPlace(BaseModel):
+    """Where a person put an operation: its run starts on this unit at this time."""
+
+    job_order: str
+    equipment: str
+    start: datetime
+
+
+class ReleasedLock(LockPlace):
+    """A lock that a plan does not keep, because no plan can.
+
+    Args:
+        rules: Which rules forbid it: `unit`, `setup`, `route`, `people`, `tool`, `material`, `calendar`,
+            `stop`, `batch`, `frozen`.
+        with_: The locks that it contradicts; none where it contradicts the plant alone.
+        proved: False when the time for the proof was over.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    rules: list[str]
+    with_: Annotated[list[LockPlace], Field(alias="with")]
+    proved: bool
+
+
 class PlanShown(BaseModel):
     """A plan.
 
@@ -132,6 +157,7 @@ class PlanShown(BaseModel):
         dispatch_objective: What the dispatch rule alone would have cost.
         current_objective: What going on as now costs, for a proposal.
         waiting: Wishes for a plan that are not answered yet.
+        released: Locks that contradict each other or the plant as it is, and that the plan is without.
     """
 
     id: UUID
@@ -156,6 +182,7 @@ class PlanShown(BaseModel):
     equipment: list[PlannedUnit]
     waiting: int
     trouble: PlanTrouble | None
+    released: list[ReleasedLock] = []
 
 
 class PlanPlace(BaseModel):

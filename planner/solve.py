@@ -9,9 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from planner.checker import require_feasible
-from planner.decoder import decode
+from planner.contradiction import Released
+from planner.decoder import LocksConflict, decode
 from planner.dispatch import best_dispatch
 from planner.effort import Effort
+from planner.keeping import keep_locks
 from planner.objective import Score, score
 from planner.problem import Problem
 from planner.progress import Progress, Stop, Watch, never, unheard
@@ -54,6 +56,7 @@ class Solution:
         bound: No plan costs less than this many points.
         dispatch_objective: What the dispatch plan alone would have cost.
         solutions: How many solutions CP-SAT met.
+        released: Locks that no plan can keep as things are now: this one is without them.
     """
 
     schedule: Schedule
@@ -64,6 +67,7 @@ class Solution:
     bound: int
     dispatch_objective: int
     solutions: int = 0
+    released: tuple[Released, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -111,10 +115,18 @@ def _searched(
 ) -> Solution:
     ends = time.process_time() + effort.seconds
     uses_kernel = effort.kernel and wants_kernel(problem)
-    engine = _engine(problem) if uses_kernel else None
     starts = [("known", known)] if known is not None else []
-    if known is None or (grid and not uses_kernel):
-        starts.append(_first_plan(problem, engine, watch.stop))
+    engine: Engine | None = None
+    try:
+        engine = _engine(problem) if uses_kernel else None
+        if known is None or (grid and not uses_kernel):
+            starts.append(_first_plan(problem, engine, watch.stop))
+    except LocksConflict as refused:
+        engine = None
+        if known is None:
+            kept = keep_locks(problem, refused)
+            starts.append((kept.rule, kept.schedule))
+            engine = _engine(kept.pinned) if uses_kernel and kept.pinned else None
     rule, first = min(starts, key=lambda start: score(problem, start[1]).total)
     require_feasible(problem, first)
     cost = score(problem, first)
@@ -129,7 +141,7 @@ def _searched(
     is_small = len(problem.operations) <= MOST_OPERATIONS
     if engine:
         share = ANNEALING_SHARE if is_small else 1.0
-        bare = _with_annealing(engine, bare, _left(effort, ends, share), watch)
+        bare = _with_annealing(problem, engine, bare, _left(effort, ends, share), watch)
     return _with_cp(problem, bare, _left(effort, ends), watch) if is_small else bare
 
 
@@ -173,16 +185,20 @@ def _by_portfolio(engine: Engine, bare: Solution, effort: Effort, watch: Watch) 
     )
 
 
-def _with_annealing(engine: Engine, bare: Solution, effort: Effort, watch: Watch) -> Solution:
+def _with_annealing(
+    problem: Problem, engine: Engine, bare: Solution, effort: Effort, watch: Watch
+) -> Solution:
     from planner.anneal import Budget
 
-    problem = engine.packed.problem
     rate = MOVE_OPERATIONS_PER_SECOND / (COUNTING if engine.packed.has_people else 1.0)
     moves = None if effort.clocked else int(effort.seconds * rate / len(problem.operations))
     budget = Budget(effort.seconds, moves, effort.seed, effort.chains)
     met = partial(watch.met, "annealing")
     found = engine.search(budget, known=engine.sequences(bare.schedule), on_better=met, stop=watch.stop)
-    plan = decode(problem, engine.choices(found))
+    try:
+        plan = decode(engine.packed.problem, engine.choices(found))
+    except LocksConflict:
+        return bare  # the kernel does not see what a lock waits for
     cost = score(problem, plan)
     if cost.total >= bare.score.total:
         return bare

@@ -37,6 +37,17 @@ class Mode:
     run: cp_model.IntervalVar
 
 
+@dataclass(frozen=True)
+class Change:
+    """A unit is set up for `after`, behind `before` or, where that is None, at first: so many minutes."""
+
+    unit: str
+    before: str | None
+    after: str
+    minutes: int
+    chosen: cp_model.IntVar
+
+
 class PlanModel:
     """Start, end and mode of each operation, and the objective's terms.
 
@@ -54,6 +65,7 @@ class PlanModel:
         self._on: dict[tuple[str, str], cp_model.IntVar] = {}
         self._leads: dict[tuple[str, str], list[cp_model.IntVar]] = {}
         self._turns: tuple[Schedule, dict[str, list[list[str]]]] | None = None
+        self.changes: list[Change] = []
         self.hints: list[tuple[cp_model.IntVar, ValueOf]] = []
         self._costs: list[tuple[int, cp_model.IntVar]] = []
         for operation in problem.operations:

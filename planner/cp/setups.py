@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from planner.cp.cp_sat import cp_model
-from planner.cp.model import PlanModel
+from planner.cp.model import Change, PlanModel
 from planner.problem import Operation, Unit
 from planner.schedule import Schedule
 
@@ -56,6 +56,7 @@ def _add_ends(model: PlanModel, unit: Unit, operation: Operation) -> tuple[cp_mo
     if minutes and not operation.started:
         model.cost(model.problem.weights.setup * minutes, first)
         model.cp.add(model.starts[name] >= minutes).only_enforce_if(first)
+        model.changes.append(Change(unit.id, None, name, minutes, first))
     return first, last
 
 
@@ -72,4 +73,6 @@ def _add_arc(model: PlanModel, unit: Unit, before: Operation, after: Operation) 
     earliest = model.ends[before.id] + minutes
     model.cp.add(model.starts[after.id] >= earliest).only_enforce_if(follow)
     model.cost(model.problem.weights.setup * minutes, follow)
+    if minutes:
+        model.changes.append(Change(unit.id, before.id, after.id, minutes, follow))
     return follow
