@@ -33,7 +33,7 @@ from tests.fixtures.floor import Floor, open_floor
 from tests.fixtures.web import Web, demo_settings, key
 
 API = "/api/v1/planner"
-POLICY = Planner(seconds=0.1, debounce_s=0, auto_publish="first")
+POLICY = Planner(seconds=0.1, debounce_s=0, auto_publish="first", frozen_min=0)
 
 
 @pytest_asyncio.fixture
