@@ -7,9 +7,9 @@ compiles the kernel.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from random import Random
 
@@ -20,6 +20,7 @@ from planner import kernel
 from planner.decoder import Choice
 from planner.dispatch import WAITS
 from planner.pack import Ints, Pack, ints
+from planner.problem import Published
 from planner.progress import Stop, never
 from planner.schedule import Schedule
 from planner.shop import is_job_shop
@@ -32,6 +33,15 @@ to plant by a factor of six, so that a grid of rules is tried."""
 
 RANDOM_SHARE = 0.04
 """Share of the budget for random rules (their gain ends soon, the annealing's does not)."""
+
+REFILL_SHARE = 0.1
+"""Share of the budget in which orders of a known plan are put into gaps again."""
+
+REFILL_MOVES = 100
+"""Moves of the annealing for one such trial, where moves are counted (it takes as long as ten)."""
+
+REFILL_CHUNK = 500
+"""Such trials between two looks at the clock."""
 
 CHUNK_S = 0.1
 """Seconds of moves between two looks at the clock."""
@@ -229,6 +239,74 @@ class Engine:
         """Time a plan from its first operation to its last; what it costs."""
         return kernel.retime(self.packed.plant, plan.perm, plan.unit_of, self.st, self.crowd)
 
+    @property
+    def sees_gaps(self) -> bool:
+        """Whether an operation can be put into a gap of its unit: none takes others with it."""
+        return not self.packed.plant[kernel.BATCHES]
+
+    def in_gaps(self, plan: Sequences, starts: Ints) -> Sequences:
+        """A plan after something happened: what would begin later goes into gaps, and nobody else moves.
+
+        Args:
+            plan: Its sequences, in order of start.
+            starts: When each operation began in it; below 0 for one that had no place.
+        """
+        unit_of, first = plan.unit_of.copy(), len(self.packed.first)
+        kernel.mend(self.packed.plant, plan.perm, unit_of, starts, first, 0, self.st, self.crowd)
+        found = Sequences(self.by_start(plan.perm), unit_of, 0, "in gaps")
+        found.cost = self.retime(found)
+        return found
+
+    def gone_on(self, before: Mapping[str, Published]) -> Sequences:
+        """The plan in force on the plant as it is now: what cannot begin as it did, and what is new, in gaps.
+
+        Args:
+            before: Operation id -> where it was.
+        """
+        problem, first = self.packed.problem, self.packed.first
+        units = {unit.id: row for row, unit in enumerate(problem.units)}
+        able = [{a.unit: units[a.unit] for a in o.alternatives} for o in problem.operations]
+        unit_of = ints(next(iter(rows.values())) for rows in able)
+        starts = np.full(len(unit_of), -1, np.int64)
+        for row, operation in enumerate(problem.operations):
+            place = before.get(operation.id)
+            if place and place.unit in able[row]:
+                starts[row], unit_of[row] = place.start, able[row][place.unit]
+        fixed = {*first.tolist(), *(i for i, o in enumerate(problem.operations) if o.started or o.lock)}
+        rest = sorted((row for row in range(len(starts)) if row not in fixed), key=starts.__getitem__)
+        perm = np.array([*first.tolist(), *rest], np.int64)
+        return self.in_gaps(Sequences(perm, unit_of, 0, "in force"), starts)
+
+    def refilled(self, plan: Sequences, trials: int, io: Ints) -> Sequences:
+        """A plan in which orders are taken out and put into gaps again, some together, `trials` times."""
+        plan.cost = self.retime(plan)
+        st, unit_of = self.st.copy(), plan.unit_of.copy()
+        kernel.recreate(self.packed.plant, plan.perm, unit_of, st, io, trials)
+        found = Sequences(self.by_start(plan.perm, st), unit_of, 0, "refilled")
+        found.cost = self.retime(found)
+        return min(plan, found, key=lambda p: p.cost)
+
+    def _refill(self, plan: Sequences, clock: _Clock, stop: Stop) -> Sequences:
+        """Put orders of a known plan into gaps again, at most as often as there are operations."""
+        budget, best = clock.budget, plan
+        left = len(self.packed.problem.operations)
+        if budget.moves is not None:
+            left = min(left, budget.moves // REFILL_MOVES)
+        ends = clock.spent() + REFILL_SHARE
+        io = np.zeros(kernel.IO, np.int64)
+        io[kernel.SEED] = budget.seed * 7919 % 2147483646 + 1
+        while left > 0 and not stop() and (budget.moves is not None or clock.spent() < ends):
+            trials = min(left, REFILL_CHUNK)
+            best = self.refilled(best, trials, io)
+            left -= trials
+        return best
+
+    def _without_stability(self, plan: Sequences) -> int:
+        """What a plan costs for whoever has read none before."""
+        plant = self.packed.plant.copy()
+        plant[kernel.W_MOVED] = plant[kernel.W_SHIFT] = 0
+        return kernel.retime(plant, plan.perm, plan.unit_of, self.st, self.crowd)
+
     def by_start(self, perm: Ints, st: Ints | None = None) -> Ints:
         """The same sequences in the order of their starts, what goes first left first.
 
@@ -266,7 +344,7 @@ class Engine:
         """
         clock = _Clock(budget, len(self.packed.problem.operations))
         random = Random(budget.seed)
-        best = self.grid(stop)
+        best = grid = self.grid(stop)
         if known is not None:
             known.cost = self.retime(known)
             best = min(known, best, key=lambda plan: plan.cost)
@@ -275,8 +353,13 @@ class Engine:
             return best
         if self.is_bare:
             return self.shorten(self.shorteners(best, budget), budget, on_better, stop)
-        has_time = clock.share(RANDOM_SHARE)
-        best = self.random_rules(best, lambda: has_time() and not stop(), random)
+        if best is known and self.sees_gaps and not self.packed.has_people:
+            price = max(best.cost, self._without_stability(grid))
+            best = self._refill(best, clock, stop)
+            tuning = replace(tuning, heat=tuning.heat * price / max(1, best.cost))
+        else:
+            has_time = clock.share(RANDOM_SHARE)
+            best = self.random_rules(best, lambda: has_time() and not stop(), random)
         on_better(best.cost)
         return self._anneal(best, clock, tuning, on_better, stop)
 

@@ -2803,3 +2803,408 @@ def tabu(
         perm[k] = order[k]
     io[T_CURRENT] = makespan
     return io[T_BEST]
+
+
+# --- mending ----------------------------------------------------------------------------------
+# After a breakdown most of a plan can stay as it is: only what would begin later is taken out, with all
+# that waits for it, and put into gaps; nobody else is moved (one run more in a full sequence delays the
+# whole plant). Who has to wait long for a gap may be the wrong one: orders are taken out together with some
+# that are before them, and put into gaps again, the late ones first. People and tools are not looked at in
+# gaps: `retime` afterwards does.
+#
+# Source:
+#     Schrimpf, Schneider, Stamm-Wilbrandt, Dueck, J. Comput. Phys. 159 (2000): ruin and recreate.
+
+MOST_TOGETHER = 4
+"""Orders that are taken out together."""
+
+DEAREST_OF = 6
+"""Of so many orders, drawn at random, the costliest one is taken out first."""
+
+PLACES_BACK = 60
+"""Places of a unit's sequence by which others that are taken out may be before it, at the most."""
+
+BLIND = 0.05
+"""Share of units that are not looked at when an operation is put into a gap: the next try differs."""
+
+
+@compiled()
+def _is_cut_off(plant: Ints, op: int, st: Ints) -> bool:
+    """Whether something that an operation waits for has no place."""
+    row = plant[PREDECESSORS] + op
+    found = False
+    for k in range(plant[row], plant[row + 1], 2):
+        if st[plant[k] * ST + UNIT] < 0:
+            found = True
+    return found
+
+
+@compiled()
+def _is_waited_for(plant: Ints, op: int, st: Ints) -> bool:
+    """Whether something that waits for an operation begins before its end."""
+    row = plant[SUCCESSORS] + op
+    found = False
+    for k in range(plant[row], plant[row + 1]):
+        after = plant[k] * ST
+        if st[after + UNIT] >= 0 and st[after + START] < st[op * ST + END]:
+            found = True
+    return found
+
+
+@compiled()
+def _begin_in_gap(plant: Ints, op: int, c: int, begin: int, setup: int, dur: int) -> int:
+    """The working minute from `begin` in which a set-up begins that no pause parts from a whole run."""
+    if plant[plant[OPS] + op * OP + RESUMABLE]:
+        return begin
+    while True:
+        w = _window_of(plant, c, begin + setup)
+        room = plant[w + 2] + plant[w + 1] - plant[w] - begin - setup
+        if room >= dur:
+            return begin
+        begin += room
+
+
+@compiled()
+def _gap(plant: Ints, op: int, unit: int, dur: int, held: int, tail: Ints, st: Ints) -> tuple[int, int, int]:
+    """The earliest place of an operation on a unit that moves no run there.
+
+    Args:
+        held: Nothing goes before an operation of a lower position.
+
+    Returns:
+        Begin of its set-up and of its run, and the operation before it (-1 for none).
+    """
+    c = plant[plant[UNITS] + unit * UN + U_TIME]
+    ready = _work(plant, c, _ready(plant, op, st))
+    if plant[OVERLAPS] > 0:
+        ready = max(ready, _passed_on(plant, op, c, dur, st))
+    found = (NONE, NONE, NONE)
+    limit = FOREVER
+    before = tail[unit]
+    while True:
+        end, _ = _last_of(plant, unit, before, st)
+        setup = _setup_of(plant, unit, before, op)
+        begin = max(end, ready - setup)
+        if begin + setup + dur <= limit:
+            begin = _begin_in_gap(plant, op, c, begin, setup, dur)
+            if begin + setup + dur <= limit:
+                found = (begin, begin + setup, before)
+        if before < 0 or st[before * ST + POS] < held or end <= ready:
+            return found
+        row = before * ST
+        limit = st[row + WEND] - st[row + DUR] - _setup_of(plant, unit, op, before)
+        before = st[row + PREV]
+
+
+@compiled()
+def _set_up_behind(plant: Ints, unit: int, before: int, op: int, st: Ints) -> int:
+    """Write down the set-up of an operation behind another one; by how much it changes."""
+    setup = _setup_of(plant, unit, before, op)
+    change = setup - st[op * ST + SETUP]
+    st[op * ST + SETUP] = setup
+    return change
+
+
+@compiled()
+def _take_out(plant: Ints, op: int, tail: Ints, st: Ints) -> int:
+    """Take an operation out of its unit's sequence; the change of set-ups, FOREVER when that of the one
+    behind it no longer fits.
+    """
+    row = op * ST
+    unit, before, after = st[row + UNIT], st[row + PREV], st[row + NEXT]
+    st[row + UNIT] = -1
+    change = -st[row + SETUP]
+    if before >= 0:
+        st[before * ST + NEXT] = after
+    if after < 0:
+        tail[unit] = before
+        return change
+    st[after * ST + PREV] = before
+    change += _set_up_behind(plant, unit, before, after, st)
+    end, _ = _last_of(plant, unit, before, st)
+    if end + st[after * ST + SETUP] > st[after * ST + WEND] - st[after * ST + DUR]:
+        return FOREVER
+    return change
+
+
+@compiled()
+def _put_in(plant: Ints, op: int, unit: int, before: int, tail: Ints, st: Ints) -> int:
+    """Put an operation behind `before` on a unit, -1 for the head; the change of the next one's set-up."""
+    row = op * ST
+    after = NONE
+    if before >= 0:
+        after = st[before * ST + NEXT]
+        st[before * ST + NEXT] = op
+    else:
+        e = tail[unit]
+        while e >= 0:
+            after = e
+            e = st[e * ST + PREV]
+    st[row + UNIT] = unit
+    st[row + PREV] = before
+    st[row + NEXT] = after
+    if after < 0:
+        tail[unit] = op
+        return ZERO
+    st[after * ST + PREV] = op
+    return _set_up_behind(plant, unit, op, after, st)
+
+
+@compiled()
+def _put_in_gap(plant: Ints, op: int, held: int, tail: Ints, st: Ints, blind: float, io: Ints) -> int:
+    """Put an operation into the gap of any unit in which it ends first, and its times with it.
+
+    Args:
+        blind: Share of units that are not looked at.
+
+    Returns:
+        The change of the next one's set-up, FOREVER when no unit was looked at.
+    """
+    chosen, best_end, best_dur = NONE, FOREVER, NONE
+    best = (NONE, NONE, NONE)
+    row = plant[ALTERNATIVES] + op
+    for k in range(plant[row], plant[row + 1], 2):
+        if blind > 0.0 and _random(io) < blind:
+            continue
+        unit, dur = plant[k], plant[k + 1]
+        place = _gap(plant, op, unit, dur, held, tail, st)
+        end = _at(plant, plant[plant[UNITS] + unit * UN + U_TIME], place[1] + dur - 1)
+        if end < best_end:
+            chosen, best_end, best_dur = unit, end, dur
+            best = place
+    if chosen < 0:
+        return FOREVER
+    change = _put_in(plant, op, chosen, best[2], tail, st)
+    st[op * ST + DUR] = best_dur
+    st[op * ST + POS] = FOREVER
+    _write(plant, op, (best[0], best[1], best[0]), st)
+    return change
+
+
+@entry(f"int64({_A}, {_A}, {_A}, {_A}, int64, int64, {_A}, {_A})")
+def mend(
+    plant: Ints, perm: Ints, unit_of: Ints, starts: Ints, held: int, slip: int, st: Ints, crowd: Ints
+) -> int:
+    """Time a permutation, but what would begin later than it did goes into gaps; fills `st` and `unit_of`.
+
+    Args:
+        starts: Minute in which each operation began before.
+        held: So many of the first operations keep their units and their order, however late.
+        slip: Minutes by which an operation may begin later and keep its place.
+
+    Returns:
+        How many operations went into gaps.
+    """
+    _place_fixed(plant, st, crowd)
+    tail = np.full(plant[UNIT_COUNT], -1, np.int64)
+    lifted, luck = np.zeros(len(perm) + 1, np.int64), np.zeros(1, np.int64)
+    count = 0
+    for position in range(len(perm)):
+        op = perm[position]
+        unit = unit_of[op]
+        stays = position < held or not _is_cut_off(plant, op, st)
+        if stays:
+            dur = _minutes(plant, op, unit)
+            place = _behind(plant, op, unit, dur, tail[unit], _ready(plant, op, st), st, crowd)
+            c = plant[plant[UNITS] + unit * UN + U_TIME]
+            stays = position < held or _at(plant, c, place[1]) <= starts[op] + slip
+        if stays:
+            _settle(plant, op, unit, dur, place, tail, st, crowd)
+            st[op * ST + POS] = position
+        else:
+            lifted[count] = op
+            count += 1
+    urgency = np.zeros(count, np.int64)
+    for i in range(count):
+        order = plant[plant[OPS] + lifted[i] * OP + ORDER]
+        urgency[i] = order - plant[plant[ORDERS] + order * OR + O_PRICE] * plant[ORDER_COUNT]
+    turn = np.argsort(urgency, kind="mergesort")  # the costliest order first, its steps as they come
+    left = count
+    while left > 0:
+        for i in range(count):
+            op = lifted[turn[i]]
+            if st[op * ST + UNIT] < 0 and not _is_cut_off(plant, op, st):
+                _put_in_gap(plant, op, held, tail, st, 0.0, luck)
+                unit_of[op] = st[op * ST + UNIT]
+                left -= 1
+    return count
+
+
+@compiled()
+def _steps_of_orders(plant: Ints, starts: Ints, heads: Ints, steps: Ints) -> None:
+    """Fill `steps` with the operations of each order, as they come in `starts`, and `heads` with where each
+    begins.
+    """
+    count, orders = plant[COUNT], plant[ORDER_COUNT]
+    for op in range(count):
+        heads[plant[plant[OPS] + op * OP + ORDER] + 2] += 1
+    for order in range(2, orders + 2):
+        heads[order] += heads[order - 1]
+    for i in range(count):
+        order = plant[plant[OPS] + starts[i] * OP + ORDER]
+        steps[heads[order + 1]] = starts[i]
+        heads[order + 1] += 1
+
+
+@compiled()
+def _draw_together(
+    plant: Ints, heads: Ints, steps: Ints, free: Ints, costs: Ints, chosen: Ints, st: Ints, io: Ints
+) -> int:
+    """Fill `chosen` with a costly order and some that are before it on its units; their number."""
+    first, worst = NONE, NONE
+    for _ in range(DEAREST_OF):
+        order = int(_random(io) * plant[ORDER_COUNT])
+        if heads[order + 1] > heads[order] and free[steps[heads[order + 1] - 1]]:
+            if costs[order] > worst:
+                first, worst = order, costs[order]
+    if first < 0:
+        return 0
+    chosen[0] = first
+    size = 1
+    wanted = 2 + int(_random(io) * (MOST_TOGETHER - 1))
+    for _ in range(3 * wanted):
+        e = steps[heads[first] + int(_random(io) * (heads[first + 1] - heads[first]))]
+        if free[e] == 0 or size == wanted:
+            continue
+        for _ in range(1 + int(_random(io) * _random(io) * PLACES_BACK)):
+            if st[e * ST + PREV] >= 0:
+                e = st[e * ST + PREV]
+        order = plant[plant[OPS] + e * OP + ORDER]
+        is_new = free[e] != 0
+        for k in range(size):
+            is_new = is_new and chosen[k] != order
+        if is_new:
+            chosen[size] = order
+            size += 1
+    return size
+
+
+@compiled()
+def _lift_order(
+    plant: Ints,
+    order: int,
+    heads: Ints,
+    steps: Ints,
+    free: Ints,
+    log: Ints,
+    logged: int,
+    tail: Ints,
+    st: Ints,
+) -> tuple[int, int]:
+    """Take the free steps of an order out; what that saves in set-ups and distance (FOREVER when something
+    no longer fits), and rows of the log.
+    """
+    saved = 0
+    for i in range(heads[order + 1] - 1, heads[order] - 1, -1):
+        op = steps[i]
+        if free[op] == 0 or saved == FOREVER:
+            continue
+        row = op * ST
+        saved += _own_cost(plant, op, st[row + UNIT], st[row + START], ZERO)
+        log[logged * (ST + 1)] = op
+        for column in range(ST):
+            log[logged * (ST + 1) + 1 + column] = st[row + column]
+        logged += 1
+        change = _take_out(plant, op, tail, st)
+        saved = FOREVER if change == FOREVER else saved - plant[W_SETUP] * change
+    return saved, logged
+
+
+@compiled()
+def _fill_order(
+    plant: Ints,
+    order: int,
+    held: int,
+    heads: Ints,
+    steps: Ints,
+    put: Ints,
+    count: int,
+    tail: Ints,
+    st: Ints,
+    io: Ints,
+) -> tuple[int, int]:
+    """Put the steps of an order into gaps; what its set-ups and distances cost (FOREVER when it cannot be),
+    and how many are put in.
+    """
+    cost = 0
+    for i in range(heads[order], heads[order + 1]):
+        op = steps[i]
+        row = op * ST
+        if st[row + UNIT] >= 0:
+            continue
+        if _is_cut_off(plant, op, st):
+            return FOREVER, count
+        change = _put_in_gap(plant, op, held, tail, st, BLIND, io)
+        if change == FOREVER:
+            return FOREVER, count
+        put[count] = op
+        count += 1
+        if _is_waited_for(plant, op, st):
+            return FOREVER, count
+        cost += plant[W_SETUP] * change + _own_cost(
+            plant, op, st[row + UNIT], st[row + START], st[row + SETUP]
+        )
+    return cost, count
+
+
+@compiled()
+def _put_back(plant: Ints, log: Ints, logged: int, put: Ints, count: int, tail: Ints, st: Ints) -> None:
+    """Make everything as it was before orders were taken out."""
+    for i in range(count - 1, -1, -1):
+        _take_out(plant, put[i], tail, st)
+    for i in range(logged - 1, -1, -1):
+        at = i * (ST + 1)
+        op = log[at]
+        _put_in(plant, op, log[at + 1 + UNIT], log[at + 1 + PREV], tail, st)
+        for column in range(ST):
+            if column != NEXT:
+                st[op * ST + column] = log[at + 1 + column]
+
+
+@entry(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, int64)")
+def recreate(plant: Ints, perm: Ints, unit_of: Ints, st: Ints, io: Ints, trials: int) -> int:
+    """Take orders out of a timed plan and put them into gaps again, `trials` times; what that saves.
+
+    Args:
+        unit_of: Filled with the units.
+        st: The places; changed.
+        io: Seed and counters: those that saved something are counted as accepted.
+    """
+    count, orders, held = plant[COUNT], plant[ORDER_COUNT], plant[FIRST_COUNT]
+    tail = np.full(plant[UNIT_COUNT], -1, np.int64)
+    free = np.zeros(count, np.int64)
+    for i in range(len(perm)):
+        free[perm[i]] = int(i >= held)
+        if st[perm[i] * ST + NEXT] < 0:
+            tail[st[perm[i] * ST + UNIT]] = perm[i]
+    heads, steps = np.zeros(orders + 2, np.int64), np.zeros(count, np.int64)
+    _steps_of_orders(plant, np.argsort(st[START : count * ST : ST], kind="mergesort"), heads, steps)
+    costs = np.zeros(orders, np.int64)
+    for order in range(orders):
+        costs[order] = _order_cost(plant, order, _order_end(plant, order, st))
+    log, put = np.zeros((count + 1) * (ST + 1), np.int64), np.zeros(count + 1, np.int64)
+    chosen = np.zeros(MOST_TOGETHER, np.int64)
+    total = 0
+    for _ in range(trials):
+        io[MOVES] += 1
+        size = _draw_together(plant, heads, steps, free, costs, chosen, st, io)
+        delta, logged, inside = 0, ZERO, ZERO
+        for k in range(size):
+            if delta < FOREVER:
+                saved, logged = _lift_order(plant, chosen[k], heads, steps, free, log, logged, tail, st)
+                delta = FOREVER if saved == FOREVER else delta - saved - costs[chosen[k]]
+        for k in range(size):
+            if delta < FOREVER:
+                cost, inside = _fill_order(plant, chosen[k], held, heads, steps, put, inside, tail, st, io)
+                end = _order_end(plant, chosen[k], st)
+                delta = FOREVER if cost == FOREVER else delta + cost + _order_cost(plant, chosen[k], end)
+        if delta <= 0:
+            total -= delta
+            io[ACCEPTED] += 1
+            for k in range(size):
+                costs[chosen[k]] = _order_cost(plant, chosen[k], _order_end(plant, chosen[k], st))
+        else:
+            _put_back(plant, log, logged, put, inside, tail, st)
+    for i in range(len(perm)):
+        unit_of[perm[i]] = st[perm[i] * ST + UNIT]
+    return total

@@ -1,9 +1,11 @@
 """A plan goes on after something broke: at once a feasible one, then a better one.
 
-What starts before `now` plus the frozen zone keeps its unit and its order and is placed first;
-the rest is dispatched again with the old order as its priority, on its own units (pushing the
-whole old plan to the right costs many times more: delays amplify over closed hours). Both are tried,
-the cheaper one is the answer; the annealing then improves on it and leaves the frozen zone alone.
+What starts before `now` plus the frozen zone keeps its unit and its order and is placed first. Of the
+rest, all that can begin as it did stays where it is; only what would begin later, and what waits for it,
+goes into gaps of any unit that can do it. Where a whole day is lost on a full unit, a new dispatch with
+the old order as its priority may cost less. Both are tried, the cheaper one is the answer (pushing the
+whole old plan to the right costs ten times as much: delays amplify over closed hours). The annealing then
+improves on it and leaves the frozen zone alone.
 """
 
 from __future__ import annotations
@@ -53,10 +55,12 @@ class Mender:
         engine = Engine(replace(self.packed, plant=on_units(plant, first, self.unit_of), first=first))
         rank = np.zeros(len(self.unit_of), np.float64)
         rank[self.perm] = -np.arange(len(self.perm), dtype=np.float64)
-        shifted = Sequences(self.perm.copy(), self.unit_of.copy(), 0, "pushed right")
-        shifted.cost = engine.retime(shifted)
+        old = Sequences(self.perm.copy(), self.unit_of.copy(), 0, "pushed right")
         again = engine.ranked(rank, "old order")
-        return engine, min(shifted, again, key=lambda plan: plan.cost)
+        if engine.sees_gaps:
+            return engine, min(engine.in_gaps(old, self.starts), again, key=lambda plan: plan.cost)
+        old.cost = engine.retime(old)
+        return engine, min(old, again, key=lambda plan: plan.cost)
 
 
 def on_units(plant: Ints, held: Ints, unit_of: Ints) -> Ints:

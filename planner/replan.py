@@ -117,7 +117,8 @@ def _replanned(
         return alone
     read = as_read(problem, kept.schedule)
     cost = score(read, kept.schedule).total
-    best = solve(read, effort, known=kept.schedule, on_better=tell.better, stop=stop)
+    before = published_places(problem)
+    best = solve(read, effort, known=kept.schedule, before=before, on_better=tell.better, stop=stop)
     changes = difference(read, kept.schedule, best.schedule)
     gain = cost - best.score.total
     if gain < LEAST_GAIN or not (changes.moved or changes.late or changes.saved):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from planner.dispatch import best_dispatch
 from planner.effort import Effort
 from planner.keeping import keep_locks
 from planner.objective import Score, score
-from planner.problem import Problem
+from planner.problem import Problem, Published
 from planner.progress import Progress, Stop, Watch, never, unheard
 from planner.schedule import Schedule
 from planner.shop import is_job_shop
@@ -87,6 +87,7 @@ def solve(
     effort: Effort = DEFAULT,
     *,
     known: Schedule | None = None,
+    before: Mapping[str, Published] | None = None,
     grid: bool = True,
     on_better: Callable[[Progress], None] = unheard,
     stop: Stop = never,
@@ -95,6 +96,8 @@ def solve(
 
     Args:
         known: A feasible plan to start from, beside those of the dispatch rules.
+        before: Operation id -> its place before something happened: the annealing of a known plan begins
+            with what of that still holds, if it costs less.
         grid: Try all dispatch rules; without, `known` is the only start.
         on_better: Called with every plan that beats the ones before, as it is met.
         stop: Asked again and again; once it says so, the best plan until then is the answer. There is
@@ -105,13 +108,19 @@ def solve(
         InfeasiblePlan: The checker refuses the plan: a fault of the planner, never of the data.
     """
     watch = Watch(on_better, stop)
-    found = _searched(problem, effort, known, watch, grid=grid)
+    found = _searched(problem, effort, known, watch, before=before or {}, grid=grid)
     is_cut = stop() and found.status != "optimal" and effort.seconds > 0
     return replace(found, status="stopped") if is_cut else found
 
 
 def _searched(
-    problem: Problem, effort: Effort, known: Schedule | None, watch: Watch, *, grid: bool
+    problem: Problem,
+    effort: Effort,
+    known: Schedule | None,
+    watch: Watch,
+    *,
+    before: Mapping[str, Published],
+    grid: bool,
 ) -> Solution:
     ends = time.process_time() + effort.seconds
     uses_kernel = effort.kernel and wants_kernel(problem)
@@ -141,7 +150,7 @@ def _searched(
     is_small = len(problem.operations) <= MOST_OPERATIONS
     if engine:
         share = ANNEALING_SHARE if is_small else 1.0
-        bare = _with_annealing(problem, engine, bare, _left(effort, ends, share), watch)
+        bare = _with_annealing(problem, engine, bare, _left(effort, ends, share), watch, before=before)
     return _with_cp(problem, bare, _left(effort, ends), watch) if is_small else bare
 
 
@@ -186,7 +195,13 @@ def _by_portfolio(engine: Engine, bare: Solution, effort: Effort, watch: Watch) 
 
 
 def _with_annealing(
-    problem: Problem, engine: Engine, bare: Solution, effort: Effort, watch: Watch
+    problem: Problem,
+    engine: Engine,
+    bare: Solution,
+    effort: Effort,
+    watch: Watch,
+    *,
+    before: Mapping[str, Published],
 ) -> Solution:
     from planner.anneal import Budget
 
@@ -194,7 +209,11 @@ def _with_annealing(
     moves = None if effort.clocked else int(effort.seconds * rate / len(problem.operations))
     budget = Budget(effort.seconds, moves, effort.seed, effort.chains)
     met = partial(watch.met, "annealing")
-    found = engine.search(budget, known=engine.sequences(bare.schedule), on_better=met, stop=watch.stop)
+    known = engine.sequences(bare.schedule)
+    if before and engine.sees_gaps:
+        known.cost = engine.retime(known)
+        known = min(known, engine.gone_on(before), key=lambda plan: plan.cost)
+    found = engine.search(budget, known=known, on_better=met, stop=watch.stop)
     try:
         plan = decode(engine.packed.problem, engine.choices(found))
     except LocksConflict:

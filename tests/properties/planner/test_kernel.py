@@ -18,10 +18,11 @@ from planner.decoder import Choice, LocksConflict, decode
 from planner.mend import Mender
 from planner.objective import score
 from planner.pack import Ints, Pack, pack
-from planner.problem import Problem, Window
+from planner.problem import Order, Problem, Release, Window
 from planner.readers import read_fjsp
 from planner.schedule import Schedule
 from tests.properties.planner.strategies import anchored, locked, problems
+from tests.unit.planner.plants import plant, step
 
 pytestmark = pytest.mark.usefixtures("compiled_kernel")
 
@@ -222,6 +223,62 @@ def test_a_mended_plan_is_feasible_and_leaves_what_is_frozen(
         assert check(after, decode(after, choices)) == []
         assert (found.perm[: len(held)] == held).all()
         assert (found.unit_of[held] == plan.unit_of[held]).all()
+
+
+def test_what_a_stop_does_not_touch_stays_where_it_is() -> None:
+    """Pushing N to the right makes B late; dispatching N again puts Z before A, for which it waits."""
+    problem = plant(
+        step("A-1", 10),
+        step("D-1", 50),
+        step("A-2", 10, "N", after="A-1"),
+        step("Z-1", 100, "N"),
+        step("D-2", 10, "N", after="D-1"),
+        step("B-1", 100, "N", releases=(Release(130),)),
+        due={"A": 20, "B": 230},
+    )
+    engine = Engine(pack(problem))
+    rows = [Choice(o.id, o.alternatives[0].unit) for o in problem.operations]
+    mender = Mender(engine.packed, engine.sequences(decode(problem, rows)))
+    changed, repaired = mender.after_stop(0, 20, 200, 0)
+    changed.retime(repaired)
+    starts = changed.st.reshape(-1, kernel.ST)[:, kernel.START].tolist()
+    assert dict(zip((o.id for o in problem.operations), starts, strict=True)) == {
+        "A-1": 0, "D-1": 10, "A-2": 10, "Z-1": 20, "D-2": 240, "B-1": 130,
+    }  # fmt: skip
+
+
+@RUNS
+@given(problems().filter(lambda p: bool(p.operations)), st.integers(1, 1000))
+def test_what_is_put_into_gaps_makes_feasible_plans(problem: Problem, seed: int) -> None:
+    engine = Engine(pack(problem))
+    if not engine.sees_gaps:
+        return
+    plan = engine.gone_on({o.id: o.published for o in problem.operations if o.published})
+    io = np.zeros(kernel.IO, np.int64)
+    io[kernel.SEED] = seed
+    better = engine.refilled(plan.copy(), 20, io)
+    assert better.cost <= plan.cost
+    held = engine.packed.first
+    for found in (plan, better):
+        after = decode(problem, engine.choices(found))
+        assert check(problem, after) == []
+        assert score(problem, after).total == found.cost
+        assert (found.perm[: len(held)] == held).all()
+
+
+def test_who_should_not_wait_for_a_gap_changes_places_with_who_may() -> None:
+    """B is dearer than A, and has the gap behind it."""
+    problem = plant(
+        step("A-1", 50),
+        step("B-1", 50),
+        orders=(Order("A", 50), Order("B", 50, 8)),
+    )
+    engine = Engine(pack(problem))
+    plan = engine.sequences(decode(problem, [Choice("A-1", "M"), Choice("B-1", "M")]))
+    io = np.zeros(kernel.IO, np.int64)
+    io[kernel.SEED] = 1
+    found = engine.refilled(plan, 20, io)
+    assert [problem.operations[op].id for op in found.perm.tolist()] == ["B-1", "A-1"]
 
 
 def joined(windows: list[Window]) -> tuple[Window, ...]:
