@@ -371,7 +371,7 @@ class Desk:
 
         async def note(row: dict[str, Any]) -> None:
             nonlocal first
-            if row["kind"] == "repaired":
+            if row["kind"] == "repaired" and first.published is None and first.proposed is None:
                 async with self._transaction() as tx:
                     done = await self._at_once(tx, requests, view, row["plan"])
                 first = done

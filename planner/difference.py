@@ -1,10 +1,11 @@
-"""What a new plan changes against the one in force: moved, late, saved."""
+"""What a new plan changes against the one in force: moved, late, saved, and by which cause."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from planner.explain import Cause, Explainer
 from planner.objective import order_ends
 from planner.problem import Problem
 from planner.schedule import Schedule
@@ -12,13 +13,19 @@ from planner.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """An operation that changes its unit or start; minutes after the new plan's origin."""
+    """An operation that changes its unit or start; minutes after the new plan's origin.
+
+    Args:
+        cause: What its own order is saved from; else the order that has its place now, or the set-up that
+            is saved. Its minutes are those of the order, 0 where that is not saved.
+    """
 
     operation: str
     from_unit: str
     to_unit: str
     from_start: int
     to_start: int
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class Shift:
     Args:
         before: Its end with the old sequences on the plant as it is now.
         late_before: Minutes late then; 0 when in time.
+        cause: What takes most more of its minutes in the new plan; of an order that is saved, less.
     """
 
     order: str
@@ -35,6 +43,7 @@ class Shift:
     after: int
     late_before: int
     late_after: int
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,45 @@ def difference(problem: Problem, kept: Schedule, new: Schedule) -> Difference:
     late = tuple(s for s in shifts if s.late_after > s.late_before)
     saved = tuple(s for s in shifts if s.late_after < s.late_before)
     return Difference(moved, late, saved, added)
+
+
+def by_cause(changes: Difference, problem: Problem, kept: Schedule, new: Schedule) -> Difference:
+    """The difference of two plans with its causes. Computes for a while."""
+    before, after = Explainer(problem, kept), Explainer(problem, new)
+
+    def told(shift: Shift) -> Shift:
+        old, now = before.why_late(shift.order), after.why_late(shift.order)
+        more, less = (now, old) if shift.late_after > shift.late_before else (old, now)
+        return replace(shift, cause=_most(more, less))
+
+    late, saved = tuple(map(told, changes.late)), tuple(map(told, changes.saved))
+    gains = {shift.order: shift.cause for shift in saved}
+    moved = tuple(replace(move, cause=_why_moved(move, problem, kept, new, gains)) for move in changes.moved)
+    return replace(changes, moved=moved, late=late, saved=saved)
+
+
+def _most(more: tuple[Cause, ...], less: tuple[Cause, ...]) -> Cause:
+    """The cause that takes most more minutes of lateness, with these."""
+    there = {(cause.code, cause.subject, cause.by): cause.minutes for cause in less}
+    grown = (
+        replace(cause, minutes=cause.minutes - there.get((cause.code, cause.subject, cause.by), 0))
+        for cause in more
+    )
+    return max(grown, key=lambda cause: cause.minutes)
+
+
+def _why_moved(
+    move: Move, problem: Problem, kept: Schedule, new: Schedule, gains: dict[str, Cause | None]
+) -> Cause | None:
+    order = problem.operation_by_id[move.operation].order
+    if order in gains:
+        return gains[order]
+    old, now = kept.by_operation[move.operation], new.by_operation[move.operation]
+    for row in new.by_unit.get(old.unit, ()):
+        other = problem.operation_by_id[row.operation].order
+        if other != order and row.setup_start < old.end and old.setup_start < row.end:
+            return Cause("unit", 0, old.unit, other)
+    return Cause("setup" if now.setup < old.setup else "sequence", 0, now.unit)
 
 
 def _move(name: str, kept: Schedule, new: Schedule) -> Move:

@@ -157,6 +157,7 @@ def difference_document(problem: Problem, changes: Mapping[str, Any]) -> dict[st
                 "work_order": problem.operation_by_id[move["operation"]].order,
                 "from": {"equipment": move["from_unit"], "start": clock.text(move["from_start"])},
                 "to": {"equipment": move["to_unit"], "start": clock.text(move["to_start"])},
+                "cause": _because(move),
             }
             for move in changes["moved"]
         ],
@@ -173,7 +174,12 @@ def _shift(clock: Clock, shift: Mapping[str, Any]) -> dict[str, Any]:
         "end_after": clock.text(shift["after"]),
         "late_before_min": shift["late_before"],
         "late_after_min": shift["late_after"],
+        "cause": _because(shift),
     }
+
+
+def _because(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    return None if row["cause"] is None else _cause(row["cause"])
 
 
 def sequences(schedule: Schedule) -> dict[str, int]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from planner.checker import require_feasible
 from planner.contradiction import Released
 from planner.decoder import Choice, Decoder, InOrder, LocksConflict, decode, in_turn
-from planner.difference import Difference, difference
+from planner.difference import Difference, by_cause, difference
 from planner.dispatch import WAITS, dispatch, ranked
 from planner.effort import Effort
 from planner.keeping import keep_locks, release_fewest
@@ -37,7 +37,7 @@ class Replanned:
     Args:
         kept: The plan that moves nobody; new work has its place in it.
         better: A plan that costs less by moving published work; None when there is none.
-        changes: What `better` changes against `kept`.
+        changes: What `better` changes against `kept`, with its causes.
         kept_objective: What `kept` costs in the measure of `better`: changes are counted from it.
         fresh: Nothing was published before: `kept` is a first plan.
     """
@@ -123,7 +123,8 @@ def _replanned(
     gain = cost - best.score.total
     if gain < LEAST_GAIN or not (changes.moved or changes.late or changes.saved):
         return alone
-    return Replanned(kept, best, changes, cost, fresh)
+    told = by_cause(changes, read, kept.schedule, best.schedule)
+    return Replanned(kept, best, told, cost, fresh)
 
 
 def as_read(problem: Problem, kept: Schedule) -> Problem:

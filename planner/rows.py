@@ -9,7 +9,7 @@ from typing import Any
 
 from mes.kernel.ids import uuid7
 from planner.child import Answers
-from planner.difference import difference
+from planner.difference import by_cause, difference
 from planner.document import Clock, difference_document, plan_document, sequences
 from planner.explain import reasons
 from planner.form import schedule_from_json, schedule_to_json
@@ -157,7 +157,7 @@ def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan |
     if kept is None:
         return _priced(new, plan, score(view.problem, found.schedule))
     read = as_read(view.problem, kept)
-    changes = difference(read, kept, found.schedule)
+    changes = by_cause(difference(read, kept, found.schedule), read, kept, found.schedule)
     return replace(
         _priced(new, plan, score(read, found.schedule)),
         diff=difference_document(view.problem, asdict(changes)),

@@ -191,7 +191,12 @@ class PlanPlace(BaseModel):
 
 
 class PlanMove(BaseModel):
-    """An operation that changes its unit, or its place in the order of its unit."""
+    """An operation that changes its unit, or its place in the order of its unit.
+
+    Args:
+        cause: What its order is saved from, or else the order that has its place now, or the set-up that
+            is saved.
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -199,16 +204,22 @@ class PlanMove(BaseModel):
     work_order: str
     from_: Annotated[PlanPlace, Field(alias="from")]
     to: PlanPlace
+    cause: LateCause | None = None
 
 
 class PlanShift(BaseModel):
-    """An order that ends at another time with the proposal."""
+    """An order that ends at another time with the proposal.
+
+    Args:
+        cause: What takes most more of its minutes with the proposal; of an order that is saved, less.
+    """
 
     work_order: str
     end_before: datetime
     end_after: datetime
     late_before_min: int
     late_after_min: int
+    cause: LateCause | None = None
 
 
 class PlanDiff(BaseModel):

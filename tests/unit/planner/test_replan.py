@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from planner.checker import check
 from planner.decoder import Choice, decode
-from planner.difference import difference
+from planner.difference import by_cause, difference
 from planner.effort import Effort
+from planner.explain import Cause
 from planner.problem import Order, Problem, Published, Release, Unit, Window
 from planner.promise import Desk
 from planner.replan import repair, replan
@@ -55,7 +56,8 @@ def test_a_stop_keeps_its_work_until_a_planner_agrees_to_move_it() -> None:
     assert found.better is not None
     assert found.changes is not None
     assert [move.operation for move in found.changes.moved] == [stuck.id]
-    assert found.changes.saved
+    assert [shift.cause for shift in found.changes.saved] == [Cause("stop", 60, "M")]
+    assert found.changes.moved[0].cause == Cause("stop", 60, "M")
     assert found.better.score.total < found.kept_objective
 
 
@@ -88,10 +90,14 @@ def test_a_repair_overtakes_only_what_cannot_start() -> None:
 
 def test_those_that_jump_the_queue_are_the_moved_ones() -> None:
     rows = [replace(step(f"{n}-1"), published=Published("M", 10 * i)) for i, n in enumerate("ABCD")]
-    problem = plant(*rows)
+    problem = plant(*rows, due={"A": 10, "B": 20, "C": 30, "D": 10})
     kept = decode(problem, [Choice(f"{n}-1", "M") for n in "ABCD"])
     new = decode(problem, [Choice(f"{n}-1", "M") for n in "DABC"])
-    assert [move.operation for move in difference(problem, kept, new).moved] == ["D-1"]
+    changes = by_cause(difference(problem, kept, new), problem, kept, new)
+    assert [move.operation for move in changes.moved] == ["D-1"]
+    assert changes.moved[0].cause == changes.saved[0].cause
+    assert changes.saved[0].cause in {Cause("unit", 10, "M", name) for name in "ABC"}
+    assert changes.late[0].cause == Cause("unit", 10, "M", "D")
 
 
 def test_a_promise_uses_the_gap_and_says_what_binds() -> None:
