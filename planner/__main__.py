@@ -22,10 +22,12 @@ from planner.effort import Effort
 from planner.explain import reasons
 from planner.fault import Fault, InvalidProblem
 from planner.form import Json, problem_from_json, schedule_to_json
+from planner.named import Named, suggested
 from planner.problem import Problem
 from planner.progress import Progress, Stop, stopped_by_signals
 from planner.readers import FORMATS
 from planner.replan import replan
+from planner.schedule import Schedule
 from planner.solve import Solution, solve, wants_kernel
 from planner.warm import is_installed, is_warm, use_cache, warm_up
 
@@ -256,6 +258,14 @@ def _replan(problem: Problem, effort: Effort, options: argparse.Namespace, stop:
     }
 
 
+def _named(problem: Problem, schedule: Schedule, *, is_searched: bool) -> tuple[Named, ...]:
+    if not is_searched or not any(crew.people for crew in problem.crews):
+        return suggested(problem, schedule)
+    from planner.cp.assignment import named
+
+    return named(problem, schedule)
+
+
 def report(problem: Problem, solution: Solution, *, explain: bool = True) -> dict[str, Any]:
     """Everything a reader of the plan wants, as JSON.
 
@@ -274,6 +284,7 @@ def report(problem: Problem, solution: Solution, *, explain: bool = True) -> dic
         "solutions": solution.solutions,
         "score": asdict(solution.score),
         "released": [asdict(row) for row in solution.released],
+        "named": [asdict(row) for row in _named(problem, solution.schedule, is_searched=explain)],
         "schedule": schedule_to_json(solution.schedule),
         **why,
     }

@@ -60,6 +60,13 @@ def plan_document(problem: Problem, report: Mapping[str, Any], labels: Labels) -
     late = {name: max(0, end - problem.order_by_id[name].due) for name, end in ends.items()}
     last = max(ends.values(), default=0) + SHOWN_AFTER
     released = report.get("released", ())
+    people = {
+        row["operation"]: [
+            {"person": turn["person"], "from": clock.text(turn["start"]), "to": clock.text(turn["end"])}
+            for turn in row["turns"]
+        ]
+        for row in report.get("named", ())
+    }
     locked = {o.id for o in problem.operations if o.lock} - {row["lock"]["operation"] for row in released}
     return {
         "origin": problem.origin.isoformat(),
@@ -70,7 +77,7 @@ def plan_document(problem: Problem, report: Mapping[str, Any], labels: Labels) -
         "released": [_released(clock, row) for row in released],
         "operations": [
             _operation(problem, problem.operation_by_id[row.operation], row, late, labels)
-            | {"locked": row.operation in locked}
+            | {"locked": row.operation in locked, "people": people.get(row.operation, [])}
             for row in schedule.assignments
         ],
         "orders": [

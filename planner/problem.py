@@ -80,12 +80,17 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """`count` people who have the same skills and are present in the same windows."""
+    """`count` people who have the same skills and are present in the same windows.
+
+    Args:
+        people: Their names, when work that starts soon is to be given to them by name.
+    """
 
     id: str
     skills: tuple[str, ...]
     windows: tuple[Window, ...]
     count: int = 1
+    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +325,9 @@ class Weights:
 class Problem:
     """The whole plant at one moment.
 
+    Args:
+        named_until: Work that starts before this minute is given to people by name (`planner.named`).
+
     Raises:
         InvalidProblem: Rows contradict each other; all faults are named at once.
     """
@@ -335,6 +343,7 @@ class Problem:
     weights: Weights = Weights()
     tools: tuple[Tool, ...] = ()
     materials: tuple[Material, ...] = ()
+    named_until: int = 0
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))
@@ -543,6 +552,9 @@ def _crew_faults(problem: Problem) -> Iterator[Fault]:
         row = f"crews {crew.id}"
         if crew.count < 1:
             yield Fault(row, f"counts {crew.count} people", "Give 1 or more, or drop the row")
+        if crew.people and len(set(crew.people)) != crew.count:
+            what = f"counts {crew.count} people but names {len(set(crew.people))}"
+            yield Fault(row, what, "Name everybody once, or nobody")
         yield from _window_faults(row, crew.windows, problem.horizon)
 
 

@@ -127,6 +127,7 @@ class Reading:
                 *(self._limit(one) for one in self._maintenance),
             ),
             operations=tuple(self._frozen(operations)),
+            named_until=self._settings.frozen_min,
             tools=tuple(self._tools.values()),
         )
 
@@ -196,7 +197,7 @@ class Reading:
         for person in people:
             alike[tuple(sorted(person.skills)), self._windows(person.present)].append(person.id)
         return tuple(
-            Crew(ids[0], skills, windows, len(ids))
+            Crew(ids[0], skills, windows, len(ids), tuple(ids))
             for (skills, windows), ids in alike.items()
             if windows and skills
         )

@@ -13,6 +13,7 @@ from planner.difference import by_cause, difference
 from planner.document import Clock, difference_document, plan_document, sequences
 from planner.explain import reasons
 from planner.form import schedule_from_json, schedule_to_json
+from planner.named import suggested
 from planner.objective import Score, order_ends, score
 from planner.problem import Problem, Published
 from planner.replan import as_read
@@ -150,6 +151,7 @@ def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan |
     report = {
         **{name: plan.body[name] for name in ("rule", "score", "solutions")},
         "schedule": schedule_to_json(found.schedule),
+        "named": [asdict(row) for row in suggested(found.problem, found.schedule)],
         "why_late": reasons(found.problem, found.schedule),
     }
     body = _body(view, report)

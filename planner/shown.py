@@ -14,8 +14,22 @@ class PlanReason(BaseModel):
     params: dict[str, str | int]
 
 
+class PlannedTurn(BaseModel):
+    """A person who could do an operation, or a part of it; a suggestion, the floor decides."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    person: str
+    from_: Annotated[datetime, Field(alias="from")]
+    to: datetime
+
+
 class PlannedOperation(BaseModel):
-    """One bar; the set-up lies between `setup_start` and `start`."""
+    """One bar; the set-up lies between `setup_start` and `start`.
+
+    Args:
+        people: Who could do it, for work that starts in the frozen zone; two of them take turns.
+    """
 
     job_order: str
     work_order: str
@@ -33,6 +47,7 @@ class PlannedOperation(BaseModel):
     status: str
     locked: bool
     frozen: bool
+    people: list[PlannedTurn] = []
 
 
 class LateCause(BaseModel):
