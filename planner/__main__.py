@@ -29,6 +29,7 @@ from planner.readers import FORMATS
 from planner.replan import replan
 from planner.schedule import Schedule
 from planner.solve import Solution, solve, wants_kernel
+from planner.ties import excesses
 from planner.warm import is_installed, is_warm, use_cache, warm_up
 
 REFUSED = 2
@@ -286,6 +287,7 @@ def report(problem: Problem, solution: Solution, *, explain: bool = True) -> dic
         "released": [asdict(row) for row in solution.released],
         "named": [asdict(row) for row in _named(problem, solution.schedule, is_searched=explain)],
         "schedule": schedule_to_json(solution.schedule),
+        "excesses": [asdict(row) for row in excesses(problem.operations, solution.schedule)],
         **why,
     }
 

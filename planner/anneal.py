@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner import kernel
-from planner.decoder import Choice
+from planner.decoder import Choice, proposal_of
 from planner.dispatch import WAITS
 from planner.pack import Ints, Pack, ints
 from planner.problem import Published
@@ -148,8 +148,7 @@ class Engine:
 
     def __init__(self, packed: Pack) -> None:
         self.packed = packed
-        size = max(1, len(packed.problem.operations))
-        self.st = np.zeros(size * kernel.ST, np.int64)
+        self.st = packed.state()
         self.crowd = packed.crowd()
         self.report = Report()
         plant = packed.plant
@@ -201,7 +200,7 @@ class Engine:
         best = next(plans)
         while not stop() and (plan := next(plans, None)) is not None:
             best = min(best, plan, key=lambda plan: plan.cost)
-        if self.packed.problem.tools and not stop():
+        if self.packed.problem.tools and not len(self.packed.followers) and not stop():
             best = min(best, self._longest_way_first(best.unit_of), key=lambda plan: plan.cost)
         self.report.grid = best.cost
         return best
@@ -242,7 +241,8 @@ class Engine:
     @property
     def sees_gaps(self) -> bool:
         """Whether an operation can be put into a gap of its unit: none takes others with it."""
-        return not self.packed.plant[kernel.BATCHES]
+        plant = self.packed.plant
+        return not (plant[kernel.BATCHES] or plant[kernel.TIES])
 
     def in_gaps(self, plan: Sequences, starts: Ints) -> Sequences:
         """A plan after something happened: what would begin later goes into gaps, and nobody else moves.
@@ -318,7 +318,7 @@ class Engine:
         """
         rows = (self.st if st is None else st).reshape(-1, kernel.ST)
         first = len(self.packed.first)
-        if not self.packed.has_people:
+        if not self.packed.has_people and not len(self.packed.followers):
             order = np.argsort(rows[perm[first:], kernel.START], kind="stable")
             return np.concatenate((perm[:first], perm[first:][order]))
         key = rows[:, kernel.START] - rows[:, kernel.SETUP]
@@ -467,20 +467,33 @@ class Engine:
         at = schedule.by_operation
         unit_of = np.array([units[at[o.id].unit] for o in problem.operations], np.int64)
         first = self.packed.first.tolist()
-        fixed = set(first)
+        fixed = {*first, *self.packed.followers.tolist()}
         rest = [
             (at[o.id].start, at[o.id].reason.code == "batch", row)
             for row, o in enumerate(problem.operations)
             if not (o.started or o.lock or row in fixed)
         ]
-        perm = np.array([*first, *(row for _, _, row in sorted(rest))], np.int64)
-        return Sequences(perm, unit_of, 0, "known")
+        perm = [*first, *(row for _, _, row in sorted(rest))]
+        if problem.ties.chains:
+            perm = self._in_sequence(schedule)
+        return Sequences(np.array(perm, np.int64), unit_of, 0, "known")
+
+    def _in_sequence(self, schedule: Schedule) -> list[int]:
+        """The entries of a permutation with the sequences of a plan, if chains do not pass each other."""
+        problem = self.packed.problem
+        rows = {o.id: row for row, o in enumerate(problem.operations)}
+        first = self.packed.first.tolist()
+        known = {*first, *self.packed.followers.tolist()}
+        order = (rows[choice.operation] for choice in proposal_of(problem, schedule))
+        fixed = {row for row, o in enumerate(problem.operations) if o.started or o.lock}
+        return [*first, *(row for row in order if row not in known | fixed)]
 
     def choices(self, plan: Sequences) -> list[Choice]:
         """The plan as a proposal for the decoder."""
         problem = self.packed.problem
         return [
-            Choice(problem.operations[op].id, problem.units[plan.unit_of[op]].id) for op in plan.perm.tolist()
+            Choice(problem.operations[op].id, problem.units[plan.unit_of[op]].id)
+            for op in self.packed.with_followers(plan.perm).tolist()
         ]
 
 
@@ -546,9 +559,11 @@ class Walk:
     def _sort(self) -> None:
         """Put the permutation in the order of starts: neighbours in it are neighbours in time."""
         if not self.engine.packed.has_people:
-            perm = self.engine.by_start(self.perm, self.st)
+            packed, perm = self.engine.packed, self.engine.by_start(self.perm, self.st)
             self.perm = perm
             self.st[perm * kernel.ST + kernel.POS] = np.arange(len(perm))
+            at = kernel.ST * packed.heads + kernel.POS
+            self.st[packed.followers * kernel.ST + kernel.POS] = self.st[at]
             return
         moves = int(self.io[kernel.MOVES])
         if moves - self.sorted_at < len(self.perm) // 2:

@@ -58,6 +58,7 @@ def _faults(problem: Problem, schedule: Schedule) -> Iterator[str]:
                 yield from _overlap_faults(opening, operations, link, a, at[link.operation])
             elif a.start < at[link.operation].end + link.lag:
                 yield f"{operation.id} starts before {link.operation} has ended"
+            yield from _late_faults(operations[link.operation], at[link.operation], link, a)
     riders: set[str] = set()
     for unit in problem.units:
         if unit.places is not None:
@@ -155,6 +156,14 @@ def _overlap_faults(
         whole = [x.minutes for x in operations[row.operation].alternatives if x.unit == row.unit]
         if any(minutes * link.sublots < run for run in whole):
             yield f"{a.operation} {what} sub-lot of {before.operation} is made"
+
+
+def _late_faults(before: Operation, done: Assignment, link: Link, a: Assignment) -> Iterator[str]:
+    """A greatest lag is kept, but after a step that could not wait: it runs, is locked or is frozen."""
+    if link.most is not None and not (before.started or before.lock or before.frozen):
+        late = a.start - done.end - link.most
+        if late > 0:
+            yield f"{a.operation} starts {late} minutes too late after {before.id}"
 
 
 def _promise_faults(operation: Operation, a: Assignment) -> Iterator[str]:

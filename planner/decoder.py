@@ -10,12 +10,15 @@ recipe, there is room, and it is ready when that batch starts. Who comes last th
 that waits for him, and nobody's times change when another one joins.
 
 At a subcontractor an operation begins when it is ready and he is open; what else is there does not matter.
+
+Steps between which a greatest lag holds are placed together, at the turn of the first: it begins so
+late that those behind it come in time (`planner.ties`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -23,6 +26,7 @@ from planner.contradiction import Contradiction
 from planner.problem import Alternative, Link, Lock, Operation, Problem, Published, Started, Unit
 from planner.schedule import Assignment, Reason, ReasonCode, Schedule
 from planner.shared import Shortage, left_free
+from planner.ties import further
 from planner.worktime import WorkTime
 
 
@@ -152,6 +156,7 @@ class Decoder:
         self.lines = {u.id: _Line(u, times[u.id]) for u in problem.units}
         self.ends: dict[str, int] = {}
         self.runs: dict[str, tuple[WorkTime, int, int]] = {}  # on which axis, run and end there
+        self._least_ends = dict(problem.ties.limits)
         for operation in problem.operations:
             if operation.started:
                 self._place_started(operation, operation.started)
@@ -179,6 +184,8 @@ class Decoder:
             if release.at > minute:
                 detail = {"cause": release.cause, "detail": release.detail}
                 minute, reason = release.at, Reason("release", detail)
+                if release.cause == "tied":
+                    reason = Reason("tied", {"operation": release.detail})
         code: ReasonCode
         for link in operation.predecessors:
             if link.sublots > 1:
@@ -207,6 +214,12 @@ class Decoder:
                 minute = self._last_made(link, operation, unit)
                 if minute > since[0]:
                     since = minute, Reason("overlap", {"operation": link.operation})
+        if operation.id in self._least_ends:
+            end, behind = self._least_ends[operation.id]
+            time = self.lines[unit].time
+            minute = time.at(max(0, time.work(end - 1) - operation.minutes_on(unit) + 1))
+            if minute > since[0]:
+                since = minute, Reason("tied", {"operation": behind})
         return since
 
     def arrival(self, operation: Operation, units: Iterable[str]) -> int:
@@ -289,6 +302,68 @@ class Decoder:
         block = Block(run, run, run + minutes, operation, why)
         position = bisect_right(line.blocks, run, key=_begin)
         return Fit(line.unit, position, block, start, time.after(run + minutes), 0)
+
+    def fit_chain(self, chain: Sequence[Operation], find: Callable[[Operation, int], Fit]) -> list[Fit]:
+        """Find places for steps between which greatest lags hold, and keep none of them.
+
+        Who comes too late shifts the one before it, and that perhaps the one before that.
+
+        Args:
+            chain: Each with its greatest lag after the one before; whatever else they wait for is placed.
+            find: Finds the place of one, best by the given minute, while those before it have theirs.
+        """
+        found: list[Fit] = []
+        floors: list[tuple[int, int]] = []
+        ends, rounds = dict(self._least_ends), 0
+        while len(found) < len(chain):
+            operation = chain[len(found)]
+            most = _most_after(operation, chain[len(found) - 1]) if found else WorkTime.FOREVER
+            latest = found[-1].end + most if found else WorkTime.FOREVER
+            fit = find(operation, latest)
+            if fit.start > latest:
+                before = self._take_away(found, floors)
+                end = max(fit.start - most, before.end + further(rounds))
+                self._least_ends[before.block.operation.id] = end, operation.id
+                rounds += 1
+                continue
+            line = self.lines[fit.unit]
+            floors.append((line.floor, line.frozen_until))
+            found.append(fit)
+            self.place(fit)
+        placed = list(found)
+        while found:
+            self._take_away(found, floors)
+        self._least_ends = ends
+        return placed
+
+    def _take_away(self, found: list[Fit], floors: list[tuple[int, int]]) -> Fit:
+        """Undo the last one."""
+        fit = found.pop()
+        self.take_back(fit)
+        line = self.lines[fit.unit]
+        line.floor, line.frozen_until = floors.pop()
+        return fit
+
+    def find_chain(
+        self,
+        chain: Sequence[Operation],
+        units_of: Callable[[Operation], Iterable[str]],
+        *,
+        gaps: bool = False,
+    ) -> list[Fit]:
+        """As `fit_chain`, each where it ends first of the units that it may go to, in time if it can be."""
+
+        def find(operation: Operation, latest: int) -> Fit:
+            fits = [self.fit(operation, unit, gaps=gaps) for unit in units_of(operation)]
+            return min(fits, key=lambda fit: (max(0, fit.start - latest), fit.end, fit.setup))
+
+        return self.fit_chain(chain, find)
+
+    def earliest_chain(self, chain: Sequence[Operation]) -> list[Fit]:
+        """As `earliest`, for all of a chain."""
+        if len(chain) == 1:
+            return [self.earliest(chain[0])]
+        return self.find_chain(chain, lambda o: [a.unit for a in o.alternatives], gaps=True)
 
     def _fit_gap(
         self, line: _Line, position: int, operation: Operation, ready: int, why: Reason
@@ -583,6 +658,12 @@ class Decoder:
             yield Assignment(operation.id, line.unit, began, start, end, setup, block.reason)
 
 
+def _most_after(operation: Operation, before: Operation) -> int:
+    """The greatest lag of an operation after another one."""
+    found = [link.most for link in operation.predecessors if link.operation == before.id]
+    return min((most for most in found if most is not None), default=WorkTime.FOREVER)
+
+
 def _turn(row: Assignment) -> tuple[int, str, int, bool, str]:
     """The order of a schedule: of a batch, whoever leads it is first."""
     return row.start, row.unit, -row.setup, row.reason.code == "batch", row.operation
@@ -597,7 +678,9 @@ def _lacking(operation: Operation, short: Shortage) -> Reason:
 def in_turn(problem: Problem, places: Mapping[str, Published]) -> list[str]:
     """Operations in the order of their places; of those in one batch the one that comes last leads."""
     arrivals = _arrivals(problem, places) if problem.has_batches else dict.fromkeys(places, 0)
-    return sorted(places, key=lambda name: (places[name].start, -arrivals[name], name))
+    names = sorted(places, key=lambda name: (places[name].start, -arrivals[name], name))
+    units = {name: place.unit for name, place in places.items()}
+    return problem.ties.in_sequence(problem, names, units)
 
 
 def _arrivals(problem: Problem, places: Mapping[str, Published]) -> dict[str, int]:
@@ -618,7 +701,8 @@ def _arrivals(problem: Problem, places: Mapping[str, Published]) -> dict[str, in
 def first_in_line(problem: Problem) -> list[str]:
     """The operations that every proposal places before the rest.
 
-    Frozen ones in their published order, then whatever a locked one waits for.
+    Frozen ones in their published order, then those that follow held ones at a greatest lag, the most
+    pressing first, then whatever these or locked ones wait for.
     """
     frozen = {
         o.id: o.published
@@ -626,26 +710,69 @@ def first_in_line(problem: Problem) -> list[str]:
         if o.frozen and o.published and not o.started and not o.lock
     }
     first = dict.fromkeys(in_turn(problem, frozen))
+    pressing = _pressing(problem)
+    first |= dict.fromkeys(pressing)
     locked = sorted((o.lock.start, o.id) for o in problem.operations if o.lock)
-    for _, name in locked:
+    ties, known = problem.ties, problem.operation_by_id
+    for name in [*pressing, *(name for _, name in locked)]:
         waiting = [name]
         while waiting:
-            for link in problem.operation_by_id[waiting.pop()].predecessors:
-                before = problem.operation_by_id[link.operation]
-                if before.id not in first and not before.started and not before.lock:
-                    first[before.id] = None
-                    waiting.append(before.id)
-    return list(first)
+            chain = ties.chain(known[waiting.pop()])
+            for link in (link for operation in chain for link in operation.predecessors):
+                before, head = known[link.operation], ties.head(link.operation)
+                if head not in first and not before.started and not before.lock:
+                    first[head] = None
+                    waiting.append(head)
+    return _behind_their_own(problem, first) if pressing else list(first)
+
+
+def _behind_their_own(problem: Problem, names: Iterable[str]) -> list[str]:
+    """Entries of a plan in their order, but each behind all that it waits for, kept ones on its unit, too."""
+    ties, known = problem.ties, problem.operation_by_id
+    found: dict[str, None] = {}
+    for name in names:
+        stack = [name]
+        while stack:
+            chain = ties.chain(known[stack[-1]])
+            waits = [link.operation for operation in chain for link in operation.predecessors]
+            waits += [before for operation in chain for before in problem.kept_order.get(operation.id, ())]
+            free = (
+                ties.head(before) for before in waits if not (known[before].started or known[before].lock)
+            )
+            missing = [head for head in free if head != stack[-1] and head not in found]
+            stack += missing
+            if not missing:
+                found[stack.pop()] = None
+    return list(found)
+
+
+def _pressing(problem: Problem) -> list[str]:
+    """Operations that follow held ones at a greatest lag, by when they should begin."""
+
+    def deadline(operation: Operation, link: Link) -> tuple[int, str]:
+        before, start = problem.operation_by_id[link.operation], 0
+        if before.lock or (before.published and not before.started):
+            start = before.lock.start if before.lock else before.published.start if before.published else 0
+        minutes = before.minutes_on(before.fixed_unit or before.alternatives[0].unit)
+        return start + minutes + (link.most or 0), operation.id
+
+    return [name for _, name in sorted(deadline(*row) for row in problem.ties.urgent)]
 
 
 class InOrder:
-    """Hands out operations in a given order, each after what must be placed before it."""
+    """Hands out operations in a given order, each after what must be placed before it.
+
+    Of a chain only the head is handed out, after what all of the chain wait for.
+    """
 
     def __init__(self, problem: Problem, decoder: Decoder) -> None:
+        self._ties = problem.ties
         self._followers = {name: list(after) for name, after in problem.successors.items()}
         for after, held in problem.kept_order.items():
             for before in held:
                 self._followers[before].append(after)
+        if self._ties.chains:
+            self._followers = self._of_heads()
         self._missing = dict.fromkeys(self._followers, 0)
         for name, followers in self._followers.items():
             if not decoder.is_placed(name):
@@ -658,7 +785,15 @@ class InOrder:
         if self._missing[name]:
             self._waiting.add(name)
             return False
-        return True
+        return name not in self._ties.head_of
+
+    def _of_heads(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {name: [] for name in self._followers}
+        for before, names in self._followers.items():
+            head = self._ties.head(before)
+            heads = [self._ties.head(name) for name in names]
+            found[head] += [name for name in heads if name != head]
+        return found
 
     def placed(self, name: str) -> list[str]:
         """Tell that `name` was placed; returns the held-back ones that now can be."""
@@ -702,13 +837,28 @@ def _decoded(problem: Problem, choices: list[Choice], *, locks_first: bool) -> S
         stack = [name] if not decoder.is_placed(name) and order.is_ready(name) else []
         while stack:
             operation = problem.operation_by_id[stack.pop()]
-            unit = operation.fixed_unit or units.get(operation.id, operation.alternatives[0].unit)
-            lock = operation.lock
-            decoder.place(decoder.fit_lock(operation, lock) if lock else decoder.fit(operation, unit))
+            for fit in _fits(decoder, operation, units):
+                decoder.place(fit)
             stack += reversed(order.placed(operation.id))
     return decoder.schedule()
 
 
-def proposal_of(schedule: Schedule) -> list[Choice]:
+def _fits(decoder: Decoder, operation: Operation, units: Mapping[str, str]) -> list[Fit]:
+    """Where an operation of a proposal fits, and all of its chain."""
+    if operation.id in decoder.problem.ties.chains:
+        chain = decoder.problem.ties.chain(operation)
+        return decoder.find_chain(chain, lambda other: (_unit_of(other, units),))
+    if operation.lock:
+        return [decoder.fit_lock(operation, operation.lock)]
+    return [decoder.fit(operation, _unit_of(operation, units))]
+
+
+def _unit_of(operation: Operation, units: Mapping[str, str]) -> str:
+    return operation.fixed_unit or units.get(operation.id, operation.alternatives[0].unit)
+
+
+def proposal_of(problem: Problem, schedule: Schedule) -> list[Choice]:
     """The order and the units of a plan, to be timed again."""
-    return [Choice(a.operation, a.unit) for a in schedule.assignments]
+    units = {a.operation: a.unit for a in schedule.assignments}
+    names = problem.ties.in_sequence(problem, list(units), units)
+    return [Choice(name, units[name]) for name in names]

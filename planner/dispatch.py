@@ -26,6 +26,9 @@ from planner.schedule import Schedule
 Rule = Callable[[Operation, int, int], float]
 """(operation, minute, set-up minutes) -> priority; the highest goes next."""
 
+MOST_WAITS = 8
+"""So often a chain whose head would begin later than it could lets others go first."""
+
 WAITS = (0.0, 0.5, 1.5)
 """Wait or go: how long a batch waits for more to come, in runs of its own."""
 
@@ -151,6 +154,7 @@ class _Floor:
         self.rows = {operation.id: row for row, operation in enumerate(problem.operations)}
         self.queues: dict[tuple[str, ...], _Queue] = {}
         self.agenda: list[tuple[int, tuple[str, ...]]] = []
+        self.waits: dict[str, int] = {}
 
     def run(self, stop: Stop = never) -> Schedule:
         for name in first_in_line(self.problem):
@@ -179,12 +183,20 @@ class _Floor:
         stack = [name]
         while stack:
             operation = self.problem.operation_by_id[stack.pop()]
-            self.decoder.place(self._best_fit(operation))
+            self._place(operation, self._best_fit(operation))
             stack += reversed(self.order.placed(operation.id))
 
+    def _place(self, operation: Operation, fit: Fit) -> None:
+        """Place an operation on the unit where it fits, and all of its chain with it."""
+        if operation.id not in self.problem.ties.chains:
+            self.decoder.place(fit)
+            return
+        chain = self.problem.ties.chain(operation)
+        for found in self.decoder.find_chain(chain, self._units_with(operation, fit.unit)):
+            self.decoder.place(found)
+
     def _enqueue(self, operation: Operation) -> None:
-        fixed = operation.fixed_unit
-        key = (fixed,) if fixed else tuple(a.unit for a in operation.alternatives)
+        key = _units_of(operation)
         queue = self.queues.setdefault(key, _Queue(key))
         ready = self.decoder.arrival(operation, key)
         heappush(queue.coming, (ready, self.rows[operation.id], operation))
@@ -204,6 +216,8 @@ class _Floor:
 
         chosen = max(queue.waiting, key=urgency)[1]
         fit = self._best_fit(chosen)
+        if chosen.id in self.problem.ties.chains and self._has_time(queue, chosen, fit, minute):
+            return
         if self.decoder.lines[fit.unit].places is None or fit.block.reason.code == "batch":
             self._put(queue, chosen, fit)
             return
@@ -211,6 +225,24 @@ class _Floor:
         until = fit.start + int(self.wait * chosen.minutes_on(fit.unit))
         coming = [o for ready, _, o in sorted(queue.coming, key=lambda entry: entry[:2]) if ready <= until]
         self._load(queue, self._batch(chosen, fit.unit, [*there, *coming]), fit.unit)
+
+    def _has_time(self, queue: _Queue, head: Operation, fit: Fit, minute: int) -> bool:
+        """Put a chain back into its queue until it can begin, when its followers would come too late now."""
+        waited = self.waits.get(head.id, 0)
+        if waited == MOST_WAITS:
+            return False
+        found = self.decoder.find_chain(self.problem.ties.chain(head), self._units_with(head, fit.unit))
+        begin = self.decoder.lines[fit.unit].time.at(found[0].block.begin)
+        if found[0].start <= fit.start or begin <= minute:
+            return False
+        self.waits[head.id] = waited + 1
+        queue.take(head)
+        heappush(queue.coming, (begin, self.rows[head.id], head))
+        return True
+
+    def _units_with(self, head: Operation, unit: str) -> Callable[[Operation], tuple[str, ...]]:
+        """The units of each of a chain, where that of its head is known."""
+        return lambda other: (unit,) if other is head else _units_of(other)
 
     def _batch(self, chosen: Operation, unit: str, others: list[Operation]) -> list[Operation]:
         """`chosen` and those of the others that go with it while there is room; who comes last first."""
@@ -238,15 +270,18 @@ class _Floor:
 
     def _put(self, queue: _Queue, operation: Operation, fit: Fit) -> None:
         queue.take(operation)
-        self.decoder.place(fit)
+        self._place(operation, fit)
         for freed in self.order.placed(operation.id):
             self._enqueue(self.problem.operation_by_id[freed])
 
     def _best_fit(self, operation: Operation) -> Fit:
-        fixed = operation.fixed_unit
-        units = [fixed] if fixed else [a.unit for a in operation.alternatives]
-        fits = [self.decoder.fit(operation, unit) for unit in units]
+        fits = [self.decoder.fit(operation, unit) for unit in _units_of(operation)]
         return min(fits, key=lambda fit: (fit.end, fit.setup))
+
+
+def _units_of(operation: Operation) -> tuple[str, ...]:
+    fixed = operation.fixed_unit
+    return (fixed,) if fixed else tuple(a.unit for a in operation.alternatives)
 
 
 class Ended(Exception):

@@ -34,6 +34,7 @@ CauseCode = Literal[
     "material",  # detail: material not there
     "release",  # detail: not released
     "lag",  # drying or cooling
+    "tied",  # the step named follows at a greatest lag, and cannot come sooner
     "sequence",  # unit: kept free for others, or a person's lock
 ]
 
@@ -174,8 +175,8 @@ class Explainer:
     def _cause_at(self, operation: Operation, row: Assignment, minute: int, free: int) -> Cause:
         for release in self._problem.releases_of(operation):
             if minute < release.at:
-                code: CauseCode = "material" if release.cause == "material" else "release"
-                return Cause(code, 1, release.detail)
+                known: dict[str, CauseCode] = {"material": "material", "tied": "tied"}
+                return Cause(known.get(release.cause, "release"), 1, release.detail)
         if any(minute < self._passed_on(link, row, link.lag) for link in operation.predecessors):
             return Cause("lag", 1, operation.id)
         if not self._is_open(row.unit, minute):
@@ -204,6 +205,8 @@ class Explainer:
         lacked = row.reason.code if row.setup_start > free else "sequence"
         if short is not None:
             lacked = "people" if short.tool is None else "tool"
+        if lacked == "tied":
+            return Cause("tied", 1, str(row.reason.params["operation"]))
         if lacked == "people" and operation.skill:
             return Cause("people", 1, operation.skill)
         if lacked == "tool":

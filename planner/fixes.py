@@ -57,7 +57,7 @@ def fixes(problem: Problem, plan: Schedule, order: str) -> list[Fix]:
     Args:
         plan: Times for all of `problem`, from the decoder.
     """
-    choices = proposal_of(plan)
+    choices = proposal_of(problem, plan)
     base = decode(problem, choices)
     causes = Explainer(problem, base).why_late(order)[:TRIED]
     ours = [cause for cause in causes if cause.subject not in problem.subcontractors]

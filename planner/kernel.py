@@ -87,6 +87,8 @@ OPS, ALTERNATIVES, PREDECESSORS, SUCCESSORS, UNITS, TIMELINES, BLOCKS = range(14
 ORDERS, FIXED_PLACES, NEEDS, QUEUE_OF, QUEUES, DIRTY_BIT, TIMELINE_COUNT = range(21, 28)
 OVERLAPS = 28
 """Where the lists of overlaps begin; 0 when no operations overlap."""
+TIES, ENTRY_PREDECESSORS, ENTRY_SUCCESSORS = range(29, 32)
+"""Where ties begin, and what entries of a permutation wait for; 0 without greatest lags."""
 BATCHES, OP_PLACES = range(32, 34)
 HEAD = 40
 
@@ -134,6 +136,21 @@ D_COUNTER, D_COUNT, D_STAYS = range(3)
 # Columns of an overlap: the predecessor, its lag, its sub-lots.
 OV = 3
 V_BEFORE, V_LAG, V_SUBLOTS = range(3)
+
+# Columns of a tie: the head of the operation's chain, the one before it and the one behind it there, its
+# greatest lag, and the minute at which it may end at the earliest.
+TI = 5
+I_HEAD, I_BEFORE, I_BEHIND, I_MOST, I_LIMIT = range(TI)
+
+# Columns of a second row for each operation, behind those of its place, where there are ties: at which minute
+# it has to end at the earliest, its place as `_fit` says it, and who was before and behind it before a move.
+K_UNTIL, K_BEGIN, K_WANTED, K_PREV, K_NEXT = range(5)
+
+PATIENCE, FARTHEST = 32, 30
+"""After so many shifts of a chain they grow by powers of 2, up to this one."""
+
+MOST_WAITS = 8
+"""So often a chain whose head would begin later than it could lets others go first in a dispatch."""
 
 # Columns of an operation's place in a plan.
 ST = 12
@@ -670,6 +687,203 @@ def _minutes(plant: Ints, op: int, unit: int) -> int:
     return 0
 
 
+# --- greatest lags ----------------------------------------------------------------------------
+# Steps that must follow one another in time are a chain, and one entry of the permutation: the head of the
+# chain. All of a chain have their head's position and are placed at its turn. Each is put where it fits
+# behind what its unit has; who comes too late after the one before it shifts that one, so that it ends late
+# enough, and perhaps the one before that. Beyond the horizon all is open, so this ends.
+
+
+@compiled()
+def _tie(plant: Ints, op: int, column: int) -> int:
+    return plant[plant[TIES] + op * TI + column]
+
+
+@compiled()
+def _behind_in_chain(plant: Ints, op: int) -> int:
+    """The operation that follows at a greatest lag; -1 for none."""
+    if plant[TIES] == 0:
+        return -1
+    return plant[plant[TIES] + op * TI + I_BEHIND]
+
+
+@compiled()
+def _head(plant: Ints, op: int) -> int:
+    """The operation at whose position another one is."""
+    if plant[TIES] == 0:
+        return op
+    return plant[plant[TIES] + op * TI + I_HEAD]
+
+
+@compiled()
+def _least_start(plant: Ints, unit: int, dur: int, until: int) -> int:
+    """The minute from which a run on a unit ends no sooner than at a minute."""
+    if until <= 0:
+        return 0
+    c = plant[plant[UNITS] + unit * UN + U_TIME]
+    return _at(plant, c, max(ZERO, _work(plant, c, until - 1) - dur + 1))
+
+
+@compiled()
+def _count_chain_in(plant: Ints, op: int, change: int, st: Ints, crowd: Ints) -> None:
+    """Count what one of a chain needs while the others look for their places."""
+    row = op * ST
+    if crowd[C_MODE] == NOBODY or plant[plant[OPS] + op * OP + NEED] < 0:
+        return
+    if st[plant[COUNT] * ST + row + K_WANTED] < 0:
+        return  # it rides in a batch
+    c = plant[plant[UNITS] + st[row + UNIT] * UN + U_TIME]
+    end = st[row + WEND]
+    _claim(plant, op, c, end - st[row + DUR] - st[row + SETUP], end, change, crowd)
+
+
+@compiled()
+def _fit_chain(plant: Ints, head: int, st: Ints, crowd: Ints) -> None:
+    """Write down the places of a chain, each on its unit behind what is before it there; takes no people."""
+    rows = plant[COUNT] * ST
+    op = head
+    while op >= 0:
+        st[rows + op * ST + K_UNTIL] = _tie(plant, op, I_LIMIT)
+        op = _tie(plant, op, I_BEHIND)
+    op, before, rounds = head, NONE, 0
+    while op >= 0:
+        row = op * ST
+        unit, dur = st[row + UNIT], st[row + DUR]
+        ready = max(_ready(plant, op, st), _least_start(plant, unit, dur, st[rows + row + K_UNTIL]))
+        place = _behind(plant, op, unit, dur, st[row + PREV], ready, st, crowd)
+        if before >= 0:
+            end = st[before * ST + END]
+            start = _at(plant, plant[plant[UNITS] + unit * UN + U_TIME], place[1])
+            late = start - end - _tie(plant, op, I_MOST)
+            if late > 0:
+                further = 1 << min(max(rounds - PATIENCE, 0), FARTHEST)
+                rounds += 1
+                st[rows + before * ST + K_UNTIL] = end + max(late, further)
+                _count_chain_in(plant, before, GIVE, st, crowd)
+                op = before
+                before = _tie(plant, op, I_BEFORE)
+                continue
+        st[rows + row + K_BEGIN] = place[0]
+        st[rows + row + K_WANTED] = place[2]
+        _write(plant, op, place, st)
+        _count_chain_in(plant, op, TAKE, st, crowd)
+        before = op
+        op = _tie(plant, op, I_BEHIND)
+    op = head
+    while op >= 0:
+        _count_chain_in(plant, op, GIVE, st, crowd)
+        op = _tie(plant, op, I_BEHIND)
+
+
+@compiled()
+def _is_torn(plant: Ints, head: int, st: Ints) -> bool:
+    """Whether one of a chain comes too late, or ends too soon."""
+    op, before = head, NONE
+    while op >= 0:
+        row = op * ST
+        if before >= 0 and st[row + START] > st[before * ST + END] + _tie(plant, op, I_MOST):
+            return True
+        if st[row + END] < _tie(plant, op, I_LIMIT):
+            return True
+        before = op
+        op = _tie(plant, op, I_BEHIND)
+    return False
+
+
+@compiled()
+def _keep_in_time(plant: Ints, head: int, st: Ints, crowd: Ints) -> None:
+    """Place a chain again, each of which is at the end of its unit as early as it can be there."""
+    if not _is_torn(plant, head, st):
+        return
+    has_people = crowd[C_MODE] != NOBODY
+    op = head
+    while op >= 0:
+        if has_people and st[op * ST + HAS] == 1:
+            _hold(plant, op, GIVE, st, crowd)
+        op = _tie(plant, op, I_BEHIND)
+    _fit_chain(plant, head, st, crowd)
+    op = head
+    while op >= 0:
+        needs = has_people and plant[plant[OPS] + op * OP + NEED] >= 0
+        if needs and st[plant[COUNT] * ST + op * ST + K_WANTED] >= 0:
+            _hold(plant, op, TAKE, st, crowd)
+        op = _tie(plant, op, I_BEHIND)
+
+
+@compiled()
+def _settle_followers(
+    plant: Ints, head: int, position: int, unit_of: Ints, tail: Ints, st: Ints, crowd: Ints
+) -> None:
+    """Place all that ride on a head, which has its place, on their units."""
+    op = _tie(plant, head, I_BEHIND)
+    while op >= 0:
+        on = _behind_all(plant, op, unit_of[op], tail, st, crowd)
+        _settle(plant, op, on[0], _minutes(plant, op, on[0]), (on[1], on[2], on[3]), tail, st, crowd)
+        st[op * ST + POS] = position
+        op = _tie(plant, op, I_BEHIND)
+    _keep_in_time(plant, head, st, crowd)
+
+
+@compiled()
+def _choose_followers(
+    plant: Ints, head: int, position: int, unit_of: Ints, tail: Ints, st: Ints, crowd: Ints
+) -> None:
+    """As `_settle_followers`, each on the unit where it ends first."""
+    op = _tie(plant, head, I_BEHIND)
+    while op >= 0:
+        on = _best_unit(plant, op, tail, st, crowd)
+        unit_of[op] = on[0]
+        _settle(plant, op, on[0], _minutes(plant, op, on[0]), (on[1], on[2], on[3]), tail, st, crowd)
+        st[op * ST + POS] = position
+        op = _tie(plant, op, I_BEHIND)
+    _keep_in_time(plant, head, st, crowd)
+
+
+@compiled()
+def _chain_begin(
+    plant: Ints,
+    head: int,
+    on: tuple[int, int, int, int],
+    waited: Ints,
+    unit_of: Ints,
+    tail: Ints,
+    st: Ints,
+    crowd: Ints,
+) -> int:
+    """The minute in which a head has to begin so that its followers come in time, each where it ends first.
+
+    -1 when it need not begin later than without them, and when it has let others go first too often. It
+    places nobody.
+
+    Args:
+        on: Its unit and its place there without its followers.
+    """
+    if _behind_in_chain(plant, head) < 0 or waited[head] == MOST_WAITS:
+        return -1
+    waited[head] += 1
+    c = plant[plant[UNITS] + on[0] * UN + U_TIME]
+    _settle(plant, head, on[0], _minutes(plant, head, on[0]), (on[1], on[2], on[3]), tail, st, crowd)
+    _choose_followers(plant, head, NONE, unit_of, tail, st, crowd)
+    row = head * ST
+    run = st[row + WEND] - st[row + DUR]
+    begin = _at(plant, c, run - st[row + SETUP])
+    if run <= on[2]:
+        begin = NONE
+    op = head
+    while _tie(plant, op, I_BEHIND) >= 0:
+        op = _tie(plant, op, I_BEHIND)
+    while op >= 0:
+        row = op * ST
+        if crowd[C_MODE] != NOBODY and st[row + HAS] == 1:
+            _hold(plant, op, GIVE, st, crowd)
+        if tail[st[row + UNIT]] != NO_TURNS:
+            tail[st[row + UNIT]] = st[row + PREV]
+        if st[row + PREV] >= 0:
+            st[st[row + PREV] * ST + NEXT] = -1
+        op = _tie(plant, op, I_BEFORE)
+    return begin
+
+
 # --- what a plan costs ------------------------------------------------------------------------
 
 
@@ -747,6 +961,8 @@ def retime(plant: Ints, perm: Ints, unit_of: Ints, st: Ints, crowd: Ints) -> int
         place = _behind(plant, op, unit, dur, tail[unit], _ready(plant, op, st), st, crowd)
         _settle(plant, op, unit, dur, place, tail, st, crowd)
         st[op * ST + POS] = position
+        if plant[TIES] > 0:
+            _settle_followers(plant, op, position, unit_of, tail, st, crowd)
     return _cost(plant, st)
 
 
@@ -877,6 +1093,12 @@ def _take_most_urgent(
 @compiled()
 def _count_missing(plant: Ints, missing: Ints, waits: Ints) -> None:
     """How many operations each one waits for that are neither started nor locked; whether it is free."""
+    if plant[TIES] > 0:
+        for op in range(plant[COUNT]):
+            waits[op] = 1 - plant[plant[OPS] + op * OP + FIXED] if _head(plant, op) == op else ZERO
+            row = plant[ENTRY_PREDECESSORS] + op
+            missing[op] = plant[row + 1] - plant[row]
+        return
     for op in range(plant[COUNT]):
         waits[op] = 1 - plant[plant[OPS] + op * OP + FIXED]
         row = plant[PREDECESSORS] + op
@@ -920,8 +1142,17 @@ def _place_next(
     perm[position] = op
     unit_of[op] = on[0]
     st[op * ST + POS] = position
-    for k in range(plant[plant[SUCCESSORS] + op], plant[plant[SUCCESSORS] + op + 1]):
+    if plant[TIES] > 0:
+        _choose_followers(plant, op, position, unit_of, tail, st, crowd)
+    row = _followers(plant) + op
+    for k in range(plant[row], plant[row + 1]):
         missing[plant[k]] -= 1
+
+
+@compiled()
+def _followers(plant: Ints) -> int:
+    """Where the lists are of what waits for entries of the permutation."""
+    return plant[ENTRY_SUCCESSORS] if plant[TIES] > 0 else plant[SUCCESSORS]
 
 
 @compiled()
@@ -945,6 +1176,24 @@ def _arrive(
         waits[op] = 0
         size = _push(times, names, size, _arrival(plant, op, st), op)
     return size
+
+
+@compiled()
+def _arrive_behind(
+    plant: Ints, op: int, missing: Ints, waits: Ints, st: Ints, times: Ints, names: Ints, size: int
+) -> int:
+    """Let those come that waited for a placed operation alone; the heap's size."""
+    row = _followers(plant) + op
+    for k in range(plant[row], plant[row + 1]):
+        size = _arrive(plant, plant[k], missing, waits, st, times, names, size)
+    return size
+
+
+@compiled()
+def _events(plant: Ints) -> int:
+    """Room for all that a dispatch waits for at once."""
+    size = 4 * plant[COUNT] + 4 * plant[QUEUE_COUNT] + 8
+    return size + 2 * MOST_WAITS * plant[COUNT] if plant[TIES] > 0 else size
 
 
 @compiled()
@@ -1105,22 +1354,19 @@ def dispatch(
     """
     _place_fixed(plant, st, crowd)
     count, queues = plant[COUNT], plant[QUEUE_COUNT]
-    tail = np.full(plant[UNIT_COUNT], -1, np.int64)
+    tail, head = np.full(plant[UNIT_COUNT], -1, np.int64), np.full(queues, -1, np.int64)
     _leave_out(plant, tail)
-    missing, waits = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    free, batch = np.zeros(plant[UNIT_COUNT] + 1, np.int64), np.zeros(count + 1, np.int64)
+    missing, waits, waited = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.int64)
     _count_missing(plant, missing, waits)
-    head, behind = np.full(queues, -1, np.int64), np.full(count, -1, np.int64)
-    pending, batch = np.full(queues, FOREVER, np.int64), np.zeros(count + 1, np.int64)
-    free = np.zeros(plant[UNIT_COUNT] + 1, np.int64)
+    behind, pending = np.full(count, -1, np.int64), np.full(queues, FOREVER, np.int64)
     # one heap: arrivals (name < count) come before decisions (count + queue) of the same minute
-    times = np.zeros(4 * count + 4 * queues + 8, np.int64)
-    names = np.zeros(4 * count + 4 * queues + 8, np.int64)
-    size, placed = ZERO, ZERO
+    times, names = np.zeros(_events(plant), np.int64), np.zeros(_events(plant), np.int64)
+    size, placed = ZERO, ZERO + len(first)
     for i in range(len(first)):
         waits[first[i]] = 0
         on = _best_unit(plant, first[i], tail, st, crowd)
-        _place_next(plant, first[i], placed, on, perm, unit_of, missing, tail, st, crowd)
-        placed += 1
+        _place_next(plant, first[i], i, on, perm, unit_of, missing, tail, st, crowd)
     for op in range(count):
         size = _arrive(plant, op, missing, waits, st, times, names, size)
     while size > 0:
@@ -1146,6 +1392,11 @@ def dispatch(
                 plant, queue, now, head, behind, free, open_units, base, latest, k1, k2, tail, st
             )
             on = _best_unit(plant, best, tail, st, crowd)
+            begin = _chain_begin(plant, best, on, waited, unit_of, tail, st, crowd)
+            if begin > now:
+                size = _push(times, names, size, begin, best)
+                size = _decide_later(plant, queue, now, tail, st, pending, times, names, size)
+                continue
             together = _fill_batch(
                 plant,
                 best,
@@ -1169,8 +1420,7 @@ def dispatch(
                     on = _behind_all(plant, op, on[0], tail, st, crowd)
                 _place_next(plant, op, placed, on, perm, unit_of, missing, tail, st, crowd)
                 placed += 1
-                for k in range(plant[plant[SUCCESSORS] + op], plant[plant[SUCCESSORS] + op + 1]):
-                    size = _arrive(plant, plant[k], missing, waits, st, times, names, size)
+                size = _arrive_behind(plant, op, missing, waits, st, times, names, size)
         if head[queue] >= 0:
             size = _decide_later(plant, queue, now, tail, st, pending, times, names, size)
     return _cost(plant, st)
@@ -1413,6 +1663,161 @@ def _propagate(
 
 
 @compiled()
+def _take_again(
+    plant: Ints, op: int, at: int, st: Ints, words: Ints, log: Ints, crowd: Ints, io: Ints
+) -> None:
+    """Take people for one of a chain, which has its place; wake who waited for the old one.
+
+    Args:
+        at: The row of the log that has its old place.
+    """
+    row = op * ST
+    c = plant[plant[UNITS] + st[row + UNIT] * UN + U_TIME]
+    old_end = log[at + 3]
+    old_begin = old_end - st[row + DUR] - log[at + 4]
+    if log[at + 5] < -1:
+        old_end = NONE  # it had nobody
+    if _rides(op, st):
+        if old_end >= 0:
+            _wake(plant, op, c, old_begin, old_end, st, words, crowd, io)
+        return
+    _enlist(plant, op, st, crowd)
+    _hold(plant, op, TAKE, st, crowd)
+    if old_end >= 0:
+        begin = st[plant[COUNT] * ST + row + K_BEGIN]
+        _wake(plant, op, c, old_begin, min(old_end, begin), st, words, crowd, io)
+        _wake(plant, op, c, max(old_begin, st[row + WEND]), old_end, st, words, crowd, io)
+
+
+@compiled()
+def _time_chain_again(
+    plant: Ints, head: int, st: Ints, words: Ints, log: Ints, crowd: Ints, io: Ints
+) -> None:
+    """Time a chain again, and log the old places of all of it."""
+    first = io[LOGGED]
+    has_people = crowd[C_MODE] != NOBODY
+    op = head
+    while op >= 0:
+        row, at = op * ST, io[LOGGED] * LOG
+        io[LOGGED] += 1
+        log[at] = op
+        log[at + 1] = st[row + START]
+        log[at + 2] = st[row + END]
+        log[at + 3] = st[row + WEND]
+        log[at + 4] = st[row + SETUP]
+        log[at + 5] = st[row + BEGIN]
+        log[at + 6] = st[row + WANTED]
+        if has_people and plant[plant[OPS] + op * OP + NEED] >= 0:
+            if st[row + HAS] == 1:
+                _hold(plant, op, GIVE, st, crowd)
+            _dismiss(plant, op, crowd)
+        op = _tie(plant, op, I_BEHIND)
+    _fit_chain(plant, head, st, crowd)
+    if not has_people:
+        return
+    _mark_woken(st, words, crowd, io)
+    for i in range(first, io[LOGGED]):
+        op = log[i * LOG]
+        if plant[plant[OPS] + op * OP + NEED] >= 0:
+            _take_again(plant, op, i * LOG, st, words, log, crowd, io)
+
+
+@compiled()
+def _mark_elsewhere(op: int, position: int, st: Ints, words: Ints, io: Ints) -> None:
+    """Mark an operation unless it is at a position that has just been timed."""
+    if op >= 0 and st[op * ST + POS] != position:
+        _mark(op, st, words, io)
+
+
+@compiled()
+def _rode(begin: int) -> int:
+    """What the batch had taken of one that rode in it, as its begin is written; -1 of others."""
+    return min(begin, NONE)
+
+
+@compiled()
+def _own_change(plant: Ints, op: int, at: int, st: Ints, log: Ints) -> int:
+    """How the cost of an operation itself has changed since its row of the log."""
+    row, op_row = op * ST, plant[OPS] + op * OP
+    delta = plant[W_SETUP] * (st[row + SETUP] - log[at + 4])
+    if plant[op_row + OLD_UNIT] >= 0:
+        cap, was = plant[SHIFT_CAP], plant[op_row + OLD_START]
+        shift = min(cap, abs(st[row + START] - was)) - min(cap, abs(log[at + 1] - was))
+        delta += plant[W_SHIFT] * shift
+    return delta
+
+
+@compiled()
+def _spread(plant: Ints, op: int, at: int, st: Ints, words: Ints, log: Ints, io: Ints) -> bool:
+    """Mark what one of a chain touches that has moved since its log row; whether orders change."""
+    row = op * ST
+    position = st[row + POS]
+    if st[row + WEND] != log[at + 3] or _rode(st[row + BEGIN]) != _rode(log[at + 5]):
+        _mark_elsewhere(st[row + NEXT], position, st, words, io)
+    if st[row + END] == log[at + 2] and (plant[OVERLAPS] == 0 or op != io[MOVED]):
+        return False
+    behind = plant[SUCCESSORS] + op
+    for k in range(plant[behind], plant[behind + 1]):
+        if plant[plant[OPS] + plant[k] * OP + FIXED] == 0:
+            _mark_elsewhere(plant[k], position, st, words, io)
+    return True
+
+
+@compiled()
+def _propagate_chains(
+    plant: Ints,
+    perm: Ints,
+    st: Ints,
+    words: Ints,
+    log: Ints,
+    od: Ints,
+    first_word: int,
+    threshold: float,
+    hope_weight: float,
+    crowd: Ints,
+    io: Ints,
+) -> int:
+    """As `_propagate`, where entries of the permutation are chains."""
+    delta, hope = 0, 0
+    word = first_word
+    bit_of = plant[DIRTY_BIT]
+    while word <= io[HIGH]:
+        bits = words[word]
+        if bits == 0:
+            word += 1
+            continue
+        low = bits & -bits
+        words[word] = bits ^ low
+        head = perm[(word << 5) + plant[bit_of + low % BIT_MODULUS]]
+        io[TIMED] += 1
+        first = io[LOGGED]
+        _time_chain_again(plant, head, st, words, log, crowd, io)
+        stays = True
+        for i in range(first, io[LOGGED]):
+            at = i * LOG
+            op = log[at]
+            row = op * ST
+            same = st[row + WEND] == log[at + 3] and st[row + SETUP] == log[at + 4] and log[at + 1] >= 0
+            if same and _rode(st[row + BEGIN]) == _rode(log[at + 5]):
+                continue
+            stays = False
+            delta += _own_change(plant, op, at, st, log)
+            if _spread(plant, op, at, st, words, log, io):
+                change, more = _order_change(plant, op, log[at + 2], st, od, io)
+                delta += change
+                hope += more
+        if stays:
+            at = plant[plant[OPS] + head * OP + ORDER] * OE + E_HOPE
+            hope -= od[at]
+            od[at] = 0
+        elif delta - hope * hope_weight > threshold:
+            for w in range(word, io[HIGH] + 1):
+                words[w] = 0
+            return FOREVER
+    return delta
+
+
+@compiled()
 def _detach(op: int, st: Ints, unit_head: Ints) -> None:
     """Take an operation out of its unit's sequence."""
     row = op * ST
@@ -1445,6 +1850,48 @@ def _attach(op: int, unit: int, before: int, st: Ints, unit_head: Ints) -> None:
 
 
 @compiled()
+def _is_beside(plant: Ints, op: int, side: int, mark: Ints, stamp: int, st: Ints) -> bool:
+    """Whether one of a chain has a marked one beside it on its unit."""
+    while op >= 0:
+        beside = st[op * ST + side]
+        if beside >= 0 and mark[_tie(plant, beside, I_HEAD)] == stamp:
+            return True
+        op = _tie(plant, op, I_BEHIND)
+    return False
+
+
+@compiled()
+def _mark_chains_between(
+    plant: Ints, at: int, to: int, step: int, perm: Ints, st: Ints, mark: Ints, stamp: int
+) -> None:
+    """Mark what goes along with a marked entry of the permutation, as `_shift` says."""
+    side, links = PREV, plant[ENTRY_PREDECESSORS]
+    if step < 0:
+        side, links = NEXT, plant[ENTRY_SUCCESSORS]
+    i = at
+    while i != to:
+        i += step
+        e = perm[i]
+        if _is_beside(plant, e, side, mark, stamp, st):
+            mark[e] = stamp
+            continue
+        for k in range(plant[links + e], plant[links + e + 1]):
+            if mark[plant[k]] == stamp:
+                mark[e] = stamp
+                break
+
+
+@compiled()
+def _tell_positions(plant: Ints, perm: Ints, low: int, high: int, st: Ints) -> None:
+    """Give all of the chains between two positions those of their heads."""
+    for i in range(low, high + 1):
+        op = perm[i]
+        while op >= 0:
+            st[op * ST + POS] = i
+            op = _tie(plant, op, I_BEHIND)
+
+
+@compiled()
 def _shift(plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segment: Ints, io: Ints) -> bool:
     """Move a detached operation back to position `to` with all that it waits for, or on to it with all
     that waits for it.
@@ -1458,18 +1905,22 @@ def _shift(plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segm
     if to < at:
         step, side, links, width = -1, NEXT, plant[SUCCESSORS], 1
     mark[op] = stamp
-    i = at
-    while i != to:
-        i += step
-        e = perm[i]
-        beside = st[e * ST + side]
-        if beside >= 0 and mark[beside] == stamp:
-            mark[e] = stamp
-            continue
-        for k in range(plant[links + e], plant[links + e + 1], width):
-            if mark[plant[k]] == stamp:
+    if plant[TIES] > 0:
+        _mark_chains_between(plant, at, to, step, perm, st, mark, stamp)
+        i = to
+    else:
+        i = at
+        while i != to:
+            i += step
+            e = perm[i]
+            beside = st[e * ST + side]
+            if beside >= 0 and mark[beside] == stamp:
                 mark[e] = stamp
-                break
+                continue
+            for k in range(plant[links + e], plant[links + e + 1], width):
+                if mark[plant[k]] == stamp:
+                    mark[e] = stamp
+                    break
     if mark[perm[to]] == stamp:
         return False
     others = 0
@@ -1490,6 +1941,8 @@ def _shift(plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segm
         perm[put] = segment[k]
         st[segment[k] * ST + POS] = put
         put -= step
+    if plant[TIES] > 0:
+        _tell_positions(plant, perm, min(at, to), max(at, to), st)
     return True
 
 
@@ -1612,23 +2065,43 @@ def _bottleneck(plant: Ints, od: Ints, st: Ints, crowd: Ints, io: Ints) -> int:
 
 
 @compiled()
-def _slacks(plant: Ints, perm: Ints, st: Ints, slack: Ints) -> None:
-    """By how many working minutes each operation could end later before its order does, or is late."""
+def _slack_of(plant: Ints, op: int, st: Ints, slack: Ints) -> int:
+    """The slack of an operation, from that of those that wait for it."""
+    own = FOREVER
+    behind = plant[SUCCESSORS] + op
+    for k in range(plant[behind], plant[behind + 1]):
+        e = plant[k]
+        if plant[plant[OPS] + e * OP + FIXED]:
+            continue
+        c = plant[plant[UNITS] + st[e * ST + UNIT] * UN + U_TIME]
+        gap = _work(plant, c, st[e * ST + START]) - _work(plant, c, st[op * ST + END])
+        own = min(own, max(0, gap) + slack[e])
+    if own == FOREVER:
+        order = plant[plant[OPS] + op * OP + ORDER]
+        own = max(0, plant[plant[ORDERS] + order * OR + O_DUE] - st[op * ST + END])
+    return own
+
+
+@compiled()
+def _slacks_of_chains(plant: Ints, perm: Ints, st: Ints, slack: Ints) -> None:
+    """As `_slacks`, where entries of the permutation are chains."""
     for i in range(len(perm) - 1, -1, -1):
         op = perm[i]
-        own = FOREVER
-        behind = plant[SUCCESSORS] + op
-        for k in range(plant[behind], plant[behind + 1]):
-            e = plant[k]
-            if plant[plant[OPS] + e * OP + FIXED]:
-                continue
-            c = plant[plant[UNITS] + st[e * ST + UNIT] * UN + U_TIME]
-            gap = _work(plant, c, st[e * ST + START]) - _work(plant, c, st[op * ST + END])
-            own = min(own, max(0, gap) + slack[e])
-        if own == FOREVER:
-            order = plant[plant[OPS] + op * OP + ORDER]
-            own = max(0, plant[plant[ORDERS] + order * OR + O_DUE] - st[op * ST + END])
-        slack[op] = own
+        while _tie(plant, op, I_BEHIND) >= 0:
+            op = _tie(plant, op, I_BEHIND)
+        while op >= 0:
+            slack[op] = _slack_of(plant, op, st, slack)
+            op = _tie(plant, op, I_BEFORE)
+
+
+@compiled()
+def _slacks(plant: Ints, perm: Ints, st: Ints, slack: Ints) -> None:
+    """By how many working minutes each operation could end later before its order does, or is late."""
+    if plant[TIES] > 0:
+        _slacks_of_chains(plant, perm, st, slack)
+        return
+    for i in range(len(perm) - 1, -1, -1):
+        slack[perm[i]] = _slack_of(plant, perm[i], st, slack)
 
 
 @compiled()
@@ -1646,7 +2119,7 @@ def _best_before(
         return -1
     price = plant[order_row + O_PRICE]
     c = plant[plant[UNITS] + st[row + UNIT] * UN + U_TIME]
-    earliest = _ready(plant, op, st)
+    earliest = _ready(plant, _head(plant, op), st)
     floor = _work(plant, c, earliest)
     begin = st[row + WEND] - st[row + DUR] - st[row + SETUP]
     push = st[row + DUR] + st[row + SETUP]
@@ -1685,6 +2158,24 @@ def _neighbour(perm: Ints, st: Ints, unit: int, position: int, least: int) -> in
 
 
 @compiled()
+def _neighbour_in_chains(plant: Ints, perm: Ints, st: Ints, unit: int, position: int) -> int:
+    """As `_neighbour`, where entries of the permutation are chains."""
+    i = position
+    for _ in range(FAR):
+        if i < 0:
+            return -1
+        op, found = perm[i], NONE
+        while op >= 0:
+            if st[op * ST + UNIT] == unit:
+                found = op
+            op = _tie(plant, op, I_BEHIND)
+        if found >= 0:
+            return found
+        i -= 1
+    return -2
+
+
+@compiled()
 def _further(
     plant: Ints, op: int, target: int, steps: int, tuning: Floats, is_guided: bool, st: Ints, io: Ints
 ) -> int:
@@ -1695,7 +2186,7 @@ def _further(
     if _random(io) < tuning[SAME_FAMILY]:
         steps = int(2.0 * tuning[REACH])
         family = plant[plant[OPS] + op * OP + FAMILY]
-    earliest = _ready(plant, op, st)
+    earliest = _ready(plant, _head(plant, op), st)
     while steps > 0:
         steps -= 1
         if io[GOES_BACK]:
@@ -1724,6 +2215,8 @@ def _choose_operation(
     is_critical = op >= 0
     if op < 0:
         op = perm[least + int(_random(io) * (len(perm) - least))]
+        while _behind_in_chain(plant, op) >= 0 and _random(io) < 0.5:
+            op = _behind_in_chain(plant, op)
     io[MOVED] = op
     row = op * ST
     io[OLD_UNIT_OF] = st[row + UNIT]
@@ -1746,13 +2239,16 @@ def _choose_unit(plant: Ints, op: int, share: float, io: Ints) -> None:
 
 
 @compiled()
-def _elsewhere(perm: Ints, st: Ints, steps: int, unit_head: Ints, io: Ints) -> int:
+def _elsewhere(plant: Ints, perm: Ints, st: Ints, steps: int, unit_head: Ints, io: Ints) -> int:
     """Where a move to another unit begins there: target -1 leaves its position; -2 gives up."""
     if unit_head[io[TO_UNIT]] == NO_TURNS:
         io[BEFORE] = -1
         return -1
     at = st[io[MOVED] * ST + POS]
-    found = _neighbour(perm, st, io[TO_UNIT], at - 1, 0)
+    if plant[TIES] > 0:
+        found = _neighbour_in_chains(plant, perm, st, io[TO_UNIT], at - 1)
+    else:
+        found = _neighbour(perm, st, io[TO_UNIT], at - 1, 0)
     io[BEFORE] = found
     if found == -2:
         return -2
@@ -1787,7 +2283,7 @@ def _choose_target(
     io[TO] = st[op * ST + POS]
     is_guided = False
     if io[TO_UNIT] != io[OLD_UNIT_OF]:
-        target = _elsewhere(perm, st, steps, unit_head, io)
+        target = _elsewhere(plant, perm, st, steps, unit_head, io)
         if target == -2:
             return False
         if target < 0:
@@ -1822,6 +2318,97 @@ def _aim(plant: Ints, target: int, st: Ints, io: Ints) -> bool:
 
 
 @compiled()
+def _last_before(
+    plant: Ints, unit: int, start: int, head: int, position: int, st: Ints, unit_head: Ints
+) -> int:
+    """The last operation on a unit before a position or at it: one of a chain goes behind it; -1 for none.
+
+    Args:
+        start: An operation of the unit to begin with.
+    """
+    before = start
+    while before >= 0 and _tie(plant, before, I_HEAD) == head:
+        before = st[plant[COUNT] * ST + before * ST + K_PREV]
+    while before >= 0 and st[before * ST + POS] > position:
+        before = st[before * ST + PREV]
+    after = st[before * ST + NEXT] if before >= 0 else unit_head[unit]
+    while after >= 0 and st[after * ST + POS] <= position:
+        before = after
+        after = st[after * ST + NEXT]
+    return before
+
+
+@compiled()
+def _detach_chain(plant: Ints, head: int, st: Ints, unit_head: Ints) -> None:
+    op = head
+    while op >= 0:
+        _detach(op, st, unit_head)
+        op = _tie(plant, op, I_BEHIND)
+
+
+@compiled()
+def _put_chain_back(plant: Ints, head: int, st: Ints, unit_head: Ints, io: Ints) -> None:
+    """Attach a detached chain where it was before the move."""
+    op = head
+    while op >= 0:
+        unit = io[OLD_UNIT_OF] if op == io[MOVED] else st[op * ST + UNIT]
+        _attach(op, unit, st[plant[COUNT] * ST + op * ST + K_PREV], st, unit_head)
+        op = _tie(plant, op, I_BEHIND)
+
+
+@compiled()
+def _rearrange_chain(
+    plant: Ints,
+    perm: Ints,
+    st: Ints,
+    mark: Ints,
+    segment: Ints,
+    keep: Ints,
+    unit_head: Ints,
+    io: Ints,
+) -> bool:
+    """As `_rearrange`: all of a chain go, and are on their units in the order of the permutation."""
+    head, to, rows = _tie(plant, io[MOVED], I_HEAD), io[TO], plant[COUNT] * ST
+    at = st[head * ST + POS]
+    op = head
+    while op >= 0:
+        st[rows + op * ST + K_PREV] = st[op * ST + PREV]
+        st[rows + op * ST + K_NEXT] = st[op * ST + NEXT]
+        op = _tie(plant, op, I_BEHIND)
+    _detach_chain(plant, head, st, unit_head)
+    io[LOW], io[FAR_END] = min(at, to), max(at, to)
+    for i in range(io[LOW], io[FAR_END] + 1):
+        keep[i - io[LOW]] = perm[i]
+    if to != at and not _shift(plant, head, to, perm, st, mark, segment, io):
+        _put_chain_back(plant, head, st, unit_head, io)
+        return False
+    position = st[head * ST + POS]
+    op = head
+    while op >= 0:
+        unit, start = st[op * ST + UNIT], st[rows + op * ST + K_PREV]
+        if op == io[MOVED] and io[TO_UNIT] != io[OLD_UNIT_OF]:
+            unit, start = io[TO_UNIT], io[BEFORE]
+        _attach(op, unit, _last_before(plant, unit, start, head, position, st, unit_head), st, unit_head)
+        op = _tie(plant, op, I_BEHIND)
+    return True
+
+
+@compiled()
+def _mark_beside_chain(plant: Ints, moved: int, st: Ints, words: Ints, io: Ints) -> int:
+    """Mark what was behind the moved chain on its units, and what is; the first word that has marks."""
+    first = st[moved * ST + POS] >> 5
+    op = _tie(plant, moved, I_HEAD)
+    while op >= 0:
+        was, now = st[plant[COUNT] * ST + op * ST + K_NEXT], st[op * ST + NEXT]
+        for e in (was, now):
+            if e >= 0:
+                _mark(e, st, words, io)
+                first = min(first, st[e * ST + POS] >> 5)
+        op = _tie(plant, op, I_BEHIND)
+    return first
+
+
+@compiled()
 def _rearrange(
     plant: Ints,
     perm: Ints,
@@ -1833,6 +2420,8 @@ def _rearrange(
     io: Ints,
 ) -> bool:
     """Make the move in the sequences; False, and nothing changed, when links forbid it."""
+    if plant[TIES] > 0:
+        return _rearrange_chain(plant, perm, st, mark, segment, keep, unit_head, io)
     op, to = io[MOVED], io[TO]
     row = op * ST
     at = st[row + POS]
@@ -1859,8 +2448,11 @@ def _rearrange(
 def _mark_waiting(plant: Ints, perm: Ints, st: Ints, words: Ints, crowd: Ints, io: Ints) -> None:
     """Time again what waited for people between the two places of a move."""
     for i in range(io[LOW], io[FAR_END] + 1):
-        if _waits_for_people(plant, perm[i], st, crowd):
-            _mark(perm[i], st, words, io)
+        op = perm[i]
+        while op >= 0:
+            if _waits_for_people(plant, op, st, crowd):
+                _mark(op, st, words, io)
+            op = _behind_in_chain(plant, op)
 
 
 @compiled()
@@ -1911,7 +2503,13 @@ def _evaluate(
     if crowd[C_MODE] != NOBODY:
         _mark_waiting(plant, perm, st, words, crowd, io)
         first_word = min(first_word, io[LOW] >> 5)
-    delta = _propagate(plant, perm, st, words, log, od, first_word, threshold - extra, hope, crowd, io)
+    if plant[TIES] > 0:
+        first_word = min(first_word, _mark_beside_chain(plant, op, st, words, io))
+        delta = _propagate_chains(
+            plant, perm, st, words, log, od, first_word, threshold - extra, hope, crowd, io
+        )
+    else:
+        delta = _propagate(plant, perm, st, words, log, od, first_word, threshold - extra, hope, crowd, io)
     if delta == FOREVER:
         return FOREVER
     delta += extra
@@ -1977,24 +2575,33 @@ def _take_back(
         if counted and not _rides(op, st):
             _enlist(plant, op, st, crowd)
     op = io[MOVED]
-    _detach(op, st, unit_head)
-    _attach(op, io[OLD_UNIT_OF], io[OLD_PREV], st, unit_head)
+    if plant[TIES] > 0:
+        _detach_chain(plant, _tie(plant, op, I_HEAD), st, unit_head)
+        _put_chain_back(plant, _tie(plant, op, I_HEAD), st, unit_head, io)
+    else:
+        _detach(op, st, unit_head)
+        _attach(op, io[OLD_UNIT_OF], io[OLD_PREV], st, unit_head)
     st[op * ST + DUR] = io[OLD_DUR]
     st[op * ST + WEND] = io[OLD_WEND]
     low = io[LOW]
     for i in range(low, io[FAR_END] + 1):
         perm[i] = keep[i - low]
         st[perm[i] * ST + POS] = i
+    if plant[TIES] > 0:
+        _tell_positions(plant, perm, low, io[FAR_END], st)
 
 
 @compiled()
-def _save(perm: Ints, st: Ints, best_perm: Ints, best_unit: Ints, io: Ints) -> None:
+def _save(plant: Ints, perm: Ints, st: Ints, best_perm: Ints, best_unit: Ints, io: Ints) -> None:
     """The present plan is the best one."""
     io[BEST] = io[CURRENT]
     io[SAVED_AT] = io[MOVES]
     for i in range(len(perm)):
         best_perm[i] = perm[i]
         best_unit[perm[i]] = st[perm[i] * ST + UNIT]
+    if plant[TIES] > 0:
+        for op in range(plant[COUNT]):
+            best_unit[op] = st[op * ST + UNIT]
 
 
 @compiled()
@@ -2007,8 +2614,11 @@ def _open_crowd(plant: Ints, perm: Ints, st: Ints, crowd: Ints) -> None:
     for k in range(crowd[C_HEADS], crowd[C_NODES] + 3 * SLOTS * plant[COUNT]):
         crowd[k] = -1
     for i in range(len(perm)):
-        if plant[plant[OPS] + perm[i] * OP + NEED] >= 0 and not _rides(perm[i], st):
-            _enlist(plant, perm[i], st, crowd)
+        op = perm[i]
+        while op >= 0:
+            if plant[plant[OPS] + op * OP + NEED] >= 0 and not _rides(op, st):
+                _enlist(plant, op, st, crowd)
+            op = _behind_in_chain(plant, op)
 
 
 @entry(f"int64({_A}, {_A}, {_A}, {_A}, {_A}, {_A}, {_A}, float64[::1], {_A}, int64)")
@@ -2040,15 +2650,17 @@ def anneal(
     """
     count, free = plant[COUNT], len(perm)
     words = np.zeros((free >> 5) + 2, np.int64)
-    log = np.zeros((free + 1) * LOG, np.int64)
+    log = np.zeros((count + 1) * LOG, np.int64)
     mark = np.zeros(count, np.int64)
     segment = np.zeros(free + 1, np.int64)
     keep = np.zeros(free + 1, np.int64)
     unit_head = np.full(plant[UNIT_COUNT], -1, np.int64)
     for i in range(free):
-        row = perm[i] * ST
-        if st[row + PREV] < 0:
-            unit_head[st[row + UNIT]] = perm[i]
+        op = perm[i]
+        while op >= 0:
+            if st[op * ST + PREV] < 0:
+                unit_head[st[op * ST + UNIT]] = op
+            op = _behind_in_chain(plant, op)
     _leave_out(plant, unit_head)
     io[STAMP] = 0
     slack = np.zeros(count, np.int64)
@@ -2079,11 +2691,11 @@ def anneal(
         if delta < FOREVER and delta <= threshold:
             _keep_move(plant, delta, od, crowd, io)
             if io[CURRENT] < io[BEST] and io[MOVES] - io[SAVED_AT] > (free >> 5):
-                _save(perm, st, best_perm, best_unit, io)
+                _save(plant, perm, st, best_perm, best_unit, io)
         else:
             _take_back(plant, perm, st, log, od, keep, unit_head, crowd, io)
     if io[CURRENT] < io[BEST]:
-        _save(perm, st, best_perm, best_unit, io)
+        _save(plant, perm, st, best_perm, best_unit, io)
     if crowd[C_MODE] != NOBODY:
         crowd[C_MODE] = COUNTED
     return io[BEST]
@@ -2107,12 +2719,57 @@ def begin_annealing(plant: Ints, st: Ints, od: Ints, io: Ints) -> None:
     io[LONGEST] = io[MAKESPAN]
 
 
+@compiled()
+def _chains_in_turn(
+    plant: Ints, perm: Ints, key: Ints, st: Ints, found: Ints, missing: Ints, times: Ints, names: Ints
+) -> None:
+    """As `in_turn`, where entries of the permutation are chains."""
+    size, done = ZERO, 0
+    for i in range(len(perm)):
+        head = op = perm[i]
+        row = plant[ENTRY_PREDECESSORS] + head
+        missing[head] = plant[row + 1] - plant[row]
+        while op >= 0:
+            before = st[op * ST + PREV]
+            if before >= 0 and _tie(plant, before, I_HEAD) != head:
+                missing[head] += 1
+            op = _tie(plant, op, I_BEHIND)
+        if missing[head] == 0:
+            size = _push(times, names, size, key[head], head)
+    while size > 0:
+        head = op = names[0]
+        size = _pop(times, names, size)
+        found[done] = head
+        done += 1
+        row = plant[ENTRY_SUCCESSORS] + head
+        for k in range(plant[row], plant[row + 1]):
+            size = _lacks_one_less(plant[k], missing, key, times, names, size)
+        while op >= 0:
+            after = st[op * ST + NEXT]
+            if after >= 0 and _tie(plant, after, I_HEAD) != head:
+                after = _tie(plant, after, I_HEAD)
+                size = _lacks_one_less(after, missing, key, times, names, size)
+            op = _tie(plant, op, I_BEHIND)
+
+
+@compiled()
+def _lacks_one_less(op: int, missing: Ints, key: Ints, times: Ints, names: Ints, size: int) -> int:
+    """Note that one of those is done that an operation comes behind; the size of the heap."""
+    missing[op] -= 1
+    if missing[op] == 0:
+        size = _push(times, names, size, key[op], op)
+    return size
+
+
 @entry(f"void({_A}, {_A}, {_A}, {_A}, {_A})")
 def in_turn(plant: Ints, perm: Ints, key: Ints, st: Ints, found: Ints) -> None:
     """Sort a timed permutation by a key, each operation behind what it waits for on way and unit."""
     count, free = plant[COUNT], len(perm)
     missing = np.full(count, -1, np.int64)
     times, names = np.zeros(free + 1, np.int64), np.zeros(free + 1, np.int64)
+    if plant[TIES] > 0:
+        _chains_in_turn(plant, perm, key, st, found, missing, times, names)
+        return
     for i in range(free):
         missing[perm[i]] = 0
     size = ZERO

@@ -35,6 +35,8 @@ class Mender:
         rest = plan.perm[first:]
         order = rest[np.argsort(self.starts[rest], kind="stable")]
         self.perm = np.concatenate((plan.perm[:first], order))
+        if len(packed.followers):
+            self.perm = engine.by_start(plan.perm)
 
     def after_stop(self, unit: int, start: int, end: int, frozen_until: int) -> tuple[Engine, Sequences]:
         """Repair the plan for a unit that stands still.
@@ -49,10 +51,12 @@ class Mender:
             The engine of the changed plant, ready for a search, and the repaired plan.
         """
         plant = _with_stop(self.packed.plant, unit, start, end)
-        held = int(np.searchsorted(self.starts[self.perm], frozen_until))
+        begun = np.flatnonzero(self.starts[self.perm] < frozen_until)
+        held = int(begun[-1]) + 1 if len(begun) else 0
         first = self.perm[: max(held, len(self.packed.first))].copy()
         plant[kernel.FIRST_COUNT] = len(first)
-        engine = Engine(replace(self.packed, plant=on_units(plant, first, self.unit_of), first=first))
+        fixed = self.packed.with_followers(first)
+        engine = Engine(replace(self.packed, plant=on_units(plant, fixed, self.unit_of), first=first))
         rank = np.zeros(len(self.unit_of), np.float64)
         rank[self.perm] = -np.arange(len(self.perm), dtype=np.float64)
         old = Sequences(self.perm.copy(), self.unit_of.copy(), 0, "pushed right")

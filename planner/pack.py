@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,10 @@ class Pack:
         plant: Head and parts, as the constants of `planner.kernel` say.
         people: Free people by union of skills and minute, then free tools by kind and minute.
         first: Operations that every plan places first, in this order.
-        free: How many operations the kernel places, `first` included.
+        free: How many entries a permutation has, `first` included: operations that the kernel places, of
+            those that a greatest lag ties to another one only the head of their chain.
+        followers: The others, which ride on their heads.
+        heads: Of each of these its head.
         tail: Least minutes from the start of each operation to the end of its order.
         shortest: Least minutes of each operation.
         has_people: Operations need people or tools, which are counted alike.
@@ -50,11 +54,28 @@ class Pack:
     people: Ints
     first: Ints
     free: int
+    followers: Ints
+    heads: Ints
     tail: Ints
     shortest: Ints
     mean_run: float
     mean_setup: float
     has_people: bool
+
+    def state(self) -> Ints:
+        """Room for the places of all operations in a plan."""
+        count = max(1, len(self.problem.operations))
+        rows = 2 if self.plant[kernel.TIES] else 1
+        return np.zeros(count * rows * kernel.ST, np.int64)
+
+    def with_followers(self, entries: Ints) -> Ints:
+        """Entries of a permutation, each with what rides on it behind it."""
+        if not len(self.followers):
+            return entries
+        riders: dict[int, list[int]] = {}
+        for head, follower in zip(self.heads.tolist(), self.followers.tolist(), strict=True):
+            riders.setdefault(head, []).append(follower)
+        return ints(op for head in entries.tolist() for op in (head, *riders.get(head, ())))
 
     def crowd(self, *, searched: bool = False) -> Ints:
         """Who and what is free when, for the kernel to count in: a new array, of which nothing is claimed.
@@ -144,15 +165,20 @@ class _Packer:
         overlaps = self._overlaps()
         if any(overlaps):
             self._lists(28, overlaps)
+        self._ties()
         self._batches()
         tail, shortest = self._tails()
         minutes = [s.minutes for center in problem.work_centers for s in center.setups]
+        chains = [[self.rows[o.id] for o in chain] for chain in problem.ties.chains.values()]
+        followers = [(row, chain[0]) for chain in chains for row in chain[1:]]
         return Pack(
             problem,
             ints(data),
             people,
             ints(first),
-            sum(self._is_free(row) for row in range(len(problem.operations))),
+            sum(self._is_free(row) for row in range(len(problem.operations))) - len(followers),
+            ints(follower for follower, _ in followers),
+            ints(head for _, head in followers),
             tail,
             shortest,
             float(shortest.mean()) if len(shortest) else 1.0,
@@ -309,11 +335,12 @@ class _Packer:
         """The operations placed before all others, each after those that it waits for."""
         done: set[int] = set()
         found: list[int] = []
+        entries = self._entries()
         for name in first_in_line(self.problem):
             stack = [self.rows[name]]
             while stack:
                 row = stack[-1]
-                before = [b for b, _ in self.links[row] if b not in done and self._is_free(b)]
+                before = [b for b in entries[row] if b not in done]
                 stack += before
                 if not before:
                     stack.pop()
@@ -321,6 +348,40 @@ class _Packer:
                         done.add(row)
                         found.append(row)
         return found
+
+    def _entries(self) -> list[list[int]]:
+        """What each entry of a permutation waits for there; heads wait for what their followers wait for."""
+        ties, operations = self.problem.ties, self.problem.operations
+        found: list[list[int]] = [[] for _ in operations]
+        for row, links in enumerate(self.links):
+            head = self.rows[ties.head(operations[row].id)]
+            before = (self.rows[ties.head(operations[b].id)] for b, _ in links if self._is_free(b))
+            found[head] += [b for b in before if b != head and b not in found[head]]
+        return found
+
+    def _ties(self) -> None:
+        """Append the chains, and what entries of a permutation wait for, where there are chains."""
+        ties = self.problem.ties
+        if ties.are_none:
+            return
+        rows = [[row, -1, -1, 0, 0] for row in range(len(self.problem.operations))]
+        for chain in ties.chains.values():
+            for before, behind in pairwise(chain):
+                one, two = self.rows[before.id], self.rows[behind.id]
+                links = [link for link in behind.predecessors if link.operation == before.id]
+                rows[one][kernel.I_BEHIND] = two
+                rows[two][: kernel.I_BEHIND] = self.rows[chain[0].id], one
+                rows[two][kernel.I_MOST] = max(link.most or 0 for link in links)
+        for name, (minute, _) in ties.limits.items():
+            rows[self.rows[name]][kernel.I_LIMIT] = minute
+        self._part(kernel.TIES, (x for row in rows for x in row))
+        entries = self._entries()
+        self._lists(kernel.ENTRY_PREDECESSORS, entries)
+        followers: list[list[int]] = [[] for _ in entries]
+        for after, before_it in enumerate(entries):
+            for row in before_it:
+                followers[row].append(after)
+        self._lists(kernel.ENTRY_SUCCESSORS, followers)
 
     def _is_free(self, row: int) -> bool:
         operation = self.problem.operations[row]

@@ -18,6 +18,7 @@ from typing import Literal
 from planner.fault import Fault, InvalidProblem
 from planner.material import Material, MaterialUse, Supply
 from planner.ranges import range_faults
+from planner.ties import Ties
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,9 @@ class Link:
         lag: Least minutes between the end and the start (drying, cooling); of an overlap, for the first
             sub-lot and for the last.
         sublots: Transfer batches, at least 1; with 1 the operation waits for the end.
+        most: Greatest minutes between the end and the start (paint that must not wait after washing, dough
+            that must not stand), on the clock, breaks included; None when it may wait as long as it likes.
+            After a step that runs, is locked or is frozen the operation comes as soon as it can.
 
     Source:
         Baker, Jia: "A comparative study of lot streaming procedures", OMEGA 21 (1993): consistent
@@ -164,6 +168,7 @@ class Link:
     operation: str
     lag: int = 0
     sublots: int = 1
+    most: int | None = None
 
     def share(self, minutes: int) -> int:
         """Working minutes of one sub-lot in a run of so many."""
@@ -399,8 +404,28 @@ class Problem:
         return rank, self.order_by_id[operation.order].due
 
     def releases_of(self, operation: Operation) -> tuple[Release, ...]:
-        """All that an operation waits for beside its predecessors: its releases, and its materials."""
-        return (*operation.releases, *self.pegged.get(operation.id, ()))
+        """All that an operation waits for beside its predecessors: its releases, and its materials.
+
+        Who is frozen with somebody at a greatest lag behind him waits for his published start, too.
+        """
+        found = (*operation.releases, *self.pegged.get(operation.id, ()))
+        wait = self._frozen_waits.get(operation.id)
+        return found if wait is None else (*found, wait)
+
+    @cached_property
+    def ties(self) -> Ties:
+        """The chains of steps between which greatest lags hold."""
+        return Ties.of(self.operations)
+
+    @cached_property
+    def _frozen_waits(self) -> dict[str, Release]:
+        found: dict[str, Release] = {}
+        for operation in self.operations:
+            for link in operation.predecessors:
+                before = self.operation_by_id[link.operation]
+                if link.most is not None and before.frozen and before.published and not before.lock:
+                    found[before.id] = Release(before.published.start, "tied", operation.id)
+        return found
 
     def release_of(self, operation: Operation) -> int:
         """The minute before which no release and no material lets an operation start."""
@@ -631,7 +656,11 @@ def _operation_faults(problem: Problem) -> Iterator[Fault]:
         yield from _fixed_faults(row, operation)
     yield from _maintenance_faults(problem)
     yield from _running_faults(problem)
-    yield from _cycle_faults(problem, known)
+    tie_faults = list(_tie_faults(problem, known))
+    yield from tie_faults
+    yield from _cycle_faults(problem, known, Ties() if tie_faults else Ties.of(problem.operations))
+    if not tie_faults:
+        yield from _common_unit_faults(problem, units)
 
 
 def _alternative_faults(row: str, operation: Operation, units: set[str]) -> Iterator[Fault]:
@@ -678,6 +707,54 @@ def _link_faults(row: str, operation: Operation, known: dict[str, Operation]) ->
             if before and not (before.frozen or before.started or before.lock):
                 what = f"is frozen but waits for {before.id}, which is free"
                 yield Fault(row, what, "Freeze that too, or free this one")
+
+
+def _tie_faults(problem: Problem, known: dict[str, Operation]) -> Iterator[Fault]:
+    """Greatest lags that no plan can keep, or that make no chain of single steps."""
+    behind: dict[str, str] = {}
+    for operation in problem.operations:
+        row = f"operations {operation.id}"
+        tied = [link for link in operation.predecessors if link.most is not None]
+        if len(tied) > 1:
+            what = f"has greatest lags after {tied[0].operation} and {tied[1].operation}"
+            yield Fault(row, what, "Keep one of them, after the step that ends last")
+        for link in tied:
+            yield from _most_faults(row, link)
+            other = behind.setdefault(link.operation, operation.id)
+            if other != operation.id and link.operation in known:
+                what = f"has a greatest lag after {link.operation}, as {other} has"
+                yield Fault(row, what, "Keep one of them, or let one of the two follow the other")
+
+
+def _most_faults(row: str, link: Link) -> Iterator[Fault]:
+    most = link.most or 0
+    if most < max(0, link.lag):
+        what = f"may start at most {most} minutes after {link.operation}, and at least {link.lag}"
+        yield Fault(row, what, f"Give {max(0, link.lag)} or more, or leave it out")
+    if link.sublots > 1:
+        what = f"has a greatest lag after {link.operation} and gets {link.sublots} sub-lots of it"
+        yield Fault(row, what, "Keep one of the two: who gets sub-lots begins before the end")
+
+
+def _common_unit_faults(problem: Problem, units: set[str]) -> Iterator[Fault]:
+    """Set-ups on a unit that does two steps of a chain, for which there is no time between them."""
+    centers = {center.id for center in problem.work_centers}
+    if any(unit.work_center not in centers for unit in problem.units):
+        return
+    for chain in problem.ties.chains.values():
+        for first, one in enumerate(chain):
+            room = 0
+            for before, two in pairwise(chain[first:]):
+                most = next(link.most or 0 for link in two.predecessors if link.operation == before.id)
+                room += most + (0 if before is one else min(a.minutes for a in before.alternatives))
+                common = {a.unit for a in one.alternatives} & {a.unit for a in two.alternatives}
+                for unit in sorted(common & units):
+                    minutes = problem.setup_minutes(unit, one.family, two.family)
+                    if minutes > room:
+                        what = f"comes at most {room} minutes after {one.id}, but its set-up behind that on"
+                        what += f" {unit} takes {minutes}"
+                        remedy = f"Allow {minutes} minutes, or do one of the two on another unit"
+                        yield Fault(f"operations {two.id}", what, remedy)
 
 
 def _fixed_faults(row: str, operation: Operation) -> Iterator[Fault]:
@@ -740,13 +817,12 @@ def _is_batch(problem: Problem, together: list[Operation], unit: str, places: in
     return len(recipes) == 1 and sum(operation.places for operation in together) <= places
 
 
-def _cycle_faults(problem: Problem, known: dict[str, Operation]) -> Iterator[Fault]:
-    waits = {
-        operation.id: {link.operation for link in operation.predecessors if link.operation in known}
-        for operation in problem.operations
-    }
-    for after, before_it in problem.kept_order.items():
-        waits[after].update(before_it)
+def _cycle_faults(problem: Problem, known: dict[str, Operation], ties: Ties) -> Iterator[Fault]:
+    waits: dict[str, set[str]] = {ties.head(name): set() for name in known}
+    for operation in problem.operations:
+        before = {link.operation for link in operation.predecessors if link.operation in known}
+        before.update(problem.kept_order.get(operation.id, ()))
+        waits[ties.head(operation.id)] |= ties.outside(operation.id, before)
     followers: dict[str, list[str]] = {key: [] for key in waits}
     for key, before in waits.items():
         for one in before:
@@ -763,4 +839,7 @@ def _cycle_faults(problem: Problem, known: dict[str, Operation]) -> Iterator[Fau
     if done < len(waits):
         names = sorted(key for key, count in left.items() if count)
         what = f"wait for one another in a circle ({len(names)} operations)"
-        yield Fault(f"operations {', '.join(names[:5])}", what, "Take one of the links away")
+        remedy = "Take one of the links away"
+        if any(name in ties.chains for name in names):
+            remedy += ", or a greatest lag: what is between two steps that it ties waits for both"
+        yield Fault(f"operations {', '.join(names[:5])}", what, remedy)

@@ -13,6 +13,7 @@ from planner.fault import Fault, InvalidProblem
 from planner.material import Supply
 from planner.problem import Calendar, Operation, Problem, Release, Window
 from planner.schedule import Reason, Schedule
+from planner.ties import Ties
 
 OVERTIME_MIN = 120
 """Minutes that a unit is kept open longer after each shift, where that helps."""
@@ -52,12 +53,14 @@ class Quote:
         binding: What keeps it from being sooner: the reason of the step that waits longest.
         steps: Where its steps would go.
         longest: The number of the step that waits longest.
+        placed: The same steps in the order in which they were placed.
     """
 
     end: int
     binding: Reason
     steps: tuple[Fit, ...]
     longest: int
+    placed: tuple[Fit, ...]
 
 
 class Desk:
@@ -109,7 +112,7 @@ class Desk:
         supply = self._supply.copy()
         found = [self.accept(part) for part in parts]
         for quote in reversed(found):
-            for fit in reversed(quote.steps):
+            for fit in reversed(quote.placed):
                 self.decoder.take_back(fit)
         self._supply = supply
         return found
@@ -166,7 +169,7 @@ class Desk:
                 then = self.accept(operations)
                 moved = self.accept(lifted)
                 sound = self.is_sound()
-                for step in reversed((*then.steps, *moved.steps)):
+                for step in reversed((*then.placed, *moved.placed)):
                     self.decoder.take_back(step)
                 self._supply = supply
             late = max(0, moved.end - max(ended, order.due))
@@ -179,13 +182,16 @@ class Desk:
     def lifted(self, order: str) -> Iterator[tuple[Operation, ...]]:
         """The steps of an order, taken out of the plan for as long as the block runs.
 
-        Nothing is lifted, and () given, where one of them runs, is locked, is held or shares a batch.
+        Nothing is lifted, and () given, where one of them runs, is locked, is held, shares a batch or follows
+        another order at a greatest lag.
         """
         decoder = self.decoder
         steps = tuple(o for o in decoder.problem.operations if o.order == order)
         mine = {o.id for o in steps}
         followed = any(not mine.issuperset(decoder.problem.successors[name]) for name in mine)
-        if followed or any(o.started or o.lock or o.frozen for o in steps):
+        links = [link for o in steps for link in o.predecessors if link.operation not in mine]
+        tied = any(link.most is not None for link in links)
+        if followed or tied or any(o.started or o.lock or o.frozen for o in steps):
             yield ()
             return
         out = [
@@ -230,16 +236,18 @@ class Desk:
         ]
         if faults:
             raise InvalidProblem(faults)
-        for number, asked in enumerate(operations):
-            operation = self._pegged(asked)
-            best = self.decoder.earliest(operation)
-            ready, _ = self.decoder.ready(operation)
-            self.decoder.place(best)
-            steps.append(best)
-            end = max(end, best.end)
-            if best.start - ready > longest:
-                longest, binding, at = best.start - ready, best.block.reason, number
-        return Quote(end, binding, tuple(steps), at)
+        turns = {asked.id: number for number, asked in enumerate(operations)}
+        for chain in _in_chains(operations):
+            pegged = [self._pegged(asked) for asked in chain]
+            for operation, best in zip(pegged, self.decoder.earliest_chain(pegged), strict=True):
+                ready, _ = self.decoder.ready(operation)
+                self.decoder.place(best)
+                steps.append(best)
+                end = max(end, best.end)
+                if best.start - ready > longest:
+                    longest, binding, at = best.start - ready, best.block.reason, turns[operation.id]
+        in_turn = sorted(steps, key=lambda fit: turns[fit.block.operation.id])
+        return Quote(end, binding, tuple(in_turn), at, tuple(steps))
 
     def _pegged(self, operation: Operation) -> Operation:
         """A step that is none of the problem's gets its material after all others."""
@@ -247,6 +255,24 @@ class Desk:
             return operation
         waits = tuple(Release(at, "material", name) for name, at in self._supply.take(operation.materials))
         return replace(operation, releases=(*operation.releases, *waits), materials=())
+
+
+def _in_chains(operations: tuple[Operation, ...]) -> Iterator[tuple[Operation, ...]]:
+    """What is placed together, each after all that it waits for."""
+    ties, left = Ties.of(operations), {operation.id for operation in operations}
+    chains = [ties.chain(operation) for operation in operations if operation.id not in ties.head_of]
+    while chains:
+        chain = next((c for c in chains if not any(_waits(c, left))), chains[0])
+        chains.remove(chain)
+        left -= {operation.id for operation in chain}
+        yield chain
+
+
+def _waits(chain: tuple[Operation, ...], left: set[str]) -> Iterator[bool]:
+    own = {operation.id for operation in chain}
+    for operation in chain:
+        for link in operation.predecessors:
+            yield link.operation in left and link.operation not in own
 
 
 def longer(problem: Problem, unit: str, skill: str | None) -> Problem:

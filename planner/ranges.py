@@ -112,6 +112,8 @@ def _operation_faults(operation: Operation) -> Iterator[Fault]:
     row = f"operations {operation.id}"
     numbers = {f"takes on {choice.unit}": choice.minutes for choice in operation.alternatives}
     numbers |= {f"has the lag after {link.operation}": link.lag for link in operation.predecessors}
+    greatest = {link.operation: link.most for link in operation.predecessors if link.most is not None}
+    numbers |= {f"has the greatest lag after {name}": most for name, most in greatest.items()}
     numbers |= {f"waits ({release.cause}) until minute": release.at for release in operation.releases}
     if operation.lock:
         numbers["is locked at minute"] = operation.lock.start

@@ -173,11 +173,14 @@ def with_the_rest(problem: Problem, plan: Schedule) -> Schedule:
         LocksConflict: The locks cannot be kept.
     """
     decoder = Decoder(problem)
+    ties, known, planned = problem.ties, problem.operation_by_id, plan.by_operation
     for assignment in plan.assignments:
-        if not decoder.is_placed(assignment.operation):
+        chain = ties.chain(known[ties.head(assignment.operation)])
+        if not decoder.is_placed(assignment.operation) and all(o.id in planned for o in chain):
             decoder.keep(assignment)
     for name in in_gaps(problem, decoder):
-        decoder.place(decoder.earliest(problem.operation_by_id[name]))
+        for fit in decoder.earliest_chain(ties.chain(known[name])):
+            decoder.place(fit)
     return decoder.schedule()
 
 
@@ -189,14 +192,16 @@ def _published_plant(problem: Problem) -> Problem:
 
 
 def _published_work(problem: Problem) -> set[str]:
-    """What was planned before, and whatever it waits for."""
+    """What was planned before, whatever it waits for, and what follows it at a greatest lag."""
+    ties, known = problem.ties, problem.operation_by_id
     old = {o.id for o in problem.operations if o.published or o.started or o.lock}
     waiting = list(old)
     while waiting:
-        for link in problem.operation_by_id[waiting.pop()].predecessors:
-            if link.operation not in old:
-                old.add(link.operation)
-                waiting.append(link.operation)
+        operation = known[waiting.pop()]
+        chain = {o.id for o in ties.chain(known[ties.head(operation.id)])}
+        found = (chain | {link.operation for link in operation.predecessors}) - old
+        old |= found
+        waiting += found
     return old
 
 

@@ -13,6 +13,7 @@ ReasonCode = Literal[
     "predecessor",  # operation: the step before ends then
     "lag",  # operation: drying or cooling after the step before
     "overlap",  # operation: the step before has not made the sub-lots
+    "tied",  # operation: that one follows at a greatest lag, and cannot come sooner
     "unit",  # operation, unit: the unit is busy until then
     "maintenance",  # operation, unit: the unit is maintained until then
     "batch",  # unit, operation: it goes into the batch of that one, which begins then

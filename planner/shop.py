@@ -27,5 +27,5 @@ def only_the_end_counts(problem: Problem) -> bool:
 
 def _is_free(operation: Operation) -> bool:
     held = operation.started or operation.lock or operation.frozen or operation.kept
-    overlaps = any(link.sublots > 1 for link in operation.predecessors)
-    return not (held or overlaps or operation.skill or operation.tools or operation.materials)
+    bound = any(link.sublots > 1 or link.most is not None for link in operation.predecessors)
+    return not (held or bound or operation.skill or operation.tools or operation.materials)

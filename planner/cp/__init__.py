@@ -7,6 +7,7 @@ from planner.cp import (
     batches,
     capacity,
     frozen,
+    lags,
     makespan,
     people,
     precedence,
@@ -16,4 +17,4 @@ from planner.cp import (
     tools,
 )
 
-RULES = (capacity, batches, precedence, frozen, people, tools, setups, tardiness, stability, makespan)
+RULES = (capacity, batches, precedence, lags, frozen, people, tools, setups, tardiness, stability, makespan)

@@ -129,7 +129,10 @@ def sequence(model: PlanModel, values: Values) -> list[Choice]:
         unit = next(mode.unit for mode in modes if values.boolean_value(mode.chosen))
         arrival = _arrival(model, values, operation) if model.problem.has_batches else 0
         rows.append((values.value(model.starts[operation.id]), -arrival, row, unit, operation.id))
-    return [Choice(name, unit) for _, _, _, unit, name in sorted(rows)]
+    units = {name: unit for _, _, _, unit, name in sorted(rows)}
+    problem = model.problem
+    names = problem.ties.in_sequence(problem, list(units), units)
+    return [Choice(name, units[name]) for name in names]
 
 
 def _arrival(model: PlanModel, values: Values, operation: Operation) -> int:

@@ -111,8 +111,10 @@ def ingredients(draw: st.DrawFn, known: tuple[Material, ...]) -> tuple[MaterialU
 
 
 def links(before: str) -> st.SearchStrategy[Link]:
-    """A step after another one, at times after its first sub-lot."""
-    return st.builds(Link, st.just(before), st.integers(0, 5), st.sampled_from((1, 1, 2, 3, 30)))
+    """A step after another one, at times after its first sub-lot or soon after its end."""
+    plain = st.builds(Link, st.just(before), st.integers(0, 5), st.sampled_from((1, 1, 2, 3, 30)))
+    tied = st.builds(Link, st.just(before), st.integers(0, 5), st.just(1), st.integers(5, 30))
+    return st.one_of(plain, tied)
 
 
 def places(unit: str) -> st.SearchStrategy[Published | None]:
@@ -173,6 +175,7 @@ def problems(draw: st.DrawFn) -> Problem:
     )
     there, stock = draw(tools()), draw(materials())
     rows = [o for order in orders for o in draw(operations(order.id, plant, there=there, stock=stock))]
+    rows = [*rows[:1], *(_joined(draw, row, rows[:i]) for i, row in enumerate(rows) if i)]
     maintained, at_units = draw(upkeep(plant))
     return Problem(
         ORIGIN,
@@ -193,6 +196,14 @@ def problems(draw: st.DrawFn) -> Problem:
         tools=there,
         materials=stock,
     )
+
+
+def _joined(draw: st.DrawFn, row: Operation, earlier: list[Operation]) -> Operation:
+    """Let some steps wait for a step of another order, too."""
+    others = [o.id for o in earlier if o.order != row.order]
+    if not row.predecessors or not others or draw(st.integers(0, 3)):
+        return row
+    return replace(row, predecessors=(*row.predecessors, Link(draw(st.sampled_from(others)))))
 
 
 @st.composite
@@ -249,7 +260,7 @@ def _under_way(draw: st.DrawFn, plant: tuple[Unit, ...], rows: list[Operation]) 
             later = all(
                 made_row.published is None or row.published.start > made_row.published.start
                 for made_row in made
-                if made_row.order == row.order
+                if made_row.order == row.order or made_row.id in {x.operation for x in row.predecessors}
             )
             if place not in taken and later and draw(st.booleans()):
                 operation = replace(row, frozen=True)

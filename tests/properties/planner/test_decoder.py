@@ -73,7 +73,7 @@ def test_the_same_problem_gives_the_same_plan(problem: Problem) -> None:
 @given(problems())
 def test_a_plan_timed_again_is_still_feasible(problem: Problem) -> None:
     plan = dispatch(problem, edd(problem))
-    assert check(problem, decode(problem, proposal_of(plan))) == []
+    assert check(problem, decode(problem, proposal_of(problem, plan))) == []
 
 
 class MinuteByMinute(Explainer):

@@ -32,13 +32,16 @@ RUNS = settings(max_examples=int(os.environ.get("KERNEL_EXAMPLES", "25")), deadl
 def shuffled(packed: Pack, random: Random) -> tuple[Ints, Ints]:
     """A random permutation that keeps all links, and a random unit for each operation."""
     plant, problem = packed.plant, packed.problem
-    head = plant[kernel.PREDECESSORS]
+    head, width = plant[kernel.PREDECESSORS], 2
+    if plant[kernel.TIES]:
+        head, width = plant[kernel.ENTRY_PREDECESSORS], 1
     done = {i for i, o in enumerate(problem.operations) if o.started or o.lock}
+    done.update(packed.followers.tolist())
     perm = packed.first.tolist()
     done.update(perm)
     left = [i for i in range(len(problem.operations)) if i not in done]
     while left:
-        waits = {i: plant[plant[head + i] : plant[head + i + 1] : 2].tolist() for i in left}
+        waits = {i: plant[plant[head + i] : plant[head + i + 1] : width].tolist() for i in left}
         able = [i for i in left if done.issuperset(waits[i])]
         chosen = random.choice(able)
         perm.append(chosen)
@@ -51,8 +54,10 @@ def shuffled(packed: Pack, random: Random) -> tuple[Ints, Ints]:
     return np.array(perm, np.int64), unit_of
 
 
-def state(packed: Pack) -> Ints:
-    return np.zeros(max(1, len(packed.problem.operations)) * kernel.ST, np.int64)
+def proposal(packed: Pack, perm: Ints, unit_of: Ints) -> list[Choice]:
+    problem = packed.problem
+    rows = packed.with_followers(perm).tolist()
+    return [Choice(problem.operations[i].id, problem.units[unit_of[i]].id) for i in rows]
 
 
 def same(packed: Pack, st_rows: Ints, plan: Schedule) -> None:
@@ -74,13 +79,12 @@ def test_a_permutation_is_timed_as_the_decoder_times_it(problem: Problem, random
     if not problem.operations:
         return
     perm, unit_of = shuffled(packed, random)
-    names = [problem.operations[i].id for i in perm]
-    choices = [Choice(n, problem.units[unit_of[i]].id) for n, i in zip(names, perm, strict=True)]
+    choices = proposal(packed, perm, unit_of)
     try:
         plan = decode(problem, choices)
     except LocksConflict:
         return
-    rows = state(packed)
+    rows = packed.state()
     cost = kernel.retime(packed.plant, perm, unit_of, rows, packed.crowd())
     same(packed, rows, plan)
     if not any(o.lock for o in problem.operations):
@@ -98,10 +102,10 @@ def test_what_the_kernel_dispatches_is_feasible(problem: Problem) -> None:
     base = -np.arange(count, dtype=np.float64)
     perm, unit_of = np.full(packed.free, -1, np.int64), np.full(count, -1, np.int64)
     zero = np.zeros(count, np.int64)
-    rows = state(packed)
+    rows = packed.state()
     rule = (base, zero, 0.0, 1.0, 0.5)
     kernel.dispatch(packed.plant, packed.first, *rule, perm, unit_of, rows, packed.crowd())
-    choices = [Choice(problem.operations[i].id, problem.units[unit_of[i]].id) for i in perm]
+    choices = proposal(packed, perm, unit_of)
     try:
         plan = decode(problem, choices)
     except LocksConflict:
@@ -139,12 +143,12 @@ def test_timing_again_only_what_a_move_touches_is_timing_all_again(problem: Prob
     walk = Walk(engine, plan, seed)
     for heat in (1e6, 100.0, 1.0):
         walk.go(100, heat, heat / 2, Tuning(hope=10.0))
-        rows = walk.st.reshape(-1, kernel.ST)
+        rows = walk.st.reshape(-1, kernel.ST)[: len(problem.operations)]
         now = Sequences(walk.perm.copy(), rows[:, kernel.UNIT].copy(), 0, "walk")
         assert engine.retime(now) == walk.io[kernel.CURRENT]
         free = slice(kernel.CROWD, kernel.CROWD + len(engine.packed.people))
         assert (engine.crowd[free] == walk.crowd[free]).all()
-        again = engine.st.reshape(-1, kernel.ST)
+        again = engine.st.reshape(-1, kernel.ST)[: len(problem.operations)]
         for column in (kernel.START, kernel.END, kernel.SETUP, kernel.PREV, kernel.NEXT):
             assert (again[:, column] == rows[:, column]).all()
         assert ((again[:, kernel.HAS] == 1) == (rows[:, kernel.HAS] == 1)).all()
@@ -215,11 +219,7 @@ def test_a_mended_plan_is_feasible_and_leaves_what_is_frozen(
     after = replace(problem, units=units)
     held = changed.packed.first
     for found in (repaired, better):
-        names = [problem.operations[op].id for op in found.perm.tolist()]
-        choices = [
-            Choice(name, problem.units[found.unit_of[op]].id)
-            for name, op in zip(names, found.perm.tolist(), strict=True)
-        ]
+        choices = proposal(engine.packed, found.perm, found.unit_of)
         assert check(after, decode(after, choices)) == []
         assert (found.perm[: len(held)] == held).all()
         assert (found.unit_of[held] == plan.unit_of[held]).all()

@@ -292,7 +292,7 @@ def test_whoever_comes_last_and_goes_first_lets_a_batch_wait() -> None:
     assert [(row.start, row.end) for row in waits.values()] == [(6, 16), (6, 16)]
     goes = placed(problem, "A-1", "B-1")
     assert [row.start for row in goes.values()] == [0, 10]
-    again = decode(problem, proposal_of(decode(problem, [Choice("B-1", "M"), Choice("A-1", "M")])))
+    again = decode(problem, proposal_of(problem, decode(problem, [Choice("B-1", "M"), Choice("A-1", "M")])))
     assert again.by_operation == waits
 
 

@@ -80,7 +80,7 @@ def test_whoever_makes_room_gets_a_place_that_the_checker_accepts(problem: Probl
                 then, moved = asked.accept((new,)), asked.accept(steps)
                 if asked.is_sound():
                     assert check(whole, asked.decoder.schedule()) == []
-                for fit in reversed((*then.steps, *moved.steps)):
+                for fit in reversed((*then.placed, *moved.placed)):
                     asked.decoder.take_back(fit)
         assert asked.decoder.schedule() == plan
 
