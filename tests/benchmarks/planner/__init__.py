@@ -1,7 +1,8 @@
 """The planning engine against its peers, at equal CPU.
 
-`make bench ARGS="planner"` runs the lists of `suite.toml` in about an hour; `--full` all stored
-instances. Options: `--instances=FOLDER` (with folders `jsp`, `fjsp`, `sdst`), `--seeds=11,12,13`,
+`make bench ARGS="planner"` runs the lists of `suite.toml` in about an hour on two cores; `--full` all
+stored instances. Parts whose both sides have the same CPU run beside each other, those that measure CPU
+itself alone. Options: `--instances=FOLDER` (with folders `jsp`, `fjsp`, `sdst`), `--seeds=11,12,13`,
 `--only=` a part (`plants`, `operators`, `flexible`, `classic`, `first`, `repair`, `promise`, `rolling`,
 `size`, `seed`, `stop`) or the name of a figure, several with commas: the figures of the other parts stay in
 `build/bench/planner.json` as they are.
@@ -16,7 +17,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -37,7 +40,16 @@ SEEDS = (11, 12, 13, 14, 15)
 """Plants on which nothing was tuned."""
 
 FEWER = 3
-"""Of the seeds, where each takes minutes."""
+"""Of these seeds, where each takes a minute for every instance."""
+
+BREAKDOWNS = 20
+"""Of all seeds together."""
+
+ALONE = ("size", "first", "seed", "stop")
+"""Parts that measure seconds, or put a load on the machine themselves."""
+
+LANES = 2
+"""Parts beside each other."""
 
 
 class Options:
@@ -48,6 +60,7 @@ class Options:
         self.full = "full" in given
         self.folder = Path(given.get("instances") or DATA)
         self.seeds = tuple(int(s) for s in given["seeds"].split(",")) if "seeds" in given else SEEDS
+        self.fewer = self.seeds if "seeds" in given else SEEDS[:FEWER]
         self.only = frozenset(given["only"].split(",")) if "only" in given else frozenset()
         known = {name for part, names in FIGURES.items() for name in (part, *names)}
         if unknown := sorted(self.only - known):
@@ -89,29 +102,32 @@ async def run() -> list[Figure]:
     """Measure what is asked for."""
     options = Options(sys.argv)
     kernel.compile_all()
-    parts: dict[str, Callable[[Options], Iterator[Figure]]] = {
-        "size": _size,  # first: it measures the memory of the whole process
-        "plants": _plants,
-        "operators": _operators,
-        "flexible": _flexible,
-        "classic": _classic,
-        "first": _first,
-        "repair": _repair,
-        "promise": _promise,
-        "rolling": _rolling,
-        "seed": _seed,
-        "stop": _stop,
-    }
-    wanted = [part for name, part in parts.items() if any(map(options.asks, FIGURES[name]))]
-    return [figure for part in wanted for figure in part(options)]
+    wanted = [part for part in PARTS if any(map(options.asks, FIGURES[part]))]
+    found: list[Figure] = []
+    for lanes, here in ((LANES, set(wanted) - set(ALONE)), (1, set(ALONE))):
+        with _processes(lanes) as pool:
+            rows = [pool.submit(measure, part, options) for part in wanted if part in here]
+            found += [figure for row in rows for figure in row.result()]
+    return found
+
+
+def _processes(lanes: int) -> ProcessPoolExecutor:
+    """Processes of which each measures one thing and ends: nobody inherits another's memory."""
+    return ProcessPoolExecutor(lanes, get_context("spawn"), max_tasks_per_child=1)
+
+
+def measure(part: str, options: Options) -> list[Figure]:
+    """The figures of a part, in a process of its own."""
+    kernel.compile_all()
+    return list(PARTS[part](options))
 
 
 def _ratio(name: str, value: float, limit: float, note: str = "") -> Figure:
     return Figure(name, value, "ratio", f"limit {limit} {note}".rstrip())
 
 
-def _middle(options: Options) -> str:
-    return f"median of {len(options.seeds[:FEWER])} seeds"
+def _middle(seeds: tuple[int, ...]) -> str:
+    return f"median of {len(seeds)} seeds"
 
 
 def _plants(options: Options) -> Iterator[Figure]:
@@ -144,13 +160,14 @@ def _flexible(options: Options) -> Iterator[Figure]:
         name = f"fjsp_vs_pyjobshop_{seconds}s"
         if not any(map(options.asks, (name, "fjsp_worst", "mk_gap_60s")[: 3 if seconds == 60 else 2])):
             continue
-        found = ratios(options.listed(f"seconds_{seconds}"), float(seconds), options.seeds[:FEWER], pyjobshop)
+        seeds = options.fewer if seconds == 60 else options.seeds
+        found = ratios(options.listed(f"seconds_{seconds}"), float(seconds), seeds, pyjobshop)
         values = [duel.ratio for duel in found.values()]
         worst.append(max(values))
-        yield _ratio(name, geometric(values), limit, f"{len(values)} instances, {_middle(options)}")
+        yield _ratio(name, geometric(values), limit, f"{len(values)} instances, {_middle(seeds)}")
         if seconds == 60:
             yield from _gap(options, found)
-    yield _ratio("fjsp_worst", max(worst), 1.05, _middle(options))
+    yield _ratio("fjsp_worst", max(worst), 1.05, f"at 60 s {_middle(options.fewer)}")
 
 
 def _gap(options: Options, found: dict[str, Duel]) -> Iterator[Figure]:
@@ -164,58 +181,77 @@ def _gap(options: Options, found: dict[str, Duel]) -> Iterator[Figure]:
 def _classic(options: Options) -> Iterator[Figure]:
     from tests.benchmarks.planner.peers import cp_sat
 
-    found = ratios(options.listed("classic_30"), 30.0, options.seeds[:FEWER], cp_sat)
+    found = ratios(options.listed("classic_30"), 30.0, options.seeds, cp_sat)
     values = [duel.ratio for duel in found.values()]
-    yield _ratio("ta_vs_cpsat_30s", geometric(values), 1.0, f"{len(values)} instances, {_middle(options)}")
+    yield _ratio(
+        "ta_vs_cpsat_30s", geometric(values), 1.0, f"{len(values)} instances, {_middle(options.seeds)}"
+    )
 
 
 def _first(options: Options) -> Iterator[Figure]:
     rows = [row.problem for row in every(options.folder)]
-    rows += [
-        plant(10_000, 100, seed, operators=people) for seed in options.seeds[:2] for people in (0.0, 1.0)
-    ]
+    rows += [plant(10_000, 100, seed, operators=people) for seed in options.seeds for people in (0.0, 1.0)]
     slowest = max(first_solution_s(problem) for problem in rows)
     yield Figure("first_solution_worst_s", slowest, "CPU s", f"limit 2, {len(rows)} problems")
 
 
 def _repair(options: Options) -> Iterator[Figure]:
-    base = disturbed.published(options.seeds[0], 30.0)
-    found = disturbed.repairs(base, options.seeds[0], 20, 6)
-    yield Figure("repair_ms", median(found.milliseconds), "CPU ms", "limit 20")
-    yield _ratio("repair5s_vs_60s", median(found.ratio), 1.15, f"{len(found.ratio)} of 20 breakdowns")
-    yield Figure("frozen_moved", found.frozen_moved, "operations", "limit 0")
+    seeds = options.seeds
+    count = -(-BREAKDOWNS // len(seeds))
+    found = [disturbed.repairs(disturbed.published(seed, 30.0), seed, count) for seed in seeds]
+    values = [value for row in found for value in row.ratio]
+    yield Figure("repair_ms", median(ms for row in found for ms in row.milliseconds), "CPU ms", "limit 20")
+    yield _ratio("repair5s_vs_60s", median(values), 1.15, f"{len(values)} breakdowns, {len(seeds)} seeds")
+    yield Figure("frozen_moved", sum(row.frozen_moved for row in found), "operations", "limit 0")
 
 
 def _promise(options: Options) -> Iterator[Figure]:
-    base = disturbed.published(options.seeds[0], 10.0)
-    found = disturbed.promises(base, options.seeds[0], 500)
-    yield Figure("promise_p95_ms", found.milliseconds, "CPU ms", "limit 2")
-    yield Figure("promises_kept", found.kept, "share", "limit 1")
-    yield Figure("promise_calibration", found.calibrated, "share", "limit 0.87 to 0.93")
+    found = [disturbed.promises(disturbed.published(seed, 10.0), seed, 500) for seed in options.seeds]
+    middle = _middle(options.seeds)
+    yield Figure("promise_p95_ms", median(row.milliseconds for row in found), "CPU ms", f"limit 2, {middle}")
+    yield Figure("promises_kept", min(row.kept for row in found), "share", "limit 1, the least of all seeds")
+    value = median(row.calibrated for row in found)
+    yield Figure("promise_calibration", value, "share", f"limit 0.87 to 0.93, {middle}")
 
 
 def _rolling(options: Options) -> Iterator[Figure]:
     ratios_found, shares = [], []
-    for seed in options.seeds[:FEWER]:
+    for seed in options.seeds:
         rules, _ = rolling.roll(seed, rolling.by_rules)
         engine, share = rolling.roll(seed, rolling.by_engine(1.0, seed))
         ratios_found.append(engine / max(1, rules))
         shares.append(share)
-    yield _ratio("rolling20d_vs_rolling_atcs", median(ratios_found), 0.70, _middle(options))
-    yield Figure("rolling_moved_share", median(shares), "share", "limit 0.05")
+        print(f"    rolling {seed} {ratios_found[-1]:.3f} moved {share:.3f}", flush=True)
+    middle = _middle(options.seeds)
+    yield _ratio("rolling20d_vs_rolling_atcs", median(ratios_found), 0.70, middle)
+    yield Figure("rolling_moved_share", median(shares), "share", f"limit 0.05, {middle}")
 
 
-def _size(options: Options) -> Iterator[Figure]:
-    problem = plant(100_000, 500, options.seeds[0])
+def industrial(seed: int) -> tuple[float, float, float]:
+    """A plant of 100,000 operations: CPU seconds to the first plan, the cost of 30 s of search against
+    dispatch, and the MB that the process has had.
+    """
+    kernel.compile_all()
+    problem = plant(100_000, 500, seed)
     began = time.process_time()
     engine = Engine(pack(problem))
     first = engine.ranked(-engine.latest.astype(float), "least slack")
-    yield Figure("industrial_first_plan_cpu_s", time.process_time() - began, "CPU s", "limit 10")
+    seconds = time.process_time() - began
     grid = engine.grid()
-    found = engine.search(Budget(seconds=30.0, seed=options.seeds[0]))
-    yield _ratio("industrial_vs_dispatch", found.cost / min(grid.cost, first.cost), 1.0)
+    found = engine.search(Budget(seconds=30.0, seed=seed))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    yield Figure("memory_100k_mb", memory, "MB", "limit 1024")
+    return seconds, found.cost / min(grid.cost, first.cost), memory
+
+
+def _size(options: Options) -> Iterator[Figure]:
+    with _processes(1) as pool:
+        seconds, ratio, memory = (
+            median(row) for row in zip(*pool.map(industrial, options.seeds), strict=True)
+        )
+    middle = _middle(options.seeds)
+    yield Figure("industrial_first_plan_cpu_s", seconds, "CPU s", f"limit 10, {middle}")
+    yield _ratio("industrial_vs_dispatch", ratio, 1.0, middle)
+    yield Figure("memory_100k_mb", memory, "MB", f"limit 1024, {middle}")
 
 
 def _seed(options: Options) -> Iterator[Figure]:
@@ -263,3 +299,19 @@ def _load(processes: int) -> Iterator[None]:
         for other in others:
             other.kill()
             other.wait()
+
+
+PARTS: dict[str, Callable[[Options], Iterator[Figure]]] = {
+    "flexible": _flexible,
+    "repair": _repair,
+    "classic": _classic,
+    "rolling": _rolling,
+    "plants": _plants,
+    "promise": _promise,
+    "operators": _operators,
+    "size": _size,
+    "first": _first,
+    "seed": _seed,
+    "stop": _stop,
+}
+"""Those that take longest first: both lanes end together."""

@@ -48,7 +48,7 @@ class Repairs:
 
     Args:
         milliseconds: CPU of each repair, from the event to a feasible plan.
-        ratio: What the plan of 5 s costs against one of 60 s from the same event.
+        ratio: What each plan of 5 s costs against one of 60 s from the same event.
         frozen_moved: Operations of the frozen zone that another plan has elsewhere.
     """
 
@@ -57,13 +57,13 @@ class Repairs:
     frozen_moved: int
 
 
-def repairs(base: Published, seed: int, count: int, compared: int, long_s: float = 60.0) -> Repairs:
-    """Break units at random and repair; compare a short and a long search for some."""
+def repairs(base: Published, seed: int, count: int) -> Repairs:
+    """Break units at random and repair; compare a short and a long search."""
     random = Random(seed)
     mender = Mender(base.engine.packed, base.plan)
     last_day = max(1, int(np.max(mender.ends)) // DAY // 2)
     rows, ratios, moved = [], [], 0
-    for number in range(count):
+    for _ in range(count):
         start = random.randrange(0, last_day) * DAY + random.randrange(480, 960)
         unit = random.randrange(len(base.problem.units))
         stop = (unit, start, start + random.choice((60, 240, 480, 1440)), start + FROZEN_MIN)
@@ -71,11 +71,16 @@ def repairs(base: Published, seed: int, count: int, compared: int, long_s: float
         engine, plan = mender.after_stop(*stop)
         rows.append(1000 * (time.process_time() - began))
         moved += _frozen_moved(engine, plan, mender)
-        if number < compared:
-            short = engine.search(Budget(seconds=5.0, seed=seed), known=plan.copy())
-            long = engine.search(Budget(seconds=long_s, seed=seed), known=plan.copy())
-            moved += _frozen_moved(engine, short, mender)
-            ratios.append(short.cost / long.cost)
+        short = engine.search(Budget(seconds=5.0, seed=seed), known=plan.copy())
+        long = engine.search(Budget(seconds=60.0, seed=seed), known=plan.copy())
+        moved += _frozen_moved(engine, short, mender) + _frozen_moved(engine, long, mender)
+        ratios.append(short.cost / long.cost)
+        print(
+            f"    {seed} stop {stop[2] - stop[1]:5} min, cost against the plan before: repaired "
+            f"{plan.cost / mender.cost:.3f}, 5 s {short.cost / mender.cost:.3f}, "
+            f"60 s {long.cost / mender.cost:.3f}, ratio {ratios[-1]:.3f}",
+            flush=True,
+        )
     return Repairs(rows, ratios, moved)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.planner import FIGURES, Options
+from tests.benchmarks.planner import FEWER, FIGURES, PARTS, SEEDS, Options
 
 DATA = Path(__file__).parents[2] / "data" / "planner"
 
@@ -52,7 +52,14 @@ def test_the_comparison_can_be_made_in_parts() -> None:
     names = [name for part in FIGURES.values() for name in part]
     assert len(names) == len(set(names))
     assert all(map(Options([]).asks, names))
+    assert PARTS.keys() == FIGURES.keys()
     part = Options(["planner", "--only=repair,mk_gap_60s"])
     assert [name for name in names if part.asks(name)] == ["mk_gap_60s", *FIGURES["repair"]]
     with pytest.raises(SystemExit, match="no part or figure nonsense"):
         Options(["--only=nonsense"])
+
+
+def test_seeds_that_are_asked_for_are_all_used() -> None:
+    assert (Options([]).seeds, Options([]).fewer) == (SEEDS, SEEDS[:FEWER])
+    given = Options(["--seeds=1,2,3,4"])
+    assert given.seeds == given.fewer == (1, 2, 3, 4)
