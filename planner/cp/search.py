@@ -28,8 +28,8 @@ DETERMINISTIC_PER_SECOND = 0.2
 """Units of the solver's deterministic time that two idle cores spend in a second on a small plan."""
 
 SMALL = 100
-"""Operations above which a unit takes longer, in proportion: 5 to 10 CPU seconds at 30 to 100, 30 at 150,
-80 at 300, 150 at 450 to 600 (measured)."""
+"""Operations above which a unit takes longer, in proportion (measured: two asked seconds are 1 to 3 CPU
+seconds at 150 to 600)."""
 
 UNPRESOLVED = 5_000
 """Constraints above which presolve eats the budget of a short search (measured)."""
@@ -109,6 +109,7 @@ def solver_of(model: PlanModel, effort: Effort) -> cp_model.CpSolver:
     solver.parameters.random_seed = effort.seed
     if not effort.clocked:
         solver.parameters.interleave_search = effort.workers > 1
+        solver.parameters.interleave_batch_size = 1  # it looks at its budget between batches only
         share = min(1.0, SMALL / max(1, len(model.problem.operations)))
         solver.parameters.max_deterministic_time = effort.seconds * DETERMINISTIC_PER_SECOND * share
     solver.parameters.catch_sigint_signal = False  # whoever runs the search hears it, see `planner.progress`
