@@ -265,7 +265,7 @@ class Reading:
         known = self._jobs.get(before)
         pieces = job.quantity if known is None else known.remaining
         sublots = int(pieces // job.transfer) if job.transfer else 1
-        return Link(before, job.lag_min, min(max(1, sublots), MOST_SUBLOTS))
+        return Link(before, job.lag_min, min(max(1, sublots), MOST_SUBLOTS), job.most_min)
 
     def _lags(self, job: PlanJobOrder) -> tuple[Release, ...]:
         """The time that must still pass after a step that is over."""
@@ -287,7 +287,11 @@ class Reading:
             place = operation.published
             if operation.started and operation.started.unit not in self._down:
                 ends[operation.id] = operation.minutes_on(operation.started.unit)
-            elif place is not None and place.unit not in self._down and not operation.started:
+            elif (
+                place is not None
+                and place.unit not in self._down
+                and not (operation.started or _tied(operation))
+            ):
                 waits = [
                     ends.get(link.operation, self._horizon) + link.lag for link in operation.predecessors
                 ]
@@ -384,6 +388,11 @@ def _standard_setups(jobs: Iterable[PlanJobOrder]) -> dict[tuple[str, str], int]
     return found
 
 
+def _tied(operation: Operation) -> bool:
+    """Whether it must follow the step before it in time: then it goes where that one goes."""
+    return any(link.most is not None for link in operation.predecessors)
+
+
 def _running(jobs: Iterable[PlanJobOrder]) -> set[JobOrderId]:
     """The jobs under way, one a unit: the one that started last."""
     by_unit: dict[EquipmentId, PlanJobOrder] = {}
@@ -477,6 +486,7 @@ def _asked_job(
         components=tuple(replace(need, quantity=need.quantity * quantity) for need in step.components),
         tools=step.tools,
         lag_min=step.lag_min,
+        most_min=step.most_min,
         transfer=step.transfer,
     )
 

@@ -235,6 +235,7 @@ class PlanJobOrder:
         components: What it still needs.
         tools: What it holds beside its unit.
         lag_min: Minutes that must pass between the end of its predecessors and its start.
+        most_min: Minutes that it may begin at the latest after their end; None when it may wait.
         transfer: So many pieces come on from them at a time; None when all come together.
         not_before: When that time is over, where the step before is.
     """
@@ -265,6 +266,7 @@ class PlanJobOrder:
     components: tuple[PlanNeed, ...]
     tools: tuple[PlanToolUse, ...] = ()
     lag_min: int = 0
+    most_min: int | None = None
     transfer: Decimal | None = None
     not_before: datetime | None = None
 
@@ -301,6 +303,7 @@ class PlanMasterOperation:
     components: tuple[PlanNeed, ...]
     tools: tuple[PlanToolUse, ...] = ()
     lag_min: int = 0
+    most_min: int | None = None
     transfer: Decimal | None = None
 
 

@@ -370,6 +370,7 @@ def _job_order(line: Line, job: JobOrder, needs: Iterable[JobComponent], step: S
         ),
         tools=_uses(step),
         lag_min=step.lag_min,
+        most_min=step.most_min,
         transfer=step.transfer,
         not_before=ended_at + timedelta(minutes=step.lag_min) if over and ended_at and step.lag_min else None,
     )
@@ -460,5 +461,6 @@ def _master_step(
         ),
         tools=_uses(known),
         lag_min=known.lag_min,
+        most_min=known.most_min,
         transfer=known.transfer,
     )

@@ -240,6 +240,8 @@ class Step:
     Args:
         operation: Its number in the routing, 10, 20, ...
         lag_min: Minutes that must pass after the step before it: drying, cooling; 0 or more.
+        most_min: Minutes that it may begin at the latest after the step before it has ended: paint after
+            washing; `lag_min` or more. None: it may wait as long as it likes.
         transfer: So many pieces, in the product's unit, come on from the step before it at a time: it
             begins with the first of them. None: it waits for all of a job.
     """
@@ -248,6 +250,7 @@ class Step:
     operation: int
     tools: tuple[StepTool, ...] = ()
     lag_min: int = 0
+    most_min: int | None = None
     transfer: Decimal | None = None
 
 

@@ -181,6 +181,7 @@ def tables_of(plant: PlantDefinition) -> Tables:
             (one.material, one.operation): {
                 "tools": one.tools,
                 "lag_min": one.lag_min,
+                "most_min": one.most_min,
                 "transfer": one.transfer,
             }
             for one in plant.steps

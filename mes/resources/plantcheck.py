@@ -186,12 +186,7 @@ def _step(step: Step, counts: dict[ToolId, int]) -> Iterator[PlantFault]:
     row = f"steps {step.material} {step.operation}"
     if step.operation < 1:
         yield PlantFault(row, "has no number of a step", "Give that of the ERP's routing, such as 10")
-    if not 0 <= step.lag_min <= YEAR_MIN:
-        what = f"begins {step.lag_min} minutes after the step before"
-        yield PlantFault(row, what, f"Give 0 to {YEAR_MIN}, a year")
-    if step.transfer is not None and step.transfer <= 0:
-        remedy = "Give more than 0, or leave it out to wait for all of a job"
-        yield PlantFault(row, f"gets {step.transfer} pieces at a time", remedy)
+    yield from _between(row, step)
     for name, times in Counter(use.tool for use in step.tools).items():
         if times > 1:
             yield PlantFault(row, f"names the tool {name} {times} times", "Give one entry with their sum")
@@ -202,6 +197,22 @@ def _step(step: Step, counts: dict[ToolId, int]) -> Iterator[PlantFault]:
         elif not 1 <= use.count <= max(there, 1):
             what = f"needs {use.count} of the tool {use.tool}, of which there are {there}"
             yield PlantFault(row, what, f"Give 1 to {there}, or the tool a higher count")
+
+
+def _between(row: str, step: Step) -> Iterator[PlantFault]:
+    """Yield what is wrong with the time and the pieces between a step and the one before it."""
+    if not 0 <= step.lag_min <= YEAR_MIN:
+        what = f"begins {step.lag_min} minutes after the step before"
+        yield PlantFault(row, what, f"Give 0 to {YEAR_MIN}, a year")
+    if step.most_min is not None and not step.lag_min <= step.most_min <= YEAR_MIN:
+        what = f"begins at most {step.most_min} minutes after the step before, and at least {step.lag_min}"
+        yield PlantFault(row, what, f"Give {step.lag_min} to {YEAR_MIN}, or leave it out")
+    if step.most_min is not None and step.transfer is not None:
+        what = "begins a certain time after the end of the step before, and before that end"
+        yield PlantFault(row, what, "Keep one of most_min and transfer")
+    if step.transfer is not None and step.transfer <= 0:
+        remedy = "Give more than 0, or leave it out to wait for all of a job"
+        yield PlantFault(row, f"gets {step.transfer} pieces at a time", remedy)
 
 
 def _maintenance(rule: MaintenanceRule, units: set[EquipmentId]) -> Iterator[PlantFault]:

@@ -194,6 +194,21 @@ def test_a_step_that_still_dries_is_not_frozen_and_holds_up_nobody() -> None:
     assert frozen == [True, False]
 
 
+def test_a_step_that_must_follow_in_time_comes_as_soon_as_it_can_after_work_under_way() -> None:
+    """Nothing that the floor has done can make a plan impossible."""
+    late = {"status": "Running", "started_at": at(-1)}
+    washed = job("WO-1", 10, equipment="CNC-1", remaining=Decimal(1), **late)
+    busy = job("WO-2", 10, equipment="CNC-2", remaining=Decimal(600), **late)
+    place = {"equipment": "CNC-2", "planned_start": at(2)}
+    paint = job("WO-1", 20, predecessors=(washed.id,), most_min=2, tools=(), **place)
+    next_one = job("WO-2", 20, predecessors=(busy.id,), most_min=0)
+    problem = read(washed, busy, paint, next_one)
+    tied = problem.operation_by_id["WO-1-20"]
+    assert (tied.predecessors, tied.frozen) == ((Link("WO-1-10", most=2),), False)
+    _, plan = best_dispatch(problem)
+    assert check(problem, plan) == []
+
+
 def test_material_goes_to_the_earliest_due_and_the_rest_waits_for_the_receipt() -> None:
     def needing(name: str) -> PlanJobOrder:
         return job(name, 10, components=(PlanNeed(material=SEAL, quantity=Decimal(4)),))

@@ -86,7 +86,7 @@ async def test_a_plant_file_says_which_steps_hold_which_tools(floor: Floor) -> N
 
 async def test_what_lies_between_steps_is_seen_until_it_is_over(floor: Floor) -> None:
     steps = (
-        Step(material=MaterialId("PUMP-40"), operation=20, lag_min=30),
+        Step(material=MaterialId("PUMP-40"), operation=20, lag_min=30, most_min=90),
         Step(material=MaterialId("PUMP-40"), operation=30, transfer=Decimal("2.5")),
     )
     dries = replace(resources.load_plant(), steps=steps)
@@ -100,7 +100,9 @@ async def test_what_lies_between_steps_is_seen_until_it_is_over(floor: Floor) ->
     async with floor.db.read() as tx:
         master = await dispatching.planning_master(tx, MaterialId("PUMP-40"), floor.now)
         written = await resources.read_plant(tx, floor.now)
-    assert [(step.lag_min, step.transfer) for step in master[1:3]] == [(30, None), (0, Decimal("2.5"))]
+    assert [(step.lag_min, step.most_min, step.transfer) for step in master[1:3]] == [
+        (30, 90, None), (0, None, Decimal("2.5"))
+    ]  # fmt: skip
     assert written is not None
     assert written.steps == steps
     job = JobOrderId(f"{number}-10")

@@ -86,7 +86,7 @@ def test_maintenance_is_written_as_it_is_read() -> None:
 
 
 def test_steps_are_written_as_they_are_read() -> None:
-    for more in ("", "lag_min = 30", "transfer = 10", 'transfer = "0.5"'):
+    for more in ("", "lag_min = 30", "most_min = 0", "transfer = 10", 'transfer = "0.5"'):
         plant = parse_plant(TOOLS + more)
         assert parse_plant(plant_text(plant)).steps == plant.steps
 
@@ -135,6 +135,8 @@ def test_shifts_that_follow_each_other_do_not_overlap() -> None:
         (TOOLS.replace("count = 1", "count = 3"), "needs 3 of the tool JIG, of which there are 2"),
         (TOOLS.replace("operation = 10", "operation = 0"), "steps PUMP-40 0: has no number of a step"),
         (TOOLS + "lag_min = -1", "steps PUMP-40 10: begins -1 minutes after the step before"),
+        (TOOLS + "lag_min = 9\nmost_min = 8", "at most 8 minutes after the step before, and at least 9"),
+        (TOOLS + "most_min = 8\ntransfer = 2", "steps PUMP-40 10: begins a certain time after the end"),
         (TOOLS + "transfer = 0", "steps PUMP-40 10: gets 0 pieces at a time"),
         (TOOLS + TOOLS.removeprefix(SMALL), "steps PUMP-40 10: is there 2 times"),
         (UPKEEP.replace('unit = "U"', 'unit = "V"'), "maintenance OIL: there is no unit V"),
