@@ -38,6 +38,9 @@ REFUSED = 2
 INTERRUPTED = 130
 """Exit code: Ctrl-C came before there was a plan to write."""
 
+OBJECTS_OF_A_PLAN = 200_000
+"""Objects that are made between two collections: those of a plan all stay while it is written."""
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -144,6 +147,7 @@ def _plan(options: argparse.Namespace) -> int:
         problem = _problem(options)
         effort = replace(effort, kernel=_has_kernel(problem, options.kernel))
         gc.freeze()  # the problem stays: no collection need look at it again
+        gc.set_threshold(OBJECTS_OF_A_PLAN)
         with stopped_by_signals() as stop:
             _write(answer(problem, effort, options, stop))
     except json.JSONDecodeError as error:
@@ -231,7 +235,8 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _solve(problem: Problem, effort: Effort, _options: argparse.Namespace, stop: Stop) -> dict[str, Any]:
-    return report(problem, solve(problem, effort, on_better=_tell, stop=stop))
+    found = solve(problem, effort, on_better=_tell, stop=stop)
+    return report(problem, found, explain=not stop())
 
 
 def _tell(progress: Progress) -> None:
@@ -244,11 +249,11 @@ def _replan(problem: Problem, effort: Effort, options: argparse.Namespace, stop:
         effort,
         consider_moving=options.move,
         on_repaired=lambda plan: _write({"kind": "repaired", "plan": report(problem, plan, explain=False)}),
-        on_kept=lambda kept: _write({"kind": "kept", "plan": report(problem, kept)}),
+        on_kept=lambda kept: _write({"kind": "kept", "plan": report(problem, kept, explain=not stop())}),
         on_better=lambda progress: _write({"kind": "progress", **asdict(progress)}),
         stop=stop,
     )
-    better = report(problem, found.better) if found.better else None
+    better = report(problem, found.better, explain=not stop()) if found.better else None
     changes = asdict(found.changes) if found.changes else None
     return {
         "kind": "replanned",
@@ -271,7 +276,7 @@ def report(problem: Problem, solution: Solution, *, explain: bool = True) -> dic
     """Everything a reader of the plan wants, as JSON.
 
     Args:
-        explain: With the causes of lateness, which take longer than the rest.
+        explain: With the causes of lateness, which take longer than the rest: who stopped a search waits.
     """
     why = {"why_late": reasons(problem, solution.schedule)} if explain else {}
     return {
