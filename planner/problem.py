@@ -424,7 +424,7 @@ class Problem:
             for link in operation.predecessors:
                 before = self.operation_by_id[link.operation]
                 if link.most is not None and before.frozen and before.published and not before.lock:
-                    found[before.id] = Release(before.published.start, "tied", operation.id)
+                    found[before.id] = Release(max(0, before.published.start), "tied", operation.id)
         return found
 
     def release_of(self, operation: Operation) -> int:

@@ -91,7 +91,9 @@ def _without_places(problem: Problem, whole: Problem) -> Problem:
     Who waits for which receipt stays as it is in the `whole`: what is held is served first there, and is held
     no more here.
     """
-    return replace(problem, operations=tuple(_free(o, whole.releases_of(o)) for o in problem.operations))
+    frozen = {operation.id for operation in problem.operations if operation.frozen}
+    rows = (_untied(operation, frozen) for operation in problem.operations)
+    return replace(problem, operations=tuple(_free(o, whole.releases_of(o)) for o in rows))
 
 
 def _known(problem: Problem, places: Mapping[str, Published]) -> Problem:
@@ -137,6 +139,15 @@ def _elsewhere(operation: Operation, place: Published) -> list[Slip]:
     if operation.lock is not None and operation.lock.unit != place.unit:
         return [Slip(operation.id, f"is locked on {operation.lock.unit}")]
     return []
+
+
+def _untied(operation: Operation, frozen: set[str]) -> Operation:
+    """An operation without its greatest lag after a frozen one, which is no more than wished for."""
+    links = operation.predecessors
+    if not any(link.most is not None and link.operation in frozen for link in links):
+        return operation
+    loose = tuple(replace(link, most=None) if link.operation in frozen else link for link in links)
+    return replace(operation, predecessors=loose)
 
 
 def _free(operation: Operation, releases: tuple[Release, ...]) -> Operation:
