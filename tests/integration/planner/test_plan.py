@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,11 @@ import pytest_asyncio
 from mes.dispatching import service as dispatching
 from mes.dispatching.model import PlanReceipt
 from mes.execution import service as execution
+from mes.execution.model import LotUse, QuantityReport
+from mes.inventory import service as inventory
+from mes.inventory.model import ExpectedReceiptDraft
 from mes.kernel.db import Database, Tx
-from mes.kernel.ids import EquipmentId, MaterialId, ToolId
+from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, MaterialId, ToolId
 from mes.kernel.outbox import append
 from mes.kernel.settings import Planner, Settings
 from mes.maintenance import service as maintenance
@@ -39,7 +44,7 @@ from planner.form import schedule_to_json
 from planner.problem import Problem
 from planner.reading import problem_of
 from planner.view import view_plant
-from tests.fixtures.floor import NOW, Floor, open_floor
+from tests.fixtures.floor import NOW, PEOPLE, Floor, open_floor
 
 JIG = ToolId("JIG-40")
 POLICY = Planner(seconds=0.3, debounce_s=0, stop_min=60)
@@ -554,6 +559,76 @@ async def test_what_waits_at_a_machine_that_goes_out_of_service_is_planned_on_an
     await floor.after(60).do(lambda tx: execution.change_plant(tx, fewer))
     await planner.step()
     assert await machine() not in {gone, "None"}
+
+
+def last_end(plan: dict[str, Any]) -> str:
+    return max(str(row["end"]) for row in plan["operations"])
+
+
+async def scrapped(floor: Floor, planner: Desk, job: str) -> None:
+    """Half of the pieces are lost at the machine."""
+    unit = next(row["equipment"] for row in (await shown(floor))["operations"] if row["job_order"] == job)
+    at = JobOrderId(job)
+    await floor.do(lambda tx: execution.start(tx, at, unit), "E-1001", unit)
+    use = LotUse(job_order=at, lot=LotNumber("LOT-CAST-40-1"), quantity=Decimal(30))
+    await floor.do(lambda tx: execution.consume(tx, use), "E-1001", unit)
+    lost = QuantityReport(job_order=at, scrap=Decimal(30), reason="dimension")
+    await floor.do(lambda tx: execution.report(tx, lost), "E-1001", unit)
+
+
+async def delayed(floor: Floor, planner: Desk, job: str) -> None:
+    """The only seals are on order, and come an hour later than they were said to."""
+    await floor.do(lambda tx: execution.hold_lot(tx, "LOT-SEAL-1", "quality-question"))
+    for minutes in (60, 120):
+        await planner.step()
+        receipt = ExpectedReceiptDraft(
+            purchase="P-1",
+            material=MaterialId("SEAL"),
+            quantity=Decimal(100),
+            uom="pc",
+            expected_at=floor.now + timedelta(minutes=minutes),
+        )
+        await floor.do(partial(inventory.put_expected_receipt, draft=receipt))
+
+
+async def absent(floor: Floor, planner: Desk, job: str) -> None:
+    """Everybody of the crew falls ill."""
+    async with floor.db.read() as tx:
+        there = await resources.availability(tx, floor.now, floor.now + timedelta(minutes=1))
+    for one in there:
+        if one.person not in PEOPLE.values():
+            await floor.do(partial(resources.clock_in, person=one.person))
+    floor.after(60)
+    for one in there:
+        await floor.do(partial(execution.leave, person=one.person, reason="sick"))
+
+
+async def slow(floor: Floor, planner: Desk, job: str) -> None:
+    """Half an hour later nothing of the plan has been begun."""
+    floor.after(30 * 60)
+    planner._next_drift = 0.0
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [(scrapped, "scrap"), (delayed, "material"), (absent, "people"), (slow, "drift")],
+)
+async def test_what_happens_on_the_floor_is_in_the_plan_at_once(
+    floor: Floor, planner: Desk, happens: Callable[[Floor, Desk, str], Awaitable[None]], reason: str
+) -> None:
+    number = await floor.order(quantity=60)
+    await planner.step()
+    before = await shown(floor)
+    await happens(floor, planner, f"{number}-10")
+    await planner.step()
+    plan, proposal = await shown(floor), await open_now(floor)
+    assert plan["version"] > before["version"]
+    assert reason in {one["reason"] for one in (*plan["trigger"], *(proposal or plan)["trigger"])}
+    assert last_end(plan) != last_end(before)
+    if happens is delayed:
+        assert min(row["start"] for row in plan["operations"] if row["operation"] == 30) >= str(floor.now)
+    machining = {row["equipment"] for one in (before, plan) for row in one["operations"][:1]}
+    assert len(machining) == 1, "what starts now stays where it is prepared"
 
 
 async def test_simulated_history_asks_for_no_plan(floor: Floor, planner: Desk) -> None:
