@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner import kernel
-from planner.decoder import Choice, proposal_of
+from planner.decoder import Choice, placed_order, proposal_of, units_of_first
 from planner.dispatch import WAITS
 from planner.pack import Ints, Pack, ints
 from planner.problem import Published
@@ -171,7 +171,7 @@ class Engine:
             packed.plant, packed.first, base, latest, k1, k2, wait, perm, unit_of, self.st, self.crowd
         )
         self.report.dispatches += 1
-        if not packed.has_people:
+        if not packed.is_counted:
             perm = self.by_start(perm)
         return Sequences(perm, unit_of, cost, rule)
 
@@ -200,6 +200,8 @@ class Engine:
         best = next(plans)
         while not stop() and (plan := next(plans, None)) is not None:
             best = min(best, plan, key=lambda plan: plan.cost)
+        if best.cost == kernel.IMPOSSIBLE:
+            best = self._held_back()
         if self.packed.problem.tools and not len(self.packed.followers) and not stop():
             best = min(best, self._longest_way_first(best.unit_of), key=lambda plan: plan.cost)
         self.report.grid = best.cost
@@ -213,6 +215,29 @@ class Engine:
                 yield from (self.atcs(k1, k2, pause) for k2 in k2s)
         yield self.ranked(-self.latest.astype(np.float64), "least slack")
         yield self.ranked(self.packed.tail.astype(np.float64), "most work remaining")
+
+    def _held_back(self) -> Sequences:
+        """A plan in the order of the decoder, where no rule lets all into their buffers."""
+        problem = self.packed.problem
+        due = {order.id: order.due for order in problem.orders}
+        rows = sorted(problem.operations, key=lambda o: (due[o.order], o.order))
+        fastest = [Choice(o.id, min(o.alternatives, key=lambda a: a.minutes).unit) for o in rows]
+        found = self._let_in(fastest, "one order after the other")
+        found.cost = self.retime(found)
+        return found
+
+    def _let_in(self, choices: list[Choice], rule: str) -> Sequences:
+        """A proposal in an order that lets all into their buffers, what goes first left first."""
+        problem, first = self.packed.problem, self.packed.first.tolist()
+        rows = {o.id: row for row, o in enumerate(problem.operations)}
+        units = {unit.id: row for row, unit in enumerate(problem.units)}
+        asked = {choice.operation: choice.unit for choice in choices} | units_of_first(problem)
+        begin = [Choice(name, asked[name]) for name in (problem.operations[row].id for row in first)]
+        order = placed_order(problem, [*begin, *choices])
+        unit_of = np.zeros(len(rows), np.int64)
+        for choice in (*choices, *order):  # what is locked, too
+            unit_of[rows[choice.operation]] = units[choice.unit]
+        return Sequences(ints(rows[choice.operation] for choice in order), unit_of, 0, rule)
 
     def _longest_way_first(self, unit_of: Ints) -> Sequences:
         """A plan in the order of what is still to do behind each operation: who gets a tool is chosen."""
@@ -240,9 +265,9 @@ class Engine:
 
     @property
     def sees_gaps(self) -> bool:
-        """Whether an operation can be put into a gap of its unit: none takes others with it."""
+        """Whether operations can be put into gaps of their units: none takes others or places with it."""
         plant = self.packed.plant
-        return not (plant[kernel.BATCHES] or plant[kernel.TIES])
+        return not (plant[kernel.BATCHES] or plant[kernel.TIES] or plant[kernel.BUFFERS])
 
     def in_gaps(self, plan: Sequences, starts: Ints) -> Sequences:
         """A plan after something happened: what would begin later goes into gaps, and nobody else moves.
@@ -318,11 +343,13 @@ class Engine:
         """
         rows = (self.st if st is None else st).reshape(-1, kernel.ST)
         first = len(self.packed.first)
-        if not self.packed.has_people and not len(self.packed.followers):
+        if not self.packed.is_counted and not len(self.packed.followers):
             order = np.argsort(rows[perm[first:], kernel.START], kind="stable")
             return np.concatenate((perm[:first], perm[first:][order]))
         key = rows[:, kernel.START] - rows[:, kernel.SETUP]
         key[perm[:first]] = np.arange(first) - FAR_PAST
+        if self.packed.problem.buffers:  # of one minute, those who make room stay before those who use it
+            key[perm] = key[perm] * len(perm) + np.arange(len(perm))
         found = np.zeros_like(perm)
         kernel.in_turn(self.packed.plant, perm, key, rows.reshape(-1), found)
         return found
@@ -463,6 +490,10 @@ class Engine:
     def sequences(self, schedule: Schedule) -> Sequences:
         """A plan that somebody else made, in order of start."""
         problem = self.packed.problem
+        if problem.buffers:
+            rows = sorted(schedule.assignments, key=lambda a: a.setup_start)  # of one minute, by start
+            free = [a for a in rows if not self.packed.is_fixed(a.operation)]
+            return self._let_in([Choice(a.operation, a.unit) for a in free], "known")
         units = {unit.id: row for row, unit in enumerate(problem.units)}
         at = schedule.by_operation
         unit_of = np.array([units[at[o.id].unit] for o in problem.operations], np.int64)
@@ -558,7 +589,7 @@ class Walk:
 
     def _sort(self) -> None:
         """Put the permutation in the order of starts: neighbours in it are neighbours in time."""
-        if not self.engine.packed.has_people:
+        if not self.engine.packed.is_counted:
             packed, perm = self.engine.packed, self.engine.by_start(self.perm, self.st)
             self.perm = perm
             self.st[perm * kernel.ST + kernel.POS] = np.arange(len(perm))
@@ -570,7 +601,7 @@ class Walk:
             return
         self.sorted_at = moves
         perm = self.engine.by_start(self.perm, self.st)
-        unit_of = self.st.reshape(-1, kernel.ST)[:, kernel.UNIT].copy()
+        unit_of = self.st.reshape(-1, kernel.ST)[: len(self.unit_of), kernel.UNIT].copy()
         plant, before = self.engine.packed.plant, int(self.io[kernel.CURRENT])
         cost = kernel.retime(plant, perm, unit_of, self.st, self.crowd)
         if cost > before:

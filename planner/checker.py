@@ -9,9 +9,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from itertools import accumulate, combinations, pairwise
+from itertools import accumulate, combinations, groupby, pairwise
 
-from planner.problem import Link, Operation, Problem, Unit, Window
+from planner.problem import Buffer, Link, Operation, Problem, Unit, Window
 from planner.schedule import Assignment, Schedule
 
 
@@ -72,6 +72,7 @@ def _faults(problem: Problem, schedule: Schedule) -> Iterator[str]:
     yield from _people_faults(problem, opening, schedule, riders)
     yield from _tool_faults(problem, at, riders)
     yield from _material_faults(problem, at)
+    yield from _buffer_faults(problem, at)
 
 
 class _Opening:
@@ -306,6 +307,47 @@ def _material_faults(problem: Problem, at: dict[str, Assignment]) -> Iterator[st
             if left < 0 and 0 <= when < problem.horizon and operation_id:
                 yield f"{operation_id} starts without {material.id}"
                 break
+
+
+def _buffer_faults(problem: Problem, at: dict[str, Assignment]) -> Iterator[str]:
+    operations = {operation.id: operation for operation in problem.operations}
+    for buffer in problem.buffers:
+        yield from _crowd_faults(problem, buffer, operations, at)
+
+
+def _crowd_faults(
+    problem: Problem, buffer: Buffer, operations: dict[str, Operation], at: dict[str, Assignment]
+) -> Iterator[str]:
+    """Nobody begins whose place is not free; what runs, is locked, lay there or is for a lock has its own.
+
+    A place is held from the set-up of whoever delivers to the start of whoever takes out. Whoever does both
+    puts what it makes where its own work lay.
+    """
+    centers = {c.id for c in problem.work_centers if c.buffer == buffer.id}
+    units = {unit.id for unit in problem.units if unit.work_center in centers}
+    behind = [o for o in problem.operations if not o.started and at[o.id].unit in units]
+    given = Counter(link.operation for o in behind for link in o.predecessors)
+    taken = Counter({o.id: len(o.predecessors) + o.stored for o in behind})
+    changes: list[tuple[int, int, str]] = []
+    for operation in behind:
+        a = at[operation.id]
+        left = a.setup_start if operation.id in given else a.start
+        for name in [link.operation for link in operation.predecessors] + [""] * operation.stored:
+            is_fact = not name or operation.lock or _is_given(operations[name]) or given[name] <= taken[name]
+            begun = max(0, at[name].setup_start) if name and not operations[name].started else 0
+            if begun < left:
+                changes += [(begun, 1, "" if is_fact else name), (left, -1, "")]
+    held = 0
+    for minute, turn in groupby(sorted(changes), key=lambda change: change[0]):
+        rows = list(turn)
+        held += sum(change for _, change, _ in rows)
+        names = [name for _, _, name in rows if name]
+        if held > buffer.places and names:
+            yield f"{names[0]} begins at minute {minute}, when {buffer.id} is full"
+
+
+def _is_given(operation: Operation) -> bool:
+    return operation.started is not None or operation.lock is not None
 
 
 def _taken(tool: str, operation: str, count: int, a: Assignment, free: list[int]) -> Iterator[str]:

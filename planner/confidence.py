@@ -68,7 +68,8 @@ def live(engine: Engine, plan: Sequences, starts: Ints, pace: Pace, random: np.r
     lived = Engine(replace(packed, plant=on_units(plant, plan.perm, plan.unit_of)))
     rank = np.zeros(count)
     rank[plan.perm] = -np.arange(len(plan.perm), dtype=np.float64)
-    lived.ranked(rank, "the plan's order")
+    if lived.ranked(rank, "the plan's order").cost == kernel.IMPOSSIBLE:
+        lived.retime(plan)
     ends: Ints = lived.st.reshape(-1, kernel.ST)[:count, kernel.END].copy()
     return ends
 

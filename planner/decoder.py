@@ -20,8 +20,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 
+from planner.buffers import FULL, Buffers
 from planner.contradiction import Contradiction
 from planner.problem import Alternative, Link, Lock, Operation, Problem, Published, Started, Unit
 from planner.schedule import Assignment, Reason, ReasonCode, Schedule
@@ -31,7 +33,8 @@ from planner.worktime import WorkTime
 
 
 class LocksConflict(ValueError):
-    """Locked operations cannot all be where a person put them.
+    """Locked operations cannot all be where a person put them, or held ones never get out of one another's
+    way.
 
     Args:
         contradiction: The locks at fault, where somebody looked for them (`planner.keeping`).
@@ -154,6 +157,7 @@ class Decoder:
         times = {unit.id: WorkTime.of(problem, unit) for unit in problem.units}
         self.shared = left_free(problem, times, skills)
         self.lines = {u.id: _Line(u, times[u.id]) for u in problem.units}
+        self.buffers = Buffers(problem)
         self.ends: dict[str, int] = {}
         self.runs: dict[str, tuple[WorkTime, int, int]] = {}  # on which axis, run and end there
         self._least_ends = dict(problem.ties.limits)
@@ -235,14 +239,15 @@ class Decoder:
                 proposal has placed on this unit.
         """
         line = self.lines[unit]
-        ready, why_ready = self._ready_on(operation, unit, self.ready(operation))
+        since = self._ready_on(operation, unit, self.ready(operation))
+        room = None if gaps else self.buffers.free_from(operation.id)
         if line.outside:
-            return self._fit_outside(line, operation, ready, why_ready)
+            return self._fit_outside(line, operation, since, room)
         first = line.floor
         if gaps:
-            first = line.first_gap(line.time.work(ready), operation.minutes_on(unit))
+            first = line.first_gap(line.time.work(since[0]), operation.minutes_on(unit))
         for position in range(first, len(line.blocks) + 1):
-            fit = self._fit_gap(line, position, operation, ready, why_ready)
+            fit = self._fit_gap(line, position, operation, since, room)
             if fit is not None:
                 return fit
         raise AssertionError(unit)  # the last gap never ends
@@ -260,16 +265,41 @@ class Decoder:
             raise AssertionError(operation.id)  # the last gap never ends
         return best
 
+    def settle(self, operations: Sequence[Operation]) -> list[Fit]:
+        """Place operations in gaps, each after those that it waits for, and as early as the next ones allow.
+
+        A step whose place in a buffer others need before its next one starts is put behind them.
+
+        Raises:
+            LocksConflict: A buffer is full for ever.
+        """
+        fits: list[Fit] = []
+        self.buffers.floors.clear()
+        while len(fits) < len(operations):
+            operation = operations[len(fits)]
+            fit = self.earliest(operation)
+            evicted = self.buffers.evicted(operation, fit.start) if self.buffers else None
+            names = [placed.block.operation.id for placed in fits]
+            if evicted is None or evicted[0] not in names:
+                self.place(fit)
+                fits.append(fit)
+                continue
+            self.buffers.floors[evicted[0]] = evicted[1]
+            for placed in reversed(fits[names.index(evicted[0]) :]):
+                self.take_back(placed)
+            del fits[names.index(evicted[0]) :]
+        return fits
+
     def _fit_until(
         self, operation: Operation, on: Alternative, since: tuple[int, Reason], end: int
     ) -> Fit | None:
         """The earliest place in a gap, or None when it cannot be done by minute `end`."""
         line, minutes = self.lines[on.unit], on.minutes
         blocks, last = line.blocks, line.time.work(end) - minutes
-        ready, why_ready = self._ready_on(operation, on.unit, since)
+        ready = self._ready_on(operation, on.unit, since)
         if line.outside:
-            return self._fit_outside(line, operation, ready, why_ready)
-        earliest = line.time.work(ready)
+            return self._fit_outside(line, operation, ready)
+        earliest = line.time.work(ready[0])
         if earliest > last:
             return None
         first = line.first_gap(earliest, minutes)
@@ -279,25 +309,39 @@ class Decoder:
                 return None
             behind = blocks[position]
             if behind.begin - free >= minutes or line.places is not None:
-                fit = self._fit_gap(line, position, operation, ready, why_ready)
+                fit = self._fit_gap(line, position, operation, ready)
                 if fit is not None:
                     return fit
             free = behind.end
         if free > last and line.places is None:
             return None
-        fit = self._fit_gap(line, len(blocks), operation, ready, why_ready)
+        fit = self._fit_gap(line, len(blocks), operation, ready)
         if fit is not None:
             return fit
         raise AssertionError(on.unit)  # the last gap never ends
 
-    def _fit_outside(self, line: _Line, operation: Operation, ready: int, why: Reason) -> Fit:
-        """The place at a subcontractor: from when he has it, in his working time."""
-        time, minutes = line.time, operation.minutes_on(line.unit)
-        run = time.work(ready)
-        while not operation.resumable and time.room(run) < minutes:
-            run += time.room(run)
+    def _fit_outside(
+        self,
+        line: _Line,
+        operation: Operation,
+        since: tuple[int, Reason],
+        room: tuple[int, str] | None = None,
+    ) -> Fit:
+        """The place at a subcontractor: from when he has it, in his working time; see `_fit_gap`."""
+        (ready, why), time, minutes = since, line.time, operation.minutes_on(line.unit)
+        run, full = _let_in(time, time.work(ready), room)
+        while True:
+            if not operation.resumable and time.room(run) < minutes:
+                run += time.room(run)
+                continue
+            short = self._overfull(time, operation, run, run + minutes) if room is None else None
+            if short is None:
+                break
+            run, full = time.work(short.until), short.buffer
         start = time.at(run)
-        if start > ready:
+        if full:
+            why = Reason("buffer", {"buffer": full})
+        elif start > ready:
             why = self._closed(line.unit, start)
         block = Block(run, run, run + minutes, operation, why)
         position = bisect_right(line.blocks, run, key=_begin)
@@ -366,9 +410,22 @@ class Decoder:
         return self.find_chain(chain, lambda o: [a.unit for a in o.alternatives], gaps=True)
 
     def _fit_gap(
-        self, line: _Line, position: int, operation: Operation, ready: int, why: Reason
+        self,
+        line: _Line,
+        position: int,
+        operation: Operation,
+        since: tuple[int, Reason],
+        room: tuple[int, str] | None = None,
     ) -> Fit | None:
-        joined = self._joining(line, position, operation, ready)
+        """The place in the gap before a position, if it is wide enough.
+
+        Args:
+            since: When it is ready, and why then.
+            room: From when there is room in the buffer that it waits for, by the order of placement; None
+                looks into the buffers by the clock.
+        """
+        ready, why = since
+        joined = self._joining(line, position, operation, ready, room)
         if joined is not None:
             return joined
         time, minutes = line.time, operation.minutes_on(line.unit)
@@ -377,10 +434,10 @@ class Decoder:
         setup = self.problem.setup_minutes(line.unit, family, operation.family)
         limit = self._limit(line, position, operation)
         free = before.end if before else 0
-        earliest = max(free, time.work(ready) - setup)
+        earliest, full = _let_in(time, max(free, time.work(ready) - setup), room)
         if earliest + setup + minutes > limit:
             return None
-        begin, lacked = self._supplied(time, operation, earliest, setup, minutes)
+        begin, lacked = self._supplied(time, operation, earliest, setup, minutes, by_clock=room is None)
         run = begin + setup
         if run + minutes > limit:
             return None
@@ -389,6 +446,8 @@ class Decoder:
             why = _lacking(operation, lacked)
         elif begin > earliest:
             why = self._closed(line.unit, start)
+        elif full:
+            why = Reason("buffer", {"buffer": full})
         elif before and free + setup > time.work(ready):
             why = self._queued(line, before, setup, start)
         elif setup and setup > time.work(ready):
@@ -398,7 +457,9 @@ class Decoder:
         block = Block(begin, run, run + minutes, operation, why)
         return Fit(line.unit, position, block, start, time.after(run + minutes), setup)
 
-    def _joining(self, line: _Line, position: int, operation: Operation, ready: int) -> Fit | None:
+    def _joining(
+        self, line: _Line, position: int, operation: Operation, ready: int, room: tuple[int, str] | None
+    ) -> Fit | None:
         """The place in the batch before a position, where an operation can still go into that."""
         batch = line.batch_before(position)
         if not batch or not self._has_room(line, batch, operation):
@@ -408,9 +469,17 @@ class Decoder:
         held = self.problem.kept_order.get(operation.id, ())
         if start < max([ready, *(self.ends[name] for name in held)]):
             return None
+        if self.buffers and self._is_crowded(operation, start, time.after(leader.end), room):
+            return None
         why = Reason("batch", {"unit": line.unit, "operation": leader.operation.id})
         block = Block(leader.run, leader.run, leader.end, operation, why)
         return Fit(line.unit, position, block, start, time.after(leader.end), 0)
+
+    def _is_crowded(self, operation: Operation, begin: int, end: int, room: tuple[int, str] | None) -> bool:
+        """Whether an operation that begins then finds no place for what it delivers."""
+        if room is not None:
+            return room[0] > begin
+        return self.buffers.shortage(operation.id, begin, end) is not None
 
     def _has_room(self, line: _Line, batch: list[Block], operation: Operation) -> bool:
         """Whether an operation may be in a batch by its recipe and its places."""
@@ -445,11 +514,14 @@ class Decoder:
         return Reason("stop" if stopped else "calendar", {"unit": unit})
 
     def _supplied(
-        self, time: WorkTime, operation: Operation, begin: int, setup: int, minutes: int
+        self, time: WorkTime, operation: Operation, begin: int, setup: int, minutes: int, *, by_clock: bool
     ) -> tuple[int, Shortage | None]:
         """Move `begin` on until the run may pause where it must, and people and tools are there.
 
         Returns the new begin, and what of these was the last to be waited for.
+
+        Args:
+            by_clock: There must also be room in the buffers from its begin to its end.
         """
         lacked: Shortage | None = None
         while True:
@@ -459,9 +531,20 @@ class Decoder:
                 continue
             pieces = time.pieces(begin, begin + setup + minutes)
             short = self.shared.shortage(operation, pieces)
+            if short is None and by_clock and self.buffers:
+                short = self._overfull(time, operation, begin, begin + setup + minutes)
             if short is None:
                 return begin, lacked
             begin, lacked = time.work(short.until), short
+
+    def _overfull(self, time: WorkTime, operation: Operation, begin: int, end: int) -> Shortage | None:
+        """The buffer that is too full for an operation in its working minutes."""
+        found = self.buffers.shortage(operation.id, time.at(begin), time.after(end))
+        if found is None:
+            return None
+        if found[0] >= FULL:
+            raise _stuck(operation, found[1])
+        return Shortage(found[0], None, found[1])
 
     def place(self, fit: Fit) -> None:
         """Keep what `fit` found."""
@@ -472,10 +555,18 @@ class Decoder:
         if not line.is_served(fit.position):  # a batch takes people and tools once
             self.shared.claim(block.operation, line.time.pieces(block.begin, block.end))
         self._note(line, block, fit.end)
+        if self.buffers:
+            self.buffers.pass_on(block.operation.id, fit.start)
 
     def _note(self, line: _Line, block: Block, end: int) -> None:
         self.ends[block.operation.id] = end
         self.runs[block.operation.id] = line.time, block.run, block.end
+        if self.buffers:
+            self.buffers.times[block.operation.id] = line.time.at(block.begin), line.time.at(block.run)
+
+    def _forget(self, name: str) -> None:
+        del self.ends[name]
+        self.buffers.times.pop(name, None)
 
     def take_back(self, fit: Fit) -> None:
         """Undo `place`; the last placed goes first."""
@@ -484,7 +575,7 @@ class Decoder:
             self.shared.release(block.operation, line.time.pieces(block.begin, block.end))
         line.blocks.pop(fit.position)
         line.floor -= 1
-        del self.ends[block.operation.id]
+        self._forget(block.operation.id)
 
     def lift(self, line: _Line, block: Block) -> None:
         """Take out what is placed, for as long as others look for a place."""
@@ -492,7 +583,7 @@ class Decoder:
         line.floor -= 1
         if not line.outside:
             self.shared.release(block.operation, line.time.pieces(block.begin, block.end))
-        del self.ends[block.operation.id]
+        self._forget(block.operation.id)
 
     def put_back(self, line: _Line, block: Block, end: int) -> None:
         """Undo `lift`."""
@@ -669,7 +760,21 @@ def _turn(row: Assignment) -> tuple[int, str, int, bool, str]:
     return row.start, row.unit, -row.setup, row.reason.code == "batch", row.operation
 
 
+def _let_in(time: WorkTime, begin: int, room: tuple[int, str] | None) -> tuple[int, str]:
+    """The working minute at which a set-up can begin, and the buffer that it waits for until then."""
+    if room is None or time.work(room[0]) <= begin:
+        return begin, ""
+    return time.work(room[0]), room[1]
+
+
+def _stuck(operation: Operation, buffer: str) -> LocksConflict:
+    what = f"finds no place in {buffer}: those who have one wait for others that get none"
+    return LocksConflict(operation.id, what, "Free held work, or give the buffer one more place")
+
+
 def _lacking(operation: Operation, short: Shortage) -> Reason:
+    if short.buffer:
+        return Reason("buffer", {"buffer": short.buffer})
     if short.tool is not None:
         return Reason("tool", {"tool": short.tool})
     return Reason("people", {"skill": operation.skill or ""})
@@ -703,7 +808,40 @@ def first_in_line(problem: Problem) -> list[str]:
 
     Frozen ones in their published order, then those that follow held ones at a greatest lag, the most
     pressing first, then whatever these or locked ones wait for.
+    Where one of them finds its buffer full, also whoever leaves it a place goes first.
+
+    Raises:
+        LocksConflict: No order lets them all into their buffers.
     """
+    return [choice.operation for choice in _first_places(problem)] or _held_first(problem)
+
+
+def units_of_first(problem: Problem) -> dict[str, str]:
+    """Operation id -> its unit, of those that go first because they leave a place to frozen ones.
+
+    Raises:
+        LocksConflict: No order lets them all into their buffers.
+    """
+    first = _first_places(problem)
+    held = set(_held_first(problem)) if first else set()
+    return {choice.operation: choice.unit for choice in first if choice.operation not in held}
+
+
+def _first_places(problem: Problem) -> list[Choice]:
+    """What goes first where there are buffers, so that all find their places; else nothing."""
+    return _let_in_first(problem) if problem.buffers and _held_first(problem) else []
+
+
+@lru_cache(maxsize=2)
+def _let_in_first(problem: Problem) -> list[Choice]:
+    held = set(_held_first(problem))
+    published = {o.id: o.published for o in problem.operations if o.published and not o.started}
+    order = placed_order(problem, [Choice(n, published[n].unit) for n in in_turn(problem, published)])
+    last = max((row for row, choice in enumerate(order) if choice.operation in held), default=-1)
+    return order[: last + 1]
+
+
+def _held_first(problem: Problem) -> list[str]:
     frozen = {
         o.id: o.published
         for o in problem.operations
@@ -812,35 +950,117 @@ def decode(problem: Problem, proposal: Iterable[Choice]) -> Schedule:
     Locked work has its place before all others; where that leaves no plan, and the proposal says when its
     turn is, it is placed in its turn.
 
+    A step whose buffer is full is held back until another one has left a place. If all that is left is held
+    back, the orders go one after the other.
+
     Raises:
         LocksConflict: Locks that no plan, or not this proposal, can keep.
     """
     choices = list(proposal)
     try:
-        return _decoded(problem, choices, locks_first=True)
+        return _decoded(problem, choices)[0].schedule()
     except LocksConflict as conflict:
         if {o.id for o in problem.operations if o.lock} - {choice.operation for choice in choices}:
             raise
         try:
-            return _decoded(problem, choices, locks_first=False)
+            return _decoded(problem, choices, locks_first=False)[0].schedule()
         except LocksConflict:
             raise conflict from None
 
 
-def _decoded(problem: Problem, choices: list[Choice], *, locks_first: bool) -> Schedule:
-    decoder = Decoder(problem, locks_first=locks_first)
-    units = {choice.operation: choice.unit for choice in choices}
-    names = first_in_line(problem) if locks_first else []
-    queue = list(dict.fromkeys([*names, *units, *(o.id for o in problem.operations)]))
+def placed_order(problem: Problem, proposal: Iterable[Choice]) -> list[Choice]:
+    """The order in which `decode` places what is neither started nor locked, and where.
+
+    Raises:
+        LocksConflict: As `decode`.
+    """
+    return _decoded(problem, list(proposal))[1]
+
+
+def _decoded(
+    problem: Problem, proposal: list[Choice], *, locks_first: bool = True
+) -> tuple[Decoder, list[Choice]]:
+    """All operations placed, and their order."""
+    units = {choice.operation: choice.unit for choice in proposal}
+    held = _held_first(problem) if locks_first else []
+    names = list(dict.fromkeys([*held, *units, *(o.id for o in problem.operations)]))
+    tried = _in_line(Decoder(problem, locks_first=locks_first), names, units)
+    for other in (_as_published, _one_by_one) if tried[2] else ():
+        if tried[2]:
+            decoder = Decoder(problem, locks_first=locks_first)
+            tried = _in_line(decoder, other(problem, names), units, elsewhere=True)
+    decoder, order, left = tried
+    if left:
+        raise _stuck(problem.operation_by_id[left[0]], decoder.buffers.free_from(left[0])[1])
+    return decoder, order
+
+
+def _in_line(
+    decoder: Decoder, names: Iterable[str], units: Mapping[str, str], *, elsewhere: bool = False
+) -> tuple[Decoder, list[Choice], list[str]]:
+    """Place operations in an order; also the order that came of it, and who found no place in a buffer.
+
+    Args:
+        elsewhere: They may go to other units where frozen work that is held back has theirs.
+    """
+    problem = decoder.problem
     order = InOrder(problem, decoder)
-    for name in queue:
+    frozen = _Frozen(problem, decoder)
+    found: list[Choice] = []
+    held_back: list[str] = []
+    for name in dict.fromkeys(names):
         stack = [name] if not decoder.is_placed(name) and order.is_ready(name) else []
         while stack:
             operation = problem.operation_by_id[stack.pop()]
-            for fit in _fits(decoder, operation, units):
+            unit = _unit_of(operation, units)
+            others = [a.unit for a in operation.alternatives] if elsewhere else []
+            if operation.fixed_unit is None and frozen.bars(operation.id, unit):
+                unit = next((name for name in others if not frozen.bars(operation.id, name)), unit)
+            is_full = decoder.buffers.is_full(operation.id)
+            if not operation.lock and (is_full or frozen.bars(operation.id, unit)):
+                held_back.append(operation.id)
+                continue
+            for fit in _fits(decoder, operation, {**units, operation.id: unit} if elsewhere else units):
                 decoder.place(fit)
+                found.append(Choice(fit.block.operation.id, fit.unit))
             stack += reversed(order.placed(operation.id))
-    return decoder.schedule()
+            if held_back and (operation.frozen or decoder.buffers.leaves(operation.id)):
+                stack += reversed(held_back)
+                held_back.clear()
+    return decoder, found, held_back
+
+
+class _Frozen:
+    """Whose turn it is on each unit while frozen work waits for places in buffers."""
+
+    def __init__(self, problem: Problem, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._rows: dict[str, list[str]] = {}
+        for name in _held_first(problem) if problem.buffers else ():
+            row = problem.operation_by_id[name]
+            if row.frozen and row.fixed_unit is not None:
+                self._rows.setdefault(row.fixed_unit, []).append(name)
+
+    def bars(self, operation: str, unit: str) -> bool:
+        """Whether frozen work of a unit goes before an operation there, and has no place yet."""
+        left = (name for name in self._rows.get(unit, ()) if not self._decoder.is_placed(name))
+        return next(left, operation) != operation
+
+
+def _as_published(problem: Problem, names: list[str]) -> list[str]:
+    """What is held first, in its published order, then the rest as it is."""
+    held = {o.id: o.published for o in problem.operations if o.published and (o.frozen or o.kept)}
+    return [*in_turn(problem, held), *names]
+
+
+def _one_by_one(problem: Problem, names: list[str]) -> list[str]:
+    """One order after the other; first those whose work lies in buffers or is under way."""
+    begun = {o.order for o in problem.operations if o.stored or o.started}
+    rows = [problem.operation_by_id[name] for name in names]
+    turn = {
+        order: (order not in begun, row) for row, order in enumerate(dict.fromkeys(o.order for o in rows))
+    }
+    return [*_held_first(problem), *(o.id for o in sorted(rows, key=lambda o: turn[o.order]))]
 
 
 def _fits(decoder: Decoder, operation: Operation, units: Mapping[str, str]) -> list[Fit]:

@@ -17,7 +17,17 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import heapify, heappop, heappush
 
-from planner.decoder import Choice, Decoder, Fit, InOrder, LocksConflict, decode, first_in_line, in_turn
+from planner.decoder import (
+    Choice,
+    Decoder,
+    Fit,
+    InOrder,
+    LocksConflict,
+    decode,
+    first_in_line,
+    in_turn,
+    units_of_first,
+)
 from planner.objective import score
 from planner.problem import Operation, Problem
 from planner.progress import Stop, never
@@ -155,14 +165,11 @@ class _Floor:
         self.queues: dict[tuple[str, ...], _Queue] = {}
         self.agenda: list[tuple[int, tuple[str, ...]]] = []
         self.waits: dict[str, int] = {}
+        self.pinned = units_of_first(problem)
+        self.held_back: list[Operation] = []  # no place in a buffer
 
     def run(self, stop: Stop = never) -> Schedule:
-        for name in first_in_line(self.problem):
-            if self.order.is_ready(name):
-                self._place_now(name)
-        for operation in self.problem.operations:
-            if not self.decoder.is_placed(operation.id) and self.order.is_ready(operation.id):
-                self._enqueue(operation)
+        self._begin()
         while self.agenda:
             if stop():
                 raise Ended
@@ -177,13 +184,32 @@ class _Floor:
             self._dispatch(queue, now)
             if not queue.is_empty:
                 heappush(self.agenda, (queue.next_decision(self.decoder), key))
+        if self.held_back:
+            return decode(self.problem, self._in_turn())
         return self.decoder.schedule()
+
+    def _begin(self) -> None:
+        """Place what goes first, and let come what is ready then."""
+        for name in first_in_line(self.problem):
+            if self.order.is_ready(name):
+                self._place_now(name)
+        for operation in self.problem.operations:
+            if not self.decoder.is_placed(operation.id) and self.order.is_ready(operation.id):
+                self._enqueue(operation)
+
+    def _in_turn(self) -> list[Choice]:
+        """All operations, the most urgent order first, each on its fastest unit."""
+        due = {order.id: order.due for order in self.problem.orders}
+        fastest = {o.id: min(o.alternatives, key=lambda a: a.minutes).unit for o in self.problem.operations}
+        rows = sorted(self.problem.operations, key=lambda o: (due[o.order], o.order))
+        return [Choice(o.id, fastest[o.id]) for o in rows if not (o.started or o.lock)]
 
     def _place_now(self, name: str) -> None:
         stack = [name]
         while stack:
             operation = self.problem.operation_by_id[stack.pop()]
-            self._place(operation, self._best_fit(operation))
+            unit = self.pinned.get(operation.id)
+            self._place(operation, self.decoder.fit(operation, unit) if unit else self._best_fit(operation))
             stack += reversed(self.order.placed(operation.id))
 
     def _place(self, operation: Operation, fit: Fit) -> None:
@@ -196,14 +222,20 @@ class _Floor:
             self.decoder.place(found)
 
     def _enqueue(self, operation: Operation) -> None:
+        """Let an operation come to its queue when it is ready, and there is room in its buffer."""
+        if self.decoder.buffers.is_full(operation.id):
+            self.held_back.append(operation)
+            return
         key = _units_of(operation)
         queue = self.queues.setdefault(key, _Queue(key))
-        ready = self.decoder.arrival(operation, key)
+        ready = max(self.decoder.arrival(operation, key), self.decoder.buffers.free_from(operation.id)[0])
         heappush(queue.coming, (ready, self.rows[operation.id], operation))
         heappush(self.agenda, (queue.next_decision(self.decoder), key))
 
     def _dispatch(self, queue: _Queue, minute: int) -> None:
         queue.arrive(minute)
+        if self.decoder.buffers and not self._find_room(queue, minute):
+            return
         free = [unit for unit in queue.units if self.decoder.free_at(unit) <= minute]
         families = [(unit, self.decoder.family_of(unit)) for unit in free]
 
@@ -244,6 +276,14 @@ class _Floor:
         """The units of each of a chain, where that of its head is known."""
         return lambda other: (unit,) if other is head else _units_of(other)
 
+    def _find_room(self, queue: _Queue, minute: int) -> bool:
+        """Send away whoever waits here and finds no room in his buffer yet; whether anybody stays."""
+        for _, operation in list(queue.waiting):
+            if self.decoder.buffers.free_from(operation.id)[0] > minute:
+                queue.take(operation)
+                self._enqueue(operation)
+        return bool(queue.waiting)
+
     def _batch(self, chosen: Operation, unit: str, others: list[Operation]) -> list[Operation]:
         """`chosen` and those of the others that go with it while there is room; who comes last first."""
         recipe, room = (
@@ -255,6 +295,7 @@ class _Floor:
             if (
                 other.places <= room
                 and other.may_share(chosen)
+                and not self.decoder.buffers.is_full(other.id)
                 and self.problem.recipe(other, unit) == recipe
             ):
                 found.append(other)
@@ -273,6 +314,10 @@ class _Floor:
         self._place(operation, fit)
         for freed in self.order.placed(operation.id):
             self._enqueue(self.problem.operation_by_id[freed])
+        if self.held_back and self.decoder.buffers.leaves(operation.id):
+            again, self.held_back = self.held_back, []
+            for other in again:
+                self._enqueue(other)
 
     def _best_fit(self, operation: Operation) -> Fit:
         fits = [self.decoder.fit(operation, unit) for unit in _units_of(operation)]

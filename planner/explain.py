@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
+from planner.buffers import Buffers
 from planner.objective import order_ends
 from planner.problem import Link, Operation, Problem
 from planner.schedule import Assignment, Schedule
@@ -29,6 +30,7 @@ CauseCode = Literal[
     "setup",  # unit: set-up
     "people",  # skill: nobody free
     "tool",  # tool: not free
+    "buffer",  # buffer: full, so that it could not have delivered
     "calendar",  # unit: closed
     "stop",  # unit: stands still
     "material",  # detail: material not there
@@ -44,7 +46,7 @@ class Cause:
     """Minutes of lateness, and what took them.
 
     Args:
-        subject: The unit, skill, tool, material or operation that the cause speaks of.
+        subject: The unit, skill, tool, buffer, material or operation that the cause speaks of.
         by: The order or maintenance that had the unit, the order that was waited for; "" where there is none.
     """
 
@@ -62,6 +64,9 @@ class Explainer:
         self._times = {unit.id: WorkTime.of(problem, unit) for unit in problem.units}
         self._ends = order_ends(problem, schedule)
         self._shared = left_free(problem, self._times)
+        self._buffers = Buffers(problem)
+        for row in schedule.assignments if self._buffers else ():
+            self._buffers.times[row.operation] = max(0, row.setup_start), row.start
         self._steps: dict[str, list[Operation]] = {}
         for operation in problem.operations:
             self._steps.setdefault(operation.order, []).append(operation)
@@ -155,6 +160,7 @@ class Explainer:
             yield from (other.setup_start, other.end)
         for draw in self._shared.draws(operation):
             yield from draw.counter.changes(free, row.start)
+        yield from self._buffers.changes(operation.id)
 
     def _previous_end(self, row: Assignment) -> int:
         rows = self._schedule.by_unit[row.unit]
@@ -198,6 +204,9 @@ class Explainer:
         short = self._shared.shortage(operation, [(minute, minute + 1)])
         if leader is not None and short is None:
             return Cause("batch", 1, row.unit, self._problem.operation_by_id[leader].order)
+        full = self._buffers.shortage(operation.id, minute, minute + 1)
+        if full is not None and short is None:
+            return Cause("buffer", 1, full[1])
         return self._lacking(operation, row, short, free)
 
     def _lacking(self, operation: Operation, row: Assignment, short: Shortage | None, free: int) -> Cause:

@@ -12,7 +12,7 @@ Source:
     Lee, Bhaskaran, Pinedo, IIE Transactions 29 (1997): the ATCS index, here in log form.
     Kirkpatrick, Gelatt, Vecchi, Science 220 (1983): simulated annealing.
 """
-# ruff: noqa: C901, FBT001, PLR0912, PLR0917, PLR1730, SIM102
+# ruff: noqa: C901, FBT001, PLR0912, PLR0915, PLR0917, PLR1730, SIM102
 # mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations
@@ -90,6 +90,8 @@ OVERLAPS = 28
 TIES, ENTRY_PREDECESSORS, ENTRY_SUCCESSORS = range(29, 32)
 """Where ties begin, and what entries of a permutation wait for; 0 without greatest lags."""
 BATCHES, OP_PLACES = range(32, 34)
+BUFFERS, GIVES, TAKES = range(36, 39)
+"""Where buffers begin, the lists of deliveries and what is taken out; 0 without buffers."""
 HEAD = 40
 
 # Columns of an operation.
@@ -152,6 +154,28 @@ PATIENCE, FARTHEST = 32, 30
 MOST_WAITS = 8
 """So often a chain whose head would begin later than it could lets others go first in a dispatch."""
 
+# The part of the buffers: how many there are, where in `st` the lists of moved and of changed numbers are,
+# then a row for each.
+BUFFER_COUNT, BUFFERS_MOVED, BUFFERS_LOG, BUFFER_ROWS = range(4)
+
+# Columns of a buffer: its places, those that are taken from the beginning, first and last minute at which
+# locked steps leave one, the most that one operation takes out which delivers to it, too, and where in `st`
+# its counters, who leaves its places in turn, when they are left, and who takes them in turn begin.
+BF = 9
+F_PLACES, F_FACTS, F_LOCKED, F_LOCKED_END, F_OWN, F_STATE, F_WHO, F_LEFT, F_TAKER = range(BF)
+
+# Counters of a buffer in `st`: places taken and left so far; the same while numbers are given out.
+F_TAKEN, F_GONE, F_NEXT, F_NEXT_LEFT = range(4)
+
+# Columns of a delivery: the buffer, how many places, how many of that buffer the operation takes out itself,
+# and where in `st` it says how many were taken and left before it; -1 while it has no turn.
+GI = 4
+G_BUFFER, G_COUNT, G_OWN, G_SLOT = range(GI)
+
+# Columns of what an operation takes out: the buffer, how many places, and where in `st` its turn is.
+TA = 3
+A_BUFFER, A_COUNT, A_SLOT = range(TA)
+
 # Columns of an operation's place in a plan.
 ST = 12
 UNIT, DUR, PREV, NEXT, START, END, WEND, SETUP, POS, BEGIN, WANTED, HAS = range(12)
@@ -176,6 +200,9 @@ CL = 5
 """Columns of a logged claim: operation, change, timeline, first and last working minute."""
 
 FOREVER = 1 << 40
+
+IMPOSSIBLE = 1 << 61
+"""What a permutation costs in which somebody waits in vain for a place in a buffer."""
 
 OVERLAPPED = -FOREVER
 """Lag of a predecessor that does not have to end before: its overlap says what it has to do."""
@@ -450,6 +477,9 @@ def _fit(
     ready_work = _work(plant, c, ready)
     if plant[OVERLAPS] > 0:
         ready_work = max(ready_work, _passed_on(plant, op, c, dur, st))
+    floor = ZERO
+    if plant[BUFFERS] > 0:
+        floor = _work(plant, c, _room_from(plant, op, st))
     block = plant[plant[BLOCKS] + unit]
     blocks_end = plant[plant[BLOCKS] + unit + 1]
     while block < blocks_end and plant[block + B_BEGIN] < prev_end:
@@ -462,7 +492,7 @@ def _fit(
             change = plant[table + family * families + plant[block + B_FAMILY]]
             if change > plant[block + B_RUN] - limit:
                 limit = -1
-        begin = max(prev_end, ready_work - setup)
+        begin = max(prev_end, ready_work - setup, floor)
         while begin + setup + dur <= limit:
             if plant[row + RESUMABLE] == 0:
                 w = _window_of(plant, c, begin + setup)
@@ -483,6 +513,187 @@ def _fit(
         block += BL
 
 
+# --- buffers ----------------------------------------------------------------------------------
+# An operation takes its places in a buffer when it begins, and those who take out what lies there leave
+# theirs when they start. In the order of the permutation both have numbers: who takes the n-th place waits
+# until n less the buffer's places have been left, by those who come before it. A place counts as left when
+# all before it are, too. Whether such an order can be done at all does not depend on times.
+
+
+@compiled()
+def _room_from(plant: Ints, op: int, st: Ints) -> int:
+    """The minute from which there is room for what an operation delivers; FOREVER if nobody makes room."""
+    found = ZERO
+    row = plant[GIVES] + op
+    for k in range(plant[row], plant[row + 1], GI):
+        found = max(found, _free_from(plant, k, st))
+    return found
+
+
+@compiled()
+def _free_from(plant: Ints, k: int, st: Ints) -> int:
+    """The minute from which there is room in one buffer for a delivery."""
+    row = plant[BUFFERS] + BUFFER_ROWS + plant[k + G_BUFFER] * BF
+    slot = plant[k + G_SLOT]
+    taken, gone = st[slot], st[slot + 1]
+    if taken < 0:
+        state = plant[row + F_STATE]
+        taken, gone = st[state + F_TAKEN], st[state + F_GONE]
+    need = taken + plant[k + G_COUNT] - plant[k + G_OWN] - plant[row + F_PLACES]
+    if need <= 0 or plant[k + G_COUNT] <= plant[k + G_OWN]:
+        return ZERO
+    found = FOREVER
+    locked = plant[row + F_LOCKED]
+    for late in range(min(need, plant[row + F_LOCKED_END] - locked) + 1):
+        if need - late <= gone:
+            minute = ZERO
+            if need > late:
+                minute = st[plant[row + F_LEFT] + need - late - 1]
+            if late > 0:
+                minute = max(minute, plant[locked + late - 1])
+            found = min(found, minute)
+    return found
+
+
+@compiled()
+def _is_possible(plant: Ints, k: int, taken: int, gone: int) -> bool:
+    """Whether enough places have been left before a delivery that finds so many taken and left."""
+    row = plant[BUFFERS] + BUFFER_ROWS + plant[k + G_BUFFER] * BF
+    need = taken + plant[k + G_COUNT] - plant[k + G_OWN] - plant[row + F_PLACES]
+    locked = plant[row + F_LOCKED_END] - plant[row + F_LOCKED]
+    return need - locked <= gone or plant[k + G_COUNT] <= plant[k + G_OWN]
+
+
+@compiled()
+def _clear_buffers(plant: Ints, st: Ints) -> None:
+    """Nobody has taken or left a place."""
+    for b in range(plant[plant[BUFFERS] + BUFFER_COUNT]):
+        row = plant[BUFFERS] + BUFFER_ROWS + b * BF
+        state = plant[row + F_STATE]
+        st[state + F_TAKEN] = st[state + F_NEXT] = plant[row + F_FACTS]
+        st[state + F_GONE] = st[state + F_NEXT_LEFT] = 0
+    for op in range(plant[COUNT]):
+        for k in range(plant[plant[GIVES] + op], plant[plant[GIVES] + op + 1], GI):
+            st[plant[k + G_SLOT]] = -1
+
+
+@compiled()
+def _note_first(plant: Ints, op: int, st: Ints) -> None:
+    """Take the numbers of an operation into account for the first ones of a stretch."""
+    for k in range(plant[plant[GIVES] + op], plant[plant[GIVES] + op + 1], GI):
+        state = plant[plant[BUFFERS] + BUFFER_ROWS + plant[k + G_BUFFER] * BF + F_STATE]
+        slot = plant[k + G_SLOT]
+        st[state + F_NEXT] = min(st[state + F_NEXT], st[slot])
+        st[state + F_NEXT_LEFT] = min(st[state + F_NEXT_LEFT], st[slot + 1])
+    take = plant[TAKES] + op * TA
+    if plant[take + A_BUFFER] >= 0:
+        state = plant[plant[BUFFERS] + BUFFER_ROWS + plant[take + A_BUFFER] * BF + F_STATE]
+        st[state + F_NEXT_LEFT] = min(st[state + F_NEXT_LEFT], st[plant[take + A_SLOT]])
+
+
+@compiled()
+def _give_numbers(plant: Ints, op: int, st: Ints) -> tuple[bool, bool]:
+    """Give an operation the next numbers; whether it can be done there, and whether they are others."""
+    is_possible, is_other = True, False
+    for k in range(plant[plant[GIVES] + op], plant[plant[GIVES] + op + 1], GI):
+        row = plant[BUFFERS] + BUFFER_ROWS + plant[k + G_BUFFER] * BF
+        state, slot = plant[row + F_STATE], plant[k + G_SLOT]
+        taken, gone = st[state + F_NEXT], st[state + F_NEXT_LEFT]
+        if st[slot] != taken or (st[slot + 1] != gone and plant[row + F_LOCKED] < plant[row + F_LOCKED_END]):
+            is_other = True
+        st[slot], st[slot + 1] = taken, gone
+        if not _is_possible(plant, k, taken, gone):
+            is_possible = False
+        for i in range(taken, taken + plant[k + G_COUNT]):
+            st[plant[row + F_TAKER] + i - plant[row + F_FACTS]] = op
+        st[state + F_NEXT] = taken + plant[k + G_COUNT]
+    take = plant[TAKES] + op * TA
+    if plant[take + A_BUFFER] >= 0:
+        row = plant[BUFFERS] + BUFFER_ROWS + plant[take + A_BUFFER] * BF
+        state, slot = plant[row + F_STATE], plant[take + A_SLOT]
+        turn = st[state + F_NEXT_LEFT]
+        if st[slot] != turn:
+            is_other = True
+        st[slot] = turn
+        for i in range(turn, turn + plant[take + A_COUNT]):
+            st[plant[row + F_WHO] + i] = op
+        st[state + F_NEXT_LEFT] = turn + plant[take + A_COUNT]
+    return is_possible, is_other
+
+
+@compiled()
+def _number(plant: Ints, perm: Ints, low: int, high: int, st: Ints) -> bool:
+    """Give the operations between two positions their numbers, and list those that have others; False when
+    one of them waits in vain.
+    """
+    for b in range(plant[plant[BUFFERS] + BUFFER_COUNT]):
+        state = plant[plant[BUFFERS] + BUFFER_ROWS + b * BF + F_STATE]
+        st[state + F_NEXT] = st[state + F_NEXT_LEFT] = FOREVER
+    for i in range(low, high + 1):
+        _note_first(plant, perm[i], st)
+    moved = plant[plant[BUFFERS] + BUFFERS_MOVED]
+    st[moved] = 0
+    is_possible = True
+    for i in range(low, high + 1):
+        is_done, is_other = _give_numbers(plant, perm[i], st)
+        is_possible = is_possible and is_done
+        if is_other:
+            st[moved] += 1
+            st[moved + st[moved]] = perm[i]
+    return is_possible
+
+
+@compiled()
+def _number_all(plant: Ints, perm: Ints, st: Ints) -> bool:
+    """Give all operations their numbers; False when one of them waits in vain for a place."""
+    is_possible = True
+    for i in range(len(perm)):
+        is_done, _ = _give_numbers(plant, perm[i], st)
+        is_possible = is_possible and is_done
+    _count_numbers(plant, st)
+    return is_possible
+
+
+@compiled()
+def _count_numbers(plant: Ints, st: Ints) -> None:
+    """Places are taken and left as far as there are numbers for it."""
+    for b in range(plant[plant[BUFFERS] + BUFFER_COUNT]):
+        state = plant[plant[BUFFERS] + BUFFER_ROWS + b * BF + F_STATE]
+        st[state + F_TAKEN], st[state + F_GONE] = st[state + F_NEXT], st[state + F_NEXT_LEFT]
+
+
+@compiled()
+def _number_next(plant: Ints, op: int, st: Ints) -> None:
+    """Give numbers to an operation that is placed as the next one, and count its places."""
+    _give_numbers(plant, op, st)
+    _count_numbers(plant, st)
+    _leave(plant, op, st)
+
+
+@compiled()
+def _left_at(plant: Ints, op: int, st: Ints) -> int:
+    """The minute at which an operation, and all before it, have left their places in its buffer."""
+    take = plant[TAKES] + op * TA
+    turn = st[plant[take + A_SLOT]]
+    minute = st[op * ST + START]
+    if turn > 0:
+        left = plant[plant[BUFFERS] + BUFFER_ROWS + plant[take + A_BUFFER] * BF + F_LEFT]
+        minute = max(minute, st[left + turn - 1])
+    return minute
+
+
+@compiled()
+def _leave(plant: Ints, op: int, st: Ints) -> None:
+    """Note when a timed operation leaves places."""
+    take = plant[TAKES] + op * TA
+    if plant[take + A_BUFFER] < 0:
+        return
+    minute, turn = _left_at(plant, op, st), st[plant[take + A_SLOT]]
+    left = plant[plant[BUFFERS] + BUFFER_ROWS + plant[take + A_BUFFER] * BF + F_LEFT]
+    for i in range(turn, turn + plant[take + A_COUNT]):
+        st[left + i] = minute
+
+
 # --- subcontractors ---------------------------------------------------------------------------
 # What is at a subcontractor's has no neighbours there and needs none of our people and tools. Its begin is
 # written as that of a rider in a batch is, below -1.
@@ -492,6 +703,8 @@ def _fit(
 def _outside(plant: Ints, op: int, unit: int, dur: int, ready: int, st: Ints) -> tuple[int, int, int]:
     """Where an operation fits at a subcontractor, as `_fit` says: from when he has it, while he is open."""
     c = plant[plant[UNITS] + unit * UN + U_TIME]
+    if plant[BUFFERS] > 0:
+        ready = max(ready, _room_from(plant, op, st))
     run = _work(plant, c, ready)
     if plant[OVERLAPS] > 0:
         run = max(run, _passed_on(plant, op, c, dur, st))
@@ -555,7 +768,8 @@ def _behind(
             run = end - st[last * ST + DUR]
             c = plant[plant[UNITS] + unit * UN + U_TIME]
             if plant[OVERLAPS] == 0 or _passed_on(plant, op, c, dur, st) <= run:
-                return run, run, -1 - taken
+                if plant[BUFFERS] == 0 or _room_from(plant, op, st) <= st[last * ST + START]:
+                    return run, run, -1 - taken
     return _fit(plant, op, unit, dur, end, family, ready, st, crowd)
 
 
@@ -607,6 +821,8 @@ def _arrival(plant: Ints, op: int, st: Ints) -> int:
 @compiled()
 def _place_fixed(plant: Ints, st: Ints, crowd: Ints) -> None:
     """Write down started and locked work, and clear the rest."""
+    if plant[BUFFERS] > 0:
+        _clear_buffers(plant, st)
     for op in range(plant[COUNT]):
         row = op * ST
         if crowd[C_MODE] != NOBODY and st[row + HAS] == 1:
@@ -952,6 +1168,8 @@ def retime(plant: Ints, perm: Ints, unit_of: Ints, st: Ints, crowd: Ints) -> int
         crowd: As `planner.pack` makes it; its people are claimed by the plan afterwards.
     """
     _place_fixed(plant, st, crowd)
+    if plant[BUFFERS] > 0 and not _number_all(plant, perm, st):
+        return IMPOSSIBLE
     tail = np.full(plant[UNIT_COUNT], -1, np.int64)
     _leave_out(plant, tail)
     for position in range(len(perm)):
@@ -963,6 +1181,8 @@ def retime(plant: Ints, perm: Ints, unit_of: Ints, st: Ints, crowd: Ints) -> int
         st[op * ST + POS] = position
         if plant[TIES] > 0:
             _settle_followers(plant, op, position, unit_of, tail, st, crowd)
+        if plant[BUFFERS] > 0:
+            _leave(plant, op, st)
     return _cost(plant, st)
 
 
@@ -1069,6 +1289,9 @@ def _take_most_urgent(
     best_value = 0.0
     before, op = NONE, head[queue]
     while op >= 0:
+        if plant[BUFFERS] > 0 and _room_from(plant, op, st) > now:
+            before, op = op, behind[op]
+            continue
         setup = FOREVER
         family = plant[plant[OPS] + op * OP + FAMILY]
         for i in range(open_units):
@@ -1083,11 +1306,48 @@ def _take_most_urgent(
         if best < 0 or value > best_value or (value == best_value and op < best):
             best, best_value, before_best = op, value, before
         before, op = op, behind[op]
+    if best < 0:
+        return best
     if before_best < 0:
         head[queue] = behind[best]
     else:
         behind[before_best] = behind[best]
     return best
+
+
+@compiled()
+def _soonest_room(plant: Ints, queue: int, head: Ints, behind: Ints, st: Ints) -> int:
+    """The first minute at which one of a queue has room in its buffer; FOREVER when others must go first."""
+    soonest = FOREVER
+    op = head[queue]
+    while op >= 0:
+        soonest = min(soonest, _room_from(plant, op, st))
+        op = behind[op]
+    return soonest
+
+
+@compiled()
+def _wake_queues(
+    plant: Ints,
+    op: int,
+    now: int,
+    head: Ints,
+    behind: Ints,
+    tail: Ints,
+    st: Ints,
+    pending: Ints,
+    times: Ints,
+    names: Ints,
+    size: int,
+) -> int:
+    """Let all queues look again when an operation leaves places in a buffer; the heap's size."""
+    if plant[plant[TAKES] + op * TA + A_BUFFER] < 0:
+        return size
+    spare = 3 * plant[COUNT] + 2 * plant[QUEUE_COUNT]
+    for queue in range(plant[QUEUE_COUNT]):
+        if head[queue] >= 0 and size + spare < len(times):
+            size = _decide_later(plant, queue, now, head, behind, tail, st, pending, times, names, size)
+    return size
 
 
 @compiled()
@@ -1142,6 +1402,8 @@ def _place_next(
     perm[position] = op
     unit_of[op] = on[0]
     st[op * ST + POS] = position
+    if plant[BUFFERS] > 0:
+        _number_next(plant, op, st)
     if plant[TIES] > 0:
         _choose_followers(plant, op, position, unit_of, tail, st, crowd)
     row = _followers(plant) + op
@@ -1193,7 +1455,18 @@ def _arrive_behind(
 def _events(plant: Ints) -> int:
     """Room for all that a dispatch waits for at once."""
     size = 4 * plant[COUNT] + 4 * plant[QUEUE_COUNT] + 8
+    if plant[BUFFERS] > 0:
+        size += 8 * (plant[COUNT] + plant[QUEUE_COUNT])
     return size + 2 * MOST_WAITS * plant[COUNT] if plant[TIES] > 0 else size
+
+
+@compiled()
+def _come_again(plant: Ints, op: int, now: int, st: Ints, times: Ints, names: Ints, size: int) -> int:
+    """Let one that a batch cannot take, its buffer being full, come to its queue again; the heap's size."""
+    st[op * ST + POS] = -1
+    if _arrival(plant, op, st) > now:
+        return size  # it has not come yet
+    return _push(times, names, size, now, op)
 
 
 @compiled()
@@ -1201,6 +1474,8 @@ def _decide_later(
     plant: Ints,
     queue: int,
     now: int,
+    head: Ints,
+    behind: Ints,
     tail: Ints,
     st: Ints,
     pending: Ints,
@@ -1210,6 +1485,8 @@ def _decide_later(
 ) -> int:
     """Let a queue decide as soon as one of its units is free; the heap's size."""
     due = max(now, _soonest(plant, queue, tail, st))
+    if plant[BUFFERS] > 0:
+        due = max(due, _soonest_room(plant, queue, head, behind, st))
     if due < pending[queue]:
         pending[queue] = due
         size = _push(times, names, size, due, plant[COUNT] + queue)
@@ -1365,6 +1642,8 @@ def dispatch(
     size, placed = ZERO, ZERO + len(first)
     for i in range(len(first)):
         waits[first[i]] = 0
+        if plant[BUFFERS] > 0 and _room_from(plant, first[i], st) >= FOREVER:
+            return IMPOSSIBLE
         on = _best_unit(plant, first[i], tail, st, crowd)
         _place_next(plant, first[i], i, on, perm, unit_of, missing, tail, st, crowd)
     for op in range(count):
@@ -1378,7 +1657,7 @@ def dispatch(
             queue = plant[plant[QUEUE_OF] + name]
             behind[name] = head[queue]
             head[queue] = name
-            size = _decide_later(plant, queue, now, tail, st, pending, times, names, size)
+            size = _decide_later(plant, queue, now, head, behind, tail, st, pending, times, names, size)
             continue
         queue = name - count
         if pending[queue] != now:
@@ -1391,11 +1670,14 @@ def dispatch(
             best = _take_most_urgent(
                 plant, queue, now, head, behind, free, open_units, base, latest, k1, k2, tail, st
             )
+            if best < 0:
+                size = _decide_later(plant, queue, now, head, behind, tail, st, pending, times, names, size)
+                continue
             on = _best_unit(plant, best, tail, st, crowd)
             begin = _chain_begin(plant, best, on, waited, unit_of, tail, st, crowd)
             if begin > now:
                 size = _push(times, names, size, begin, best)
-                size = _decide_later(plant, queue, now, tail, st, pending, times, names, size)
+                size = _decide_later(plant, queue, now, head, behind, tail, st, pending, times, names, size)
                 continue
             together = _fill_batch(
                 plant,
@@ -1416,14 +1698,19 @@ def dispatch(
             )
             for i in range(together):
                 op = batch[i]
+                if plant[BUFFERS] > 0 and _room_from(plant, op, st) >= FOREVER:
+                    size = _come_again(plant, op, now, st, times, names, size)
+                    continue
                 if together > 1:
                     on = _behind_all(plant, op, on[0], tail, st, crowd)
                 _place_next(plant, op, placed, on, perm, unit_of, missing, tail, st, crowd)
                 placed += 1
+                if plant[BUFFERS] > 0:
+                    size = _wake_queues(plant, op, now, head, behind, tail, st, pending, times, names, size)
                 size = _arrive_behind(plant, op, missing, waits, st, times, names, size)
         if head[queue] >= 0:
-            size = _decide_later(plant, queue, now, tail, st, pending, times, names, size)
-    return _cost(plant, st)
+            size = _decide_later(plant, queue, now, head, behind, tail, st, pending, times, names, size)
+    return _cost(plant, st) if placed == len(perm) else IMPOSSIBLE
 
 
 # --- annealing --------------------------------------------------------------------------------
@@ -1583,6 +1870,52 @@ def _time_again(plant: Ints, op: int, st: Ints, words: Ints, log: Ints, crowd: I
 
 
 @compiled()
+def _leave_again(plant: Ints, op: int, st: Ints, words: Ints, io: Ints) -> None:
+    """Time again who waits for the places of an operation, where it leaves them at another minute."""
+    take = plant[TAKES] + op * TA
+    if plant[take + A_BUFFER] < 0:
+        return
+    row = plant[BUFFERS] + BUFFER_ROWS + plant[take + A_BUFFER] * BF
+    minute, turn = _left_at(plant, op, st), st[plant[take + A_SLOT]]
+    log, left = plant[plant[BUFFERS] + BUFFERS_LOG], plant[row + F_LEFT]
+    state = plant[row + F_STATE]
+    late = plant[row + F_LOCKED_END] - plant[row + F_LOCKED] + plant[row + F_OWN]
+    until, position = turn + plant[take + A_COUNT], st[op * ST + POS]
+    for i in range(turn, until):
+        if st[left + i] != minute:
+            st[log + 1 + 2 * st[log]] = left + i
+            st[log + 2 + 2 * st[log]] = st[left + i]
+            st[log] += 1
+            st[left + i] = minute
+            first = i + plant[row + F_PLACES]
+            last = min(first + late + 1, st[state + F_TAKEN])
+            for n in range(max(first, plant[row + F_FACTS]), last):
+                e = st[plant[row + F_TAKER] + n - plant[row + F_FACTS]]
+                if st[e * ST + POS] > position:
+                    _mark(e, st, words, io)
+            if i + 1 == until and until < st[state + F_GONE]:
+                _mark(st[plant[row + F_WHO] + until], st, words, io)
+
+
+@compiled()
+def _number_again(plant: Ints, perm: Ints, st: Ints, io: Ints) -> bool:
+    """Give new numbers between the two places of a move; False when one of them waits in vain."""
+    if io[LOW] == io[FAR_END]:
+        st[plant[plant[BUFFERS] + BUFFERS_MOVED]] = 0
+        return True
+    return _number(plant, perm, io[LOW], io[FAR_END], st)
+
+
+@compiled()
+def _undo_leaves(plant: Ints, st: Ints) -> None:
+    """Make the minutes at which places are left as they were when the log was empty."""
+    log = plant[plant[BUFFERS] + BUFFERS_LOG]
+    for i in range(st[log] - 1, -1, -1):
+        st[st[log + 1 + 2 * i]] = st[log + 2 + 2 * i]
+    st[log] = 0
+
+
+@compiled()
 def _order_change(plant: Ints, op: int, old_end: int, st: Ints, od: Ints, io: Ints) -> tuple[int, int]:
     """How the cost of an operation's order changes with its end, and how the hope for gains does."""
     order = plant[plant[OPS] + op * OP + ORDER]
@@ -1638,6 +1971,8 @@ def _propagate(
         row = op * ST
         old_end, old_wend = st[row + END], st[row + WEND]
         change = _time_again(plant, op, st, words, log, crowd, io)
+        if plant[BUFFERS] > 0:
+            _leave_again(plant, op, st, words, io)
         if change == FOREVER:
             at = plant[plant[OPS] + op * OP + ORDER] * OE + E_HOPE
             hope -= od[at]
@@ -2441,7 +2776,23 @@ def _rearrange(
         else:
             before = io[TARGET] if to > at else st[io[TARGET] * ST + PREV]
     _attach(op, io[TO_UNIT], before, st, unit_head)
+    if plant[BUFFERS] > 0 and not _number_again(plant, perm, st, io):
+        _detach(op, st, unit_head)
+        _attach(op, io[OLD_UNIT_OF], io[OLD_PREV], st, unit_head)
+        _put_positions_back(plant, perm, st, keep, io)
+        return False
     return True
+
+
+@compiled()
+def _put_positions_back(plant: Ints, perm: Ints, st: Ints, keep: Ints, io: Ints) -> None:
+    """Make the permutation, and the numbers in it, as they were before a move."""
+    low = io[LOW]
+    for i in range(low, io[FAR_END] + 1):
+        perm[i] = keep[i - low]
+        st[perm[i] * ST + POS] = i
+    if plant[BUFFERS] > 0:
+        _number_again(plant, perm, st, io)
 
 
 @compiled()
@@ -2453,6 +2804,19 @@ def _mark_waiting(plant: Ints, perm: Ints, st: Ints, words: Ints, crowd: Ints, i
             if _waits_for_people(plant, op, st, crowd):
                 _mark(op, st, words, io)
             op = _behind_in_chain(plant, op)
+
+
+@compiled()
+def _mark_numbered(plant: Ints, st: Ints, words: Ints, io: Ints) -> int:
+    """Time again what has other numbers in its buffers; the first word that has marks."""
+    first = FOREVER
+    moved = plant[plant[BUFFERS] + BUFFERS_MOVED]
+    for i in range(1, st[moved] + 1):
+        e = st[moved + i]
+        _mark(e, st, words, io)
+        first = min(first, st[e * ST + POS] >> 5)
+    st[plant[plant[BUFFERS] + BUFFERS_LOG]] = 0
+    return first
 
 
 @compiled()
@@ -2503,6 +2867,8 @@ def _evaluate(
     if crowd[C_MODE] != NOBODY:
         _mark_waiting(plant, perm, st, words, crowd, io)
         first_word = min(first_word, io[LOW] >> 5)
+    if plant[BUFFERS] > 0:
+        first_word = min(first_word, _mark_numbered(plant, st, words, io))
     if plant[TIES] > 0:
         first_word = min(first_word, _mark_beside_chain(plant, op, st, words, io))
         delta = _propagate_chains(
@@ -2583,12 +2949,11 @@ def _take_back(
         _attach(op, io[OLD_UNIT_OF], io[OLD_PREV], st, unit_head)
     st[op * ST + DUR] = io[OLD_DUR]
     st[op * ST + WEND] = io[OLD_WEND]
-    low = io[LOW]
-    for i in range(low, io[FAR_END] + 1):
-        perm[i] = keep[i - low]
-        st[perm[i] * ST + POS] = i
+    if plant[BUFFERS] > 0:
+        _undo_leaves(plant, st)
+    _put_positions_back(plant, perm, st, keep, io)
     if plant[TIES] > 0:
-        _tell_positions(plant, perm, low, io[FAR_END], st)
+        _tell_positions(plant, perm, io[LOW], io[FAR_END], st)
 
 
 @compiled()

@@ -37,6 +37,8 @@ class Mender:
         self.perm = np.concatenate((plan.perm[:first], order))
         if len(packed.followers):
             self.perm = engine.by_start(plan.perm)
+        if packed.problem.buffers:  # where another order may be an impossible one
+            self.perm = plan.perm.copy()
 
     def after_stop(self, unit: int, start: int, end: int, frozen_until: int) -> tuple[Engine, Sequences]:
         """Repair the plan for a unit that stands still.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from planner import kernel
 from planner.counter import PLENTY, Counter
-from planner.decoder import Decoder, first_in_line
+from planner.decoder import Decoder, first_in_line, units_of_first
 from planner.problem import Operation, Problem, Recipe, ToolUse
 from planner.shared import Draw
 from planner.worktime import WorkTime
@@ -47,6 +47,7 @@ class Pack:
         tail: Least minutes from the start of each operation to the end of its order.
         shortest: Least minutes of each operation.
         has_people: Operations need people or tools, which are counted alike.
+        buffer_cells: How much of a state says who is in which buffer.
     """
 
     problem: Problem
@@ -61,12 +62,23 @@ class Pack:
     mean_run: float
     mean_setup: float
     has_people: bool
+    buffer_cells: int
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether times change with the order of operations that have neither unit nor route in common."""
+        return self.has_people or self.buffer_cells > 0
+
+    def is_fixed(self, operation: str) -> bool:
+        """Whether an operation is started or locked."""
+        row = self.problem.operation_by_id[operation]
+        return row.started is not None or row.lock is not None
 
     def state(self) -> Ints:
-        """Room for the places of all operations in a plan."""
+        """Room for the places of all operations in a plan, and for who is in which buffer."""
         count = max(1, len(self.problem.operations))
         rows = 2 if self.plant[kernel.TIES] else 1
-        return np.zeros(count * rows * kernel.ST, np.int64)
+        return np.zeros(count * rows * kernel.ST + self.buffer_cells, np.int64)
 
     def with_followers(self, entries: Ints) -> Ints:
         """Entries of a permutation, each with what rides on it behind it."""
@@ -134,6 +146,7 @@ class _Packer:
         self.timelines: list[tuple[tuple[int, int], ...]] = []
         self.timeline_rows: dict[tuple[tuple[int, int], ...], int] = {}
         self.links = self._links()
+        self.pinned = units_of_first(problem)
         self.data: list[int] = [0] * HEAD
 
     def pack(self) -> Pack:
@@ -167,6 +180,7 @@ class _Packer:
             self._lists(28, overlaps)
         self._ties()
         self._batches()
+        buffer_cells = self._buffers() if problem.buffers else 0
         tail, shortest = self._tails()
         minutes = [s.minutes for center in problem.work_centers for s in center.setups]
         chains = [[self.rows[o.id] for o in chain] for chain in problem.ties.chains.values()]
@@ -184,6 +198,7 @@ class _Packer:
             float(shortest.mean()) if len(shortest) else 1.0,
             sum(minutes) / len(minutes) if minutes else 0.0,
             bool(self.needs),
+            buffer_cells,
         )
 
     def _numbers(self, first: list[int]) -> list[int]:
@@ -217,7 +232,7 @@ class _Packer:
             [
                 x
                 for a in o.alternatives
-                if o.fixed_unit is None or a.unit == o.fixed_unit
+                if a.unit == self.pinned.get(o.id, o.fixed_unit or a.unit)
                 for x in (self.unit_rows[a.unit], a.minutes)
             ]
             for o in self.problem.operations
@@ -435,6 +450,34 @@ class _Packer:
                 data[head + kernel.BA * row + 1] = len(data)
                 data += self._recipes(unit.id)
 
+    def _buffers(self) -> int:
+        """Append the buffers, and who delivers and takes out; returns how much of a state they need."""
+        flows, data = self.decoder.buffers.flows, self.data
+        names = {name: row for row, name in enumerate(flows.places)}
+        cells = _Cells(kernel.ST * max(1, len(self.problem.operations)))
+        gives = [flows.gives.get(o.id, ()) for o in self.problem.operations]
+        takes = [flows.takes.get(o.id) for o in self.problem.operations]
+        self._lists(
+            kernel.GIVES,
+            [[x for g in row for x in (names[g.buffer], g.count, g.own, cells.take(2))] for row in gives],
+        )
+        rows = [(-1, 0, 0) if t is None else (names[t[0]], t[1], cells.take(1)) for t in takes]
+        self._part(kernel.TAKES, (x for row in rows for x in row))
+        all_taken = sum(t[1] for t in takes if t)
+        table = [len(names), cells.take(len(takes) + 1), cells.take(2 * all_taken + 1)]
+        locked_at = len(data) + len(table) + kernel.BF * len(names)
+        for name, places in flows.places.items():
+            given = [g for row in gives for g in row if g.buffer == name]
+            left = sum(t[1] for t in takes if t and t[0] == name)
+            locked = len(flows.locked[name])
+            table += (places, flows.facts[name], locked_at, locked_at + locked)
+            table += (max((g.own for g in given), default=0), cells.take(4))
+            table += (cells.take(left), cells.take(left), cells.take(sum(g.count for g in given)))
+            locked_at += locked
+        self._part(kernel.BUFFERS, table)
+        data += [minute for minutes in flows.locked.values() for minute in minutes]
+        return cells.whole(kernel.ST)
+
     def _recipes(self, unit: str) -> list[int]:
         """A number for each operation, the same for those of one recipe on a unit."""
         numbers: dict[Recipe, int] = {}
@@ -476,6 +519,22 @@ class _Packer:
         seen: dict[tuple[int, ...], int] = {}
         rows = [tuple(row[::2]) for row in self._alternatives()]
         return [seen.setdefault(key, len(seen)) for key in rows], [list(key) for key in seen]
+
+
+class _Cells:
+    """Gives out the cells of a state behind its rows."""
+
+    def __init__(self, first: int) -> None:
+        self._first = self._next = first
+
+    def take(self, count: int) -> int:
+        """Where the next so many cells begin."""
+        self._next += count
+        return self._next - count
+
+    def whole(self, columns: int) -> int:
+        """How many cells there are, in whole rows of so many columns."""
+        return -(-(self._next - self._first) // columns) * columns
 
 
 def _can_be_on(operation: Operation, unit: str) -> bool:

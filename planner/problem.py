@@ -49,10 +49,34 @@ class Setup:
     from_family: str | None = None
 
 
+MOST_PLACES = 1_000_000
+"""Of a buffer; with more there is room for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A rack, lane or store between steps, with room for so many; when it is full, nothing can be delivered.
+
+    What one step makes for one other takes a place, however many pieces it is, from when the first begins
+    (its set-up, where there is one: so it can always deliver) until the other starts its run.
+    """
+
+    id: str
+    places: int
+
+
 @dataclass(frozen=True, slots=True)
 class WorkCenter:
+    """Units that do the same work.
+
+    Args:
+        buffer: What stands before it: all that it works on, and that other steps made, waits there; None
+            is room for all. Several work centres may share one.
+    """
+
     id: str
     setups: tuple[Setup, ...] = ()
+    buffer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +280,7 @@ class Operation:
         tools: What it holds beside its unit, each kind once.
         materials: What it uses up, each material once; taken when its run starts.
         places: How many places of a batch it takes, on a unit that has places.
+        stored: What it works on lies in the buffer of its work centre already.
     """
 
     id: str
@@ -274,6 +299,7 @@ class Operation:
     tools: tuple[ToolUse, ...] = ()
     materials: tuple[MaterialUse, ...] = ()
     places: int = 1
+    stored: bool = False
 
     @property
     def release(self) -> int:
@@ -348,6 +374,7 @@ class Problem:
     weights: Weights = Weights()
     tools: tuple[Tool, ...] = ()
     materials: tuple[Material, ...] = ()
+    buffers: tuple[Buffer, ...] = ()
     named_until: int = 0
 
     def __post_init__(self) -> None:
@@ -441,6 +468,13 @@ class Problem:
         return {unit.id: centers[unit.work_center] for unit in self.units}
 
     @cached_property
+    def buffer_before(self) -> dict[str, str]:
+        """Unit id -> the buffer of its work centre; units without one are not there."""
+        centers = {center.id: center.buffer for center in self.work_centers}
+        found = ((unit.id, centers[unit.work_center]) for unit in self.units)
+        return {unit: buffer for unit, buffer in found if buffer is not None}
+
+    @cached_property
     def has_batches(self) -> bool:
         """Whether a unit takes several operations at once."""
         return any(unit.places is not None for unit in self.units)
@@ -498,6 +532,7 @@ def _faults(problem: Problem) -> Iterator[Fault]:
     yield from _crew_faults(problem)
     yield from _tool_faults(problem)
     yield from _material_faults(problem)
+    yield from _buffer_faults(problem)
     yield from _operation_faults(problem)
 
 
@@ -513,6 +548,7 @@ def _plant_faults(problem: Problem) -> Iterator[Fault]:
         "crews": [c.id for c in problem.crews],
         "tools": [t.id for t in problem.tools],
         "materials": [m.id for m in problem.materials],
+        "buffers": [b.id for b in problem.buffers],
         "orders": [o.id for o in problem.orders],
         "operations": [o.id for o in problem.operations],
     }
@@ -639,6 +675,58 @@ def _ingredient_faults(row: str, operation: Operation, known: set[str]) -> Itera
             yield Fault(row, what, "Add the material with its stock and receipts, or drop it here")
         if use.quantity < 1:
             yield Fault(row, f"needs {use.quantity} of {use.material}", "Give 1 or more, or drop it")
+
+
+def _buffer_faults(problem: Problem) -> Iterator[Fault]:
+    places = {buffer.id: buffer.places for buffer in problem.buffers}
+    for buffer in problem.buffers:
+        if not 1 <= buffer.places <= MOST_PLACES:
+            remedy = f"Give 1 to {MOST_PLACES}, or drop the row where there is room for all"
+            yield Fault(f"buffers {buffer.id}", f"has {buffer.places} places", remedy)
+    before = {center.id: center.buffer for center in problem.work_centers}
+    for name, named in before.items():
+        if named is not None and named not in places:
+            what = f"has no buffer {named}"
+            yield Fault(f"work_centers {name}", what, "Add the buffer with its places, or drop it here")
+    at_unit = {unit.id: before.get(unit.work_center) for unit in problem.units}
+    tied = [(o.id, link) for o in problem.operations if problem.buffers for link in o.predecessors]
+    for name, link in tied:
+        if link.most is not None:
+            what = f"follows {link.operation} at a greatest lag in a plant with buffers"
+            yield Fault(f"operations {name}", what, "Drop one of them: a plan does not keep both yet")
+    for operation in problem.operations:
+        row, found = f"operations {operation.id}", {at_unit.get(a.unit) for a in operation.alternatives}
+        if len(found) > 1:
+            what = f"waits before {', '.join(sorted(b or 'no buffer' for b in found))}"
+            yield Fault(row, what, "Give the work centres of its units one buffer")
+        yield from _stored_faults(row, operation, found)
+    yield from _crowd_faults(problem, places, at_unit)
+
+
+def _stored_faults(row: str, operation: Operation, found: set[str | None]) -> Iterator[Fault]:
+    if operation.stored and found <= {None}:
+        what = "lies in a buffer, but its work centre has none"
+        yield Fault(row, what, "Give the work centre a buffer, or drop the word")
+    if operation.stored and operation.started:
+        yield Fault(row, "is started and lies in a buffer", "Drop the word: it has left its place")
+
+
+def _crowd_faults(
+    problem: Problem, places: dict[str, int], at_unit: dict[str, str | None]
+) -> Iterator[Fault]:
+    """Steps that need more places of a buffer at once than it has."""
+    wanted: Counter[tuple[str, str, str]] = Counter()
+    for operation in problem.operations:
+        for buffer in {at_unit.get(a.unit) for a in operation.alternatives}:
+            if buffer is not None and buffer in places and not operation.started:
+                rows = [link.operation for link in operation.predecessors]
+                wanted[operation.id, "takes", buffer] += len(rows) + operation.stored
+                wanted.update((name, "fills", buffer) for name in rows)
+    for (name, does, buffer), count in wanted.items():
+        if count > max(places[buffer], 1):
+            what = f"{does} {count} places of {buffer} at once, which has {places[buffer]}"
+            remedy = f"Give the buffer {count} places, or some of the steps another one"
+            yield Fault(f"operations {name}", what, remedy)
 
 
 def _operation_faults(problem: Problem) -> Iterator[Fault]:

@@ -88,6 +88,7 @@ class Desk:
         self._supply = (supply or problem.left_over).copy()
         self.decoder = Decoder(problem, skills)
         self.reserved: dict[str, Operation] = dict(reserved or {})
+        self.decoder.buffers.learn(self.reserved.values())
         for assignment in plan.assignments:
             if not self.decoder.is_placed(assignment.operation):
                 self.decoder.keep(assignment, self.reserved.get(assignment.operation))
@@ -212,14 +213,14 @@ class Desk:
                 decoder.put_back(line, block, end)
 
     def is_sound(self) -> bool:
-        """Whether every set-up still has the time that it needs."""
+        """Whether every set-up still has the time that it needs, and every step its place in a buffer."""
         problem = self.decoder.problem
         for unit, line in self.decoder.lines.items():
             for position, block in enumerate(line.blocks):
                 need = problem.setup_minutes(unit, line.family_before(position), block.operation.family)
                 if not block.operation.started and need > block.run - block.begin:
                     return False
-        return True
+        return not (self.decoder.buffers and self.decoder.buffers.is_overfull())
 
     def accept(self, operations: tuple[Operation, ...]) -> Quote:
         """Quote, and reserve the units, people and tools of the answer.
@@ -236,6 +237,8 @@ class Desk:
         ]
         if faults:
             raise InvalidProblem(faults)
+        if self.decoder.buffers:
+            return self._let_in(operations)
         turns = {asked.id: number for number, asked in enumerate(operations)}
         for chain in _in_chains(operations):
             pegged = [self._pegged(asked) for asked in chain]
@@ -248,6 +251,18 @@ class Desk:
                     longest, binding, at = best.start - ready, best.block.reason, turns[operation.id]
         in_turn = sorted(steps, key=lambda fit: turns[fit.block.operation.id])
         return Quote(end, binding, tuple(in_turn), at, tuple(steps))
+
+    def _let_in(self, operations: tuple[Operation, ...]) -> Quote:
+        """As `accept`, where steps need places in buffers: those that begin too soon are put off."""
+        longest, binding, at = -1, Reason("now"), 0
+        rows = [self._pegged(asked) for asked in operations]
+        self.decoder.buffers.learn((*self.reserved.values(), *rows))
+        steps = tuple(self.decoder.settle(rows))
+        for number, (operation, best) in enumerate(zip(rows, steps, strict=True)):
+            ready, _ = self.decoder.ready(operation)
+            if best.start - ready > longest:
+                longest, binding, at = best.start - ready, best.block.reason, number
+        return Quote(max(fit.end for fit in steps), binding, steps, at, steps)
 
     def _pegged(self, operation: Operation) -> Operation:
         """A step that is none of the problem's gets its material after all others."""

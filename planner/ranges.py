@@ -43,6 +43,7 @@ def _nameless_faults(problem: Problem) -> Iterator[Fault]:
         "crews": [row.id for row in problem.crews],
         "tools": [row.id for row in problem.tools],
         "materials": [row.id for row in problem.materials],
+        "buffers": [row.id for row in problem.buffers],
         "orders": [row.id for row in problem.orders],
         "operations": [row.id for row in problem.operations],
     }

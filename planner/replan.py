@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from planner.checker import require_feasible
 from planner.contradiction import Released
-from planner.decoder import Choice, Decoder, InOrder, LocksConflict, decode, in_turn
+from planner.decoder import Choice, Decoder, InOrder, LocksConflict, decode, in_turn, proposal_of
 from planner.difference import Difference, by_cause, difference
 from planner.dispatch import WAITS, dispatch, ranked
 from planner.effort import Effort
@@ -178,10 +179,32 @@ def with_the_rest(problem: Problem, plan: Schedule) -> Schedule:
         chain = ties.chain(known[ties.head(assignment.operation)])
         if not decoder.is_placed(assignment.operation) and all(o.id in planned for o in chain):
             decoder.keep(assignment)
+    if decoder.buffers:
+        return _with_places(problem, plan, decoder)
     for name in in_gaps(problem, decoder):
         for fit in decoder.earliest_chain(ties.chain(known[name])):
             decoder.place(fit)
     return decoder.schedule()
+
+
+def _with_places(problem: Problem, plan: Schedule, decoder: Decoder) -> Schedule:
+    """As `with_the_rest`, where steps need places in buffers; timed again where the plan leaves none."""
+    rows = [problem.operation_by_id[name] for name in in_gaps(problem, decoder)]
+    if _find_gaps(decoder, rows):
+        return decoder.schedule()
+    fastest = {o.id: min(o.alternatives, key=lambda a: a.minutes).unit for o in rows}
+    new = [Choice(name, unit) for name, unit in fastest.items()]
+    return decode(problem, [*proposal_of(problem, plan), *new])
+
+
+def _find_gaps(decoder: Decoder, rows: list[Operation]) -> bool:
+    """Place operations in gaps; False where the plan without them has left no room in a buffer."""
+    try:
+        for _, steps in groupby(rows, key=lambda o: o.order):
+            decoder.settle(tuple(steps))
+    except LocksConflict:
+        return False
+    return not (decoder.buffers and decoder.buffers.is_overfull())
 
 
 def _published_plant(problem: Problem) -> Problem:

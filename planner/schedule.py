@@ -17,6 +17,7 @@ ReasonCode = Literal[
     "unit",  # operation, unit: the unit is busy until then
     "maintenance",  # operation, unit: the unit is maintained until then
     "batch",  # unit, operation: it goes into the batch of that one, which begins then
+    "buffer",  # buffer: full until then
     "setup",  # unit, minutes: its set-up ends then
     "people",  # skill: nobody free before
     "tool",  # tool: not free before

@@ -43,10 +43,11 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """Something is missing until minute `until`: a tool, or somebody when `tool` is None."""
+    """Something is missing until minute `until`: a tool, room in a buffer, or else somebody."""
 
     until: int
     tool: str | None
+    buffer: str = ""
 
 
 class Shared:

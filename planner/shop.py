@@ -14,6 +14,7 @@ def is_job_shop(problem: Problem) -> bool:
         only_the_end_counts(problem)
         and all(calendar.windows == open_always for calendar in problem.calendars)
         and not any(unit.stops or unit.places or unit.subcontractor for unit in problem.units)
+        and not problem.buffers
         and all(map(_is_free, problem.operations))
     )
 

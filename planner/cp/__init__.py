@@ -5,6 +5,7 @@ A rule is a module with `add(model)`. A new one is a new file and its name in `R
 
 from planner.cp import (
     batches,
+    buffers,
     capacity,
     frozen,
     lags,
@@ -17,4 +18,7 @@ from planner.cp import (
     tools,
 )
 
-RULES = (capacity, batches, precedence, lags, frozen, people, tools, setups, tardiness, stability, makespan)
+RULES = (
+    *(capacity, batches, precedence, lags, frozen, people, tools, buffers),
+    *(setups, tardiness, stability, makespan),
+)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from hypothesis import strategies as st
 
+from planner.decoder import LocksConflict, placed_order
 from planner.fault import InvalidProblem
 from planner.material import Material, MaterialUse, Receipt
 from planner.problem import (
     Alternative,
     Away,
+    Buffer,
     Calendar,
     Crew,
     Link,
@@ -130,6 +133,7 @@ def operations(
     *,
     there: tuple[Tool, ...] = (),
     stock: tuple[Material, ...] = (),
+    centers: tuple[WorkCenter, ...] = (),
 ) -> tuple[Operation, ...]:
     """A route of a few steps; re-entrant ones come by themselves.
 
@@ -137,22 +141,27 @@ def operations(
         known: Use only its skills, and publish nothing: an order that is only asked for.
         there: The tools of the plant.
         stock: Its materials.
+        centers: Its work centres, those with buffers.
     """
     skills = SKILLS if known is None else (None, *{o.skill for o in known.operations if o.skill})
     family = draw(st.sampled_from(FAMILIES))
     made: list[Operation] = []
+    buffers = {center.id: center.buffer for center in centers}
+    before = {unit.id: buffers.get(unit.work_center) for unit in plant}
     for step in range(draw(st.integers(1, 4))):
         able = draw(st.lists(st.sampled_from(plant), min_size=1, unique=True))
+        able = [unit for unit in able if before[unit.id] == before[able[0].id]]
         in_batches = any(u.places for u in able)  # then more of them are alike
         minutes = st.sampled_from((7, 11)) if in_batches else st.integers(1, 25)
-        before = (draw(links(made[-1].id)),) if made else ()
+        way = [draw(links(made[-1].id))] if made else []
+        links_to = tuple(replace(link, most=None) if any(buffers.values()) else link for link in way)
         release = Release(draw(st.integers(0, HORIZON + 20)), "material", "SEAL")
         made.append(
             Operation(
                 f"{order}-{step}",
                 order,
                 tuple(Alternative(u.id, draw(minutes)) for u in able),
-                before,
+                links_to,
                 family,
                 draw(st.sampled_from(skills[:2] if in_batches else skills)),
                 in_batches or draw(st.booleans()),
@@ -161,6 +170,7 @@ def operations(
                 tools=() if in_batches and draw(st.booleans()) else draw(uses(there)),
                 materials=draw(ingredients(stock)),
                 places=draw(st.sampled_from((1, 1, 2))),
+                stored=not (made or known or before[able[0].id] is None) and draw(st.booleans()),
             )
         )
     return tuple(made)
@@ -174,10 +184,13 @@ def problems(draw: st.DrawFn) -> Problem:
         for i in range(draw(st.integers(0, 4)))
     )
     there, stock = draw(tools()), draw(materials())
-    rows = [o for order in orders for o in draw(operations(order.id, plant, there=there, stock=stock))]
-    rows = [*rows[:1], *(_joined(draw, row, rows[:i]) for i, row in enumerate(rows) if i)]
+    store, centers = draw(buffers())
+    has = partial(operations, plant=plant, there=there, stock=stock, centers=centers)
+    rows = [o for order in orders for o in draw(has(order.id))]
+    if not store:
+        rows = [*rows[:1], *(_joined(draw, row, rows[:i]) for i, row in enumerate(rows) if i)]
     maintained, at_units = draw(upkeep(plant))
-    return Problem(
+    made = Problem(
         ORIGIN,
         HORIZON,
         (
@@ -185,16 +198,49 @@ def problems(draw: st.DrawFn) -> Problem:
             Calendar("night", draw(windows())),
             Calendar("never", ()),
         ),
-        (
-            WorkCenter("MC", (Setup("40", 6), Setup("65", 3, "40"), Setup("80", 2, "65"))),
-            WorkCenter("AS"),
-        ),
+        centers,
         plant,
         draw(crews()),
         (*orders, *maintained),
         tuple(_under_way(draw, plant, [*rows, *at_units])),
         tools=there,
         materials=stock,
+        buffers=store,
+    )
+    return with_room(made)
+
+
+@st.composite
+def buffers(draw: st.DrawFn) -> tuple[tuple[Buffer, ...], tuple[WorkCenter, ...]]:
+    """Buffers of a few places, each before one of the work centres or both, and the work centres."""
+    store = tuple(Buffer(f"B{i}", draw(st.integers(1, 3))) for i in range(draw(st.integers(0, 2))))
+    names = [buffer.id for buffer in store]
+    before = st.sampled_from([None, *names])
+    return store, (
+        WorkCenter(
+            "MC",
+            (Setup("40", 6), Setup("65", 3, "40"), Setup("80", 2, "65")),
+            draw(st.sampled_from(names)) if names else None,
+        ),
+        WorkCenter("AS", (), draw(before)),
+    )
+
+
+def with_room(problem: Problem) -> Problem:
+    """The plant; without its buffers where what is frozen can never get past one another in them."""
+    try:
+        placed_order(problem, [])
+    except LocksConflict:
+        return without_buffers(problem)
+    return problem
+
+
+def without_buffers(problem: Problem) -> Problem:
+    return replace(
+        problem,
+        buffers=(),
+        work_centers=tuple(replace(center, buffer=None) for center in problem.work_centers),
+        operations=tuple(replace(row, stored=False) for row in problem.operations),
     )
 
 
@@ -252,7 +298,7 @@ def _under_way(draw: st.DrawFn, plant: tuple[Unit, ...], rows: list[Operation]) 
         together = other and recipe(other, unit) == recipe(row, unit) and row.places < places[unit]
         fits = other is None or together or unit in outside
         if not row.predecessors and fits and draw(st.booleans()):
-            operation = replace(row, started=Started(unit, draw(st.integers(-9, 0))))
+            operation = replace(row, started=Started(unit, draw(st.integers(-9, 0))), stored=False)
             busy[unit] = row
             places[unit] -= row.places
         elif row.published and all(link.operation in held for link in row.predecessors):
@@ -294,6 +340,6 @@ def anchored(draw: st.DrawFn) -> Problem:
         for row in problem.operations
     )
     try:
-        return replace(problem, operations=rows)
+        return with_room(replace(problem, operations=rows))
     except InvalidProblem:  # the published order contradicts a route
         return problem

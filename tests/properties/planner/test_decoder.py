@@ -114,8 +114,9 @@ def test_problems_and_plans_survive_their_json_form(problem: Problem) -> None:
 @st.composite
 def quotes(draw: st.DrawFn) -> tuple[Problem, tuple[Operation, ...]]:
     problem = draw(problems())
-    there, stock = problem.tools, problem.materials
-    return problem, draw(operations("NEW", problem.units, problem, there=there, stock=stock))
+    stock, centers = problem.materials, problem.work_centers
+    asked = operations("NEW", problem.units, problem, there=problem.tools, stock=stock, centers=centers)
+    return problem, draw(asked)
 
 
 @RUNS
@@ -135,6 +136,7 @@ def test_a_promise_holds_and_moves_nobody(quote: tuple[Problem, tuple[Operation,
         (*problem.operations, *steps),
         tools=problem.tools,
         materials=problem.materials,
+        buffers=problem.buffers,
     )
     desk = Desk(whole, plan)
     given_date = desk.accept(steps)

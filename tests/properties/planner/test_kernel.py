@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from planner import kernel
 from planner.anneal import Budget, Engine, Sequences, Tuning, Walk
 from planner.checker import check
-from planner.decoder import Choice, LocksConflict, decode
+from planner.decoder import Choice, LocksConflict, decode, placed_order
 from planner.mend import Mender
 from planner.objective import score
 from planner.pack import Ints, Pack, pack
@@ -86,6 +86,9 @@ def test_a_permutation_is_timed_as_the_decoder_times_it(problem: Problem, random
         return
     rows = packed.state()
     cost = kernel.retime(packed.plant, perm, unit_of, rows, packed.crowd())
+    if cost == kernel.IMPOSSIBLE:
+        assert placed_order(problem, choices) != choices
+        return
     same(packed, rows, plan)
     if not any(o.lock for o in problem.operations):
         assert cost == score(problem, plan).total
@@ -104,7 +107,10 @@ def test_what_the_kernel_dispatches_is_feasible(problem: Problem) -> None:
     zero = np.zeros(count, np.int64)
     rows = packed.state()
     rule = (base, zero, 0.0, 1.0, 0.5)
-    kernel.dispatch(packed.plant, packed.first, *rule, perm, unit_of, rows, packed.crowd())
+    cost = kernel.dispatch(packed.plant, packed.first, *rule, perm, unit_of, rows, packed.crowd())
+    if cost == kernel.IMPOSSIBLE:
+        assert problem.buffers
+        return
     choices = proposal(packed, perm, unit_of)
     try:
         plan = decode(problem, choices)

@@ -8,6 +8,7 @@ from typing import Any
 
 from planner.problem import (
     Alternative,
+    Buffer,
     Calendar,
     Crew,
     Link,
@@ -60,6 +61,23 @@ def shifts(*windows: tuple[int, int]) -> dict[str, Any]:
 
 def people(count: int, *skills: str, until: int = HORIZON) -> Crew:
     return Crew("C-" + "-".join(skills), skills, (Window(0, until),), count)
+
+
+def store(places: int) -> dict[str, Any]:
+    """What N works on waits in a rack before it; nothing waits before M."""
+    return {
+        "buffers": (Buffer("RACK", places),),
+        "work_centers": (WorkCenter("W"), WorkCenter("P", buffer="RACK")),
+        "units": (Unit("M", "W", "always"), Unit("N", "P", "always")),
+    }
+
+
+def through(name: str, first: int, second: int, **changes: Any) -> tuple[Operation, Operation]:
+    """An order that goes over M and then N."""
+    return (
+        step(f"{name}-1", first, "M", **changes),
+        step(f"{name}-2", second, "N", after=f"{name}-1"),
+    )
 
 
 def oven(places: int) -> dict[str, Any]:

@@ -12,9 +12,32 @@ from planner.cp.search import build, improve, sequence, solver_of
 from planner.decoder import Choice, decode
 from planner.effort import Effort
 from planner.objective import score
-from planner.problem import Crew, Link, Lock, Order, Problem, Published, Release, Started, Weights, Window
+from planner.problem import (
+    Alternative,
+    Crew,
+    Link,
+    Lock,
+    Order,
+    Problem,
+    Published,
+    Release,
+    Started,
+    Weights,
+    Window,
+)
 from planner.solve import solve
-from tests.unit.planner.plants import FAMILIES, HORIZON, hardening, oven, people, plant, shifts, step
+from tests.unit.planner.plants import (
+    FAMILIES,
+    HORIZON,
+    hardening,
+    oven,
+    people,
+    plant,
+    shifts,
+    step,
+    store,
+    through,
+)
 
 LATE_ONLY = Weights(setup=0, moved=0, shift=0, flow=0)
 
@@ -63,6 +86,15 @@ def test_one_person_runs_one_unit_at_a_time() -> None:
     both = (step("A-1", 10, "M", skill="X"), step("B-1", 10, "N", skill="Y"))
     best(plant(*both, due=due, weights=LATE_ONLY, crews=(people(1, "X", "Y"),)), 3000)
     best(plant(*both, due=due, weights=LATE_ONLY, crews=(people(2, "X", "Y"),)), 2000)
+
+
+def test_a_full_buffer_holds_the_step_before_back() -> None:
+    rows = (*through("A", 10, 50), *through("B", 10, 50), *through("C", 10, 50))
+    due = dict.fromkeys("ABC", 0)
+    best(plant(*rows, due=due, weights=LATE_ONLY, **store(1)), 100 * (60 + 110 + 160))
+    third = replace(rows[4], alternatives=(Alternative("M", 60),))
+    late = plant(*rows[:4], third, rows[5], due=due, weights=LATE_ONLY, **store(1))
+    best(late, 100 * (60 + 110 + 170))
 
 
 def test_a_batch_waits_for_more_or_goes() -> None:

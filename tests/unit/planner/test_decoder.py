@@ -18,6 +18,7 @@ from planner.objective import score
 from planner.problem import (
     Alternative,
     Away,
+    Buffer,
     Calendar,
     Link,
     Lock,
@@ -35,8 +36,19 @@ from planner.problem import (
 )
 from planner.promise import Desk
 from planner.replan import as_published, repair
-from planner.schedule import Assignment
-from tests.unit.planner.plants import ALWAYS, FAMILIES, hardening, oven, people, plant, shifts, step
+from planner.schedule import Assignment, Reason, Schedule
+from tests.unit.planner.plants import (
+    ALWAYS,
+    FAMILIES,
+    hardening,
+    oven,
+    people,
+    plant,
+    shifts,
+    step,
+    store,
+    through,
+)
 
 MOULD = (ToolUse("MOULD"),)
 
@@ -263,6 +275,118 @@ def test_a_tool_that_is_away_is_waited_for() -> None:
     problem = plant(step("A-1", 10, tools=MOULD), tools=(Tool("MOULD", 1, (Away(5, 30),)),))
     row = placed(problem, "A-1")["A-1"]
     assert (row.start, row.reason.code) == (30, "tool")
+
+
+def in_line(problem: Problem, *order: str) -> Schedule:
+    """A plan in this order, each step on its only unit."""
+    units = {o.id: o.alternatives[0].unit for o in problem.operations}
+    plan = decode(problem, [Choice(name, units[name]) for name in order])
+    assert check(problem, plan) == []
+    return plan
+
+
+def three_through(places: int, **changes: Any) -> Problem:
+    """Three orders of 10 minutes on M and 30 on N."""
+    return plant(*(row for name in "ABC" for row in through(name, 10, 30)), **store(places), **changes)
+
+
+IN_LINE = ("A-1", "A-2", "B-1", "B-2", "C-1", "C-2")
+
+
+def test_a_step_waits_for_a_place_in_the_buffer_behind_it() -> None:
+    rows = in_line(three_through(1), *IN_LINE).by_operation
+    assert [rows[name].start for name in ("A-1", "B-1", "C-1")] == [0, 10, 40]
+    assert rows["C-1"].reason == Reason("buffer", {"buffer": "RACK"})
+    rows = in_line(three_through(2), *IN_LINE).by_operation
+    assert [rows[name].start for name in ("A-1", "B-1", "C-1")] == [0, 10, 20]
+
+
+def test_a_step_that_finds_its_buffer_full_is_held_back() -> None:
+    out_of_turn = ("C-1", "B-1", "A-1", "A-2", "B-2", "C-2")
+    problem = three_through(1)
+    rows = in_line(problem, *out_of_turn).by_operation
+    assert [rows[name].start for name in ("C-1", "C-2", "B-1", "A-1")] == [0, 10, 10, 40]
+
+
+def test_a_set_up_begins_when_there_is_a_place() -> None:
+    centers = (*FAMILIES["work_centers"], WorkCenter("P", buffer="RACK"))
+    rows = [row for name in "AB" for row in through(name, 10, 30)]
+    problem = plant(*rows, *through("C", 10, 30, family="65"), **(store(1) | {"work_centers": centers}))
+    found = in_line(problem, *IN_LINE).by_operation["C-1"]
+    assert (found.setup_start, found.start) == (40, 50)
+
+
+def test_what_lies_in_the_buffer_has_its_place_until_it_is_begun() -> None:
+    lying = (step("S-1", 50, "N", stored=True), step("T-1", 50, "N", stored=True))
+    for places, first in ((3, 0), (2, 0), (1, 50)):
+        problem = plant(*lying, *through("A", 10, 30), **store(places))
+        assert in_line(problem, "S-1", "T-1", "A-1").by_operation["A-1"].start == first
+
+
+def test_a_begun_or_locked_step_that_delivers_has_its_place() -> None:
+    begun, after = through("A", 10, 30)
+    for held in (replace(begun, started=Started("M", -5)), replace(begun, lock=Lock("M", 20))):
+        problem = plant(held, after, *through("B", 10, 30), **store(1))
+        rows = in_line(problem, "A-2", "B-1").by_operation
+        assert rows["B-1"].start == rows["A-2"].start
+
+
+def test_two_buffers_in_a_ring_go_one_order_after_the_other() -> None:
+    """A goes from M to N, B from N to M: begun at once, each has the place that the other waits for."""
+    both = {**store(1), "buffers": (Buffer("RACK", 1), Buffer("BACK", 1))}
+    both["work_centers"] = (WorkCenter("W", buffer="BACK"), WorkCenter("P", buffer="RACK"))
+    there = ("A-1", "A-2", "A-3")
+    rows = [
+        step(f"{order}-{i}", 10, unit, after=f"{order}-{i - 1}" if i > 1 else "")
+        for order, units in (
+            ("A", "MNM"),
+            ("B", "NMN"),
+            ("C", "MNM"),
+            ("D", "NMN"),
+        )
+        for i, unit in enumerate(units, 1)
+    ]
+    problem = plant(*rows, **both)
+    plan = decode(problem, [Choice(o.id, o.alternatives[0].unit) for o in problem.operations])
+    assert check(problem, plan) == []
+    assert check(problem, best_dispatch(problem)[1]) == []
+    assert [plan.by_operation[name].start for name in there] == [0, 10, 20]
+
+
+def test_a_route_through_one_buffer_twice_does_not_block_itself() -> None:
+    rows = (step("A-1", 10, "M"), step("A-2", 10, "N", after="A-1"), step("A-3", 10, "N", after="A-2"))
+    assert in_line(plant(*rows, **store(1)), "A-1").by_operation["A-3"].end == 30
+
+
+def test_a_frozen_order_that_never_gets_in_is_refused() -> None:
+    lying = step("S-1", 50, "N", stored=True, published=Published("N", 60), kept=True)
+    first, second = through("A", 10, 30)
+    ahead = replace(second, published=Published("N", 20), kept=True)
+    with pytest.raises(LocksConflict, match="operations A-1: finds no place in RACK"):
+        decode(plant(lying, first, ahead, **store(1)), [])
+
+
+def test_whoever_begins_without_a_place_is_found_out() -> None:
+    roomy = in_line(three_through(2), *IN_LINE)
+    assert check(three_through(1), roomy) == ["C-1 begins at minute 20, when RACK is full"]
+
+
+def test_a_full_buffer_is_a_cause_of_lateness() -> None:
+    plan = in_line(three_through(1, due={"C": 60}), *IN_LINE)
+    assert why_late(three_through(1, due={"C": 60}), plan)["C"] == (
+        Cause("buffer", 20, "RACK"),
+        Cause("unit", 20, "N", "B"),
+    )
+
+
+def test_a_promise_finds_a_place_between_others_or_goes_behind_them() -> None:
+    rows = [row for name in "AB" for row in through(name, 10, 30)]
+    later = step("L-1", 10, "M", releases=(Release(200),)), step("L-2", 10, "N", after="L-1")
+    problem = plant(*rows, *later, **store(1))
+    plan = in_line(problem, "A-1", "A-2", "B-1", "B-2", "L-1", "L-2")
+    quick = Desk(problem, plan).accept(through("NEW", 10, 30))
+    assert [fit.start for fit in quick.steps] == [40, 70]
+    assert Desk(problem, plan).accept(through("NEW", 10, 141)).end == 220 + 141
 
 
 def test_a_batch_takes_what_is_of_one_family_while_there_is_room() -> None:

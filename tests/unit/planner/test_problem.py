@@ -14,6 +14,7 @@ from planner.material import Material, MaterialUse, Receipt
 from planner.problem import (
     Alternative,
     Away,
+    Buffer,
     Calendar,
     Crew,
     Link,
@@ -31,7 +32,7 @@ from planner.problem import (
     Window,
     WorkCenter,
 )
-from tests.unit.planner.plants import FAMILIES, hardening, oven, plant, step
+from tests.unit.planner.plants import FAMILIES, hardening, oven, plant, step, store
 
 ALWAYS = Calendar("always", (Window(0, 10),))
 
@@ -156,6 +157,32 @@ ALWAYS = Calendar("always", (Window(0, 10),))
             [step("A-1", releases=(Release(-5),))],
             {},
             "operations A-1: waits (order) until minute -5, in the past. Drop it, or give the minute",
+        ),
+        ([], {"buffers": (Buffer("R", 0),)}, "buffers R: has 0 places. Give 1 to 1000000, or drop the row"),
+        (
+            [],
+            {"work_centers": (WorkCenter("W", buffer="Z"),)},
+            "work_centers W: has no buffer Z. Add the buffer with its places, or drop it here",
+        ),
+        (
+            [step("A-1", 5, "M", "N")],
+            store(1),
+            "operations A-1: waits before RACK, no buffer. Give the work centres of its units one buffer",
+        ),
+        (
+            [step("A-1", stored=True)],
+            store(1),
+            "operations A-1: lies in a buffer, but its work centre has none. Give the work centre a buffer",
+        ),
+        (
+            [step("A-1", 5, "N", stored=True, started=Started("N"))],
+            store(1),
+            "operations A-1: is started and lies in a buffer. Drop the word: it has left its place",
+        ),
+        (
+            [step("A-1"), step("A-2"), step("A-3", 5, "N", predecessors=(Link("A-1"), Link("A-2")))],
+            store(1),
+            "operations A-3: takes 2 places of RACK at once, which has 1. Give the buffer 2 places",
         ),
         ([], {"crews": (Crew("", (), ()),)}, "crews[0]: has an empty id. Give it a name of its own"),
         (

@@ -71,7 +71,9 @@ def test_whoever_makes_room_gets_a_place_that_the_checker_accepts(problem: Probl
     plan = dispatch(problem, edd(problem))
     asked = Desk(problem, plan)
     for order in problem.orders:
-        new = Operation("NEW-0", "NEW", tuple(a for u in problem.units for a in _on(u.id)))
+        before = problem.buffer_before
+        alike = [u.id for u in problem.units if before.get(u.id) == before.get(problem.units[0].id)]
+        new = Operation("NEW-0", "NEW", tuple(a for name in alike for a in _on(name)))
         whole = replace(
             problem, orders=(*problem.orders, Order("NEW", 100)), operations=(*problem.operations, new)
         )
