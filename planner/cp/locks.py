@@ -119,6 +119,7 @@ class LockModel:
 
     def __init__(self, problem: Problem, names: Collection[str], rules: Iterable[Rule] = BINDING) -> None:
         self.locks = {o.id: o.lock for o in problem.operations if o.lock and o.id in names}
+        self._whole = len(problem.operations)
         rules, helped = list(rules), _helped(problem)
         if len(problem.operations) > MOST_HELPERS:
             rules = [rule for rule in rules if rule not in helped]
@@ -186,24 +187,31 @@ class LockModel:
         for kept in self.kept.values():
             self.cp.add(kept == 1)
         self.cp.minimize(cp_model.LinearExpr.sum(list(self.plan.starts.values())))
-        watcher = _Offers(self.plan, accept)
+        watcher = _Offers(self.plan, accept, self._whole)
         budget.solve(self.cp, watcher)
         if not watcher.is_accepted:
             raise Unproved
 
 
+MOST_OFFERED = 40_000
+"""Operations in all the orders that are offered: to time one of them is no part of the solver's budget."""
+
+
 class _Offers(cp_model.CpSolverSolutionCallback):
     """Offers the order of every solution."""
 
-    def __init__(self, plan: PlanModel, accept: Callable[[list[Choice]], bool]) -> None:
+    def __init__(self, plan: PlanModel, accept: Callable[[list[Choice]], bool], whole: int) -> None:
         super().__init__()
-        self._plan, self._accept = plan, accept
+        self._plan, self._accept, self._whole = plan, accept, whole
         self.is_accepted = False
+        self._left = MOST_OFFERED
 
     def on_solution_callback(self) -> None:
         """Called by CP-SAT with each solution that starts work earlier."""
         if self._accept(by_begin(self._plan, self)):
             self.is_accepted = True
+        self._left -= self._whole
+        if self.is_accepted or self._left <= 0:
             self.stop_search()
 
 
