@@ -26,6 +26,7 @@ MATRIX: dict[Permission, frozenset[Role]] = {
     Permission.FLOOR_OVERSEE: SUPERVISOR,
     Permission.HELP_ANSWER: SUPERVISOR | {Role.ENGINEER},
     Permission.COUNT_DECIDE: SUPERVISOR | {Role.ENGINEER},
+    Permission.RESOURCE_KEEP: SUPERVISOR | {Role.PLANNER, Role.ENGINEER},
     Permission.PLAN_VIEW: EVERYBODY,
     Permission.PLAN_PROPOSE: SUPERVISOR | {Role.PLANNER},
     Permission.PLAN_PUBLISH: ADMINISTRATOR | {Role.PLANNER},
