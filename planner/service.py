@@ -131,12 +131,12 @@ async def put_in_force(tx: Tx, plan: Plan) -> int:
 
 
 async def explain_in_force(tx: Tx, plan: Plan) -> None:
-    """Add the causes of lateness to a plan in force that was published before they were known.
+    """Add proof and causes of lateness to a plan in force that was published before they were known.
 
     Args:
         plan: Tells the floor the same, and is explained.
     """
-    if await store.explain(tx, plan.body["orders"]):
+    if await store.explain(tx, plan):
         await _promise(tx, plan)
 
 

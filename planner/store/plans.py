@@ -129,14 +129,29 @@ async def put_in_force(tx: Tx, plan: UUID, version: int) -> None:
     )
 
 
-async def explain(tx: Tx, orders: list[dict[str, Any]]) -> bool:
-    """Give the plan in force its orders with their causes; False when it has them."""
+async def explain(tx: Tx, plan: Plan) -> bool:
+    """Give the plan in force what a search has found out about it; False when that is known.
+
+    Args:
+        plan: The same work at the same times, with its proof and with the causes of lateness.
+    """
+    more = {name: plan.body[name] for name in ("orders", "rule", "score", "solutions")}
     explained = await tx.execute(
         """
-        update planner.plan set body = body || %(more)s
+        update planner.plan
+        set body = body || %(more)s, solver = %(solver)s, proof = %(proof)s, objective = %(objective)s,
+            bound = %(bound)s, dispatch_objective = %(dispatch_objective)s
         where site = %(site)s and status = 'in_force' and body -> 'explained' = 'false'
         """,
-        {"site": tx.site, "more": Jsonb({"orders": orders, "explained": True})},
+        {
+            "site": tx.site,
+            "more": Jsonb({**more, "explained": True}),
+            "solver": plan.solver,
+            "proof": plan.proof,
+            "objective": plan.objective,
+            "bound": plan.bound,
+            "dispatch_objective": plan.dispatch_objective,
+        },
     )
     return explained == 1
 

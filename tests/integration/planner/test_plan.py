@@ -625,6 +625,9 @@ async def test_what_happens_on_the_floor_is_in_the_plan_at_once(
     assert plan["version"] > before["version"]
     assert reason in {one["reason"] for one in (*plan["trigger"], *(proposal or plan)["trigger"])}
     assert last_end(plan) != last_end(before)
+    assert 0 < plan["bound"] <= plan["objective"], (
+        "what was published at once has its proof when the search is over"
+    )
     if happens is delayed:
         assert min(row["start"] for row in plan["operations"] if row["operation"] == 30) >= str(floor.now)
     machining = {row["equipment"] for one in (before, plan) for row in one["operations"][:1]}
