@@ -552,10 +552,7 @@ def _plant_faults(problem: Problem) -> Iterator[Fault]:
         "orders": [o.id for o in problem.orders],
         "operations": [o.id for o in problem.operations],
     }
-    for kind, ids in rows.items():
-        for name, times in Counter(ids).items():
-            if times > 1:
-                yield Fault(f"{kind} {name}", f"is there {times} times", "Keep one row")
+    yield from _id_faults(rows)
     for calendar in problem.calendars:
         yield from _window_faults(f"calendars {calendar.id}", calendar.windows, problem.horizon)
     for center in problem.work_centers:
@@ -565,6 +562,15 @@ def _plant_faults(problem: Problem) -> Iterator[Fault]:
                 yield Fault(row, f"takes {setup.minutes} minutes", "Give 0 or more")
     yield from _unit_faults(problem, set(rows["calendars"]), set(rows["work_centers"]))
     yield from _order_faults(problem)
+
+
+def _id_faults(rows: dict[str, list[str]]) -> Iterator[Fault]:
+    for kind, ids in rows.items():
+        for name, times in Counter(ids).items():
+            if not name:
+                yield Fault(f"{kind}[{ids.index(name)}]", "has an empty id", "Give it a name of its own")
+            elif times > 1:
+                yield Fault(f"{kind} {name}", f"is there {times} times", "Keep one row")
 
 
 def _unit_faults(problem: Problem, calendars: set[str], centers: set[str]) -> Iterator[Fault]:

@@ -23,7 +23,6 @@ def range_faults(problem: Problem) -> Iterator[Fault]:
     """The numbers of a problem that are out of their range, and rows of which only one could hold."""
     if problem.horizon > LONGEST_MIN:
         yield Fault("problem", f"horizon is {problem.horizon}", f"Give at most {LONGEST_MIN}, ten years")
-    yield from _nameless_faults(problem)
     yield from _weight_faults(problem)
     yield from _setup_faults(problem)
     for tool in problem.tools:
@@ -33,24 +32,6 @@ def range_faults(problem: Problem) -> Iterator[Fault]:
             yield from _minute_faults(f"materials {material.id}", {"receives at minute": receipt.at})
     for operation in problem.operations:
         yield from _operation_faults(operation)
-
-
-def _nameless_faults(problem: Problem) -> Iterator[Fault]:
-    rows = {
-        "calendars": [row.id for row in problem.calendars],
-        "work_centers": [row.id for row in problem.work_centers],
-        "units": [row.id for row in problem.units],
-        "crews": [row.id for row in problem.crews],
-        "tools": [row.id for row in problem.tools],
-        "materials": [row.id for row in problem.materials],
-        "buffers": [row.id for row in problem.buffers],
-        "orders": [row.id for row in problem.orders],
-        "operations": [row.id for row in problem.operations],
-    }
-    for kind, ids in rows.items():
-        for index, name in enumerate(ids):
-            if not name:
-                yield Fault(f"{kind}[{index}]", "has an empty id", "Give it a name of its own")
 
 
 def _weight_faults(problem: Problem) -> Iterator[Fault]:
