@@ -119,7 +119,8 @@ async def stream(
                 if not await still_allowed():
                     return
             try:
-                message = await asyncio.wait_for(queue.get(), BEAT_S)
+                async with asyncio.timeout(BEAT_S):
+                    message = await queue.get()
             except TimeoutError:
                 message = BEAT
             if message == _END:

@@ -184,7 +184,8 @@ class Bridge:
 
     async def _until_calm(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._calm.wait(), CALM_S)
+            async with asyncio.timeout(CALM_S):
+                await self._calm.wait()
 
     async def _know_periods(self) -> None:
         """Know the periods before anything is given its day: as last heard, while the ERP is away.

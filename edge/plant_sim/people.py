@@ -57,7 +57,8 @@ class Crew:
             self.changed.clear()
             await self.refresh()
             try:
-                await asyncio.wait_for(self.changed.wait(), ROSTER_EVERY_S)
+                async with asyncio.timeout(ROSTER_EVERY_S):
+                    await self.changed.wait()
             except TimeoutError:
                 continue
 
@@ -124,7 +125,8 @@ class Operator:
     async def rest(self) -> None:
         """Wait for a change at this terminal."""
         try:
-            await asyncio.wait_for(self.looked.wait(), LOOK_AGAIN_S)
+            async with asyncio.timeout(LOOK_AGAIN_S):
+                await self.looked.wait()
             await asyncio.sleep(SETTLE_S)
         except TimeoutError:
             pass

@@ -42,7 +42,8 @@ async def ask(home: Path, request: str, name: str = "") -> dict[str, Any]:
         raise NotRunning(f"no supervisor runs for {home}") from error
     try:
         writer.write(json.dumps({"do": request, "name": name}).encode() + b"\n")
-        line = await asyncio.wait_for(reader.readline(), TIMEOUT_S)
+        async with asyncio.timeout(TIMEOUT_S):
+            line = await reader.readline()
     except (ConnectionResetError, BrokenPipeError):
         line = b""
     finally:

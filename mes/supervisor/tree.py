@@ -311,7 +311,8 @@ class Tree:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(kept.unit.stop_signal)
         try:
-            await asyncio.wait_for(process.wait(), kept.unit.stop_s)
+            async with asyncio.timeout(kept.unit.stop_s):
+                await process.wait()
         except TimeoutError:
             logger.warning("process.killed", process=kept.unit.name, after_s=kept.unit.stop_s)
             with contextlib.suppress(ProcessLookupError):

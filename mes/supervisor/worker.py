@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import signal
 from collections.abc import Awaitable
 
@@ -11,6 +12,9 @@ from mes.kernel.settings import Settings, load
 from mes.supervisor.notify import notify
 
 READY_POLL_S = 0.25
+
+END_S = 20.0
+"""What has not ended so long after its signal says where it is, and is ended; kill -9 loses nothing."""
 
 
 def run_service(name: str) -> None:
@@ -65,6 +69,10 @@ async def _prepare(running: Awaitable[None]) -> None:
 
 
 def _cancel_on_signal(work: asyncio.Task[None]) -> None:
+    def end() -> None:
+        faulthandler.dump_traceback_later(END_S, exit=True)
+        work.cancel()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, work.cancel)
+        loop.add_signal_handler(number, end)

@@ -60,11 +60,12 @@ def test_a_killed_supervisor_takes_all_with_it_and_the_next_start_goes_on(
     running_plant: RunningPlant,
 ) -> None:
     before = running_plant.wait_for(settled, "the plant is settled before the kill")
-    children = [Identity.of(item["pid"]) for item in before["processes"]]
+    children = {item["name"]: Identity.of(item["pid"]) for item in before["processes"]}
     os.kill(before["pid"], signal.SIGKILL)
     deadline = time.monotonic() + ENDED_S
-    while left := [child.pid for child in children if child is not None and child.alive]:
-        assert time.monotonic() < deadline, f"still there: {left}"
+    while left := [name for name, child in children.items() if child is not None and child.alive]:
+        said = {name: running_plant.log(name) for name in left}
+        assert time.monotonic() < deadline, f"still there: {said}"
         time.sleep(0.2)
     running_plant.start()
     after = running_plant.wait_for(

@@ -366,6 +366,17 @@ async def test_a_stream_that_the_erp_does_not_show_holds_up_no_other(db: Databas
         await asyncio.gather(loop, return_exceptions=True)
 
 
+async def test_a_bridge_that_is_told_to_end_in_a_calm_moment_ends(db: Database) -> None:
+    bridge = Bridge(db, MemoryAdapter(demo_books()), Settings(), "w")
+    waiting = asyncio.create_task(bridge._until_calm())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    bridge._calm.set()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
 async def test_a_loop_that_is_refused_is_tried_again_and_ends_no_other(db: Database) -> None:
     bridge = Bridge(db, MemoryAdapter(demo_books()), Settings(), "w")
     async with db.transaction(cause()) as tx:

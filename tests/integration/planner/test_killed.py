@@ -76,9 +76,11 @@ async def test_a_killed_planner_takes_its_solver_along_and_its_successor_solves_
     for _ in range(3):
         await floor.order(quantity=3)
     async with planner(db.url, tmp_path, seconds=60) as first:
-        solver = await asyncio.wait_for(solver_of(first), 120)
+        async with asyncio.timeout(120):
+            solver = await solver_of(first)
         first.kill()
-        await asyncio.wait_for(ended(solver), 60)
+        async with asyncio.timeout(60):
+            await ended(solver)
     async with db.read() as tx:
         assert await service.plan_in_force(tx) is None
     async with planner(db.url, tmp_path, seconds=0.1):
@@ -92,7 +94,8 @@ async def test_a_killed_planner_takes_its_solver_along_and_its_successor_solves_
         plan = json.loads(found)
         assert plan["version"] == 1
         assert len(plan["orders"]) == 3
-        quote = await asyncio.wait_for(asked(db), 60)
+        async with asyncio.timeout(60):
+            quote = await asked(db)
         assert quote["date"] > floor.now.isoformat()
 
 

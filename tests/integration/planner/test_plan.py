@@ -396,7 +396,8 @@ async def test_a_worker_that_dies_in_the_middle_of_a_solve_is_followed_by_one_th
     with monkeypatch.context() as patch:
         patch.setattr(desk, "replan_in_child", hang)
         dying = asyncio.create_task(planner.step())
-        await asyncio.wait_for(solving.wait(), 60)
+        async with asyncio.timeout(60):
+            await solving.wait()
         dying.cancel()
         with pytest.raises(asyncio.CancelledError):
             await dying

@@ -41,6 +41,21 @@ async def main():
 asyncio.run(main())
 """
 
+DEAF_SERVICE = """
+import asyncio, os, signal
+from mes.kernel.plugins import Service
+from mes.supervisor import worker
+async def work(settings):
+    os.kill(os.getpid(), signal.SIGTERM)
+    while True:
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            print("I go on", flush=True)
+worker.END_S = 0.5
+worker.run_here(Service("deaf", "deaf run", run=work))
+"""
+
 Wait = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
@@ -205,6 +220,14 @@ async def test_a_killed_supervisor_takes_its_children_with_it(tmp_path: Path, ev
     supervisor.wait()
     supervisor.stdout.close()
     await eventually(lambda: not child.alive)
+
+
+def test_a_service_that_does_not_end_says_where_it_is_and_is_ended() -> None:
+    argv = [sys.executable, "-c", DEAF_SERVICE]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "I go on" in done.stdout
+    assert "run_forever" in done.stderr
 
 
 async def test_only_our_own_leftovers_are_ended(tmp_path: Path) -> None:

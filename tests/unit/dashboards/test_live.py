@@ -121,6 +121,7 @@ async def test_a_closed_stream_is_forgotten() -> None:
     messages = live.stream(hub, allowed)
     assert await anext(messages) == live.BEAT
     hub.publish(b"a")
-    assert await asyncio.wait_for(anext(messages), 30) == b"a"
+    async with asyncio.timeout(30):
+        assert await anext(messages) == b"a"
     await messages.aclose()  # type: ignore[attr-defined]
     hub.publish(b"b")

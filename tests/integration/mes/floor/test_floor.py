@@ -78,7 +78,8 @@ async def test_one_loop_that_fails_stops_no_other(
     monkeypatch.setattr(costing, "book_events", book_events)
     async with working(settings) as worker:
         await eventually(lambda: floor.ready(settings))
-        await asyncio.wait_for(failed.wait(), 60)
+        async with asyncio.timeout(60):
+            await failed.wait()
         await Edge(db).good("CNC-1", 1, utc_now())
 
         async def absorbed() -> bool:
