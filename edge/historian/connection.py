@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from edge.rows import Take
+from mes.kernel.ending import unless_told_to_end
 from mes.kernel.topics import Stream
 
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
@@ -65,7 +66,7 @@ class Store(ABC):
                     prepare_threshold=None,
                 )
             except AWAY as error:
-                raise StoreAway(str(error)) from error
+                raise unless_told_to_end(StoreAway(str(error))) from error
         return self._connection
 
     async def close(self) -> None:
@@ -101,7 +102,7 @@ class Store(ABC):
                 connection = await self.connection()
                 return await (await connection.execute(query, params)).fetchall()
         except AWAY as error:
-            raise StoreAway(str(error)) from error
+            raise unless_told_to_end(StoreAway(str(error))) from error
 
     async def commit(self, takes: Sequence[Take]) -> int:
         """Store `takes` and advance their cursors in one transaction.
@@ -123,7 +124,7 @@ class Store(ABC):
                 self._committed()
                 return stored
         except AWAY as error:
-            raise StoreAway(str(error)) from error
+            raise unless_told_to_end(StoreAway(str(error))) from error
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise BatchRefused(str(error)) from error
 

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from edge.historian.connection import AWAY, Store, StoreAway
 from edge.rows import INBOX_COLUMNS, Inbox, Take, TallyKey, TallyStep, read_events
+from mes.kernel.ending import unless_told_to_end
 from mes.kernel.topics import Stream
 
 
@@ -82,7 +83,7 @@ class EventStore(Store):
             async with self._turn:
                 await (await self.connection()).execute(query, params)
         except AWAY as error:
-            raise StoreAway(str(error)) from error
+            raise unless_told_to_end(StoreAway(str(error))) from error
 
 
 COPY_INBOX = sql.SQL("copy mes.edge_inbox ({}) from stdin").format(

@@ -15,6 +15,7 @@ from edge.historian.connection import AWAY, BatchRefused, Store, StoreAway
 from edge.historian.partitions import drop_old_chunks, keep_partitions
 from edge.historian.rollups import DIRTY, GRACE_S, ROLL_UP_HOURS, ROLL_UP_MINUTES
 from edge.rows import Aliases, Columns, Newest, Quarantined, Take, pack, read_telemetry, split_bucket
+from mes.kernel.ending import unless_told_to_end
 from mes.kernel.messages import Birth, DataType, Definition
 from mes.kernel.topics import Stream
 
@@ -80,7 +81,7 @@ class Historian(Store):
                     for definition in sorted(birth.definitions, key=lambda found: found.name):
                         names.tag_ids[definition.alias] = await self._tag_id(connection, edge, definition)
         except AWAY as error:
-            raise StoreAway(str(error)) from error
+            raise unless_told_to_end(StoreAway(str(error))) from error
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             raise BatchRefused(str(error)) from error
         names.doubles = {
@@ -184,7 +185,7 @@ class Historian(Store):
                     await self._show_newest(await self.connection())
                     self._committed()
         except AWAY as error:
-            raise StoreAway(str(error)) from error
+            raise unless_told_to_end(StoreAway(str(error))) from error
 
     async def find_newest(self) -> None:
         """Bring `last_value` up to date with the samples themselves, after an end without a word."""
@@ -192,7 +193,7 @@ class Historian(Store):
             async with self._turn:
                 await (await self.connection()).execute(FIND_NEWEST)
         except AWAY as error:
-            raise StoreAway(str(error)) from error
+            raise unless_told_to_end(StoreAway(str(error))) from error
 
     async def quarantine(self, item: Quarantined) -> None:
         """Keep what cannot be stored elsewhere; the same thing twice is kept once."""
@@ -204,7 +205,7 @@ class Historian(Store):
                 except psycopg.DataError:
                     await _quarantine(connection, replace(item, reason="unreadable", detail={}))
         except AWAY as error:
-            raise StoreAway(str(error)) from error
+            raise unless_told_to_end(StoreAway(str(error))) from error
 
     async def roll_up(self, limit: int = 500) -> int:
         """Bring minutes, then hours, that changed up to date; returns how many were."""
@@ -218,7 +219,7 @@ class Historian(Store):
                     )
                     done += found.rowcount
         except AWAY as error:
-            raise StoreAway(str(error)) from error
+            raise unless_told_to_end(StoreAway(str(error))) from error
         return done
 
     async def maintain(self, *, keep_days: int = 30) -> None:
@@ -234,7 +235,7 @@ class Historian(Store):
                     await keep_partitions(connection, "sample", keep_days)
                     await keep_partitions(connection, "sample_text", keep_days)
         except AWAY as error:
-            raise StoreAway(str(error)) from error
+            raise unless_told_to_end(StoreAway(str(error))) from error
 
 
 KEPT_MALFORMED = 1000

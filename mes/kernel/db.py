@@ -12,6 +12,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from mes.kernel.ending import unless_told_to_end
 from mes.kernel.errors import PlantError
 from mes.kernel.log import get_logger
 
@@ -278,7 +279,7 @@ async def translated() -> AsyncIterator[None]:
     ) as error:
         raise DatabaseBusy from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
-        raise DatabaseUnavailable from error
+        raise unless_told_to_end(DatabaseUnavailable()) from error
     except psycopg.DataError as error:
         raise ValueNotStorable from error
 
@@ -320,7 +321,7 @@ class Wakeup:
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             logger.info("wakeup.lost", channel=self._channel, reason=str(error).strip())
             await self.close()
-            raise DatabaseUnavailable from error
+            raise unless_told_to_end(DatabaseUnavailable()) from error
         return False
 
     async def close(self) -> None:
