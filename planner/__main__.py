@@ -285,9 +285,9 @@ def report(problem: Problem, solution: Solution, *, explain: bool = True) -> dic
         "status": solution.status,
         "objective": solution.score.total,
         "bound": solution.bound,
-        "gap": round(solution.gap, 4),
+        "gap": _rounded(solution.gap),
         "dispatch_objective": solution.dispatch_objective,
-        "solutions": solution.solutions,
+        "cp": None if solution.cp is None else asdict(solution.cp) | {"share": _rounded(solution.cp_share)},
         "score": asdict(solution.score),
         "released": [asdict(row) for row in solution.released],
         "named": [asdict(row) for row in _named(problem, solution.schedule, is_searched=explain)],
@@ -295,6 +295,10 @@ def report(problem: Problem, solution: Solution, *, explain: bool = True) -> dic
         "excesses": [asdict(row) for row in excesses(problem.operations, solution.schedule)],
         **why,
     }
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
 
 
 def _read(source: str) -> str:

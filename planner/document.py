@@ -73,7 +73,7 @@ def plan_document(problem: Problem, report: Mapping[str, Any], labels: Labels) -
         "rule": report["rule"],
         "explained": "why_late" in report,
         "score": report["score"],
-        "solutions": report["solutions"],
+        "cp": report.get("cp"),
         "released": [_released(clock, row) for row in released],
         "operations": [
             _operation(problem, problem.operation_by_id[row.operation], row, late, labels)

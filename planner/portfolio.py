@@ -17,6 +17,7 @@ from planner.effort import Effort
 from planner.problem import Problem
 from planner.progress import Watch
 from planner.schedule import Schedule
+from planner.share import CpShare
 
 TABU, CP = "tabu search", "cp-sat"
 
@@ -40,14 +41,14 @@ class Found:
     Args:
         solver: Who found it; empty while it is the one to begin with.
         bound: No plan costs less.
-        solutions: How many CP-SAT met.
+        cp: What CP-SAT brought, in all its turns; None before the first.
     """
 
     schedule: Schedule
     cost: int
     bound: int
     solver: str = ""
-    solutions: int = 0
+    cp: CpShare | None = None
 
 
 class Portfolio:
@@ -106,7 +107,8 @@ class Portfolio:
         effort = replace(self.effort, seconds=seconds)
         found = improve(self.problem, self.found.schedule, effort, self.watch)
         self.found.bound = max(self.found.bound, found.bound)
-        self.found.solutions += found.solutions
+        share = found.share(self.found.cost)
+        self.found.cp = self.found.cp + share if self.found.cp else share
         if found.schedule is None or found.cost >= self.found.cost:
             return
         self._keep(found.schedule, found.cost, CP)

@@ -266,7 +266,8 @@ def _without_moving(problem: Problem, effort: Effort, repaired: Schedule, stop: 
     found = solve(anchored, effort, known=repaired, grid=False, stop=stop)
     if _harms(problem, repaired, found.schedule):
         cost = score(anchored, repaired)
-        found = replace(found, schedule=repaired, score=cost, solver="dispatch", status="feasible")
+        cp = found.cp.unused if found.cp else None
+        found = replace(found, schedule=repaired, score=cost, solver="dispatch", status="feasible", cp=cp)
     return found
 
 

@@ -149,7 +149,7 @@ def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan |
     if not isinstance(found, Retimed):
         return found
     report = {
-        **{name: plan.body[name] for name in ("rule", "score", "solutions")},
+        **{name: plan.body.get(name) for name in ("rule", "score", "cp")},
         "schedule": schedule_to_json(found.schedule),
         "named": [asdict(row) for row in suggested(found.problem, found.schedule)],
         "why_late": reasons(found.problem, found.schedule),

@@ -355,6 +355,7 @@ async def _publish(tx: Tx, plan: Plan) -> int:
             status=plan.proof,
             objective=plan.objective,
             bound=plan.bound,
+            cp_gain=_cp_gain(plan),
             late_orders=plan.late_orders,
             by=tx.cause.actor,
             operations=tuple(_planned_job(row) for row in plan.body["jobs"]),
@@ -365,6 +366,11 @@ async def _publish(tx: Tx, plan: Plan) -> int:
         await _promise(tx, plan)
     await holding.move_holds(tx, plan)
     return head.version
+
+
+def _cp_gain(plan: Plan) -> int | None:
+    cp = plan.body.get("cp")
+    return None if cp is None else int(cp["before"] - cp["after"])
 
 
 def _planned_job(row: Mapping[str, Any]) -> PlannedJob:

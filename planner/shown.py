@@ -135,6 +135,26 @@ class PlanScore(BaseModel):
     total: int
 
 
+class PlanCpShare(BaseModel):
+    """What CP-SAT brought to a plan.
+
+    Args:
+        before: What the plan cost that it was given, in points.
+        after: What it cost after CP-SAT.
+        bound: It has proved that no plan costs less.
+        solutions: How many solutions of its model it met; its hint is one.
+        deterministic: Units of its deterministic time.
+        share: Its part of what the searches saved against the dispatch plan; None where nothing was saved.
+    """
+
+    before: int
+    after: int
+    bound: int
+    solutions: int
+    deterministic: float
+    share: float | None
+
+
 class LockPlace(BaseModel):
     """Where a person put an operation: its run starts on this unit at this time."""
 
@@ -165,11 +185,12 @@ class PlanShown(BaseModel):
 
     Args:
         version: None while it is only proposed.
-        solver: `cp-sat`, `annealing` or `dispatch`: who made the sequences.
+        solver: `cp-sat`, `annealing`, `tabu search` or `dispatch`: who made the sequences.
         status: `optimal` when nothing is better, else `feasible`.
         bound: No plan costs less than this many points.
-        gap: Share of the objective that may still be saved.
+        gap: Share of the objective that may still be saved; None where no bound is known.
         dispatch_objective: What the dispatch rule alone would have cost.
+        cp: What CP-SAT brought, whoever made the sequences; None where it was not asked.
         current_objective: What going on as now costs, for a proposal.
         waiting: Wishes for a plan that are not answered yet.
         released: Locks that contradict each other or the plant as it is, and that the plan is without.
@@ -181,7 +202,7 @@ class PlanShown(BaseModel):
     status: str
     objective: int
     bound: int
-    gap: float
+    gap: float | None
     dispatch_objective: int
     current_objective: int | None
     late_orders: int
@@ -192,6 +213,7 @@ class PlanShown(BaseModel):
     origin: datetime
     rule: str
     score: PlanScore
+    cp: PlanCpShare | None = None
     operations: list[PlannedOperation]
     orders: list[PlannedOrder]
     equipment: list[PlannedUnit]

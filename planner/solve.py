@@ -18,6 +18,7 @@ from planner.objective import Score, score
 from planner.problem import Problem, Published
 from planner.progress import Progress, Stop, Watch, never, unheard
 from planner.schedule import Schedule
+from planner.share import CpShare
 from planner.shop import is_job_shop
 
 if TYPE_CHECKING:  # loads the kernel
@@ -54,13 +55,14 @@ class Solution:
     """A checked plan and where it comes from.
 
     Args:
-        solver: "cp-sat", "annealing", "tabu search" or "dispatch": which of them made the sequences.
+        solver: "cp-sat", "annealing", "tabu search" or "dispatch": which of them made the sequences. Who
+            only proves that they are the best has not made them.
         rule: The dispatch rule that began, or "known".
         status: "optimal" when no plan is better, "stopped" when the search was told to end before its
             effort was spent, else "feasible".
         bound: No plan costs less than this many points.
         dispatch_objective: What the dispatch plan alone would have cost.
-        solutions: How many solutions CP-SAT met.
+        cp: What CP-SAT brought; None where it was not asked.
         released: Locks that no plan can keep as things are now: this one is without them.
     """
 
@@ -71,14 +73,22 @@ class Solution:
     status: str
     bound: int
     dispatch_objective: int
-    solutions: int = 0
+    cp: CpShare | None = None
     released: tuple[Released, ...] = ()
 
     @property
-    def gap(self) -> float:
-        """Share of the objective that may still be saved: 0 is proved optimal."""
+    def gap(self) -> float | None:
+        """Share of the objective that may still be saved: 0 is proved; None where no bound is known."""
         cost = self.score.total
-        return (cost - self.bound) / cost if cost else 0.0
+        if cost <= self.bound:
+            return 0.0
+        return (cost - self.bound) / cost if self.bound > 0 else None
+
+    @property
+    def cp_share(self) -> float | None:
+        """CP-SAT's part of what was saved against the dispatch plan; None where nothing was."""
+        saved = self.dispatch_objective - self.score.total
+        return self.cp.gain / saved if self.cp and saved > 0 else None
 
 
 def wants_kernel(problem: Problem) -> bool:
@@ -196,7 +206,7 @@ def _by_portfolio(engine: Engine, bare: Solution, effort: Effort, watch: Watch) 
         solver=found.solver or bare.solver,
         status="optimal" if found.bound >= cost.total else "feasible",
         bound=min(found.bound, cost.total),
-        solutions=found.solutions,
+        cp=found.cp,
     )
 
 
@@ -237,9 +247,8 @@ def _with_cp(problem: Problem, bare: Solution, effort: Effort, watch: Watch) -> 
     from planner.cp.search import improve
 
     found = improve(problem, bare.schedule, effort, watch)
-    best = replace(bare, bound=found.bound, solutions=found.solutions)
-    wins = found.cost < bare.score.total or (found.cost == bare.score.total and bare.solver == "dispatch")
-    if found.schedule is not None and wins:
+    best = replace(bare, bound=found.bound, cp=found.share(bare.score.total))
+    if found.schedule is not None and found.cost < bare.score.total:
         require_feasible(problem, found.schedule)
         cost = score(problem, found.schedule)
         best = replace(best, schedule=found.schedule, score=cost, solver="cp-sat")

@@ -11,9 +11,13 @@ from mes.kernel.outbox import Event, event
 @event
 @dataclass(frozen=True, kw_only=True)
 class PlanPublished(Event):
-    """A plan is in force; `operations` and `late_orders` are counts."""
+    """A plan is in force; `operations` and `late_orders` are counts.
+
+    `solver` made the sequences; `cp_gain` is what CP-SAT took off the objective, None where it was not asked.
+    """
 
     aggregate_field = "plan"
+    schema_version = 2
 
     plan: UUID
     version: int
@@ -23,6 +27,7 @@ class PlanPublished(Event):
     operations: int
     late_orders: int
     by: str
+    cp_gain: float | None = None
 
 
 @event

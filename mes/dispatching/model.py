@@ -41,8 +41,9 @@ class PublishedPlan:
     """A plan that somebody, or the planner's rule, put in force.
 
     Args:
-        solver: What found it, such as `cp-sat` or `dispatch`.
+        solver: What made its sequences, such as `cp-sat` or `dispatch`.
         objective: Value of the weighted objective; `bound` is proved to be no better than it.
+        cp_gain: How much CP-SAT took off the objective; None where it was not asked.
         late_orders: Orders that end after their due time.
         by: Account or service that published it.
     """
@@ -55,6 +56,7 @@ class PublishedPlan:
     late_orders: int
     by: str
     operations: tuple[PlannedJob, ...]
+    cp_gain: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,7 @@ def _published(site: str, plan: PublishedPlan, head: PlanInForce) -> PlanPublish
         solver=plan.solver,
         objective=plan.objective,
         bound=plan.bound,
+        cp_gain=plan.cp_gain,
         operations=len(plan.operations),
         late_orders=plan.late_orders,
         by=plan.by,

@@ -22,6 +22,7 @@ from planner.objective import score
 from planner.problem import Operation, Problem
 from planner.progress import Watch
 from planner.schedule import Schedule
+from planner.share import CpShare
 from planner.shop import only_the_end_counts
 
 DETERMINISTIC_PER_SECOND = 0.2
@@ -44,6 +45,7 @@ class Found:
         bound: No plan costs less than this many points.
         schedule: The cheapest plan of all solutions, as the decoder times them; None if none.
         solutions: How many the search met.
+        deterministic: Units of the solver's deterministic time that it used.
     """
 
     status: str = "UNKNOWN"
@@ -52,7 +54,13 @@ class Found:
     cost: int = 0
     solutions: int = 0
     seconds: float = 0.0
+    deterministic: float = 0.0
     trail: list[tuple[float, int]] = field(default_factory=list)
+
+    def share(self, before: int) -> CpShare:
+        """What it brought to a plan of that cost."""
+        after = before if self.schedule is None else min(before, self.cost)
+        return CpShare(before, after, min(self.bound, after), self.solutions, round(self.deterministic, 3))
 
 
 class Values(Protocol):
@@ -97,6 +105,7 @@ def improve(
     found = watcher.found
     found.status = str(solver.status_name(status))
     found.seconds = solver.wall_time
+    found.deterministic = solver.response_proto.deterministic_time
     if status in {cp_model.OPTIMAL, cp_model.FEASIBLE, cp_model.UNKNOWN}:
         found.bound = max(0, round(solver.best_objective_bound))
     return found

@@ -135,7 +135,7 @@ async def explain(tx: Tx, plan: Plan) -> bool:
     Args:
         plan: The same work at the same times, with its proof and with the causes of lateness.
     """
-    more = {name: plan.body[name] for name in ("orders", "rule", "score", "solutions")}
+    more = {name: plan.body[name] for name in ("orders", "rule", "score", "cp")}
     explained = await tx.execute(
         """
         update planner.plan
@@ -252,12 +252,13 @@ _SHOWN: LiteralString = """
     select (jsonb_build_object(
         'id', p.id, 'version', p.version, 'solver', p.solver, 'status', p.proof,
         'objective', p.objective, 'bound', p.bound,
-        'gap', case p.objective when 0 then 0 else (p.objective - p.bound)::float8 / p.objective end,
+        'gap', case when p.objective <= p.bound then 0
+                    when p.bound > 0 then (p.objective - p.bound)::float8 / p.objective end,
         'dispatch_objective', p.dispatch_objective, 'current_objective', p.current_objective,
         'late_orders', p.late_orders, 'trigger', p.trigger, 'made_at', p.made_at,
         'published_at', p.published_at, 'by', p.published_by,
         'origin', p.body -> 'origin', 'rule', p.body -> 'rule', 'score', p.body -> 'score',
-        'orders', p.body -> 'orders', 'equipment', p.body -> 'equipment',
+        'cp', p.body -> 'cp', 'orders', p.body -> 'orders', 'equipment', p.body -> 'equipment',
         'operations', coalesce(operations.rows, '[]'),
         'waiting', (select count(*) from planner.request where site = p.site and done_at is null),
         'trouble', (

@@ -76,7 +76,7 @@ async def test_a_planner_publishes_what_the_rules_leave_to_him(web: Web, floor: 
     await planner.step()
     browser = await web.browser(Role.PLANNER)
     plan = (await browser.get(f"{API}/plan")).json()
-    assert (plan["version"], plan["by"], plan["solver"]) == (1, "service:planner", "cp-sat")
+    assert (plan["version"], plan["by"], plan["cp"]["bound"]) == (1, "service:planner", plan["bound"])
     assert [row["operation"] for row in plan["operations"]] == [10, 20, 30, 40, 50, 60]
 
     second = await floor.order(quantity=3)

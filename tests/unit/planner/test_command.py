@@ -35,7 +35,10 @@ def test_solve_writes_the_plan_with_its_proof(tmp_path: Path) -> None:
     file.write_text(json.dumps(problem_to_json(plant(step("A-1"), due={"A": 5}))))
     code, said = run("solve", str(file), "--seconds", "1")
     assert code == 0
-    assert (said["solver"], said["status"], said["gap"]) == ("cp-sat", "optimal", 0)
+    assert (said["solver"], said["status"], said["gap"]) == ("dispatch", "optimal", 0)
+    cp = said["cp"]
+    assert cp["before"] == cp["after"] == cp["bound"] == said["objective"] == said["dispatch_objective"]
+    assert cp["share"] is None, "the rule's plan was the best there is: CP-SAT has proved it"
     assert said["schedule"]["assignments"][0]["end"] == 10
     assert said["why_late"] == {"A": [{"code": "work", "minutes": 5, "subject": "", "by": ""}]}
 
@@ -102,7 +105,8 @@ async def test_the_child_answers_with_a_plan() -> None:
     answers = await replan_in_child(plant(step("A-1")), Effort(seconds=0.2), move=False)
     assert answers.complete
     assert answers.fresh
-    assert answers.kept["solver"] == "cp-sat"
+    assert (answers.kept["solver"], answers.kept["status"]) == ("dispatch", "optimal")
+    assert answers.kept["cp"]["before"] == answers.kept["cp"]["after"] == answers.kept["cp"]["bound"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -65,6 +65,9 @@ def test_no_plan_is_shorter_than_a_job_or_than_a_machine_with_its_heads_and_tail
 def test_a_job_shop_is_solved_and_proved() -> None:
     found = solve(stored("jsp/ft06.txt"), Effort(seconds=2, workers=1))
     assert (found.score.makespan, found.bound, found.status) == (55, 55, "optimal")
+    assert found.cp is not None
+    assert (found.cp.before, found.cp.after, found.cp.bound) == (found.dispatch_objective, 55, 55)
+    assert (found.solver, found.cp_share) == ("cp-sat", 1)
 
 
 @pytest.mark.parametrize("chains", [1, 2])
@@ -80,6 +83,11 @@ def test_the_portfolio_gives_the_same_plan_twice_and_never_a_worse_one(chains: i
     assert told[-1] == one.score.total
     assert 945 <= one.score.makespan < one.dispatch_objective
     assert one.bound <= one.score.total
+    assert one.cp is not None
+    assert one.cp.after <= one.cp.before <= one.dispatch_objective
+    assert one.cp_share is not None
+    assert 0 <= one.cp_share <= 1
+    assert (one.cp, one.cp_share) == (two.cp, two.cp_share)
 
 
 @pytest.mark.parametrize("kernel", [True, False])
