@@ -17,6 +17,7 @@ KERNEL = {
     "clock",
     "commands",
     "db",
+    "ending",
     "errors",
     "home",
     "ids",
