@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from edge.rows import Take
-from mes.kernel.ending import unless_told_to_end
+from mes.kernel.errors import unless_told_to_end
 from mes.kernel.topics import Stream
 
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)

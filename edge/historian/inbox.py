@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from edge.historian.connection import AWAY, Store, StoreAway
 from edge.rows import INBOX_COLUMNS, Inbox, Take, TallyKey, TallyStep, read_events
-from mes.kernel.ending import unless_told_to_end
+from mes.kernel.errors import unless_told_to_end
 from mes.kernel.topics import Stream
 
 

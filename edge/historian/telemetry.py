@@ -15,7 +15,7 @@ from edge.historian.connection import AWAY, BatchRefused, Store, StoreAway
 from edge.historian.partitions import drop_old_chunks, keep_partitions
 from edge.historian.rollups import DIRTY, GRACE_S, ROLL_UP_HOURS, ROLL_UP_MINUTES
 from edge.rows import Aliases, Columns, Newest, Quarantined, Take, pack, read_telemetry, split_bucket
-from mes.kernel.ending import unless_told_to_end
+from mes.kernel.errors import unless_told_to_end
 from mes.kernel.messages import Birth, DataType, Definition
 from mes.kernel.topics import Stream
 

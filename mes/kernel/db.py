@@ -12,8 +12,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from mes.kernel.ending import unless_told_to_end
-from mes.kernel.errors import PlantError
+from mes.kernel.errors import PlantError, unless_told_to_end
 from mes.kernel.log import get_logger
 
 logger = get_logger(__name__)

@@ -1,5 +1,6 @@
 """What the plant answers when it refuses: a code, a fact, and what to do about it."""
 
+import asyncio
 from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
@@ -63,6 +64,18 @@ def found(row: T | None, missing: type[PlantError], **params: Any) -> T:
     if row is None:
         raise missing(**params)
     return row
+
+
+def unless_told_to_end(lost: Exception) -> Exception | asyncio.CancelledError:
+    """Return what to raise for a lost connection: `lost`, or the cancellation that it would hide.
+
+    Who gives something back on his way out, a lease perhaps, and finds no database raises the loss in the
+    place of his cancellation; whoever waits losses out would go on for ever where he was told to end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        return asyncio.CancelledError(str(lost))
+    return lost
 
 
 def _plain(value: object) -> object:

@@ -17,7 +17,6 @@ KERNEL = {
     "clock",
     "commands",
     "db",
-    "ending",
     "errors",
     "home",
     "ids",
