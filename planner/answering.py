@@ -159,12 +159,12 @@ class Answerer:
         found = await asyncio.to_thread(fixes, problem, picture.plan, order)
         return {"fixes": [asdict(fix) for fix in found]}
 
-    async def _asked(self, body: dict[str, Any]) -> _Asked:
+    async def _asked(self, body: dict[str, Any]) -> Asked:
         material, quantity = MaterialId(body["material"]), Decimal(body["quantity"])
         async with self.db.read() as tx:
             master = await dispatching.planning_master(tx, material, utc_now())
         picture = await self._now(frozenset(step.skill for step in master if step.skill))
-        return _Asked(picture, material, quantity, master, body.get("priority", LEAST_URGENT))
+        return Asked(picture, material, quantity, master, body.get("priority", LEAST_URGENT))
 
     async def _now(self, skills: frozenset[str]) -> Picture:
         """The picture at hand while it holds, else a new one."""
@@ -173,11 +173,12 @@ class Answerer:
         if self._picture is None or not self._picture.holds(version, skills):
             async with self.db.read() as tx:
                 view = await view_plant(tx, utc_now(), self.settings.planner, far=True)
-            self._picture = await asyncio.to_thread(_picture, view, skills)
+            self._picture = await asyncio.to_thread(picture_of, view, skills)
         return self._picture
 
 
-def _picture(view: View, skills: frozenset[str]) -> Picture:
+def picture_of(view: View, skills: frozenset[str]) -> Picture:
+    """A picture that can be asked for work that needs the skills. Computes for a while."""
     taken = time.monotonic()
     problem = view.problem
     known = skills | {skill for crew in problem.crews for skill in crew.skills}
@@ -186,7 +187,7 @@ def _picture(view: View, skills: frozenset[str]) -> Picture:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """One question for a date; computes for some milliseconds."""
 
     picture: Picture

@@ -50,7 +50,8 @@ class PromiseOption(BaseModel):
     Args:
         kind: `split`: a `quantity` at `first`, the rest at the date. `overtime`: `unit` stays open for
             `minutes` more. `unit`: the step that waits longest goes to this `unit`. `delay`: `order`, of
-            no higher priority, is done `later`, and is `late` by so many more minutes.
+            less weight, is done `later`, and is `late` by so many more minutes, each of which costs `points`
+            times its `weight`.
         price: Points of the plan's objective.
     """
 

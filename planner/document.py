@@ -9,7 +9,7 @@ from typing import Any
 
 from planner.form import schedule_from_json
 from planner.objective import order_ends
-from planner.problem import Operation, Problem, Window
+from planner.problem import Operation, Problem
 from planner.schedule import Assignment, Schedule
 from planner.worktime import WorkTime
 
@@ -194,16 +194,3 @@ def sequences(schedule: Schedule) -> dict[str, int]:
     return {
         row.operation: place for rows in schedule.by_unit.values() for place, row in enumerate(rows, start=1)
     }
-
-
-def merged(windows: list[Window]) -> tuple[Window, ...]:
-    """Windows sorted, those that touch or overlap made one."""
-    found: list[Window] = []
-    for window in sorted(windows, key=lambda w: (w.start, w.end)):
-        if window.start >= window.end:
-            continue
-        if found and found[-1].end >= window.start:
-            found[-1] = Window(found[-1].start, max(found[-1].end, window.end))
-        else:
-            found.append(window)
-    return tuple(found)

@@ -87,7 +87,7 @@ def _tried(problem: Problem, base: Schedule, choices: list[Choice], order: str, 
     own = saves * weight * problem.weights.tardiness
     price = score(other, plan).total - score(problem, base).total + own
     if code == "overtime":
-        price += minutes * problem.weights.setup
+        price += minutes * problem.weights.overtime
     return Fix(code, subject, minutes, saves, max(0, price))
 
 

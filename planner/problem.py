@@ -341,6 +341,8 @@ class Weights:
         shift: A minute of start against the published start, at most `shift_cap` minutes.
         flow: A minute until an order is complete.
         makespan: A minute until everything is complete; for campaigns and public instances.
+        overtime: A minute for which a unit is kept open beyond its calendar, with one person. It is the
+            price of dates and remedies that need it; a plan decides on none by itself.
     """
 
     tardiness: int = 100
@@ -350,6 +352,7 @@ class Weights:
     shift_cap: int = 30
     flow: int = 1
     makespan: int = 0
+    overtime: int = 10
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from random import Random
 from typing import Literal
 
-from planner.decoder import Decoder, Fit
+from planner.decoder import Block, Decoder, Fit
 from planner.fault import Fault, InvalidProblem
 from planner.material import Supply
-from planner.problem import Calendar, Operation, Problem, Release, Window
+from planner.problem import Calendar, Operation, Order, Problem, Release, Window
 from planner.schedule import Reason, Schedule
 from planner.ties import Ties
+from planner.worktime import WorkTime, merged, subtract
 
 OVERTIME_MIN = 120
 """Minutes that a unit is kept open longer after each shift, where that helps."""
@@ -23,10 +26,27 @@ MOST_DELAYED = 3
 
 OptionKind = Literal[
     "split",  # quantity, first: a part by minute `first`, the rest by `end`
-    "overtime",  # unit, minutes: the unit stays open longer, and its people
+    "overtime",  # unit, minutes: the unit stays open longer, with somebody who stays
     "unit",  # unit: the step that waits longest goes to this one
-    "delay",  # order, late: that order, of no higher priority, ends later by so many minutes
+    "delay",  # order, later, late: that order, of lower priority, ends so many minutes later
 ]
+
+
+@dataclass(frozen=True)
+class Overtime:
+    """A unit is open while its calendar is not, and one more person of a skill is there.
+
+    Args:
+        skill: What that person can do; None where the work needs nobody.
+    """
+
+    unit: str
+    skill: str | None
+    windows: tuple[Window, ...]
+
+    @property
+    def minutes(self) -> int:
+        return sum(window.end - window.start for window in self.windows)
 
 
 @dataclass(frozen=True)
@@ -36,12 +56,16 @@ class Option:
     Args:
         end: When the new order would be done.
         price: What it costs others, in points of the plan's objective.
+        steps: What is placed for it, where that is not what was asked for.
+        overtime: What must be open for it.
     """
 
     kind: OptionKind
     end: int
     price: int
     params: Mapping[str, str | int]
+    steps: tuple[Operation, ...] | None = None
+    overtime: Overtime | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +85,18 @@ class Quote:
     steps: tuple[Fit, ...]
     longest: int
     placed: tuple[Fit, ...]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was reserved for an option.
+
+    Args:
+        moved: Where the steps of the order that is delayed go.
+    """
+
+    quote: Quote
+    moved: Quote | None = None
 
 
 class Desk:
@@ -86,6 +122,10 @@ class Desk:
             supply: Material that nobody has been given yet; by default what the problem leaves.
         """
         self._supply = (supply or problem.left_over).copy()
+        self._opened: dict[str, list[Window]] = {}
+        self._steps_of: dict[str, list[Operation]] = {}
+        for operation in problem.operations:
+            self._steps_of.setdefault(operation.order, []).append(operation)
         self.decoder = Decoder(problem, skills)
         self.reserved: dict[str, Operation] = dict(reserved or {})
         self.decoder.buffers.learn(self.reserved.values())
@@ -118,9 +158,13 @@ class Desk:
         self._supply = supply
         return found
 
-    def on_another_unit(self, operations: tuple[Operation, ...]) -> Option | None:
-        """The date when the step that waits longest goes to another unit than the best one."""
-        found = self.quote(operations)
+    def on_another_unit(self, operations: tuple[Operation, ...], found: Quote | None = None) -> Option | None:
+        """The date when the step that waits longest goes to another unit than the best one.
+
+        Args:
+            found: The date otherwise, where it is known.
+        """
+        found = found or self.quote(operations)
         step, unit = operations[found.longest], found.steps[found.longest].unit
         others = tuple(a for a in step.alternatives if a.unit != unit)
         if not others:
@@ -128,56 +172,167 @@ class Desk:
         other = replace(step, alternatives=others)
         asked = (*operations[: found.longest], other, *operations[found.longest + 1 :])
         elsewhere = self.quote(asked)
-        return Option("unit", elsewhere.end, 0, {"unit": elsewhere.steps[found.longest].unit})
+        unit = elsewhere.steps[found.longest].unit
+        only = replace(step, alternatives=tuple(a for a in others if a.unit == unit))
+        fixed = (*operations[: found.longest], only, *operations[found.longest + 1 :])
+        return Option("unit", elsewhere.end, 0, {"unit": unit}, fixed)
 
-    def with_overtime(self, operations: tuple[Operation, ...]) -> Option | None:
-        """The date when the unit that is waited for longest stays open longer, and its people stay too."""
-        found = self.quote(operations)
-        step, unit = operations[found.longest], found.steps[found.longest].unit
-        if unit in self.decoder.problem.subcontractors:
-            return None  # his hours are his own
-        problem = longer(self.decoder.problem, unit, step.skill)
-        skills = self.decoder.shared.people.of_skill
-        open_longer = Desk(problem, self.decoder.schedule(), skills, self.reserved, self._supply)
-        then = open_longer.quote(operations)
-        old, new = self.decoder.lines[unit].time, open_longer.decoder.lines[unit].time
-        minutes = 0
-        for fit in then.steps:
-            if fit.unit == unit:
-                pieces = new.pieces(fit.block.begin, fit.block.end)
-                minutes += sum(end - start - (old.work(end) - old.work(start)) for start, end in pieces)
-        if then.end >= found.end or not minutes:
+    def with_overtime(self, operations: tuple[Operation, ...], found: Quote | None = None) -> Option | None:
+        """The date when the unit that is waited for longest stays open longer, with somebody who stays.
+
+        Args:
+            found: The date otherwise, where it is known.
+        """
+        found = found or self.quote(operations)
+        overtime = self._overtime_of(operations, found)
+        if overtime is None:
             return None
-        price = minutes * problem.weights.setup
-        return Option("overtime", then.end, price, {"unit": unit, "minutes": minutes})
+        with self.kept_open(overtime):
+            then = self.quote(operations)
+        if then.end >= found.end:
+            return None
+        price = overtime.minutes * self.decoder.problem.weights.overtime
+        params: dict[str, str | int] = {"unit": overtime.unit, "minutes": overtime.minutes}
+        return Option("overtime", then.end, price, params, overtime=overtime)
 
-    def instead_of_others(self, operations: tuple[Operation, ...], weight: int) -> Iterator[Option]:
-        """The dates when an order that is in the way, and weighs no more, is done after the new one."""
-        found = self.quote(operations)
-        fit = found.steps[found.longest]
+    def _overtime_of(self, operations: tuple[Operation, ...], found: Quote) -> Overtime | None:
+        """The overtime that the steps would use if they could have all that there may be before the date."""
+        step, unit = operations[found.longest], found.steps[found.longest].unit
         problem = self.decoder.problem
+        if unit in problem.subcontractors:
+            return None  # his hours are his own
+        closed = self._after_shifts(unit, found.end)
+        if not closed:
+            return None
+        with self.kept_open(Overtime(unit, step.skill, closed)):
+            then = self.quote(operations)
+            time = self.decoder.lines[unit].time
+            pieces = [
+                Window(*piece)
+                for fit in then.steps
+                if fit.unit == unit
+                for piece in time.pieces(fit.block.begin, fit.block.end)
+            ]
+        used = [
+            Window(max(a.start, b.start), min(a.end, b.end))
+            for a in pieces
+            for b in closed
+            if a.start < b.end and b.start < a.end
+        ]
+        if then.end >= found.end or not used:
+            return None
+        return Overtime(unit, step.skill, merged(used))
+
+    def _after_shifts(self, unit: str, until: int) -> tuple[Window, ...]:
+        """When a unit may be open longer: after its windows that end before a minute."""
+        problem = self.decoder.problem
+        row = problem.unit_by_id[unit]
+        windows = problem.calendar_by_id[row.calendar].windows
+        ends = [
+            *pairwise(windows),
+            *((last, Window(problem.horizon, problem.horizon)) for last in windows[-1:]),
+        ]
+        closed = [
+            Window(one.end, min(one.end + OVERTIME_MIN, two.start))
+            for one, two in ends
+            if one.end < min(until, two.start)
+        ]
+        return tuple(subtract(closed, (*row.stops, *self._opened.get(unit, ()))))
+
+    @contextmanager
+    def kept_open(self, overtime: Overtime) -> Iterator[None]:
+        """The plant with that overtime, for as long as the block runs."""
+        before = self.decoder.lines[overtime.unit].time
+        self._open(overtime)
+        try:
+            yield
+        finally:
+            self._retime(overtime.unit, before)
+            self._staff(overtime, 1)
+
+    def _open(self, overtime: Overtime) -> None:
+        """Open a unit longer; what is placed there stays where it is on the clock."""
+        horizon, before = self.decoder.problem.horizon, self.decoder.lines[overtime.unit].time
+        windows = [Window(*row) for row in before.windows_until(horizon)]
+        self._retime(overtime.unit, WorkTime(merged([*windows, *overtime.windows]), horizon))
+        self._staff(overtime, -1)
+
+    def _retime(self, unit: str, time: WorkTime) -> None:
+        """Count what is placed on a unit in the working minutes of another calendar."""
+        line = self.decoder.lines[unit]
+        before, line.time, line.frozen_until = line.time, time, 0
+        for block in line.blocks:
+            has_setup = block.begin < block.run
+            begin, run = before.at(block.begin), time.work(before.at(block.run))
+            block.begin = time.work(begin) if has_setup else run
+            block.run, block.end = run, time.work(before.after(block.end))
+            line.hold(block)
+            self.decoder.runs[block.operation.id] = time, block.run, block.end
+
+    def _staff(self, overtime: Overtime, taken: int) -> None:
+        """Have one more person there, or one less."""
+        if overtime.skill is not None:
+            for counter in self.decoder.shared.people.of_skill[overtime.skill]:
+                for window in overtime.windows:
+                    counter.claim(window.start, window.end, taken)
+
+    def instead_of_others(
+        self, operations: tuple[Operation, ...], weight: int, found: Quote | None = None
+    ) -> Iterator[Option]:
+        """The dates when an order that is in the way, and weighs less, is done after the new one.
+
+        Args:
+            found: The date otherwise, where it is known.
+        """
+        found = found or self.quote(operations)
+        fit = found.steps[found.longest]
         line = self.decoder.lines[fit.unit]
         before = [] if line.outside else [b.operation.order for b in reversed(line.blocks[: fit.position])]
         for name in list(dict.fromkeys(before))[:MOST_DELAYED]:
-            order = problem.order_by_id.get(name)
-            if order is None or order.kind != "work" or order.weight > weight:
+            order = self.decoder.problem.order_by_id.get(name)
+            if order is None or order.kind != "work" or order.weight >= weight:
                 continue
-            ended = max(self.decoder.ends[o.id] for o in problem.operations if o.order == name)
-            with self.lifted(name) as lifted:
-                if not lifted:
-                    continue
-                supply = self._supply.copy()
-                then = self.accept(operations)
-                moved = self.accept(lifted)
-                sound = self.is_sound()
-                for step in reversed((*then.placed, *moved.placed)):
-                    self.decoder.take_back(step)
-                self._supply = supply
-            late = max(0, moved.end - max(ended, order.due))
-            if sound and then.end < found.end:
-                price = late * order.weight * problem.weights.tardiness
-                later = max(0, moved.end - ended)
-                yield Option("delay", then.end, price, {"order": name, "later": later, "late": late})
+            option = self._instead_of(operations, order)
+            if option is not None and option.end < found.end:
+                yield option
+
+    def _instead_of(self, operations: tuple[Operation, ...], order: Order) -> Option | None:
+        """The date when one order is done after the new one; None where that cannot be."""
+        steps = self._steps_of[order.id]
+        ended = max(self.decoder.ends[step.id] for step in steps)
+        units = {self._where(step)[0] for step in steps}
+        with self.lifted(order.id) as lifted:
+            if not lifted:
+                return None
+            supply = self._supply.copy()
+            then = self.accept(operations)
+            moved = self.accept(lifted)
+            sound = self.is_sound(units | {step.unit for step in (*then.steps, *moved.steps)})
+            for step in reversed((*then.placed, *moved.placed)):
+                self.decoder.take_back(step)
+            self._supply = supply
+        if not sound:
+            return None
+        late, later = max(0, moved.end - max(ended, order.due)), max(0, moved.end - ended)
+        points = self.decoder.problem.weights.tardiness
+        words: dict[str, str | int] = {"order": order.id, "later": later, "late": late}
+        params = {**words, "weight": order.weight, "points": points}
+        return Option("delay", then.end, late * order.weight * points, params)
+
+    def take(self, option: Option, operations: tuple[Operation, ...]) -> Taken:
+        """Reserve what an option that was just found needs, for as long as there is this desk.
+
+        Args:
+            operations: The steps that it was found for.
+        """
+        if option.overtime is not None:
+            self._open(option.overtime)
+            self._opened.setdefault(option.overtime.unit, []).extend(option.overtime.windows)
+        if option.kind != "delay":
+            return Taken(self.reserve(option.steps or operations))
+        lifted = self._lift(str(option.params["order"]))
+        then = self.reserve(operations)
+        return Taken(then, self.accept(tuple(block.operation for _, block, _ in lifted)))
 
     @contextmanager
     def lifted(self, order: str) -> Iterator[tuple[Operation, ...]]:
@@ -186,36 +341,47 @@ class Desk:
         Nothing is lifted, and () given, where one of them runs, is locked, is held, shares a batch or follows
         another order at a greatest lag.
         """
+        out = self._lift(order)
+        try:
+            yield tuple(block.operation for _, block, _ in out)
+        finally:
+            for unit, block, end in out:
+                self.decoder.put_back(self.decoder.lines[unit], block, end)
+
+    def _lift(self, order: str) -> list[tuple[str, Block, int]]:
+        """Take the steps of an order out of the plan, the first to end first; none where they cannot be."""
         decoder = self.decoder
-        steps = tuple(o for o in decoder.problem.operations if o.order == order)
+        steps = self._steps_of.get(order, ())
         mine = {o.id for o in steps}
         followed = any(not mine.issuperset(decoder.problem.successors[name]) for name in mine)
         links = [link for o in steps for link in o.predecessors if link.operation not in mine]
         tied = any(link.most is not None for link in links)
         if followed or tied or any(o.started or o.lock or o.frozen for o in steps):
-            yield ()
-            return
-        out = [
-            (line, block, decoder.ends[block.operation.id])
-            for line in decoder.lines.values()
-            for block in line.blocks
-            if block.operation.id in mine
-        ]
-        if any(line.shares(block) for line, block, _ in out):
-            yield ()
-            return
-        for line, block, _ in out:
-            decoder.lift(line, block)
-        try:
-            yield tuple(sorted(steps, key=lambda o: next(e for _, b, e in out if b.operation is o)))
-        finally:
-            for line, block, end in out:
-                decoder.put_back(line, block, end)
+            return []
+        out = [(*self._where(step), decoder.ends[step.id]) for step in steps]
+        if any(decoder.lines[unit].shares(block) for unit, block, _ in out):
+            return []
+        for unit, block, _ in out:
+            decoder.lift(decoder.lines[unit], block)
+        return sorted(out, key=lambda row: row[2])
 
-    def is_sound(self) -> bool:
-        """Whether every set-up still has the time that it needs, and every step its place in a buffer."""
+    def _where(self, step: Operation) -> tuple[str, Block]:
+        """The unit of a placed step, and what it is there."""
+        time, run, _ = self.decoder.runs[step.id]
+        units = (self.decoder.lines[alternative.unit] for alternative in step.alternatives)
+        line = next(line for line in units if line.time is time)
+        first = bisect_left(line.blocks, run, key=lambda block: block.run)
+        return line.unit, next(block for block in line.blocks[first:] if block.operation.id == step.id)
+
+    def is_sound(self, units: Iterable[str] | None = None) -> bool:
+        """Whether every set-up still has the time that it needs, and every step its place in a buffer.
+
+        Args:
+            units: Those on which something was changed; by default all.
+        """
         problem = self.decoder.problem
-        for unit, line in self.decoder.lines.items():
+        for unit in self.decoder.lines if units is None else units:
+            line = self.decoder.lines[unit]
             for position, block in enumerate(line.blocks):
                 need = problem.setup_minutes(unit, line.family_before(position), block.operation.family)
                 if not block.operation.started and need > block.run - block.begin:

@@ -22,7 +22,7 @@ from mes.dispatching.model import (
 )
 from mes.kernel.ids import EquipmentId, JobOrderId, MaintenanceNumber, MaterialId, ToolId, WorkOrderNumber
 from mes.kernel.settings import Planner
-from planner.document import Labels, merged
+from planner.document import Labels
 from planner.problem import (
     Alternative,
     Away,
@@ -42,6 +42,7 @@ from planner.problem import (
     Window,
     WorkCenter,
 )
+from planner.worktime import merged
 
 WEIGHTS = {1: 8, 2: 4, 3: 2}
 """Price of a late minute by the order's priority (1 is the most urgent); 1 for the others."""

@@ -22,7 +22,7 @@ def is_job_shop(problem: Problem) -> bool:
 def only_the_end_counts(problem: Problem) -> bool:
     """Whether a plan that ends later always costs more."""
     weights = problem.weights
-    alone = Weights(0, 0, 0, 0, weights.shift_cap, 0, weights.makespan)
+    alone = Weights(0, 0, 0, 0, weights.shift_cap, 0, weights.makespan, weights.overtime)
     return weights.makespan > 0 and weights == alone
 
 

@@ -29,6 +29,19 @@ def subtract(windows: Iterable[Window], holes: Iterable[Window]) -> list[Window]
     return left
 
 
+def merged(windows: list[Window]) -> tuple[Window, ...]:
+    """Windows sorted, those that touch or overlap made one."""
+    found: list[Window] = []
+    for window in sorted(windows, key=lambda w: (w.start, w.end)):
+        if window.start >= window.end:
+            continue
+        if found and found[-1].end >= window.start:
+            found[-1] = Window(found[-1].start, max(found[-1].end, window.end))
+        else:
+            found.append(window)
+    return tuple(found)
+
+
 class WorkTime:
     """Maps minutes to working minutes and back in O(log windows).
 

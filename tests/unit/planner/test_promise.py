@@ -1,4 +1,4 @@
-"""Other ways to a date: in parts, with overtime, on another unit, before an order of no more weight."""
+"""Other ways to a date: in parts, with overtime, on another unit, before an order of less weight."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from planner.checker import check
 from planner.decoder import Choice, decode
 from planner.dispatch import dispatch, edd
-from planner.problem import Alternative, Operation, Order, Problem
-from planner.promise import Desk
+from planner.problem import Alternative, Calendar, Crew, Operation, Order, Problem, Weights, Window
+from planner.promise import Desk, Overtime
+from planner.worktime import merged
 from tests.properties.planner.strategies import problems
 from tests.unit.planner.plants import plant, shifts, step
 
@@ -41,7 +42,35 @@ def test_overtime_is_told_in_minutes() -> None:
     found = asked.with_overtime((step("W-1", 50),))
     assert found is not None
     assert (found.end, found.params) == (130, {"unit": "M", "minutes": 30})
-    assert found.price == 300
+    assert found.price == 30 * asked.decoder.problem.weights.overtime
+    assert asked.with_overtime((step("W-1", 20),)) is None
+
+
+def test_a_minute_of_overtime_has_a_price_of_its_own() -> None:
+    dear = replace(plant(step("A-1", 80), **shifts((0, 100), (400, 600))), weights=Weights(overtime=7))
+    found = desk(dear).with_overtime((step("W-1", 50),))
+    assert found is not None
+    assert found.price == 30 * 7
+
+
+def test_a_unit_that_stands_still_is_not_opened_by_overtime() -> None:
+    closed = plant(step("A-1", 80), **shifts((0, 100), (400, 600)))
+    stands = replace(closed, units=tuple(replace(u, stops=(Window(105, 300),)) for u in closed.units))
+    found = desk(stands).with_overtime((step("W-1", 50),))
+    assert found is not None
+    assert (found.end, found.params["minutes"]) == (425, 5)
+
+
+def test_an_option_that_is_taken_is_in_the_way_of_the_next() -> None:
+    asked = desk(plant(step("A-1", 80), **shifts((0, 100), (400, 600))))
+    way = (step("W-1", 50),)
+    found = asked.with_overtime(way)
+    assert found is not None
+    assert asked.take(found, way).quote.end == 130
+    more = asked.with_overtime((step("X-1", 50),))
+    assert more is not None
+    assert (more.end, more.params["minutes"]) == (180, 50)
+    assert asked.quote((step("Y-1", 20),)).end == 420
 
 
 def test_what_is_reserved_is_in_the_way_of_every_other_way() -> None:
@@ -52,17 +81,56 @@ def test_what_is_reserved_is_in_the_way_of_every_other_way() -> None:
     assert (found.end, found.params["minutes"]) == (130, 30)
 
 
-def test_an_order_of_no_more_weight_makes_room_and_its_lateness_is_the_price() -> None:
+def test_an_order_of_less_weight_makes_room_and_its_lateness_is_the_price() -> None:
     problem = plant(step("A-1", 30), step("B-1", 30), due={"A": 40, "B": 60})
     urgent = replace(problem, orders=(replace(problem.orders[0], weight=9), problem.orders[1]))
     asked = desk(urgent, "A-1", "B-1")
     found = list(asked.instead_of_others((step("W-1", 20),), weight=4))
-    assert [(o.end, dict(o.params)) for o in found] == [(50, {"order": "B", "later": 20, "late": 20})]
-    assert found[0].price == 20 * urgent.weights.tardiness
+    (way,) = found
+    price = {"late": 20, "weight": 1, "points": urgent.weights.tardiness}
+    assert (way.end, way.params) == (50, {"order": "B", "later": 20, **price})
+    assert way.price == 20 * urgent.weights.tardiness
     assert asked.quote((step("W-1", 20),)).end == 80
+    assert list(asked.instead_of_others((step("W-1", 20),), weight=1)) == []
+    taken = asked.take(way, (step("W-1", 20),))
+    assert (taken.quote.end, taken.moved.end if taken.moved else 0) == (50, 80)
+    assert asked.quote((step("X-1", 20),)).end == 100
     upkeep = replace(urgent.orders[1], kind="maintenance")
     asked = desk(replace(urgent, orders=(urgent.orders[0], upkeep)), "A-1", "B-1")
     assert list(asked.instead_of_others((step("W-1", 20),), weight=4)) == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(problems())
+def test_overtime_that_is_taken_is_a_calendar_that_the_checker_accepts(problem: Problem) -> None:
+    plan = dispatch(problem, edd(problem))
+    asked = Desk(problem, plan)
+    skill = next((o.skill for o in problem.operations if o.skill), None)
+    for unit in problem.units:
+        new = (Operation("NEW-0", "NEW", _on(unit.id), skill=skill),)
+        way = asked.with_overtime(new)
+        assert asked.decoder.schedule() == plan
+        if way is None or way.overtime is None:
+            continue
+        assert Desk(problem, plan).take(way, new).quote.end == way.end
+        asked.take(way, new)
+        orders, rows = (*problem.orders, Order("NEW", 100)), (*problem.operations, *new)
+        whole = replace(problem, orders=orders, operations=rows)
+        assert check(_opened(whole, way.overtime), asked.decoder.schedule()) == []
+        return
+
+
+def _opened(problem: Problem, overtime: Overtime) -> Problem:
+    """The plant in which the overtime is a fact of the calendars."""
+    unit = problem.unit_by_id[overtime.unit]
+    windows = merged([*problem.calendar_by_id[unit.calendar].windows, *overtime.windows])
+    crew = Crew("overtime", (overtime.skill or "none",), overtime.windows)
+    return replace(
+        problem,
+        calendars=(*problem.calendars, Calendar("open longer", windows)),
+        units=tuple(replace(u, calendar="open longer") if u is unit else u for u in problem.units),
+        crews=(*problem.crews, crew),
+    )
 
 
 @settings(max_examples=40, deadline=None)
