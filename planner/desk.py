@@ -44,6 +44,7 @@ from mes.resources.events import (
 from mes.workorders.events import WorkOrderCancelled, WorkOrderChanged, WorkOrderReleased
 from planner import rows, service, store
 from planner.child import Answers, SolverLost, SolverRefused, compile_in_child, replan_in_child
+from planner.drift import DRIFT_MIN, drifts
 from planner.effort import Effort
 from planner.fault import InvalidProblem
 from planner.form import schedule_from_json
@@ -60,11 +61,11 @@ log = get_logger(__name__)
 
 CONSUMER = "planner"
 
-DRIFT_MIN = 3
-"""Minutes that the floor may lag behind the plan before times are corrected."""
 DRIFT_PAUSE_S = 120.0
 """Seconds between two looks at the lag; twice as long after a look that changed nothing."""
 DRIFT_PAUSE_MAX_S = 1800.0
+DRIFTS = frozenset({"drift", "slow"})
+"""Requests that nobody made but the desk's own look at the plan."""
 IDLE_S = 5.0
 STEP_S = 0.5
 """However much happens, the worker looks at it at most so often."""
@@ -238,6 +239,7 @@ class Desk:
         self._rest_until = 0.0
         self._next_drift = 0.0
         self._drift_pause = DRIFT_PAUSE_S
+        self._patience: dict[str, float] = {}
         self.compiler: asyncio.Task[None] | None = None
         self.on_news: Callable[[], None] = lambda: None
 
@@ -304,9 +306,36 @@ class Desk:
         if time.monotonic() < self._next_drift:
             return
         self._next_drift = time.monotonic() + self._drift_pause
+        slow = await self._drifting()
         async with self._transaction() as tx:
-            if await store.overdue_jobs(tx, tx.now, DRIFT_MIN) and not await store.waiting(tx):
+            if await store.waiting(tx):
+                return
+            if await store.overdue_jobs(tx, tx.now, DRIFT_MIN):
                 await service.ask(tx, "drift", {}, move=False)
+            elif slow is not None:
+                await service.ask(tx, "slow", {"job_order": slow}, move=False)
+
+    async def _drifting(self) -> str | None:
+        """The running job that is furthest away from the plan in force, where nobody was told as much of it.
+
+        Of one job a look tells again only what is twice as much: work that is said to be slow is not said
+        to be slow for each minute more in which nobody reports.
+        """
+        async with self.db.read() as tx:
+            if not await store.running_ends(tx):
+                return None
+            try:
+                view = await view_plant(tx, utc_now(), self.settings.planner)
+            except InvalidProblem:
+                return None  # whoever asks for a plan is told
+        away = await asyncio.to_thread(drifts, view)
+        self._patience = {job: told for job, told in self._patience.items() if job in view.ends}
+        news = {job: by for job, by in away.items() if by > self._patience.get(job, 0.0)}
+        if not news:
+            return None
+        furthest = max(news, key=lambda job: news[job])
+        self._patience |= {job: 2 * by for job, by in news.items()}
+        return furthest
 
     async def _is_time(self) -> bool:
         async with self.db.read() as tx:
@@ -349,7 +378,7 @@ class Desk:
             await self._close(requests, outcome, error.as_json())
         finally:
             keeper.cancel()
-        if all(request.reason == "drift" for request in requests):
+        if all(request.reason in DRIFTS for request in requests):
             calm = outcome == "unchanged"
             self._drift_pause = min(DRIFT_PAUSE_MAX_S, 2 * self._drift_pause) if calm else DRIFT_PAUSE_S
         took = time.monotonic() - began

@@ -25,6 +25,7 @@ CauseCode = Literal[
     "overdue",  # it was due before minute 0
     "work",  # its own steps take longer than the time until it is due
     "unit",  # by: its unit was busy with another order
+    "slow",  # by: work under way on its unit, its own or another order's, takes longer than its standard
     "maintenance",  # by: its unit was maintained
     "batch",  # by: its batch waited for a step of that order
     "setup",  # unit: set-up
@@ -130,6 +131,9 @@ class Explainer:
             free = self._previous_end(row)
             for start, end in self._alike(operation, row, ready):
                 yield replace(self._cause_at(operation, row, start, free), minutes=end - start)
+        elif (slow := self._slow_from(operation, row)) < until:
+            time = self._times[row.unit]
+            yield Cause("slow", time.work(until) - time.work(slow), row.unit, operation.order)
         first = max(ready, 0 if operation.started else row.start)
         for start, end in self._times[row.unit].gaps(first, until):
             yield from self._closed(row.unit, start, end)
@@ -158,9 +162,16 @@ class Explainer:
             return
         for other in self._schedule.by_unit[row.unit]:
             yield from (other.setup_start, other.end)
+            yield self._slow_from(self._problem.operation_by_id[other.operation], other)
         for draw in self._shared.draws(operation):
             yield from draw.counter.changes(free, row.start)
         yield from self._buffers.changes(operation.id)
+
+    def _slow_from(self, operation: Operation, row: Assignment) -> int:
+        """When it would be over by its standard: its end, unless it runs and is slow."""
+        slow = operation.started.slow if operation.started else 0
+        time = self._times[row.unit]
+        return row.end if not slow else time.at(max(0, time.work(row.end) - slow))
 
     def _previous_end(self, row: Assignment) -> int:
         rows = self._schedule.by_unit[row.unit]
@@ -199,8 +210,7 @@ class Explainer:
         if busy is not None and busy == leader:
             return Cause("setup", 1, row.unit)
         if busy is not None:
-            order = self._problem.order_by_id[self._problem.operation_by_id[busy].order]
-            return Cause("unit" if order.kind == "work" else "maintenance", 1, row.unit, order.id)
+            return self._busy_at(busy, row.unit, minute)
         short = self._shared.shortage(operation, [(minute, minute + 1)])
         if leader is not None and short is None:
             return Cause("batch", 1, row.unit, self._problem.operation_by_id[leader].order)
@@ -208,6 +218,14 @@ class Explainer:
         if full is not None and short is None:
             return Cause("buffer", 1, full[1])
         return self._lacking(operation, row, short, free)
+
+    def _busy_at(self, busy: str, unit: str, minute: int) -> Cause:
+        """What the operation that has the unit then keeps others waiting with."""
+        other, row = self._problem.operation_by_id[busy], self._schedule.by_operation[busy]
+        order = self._problem.order_by_id[other.order]
+        if minute >= self._slow_from(other, row):
+            return Cause("slow", 1, unit, order.id)
+        return Cause("unit" if order.kind == "work" else "maintenance", 1, unit, order.id)
 
     def _lacking(self, operation: Operation, row: Assignment, short: Shortage | None, free: int) -> Cause:
         """The person or tool that was missing, or else that others were put first."""

@@ -240,10 +240,15 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Work under way: on `unit` since minute `since` (<= 0); its minutes are what remains."""
+    """Work under way: on `unit` since minute `since` (<= 0); its minutes are what remains.
+
+    Args:
+        slow: So many of its minutes are beyond the standard, because it is slower than that.
+    """
 
     unit: str
     since: int = 0
+    slow: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,8 @@ def _operation_faults(operation: Operation) -> Iterator[Fault]:
     greatest = {link.operation: link.most for link in operation.predecessors if link.most is not None}
     numbers |= {f"has the greatest lag after {name}": most for name, most in greatest.items()}
     numbers |= {f"waits ({release.cause}) until minute": release.at for release in operation.releases}
+    if operation.started:
+        yield from _slow_faults(row, operation, operation.started.slow)
     if operation.lock:
         numbers["is locked at minute"] = operation.lock.start
     if operation.published:
@@ -106,6 +108,12 @@ def _operation_faults(operation: Operation) -> Iterator[Fault]:
         if release.at < 0:
             what = f"waits ({release.cause}) until minute {release.at}, in the past"
             yield Fault(row, what, "Drop it, or give the minute when it comes")
+
+
+def _slow_faults(row: str, operation: Operation, slow: int) -> Iterator[Fault]:
+    remain = {choice.minutes for choice in operation.alternatives}
+    if not 0 <= slow <= max(remain, default=0):
+        yield Fault(row, f"is slow by {slow} minutes", "Give at least 0 and no more than what remains of it")
 
 
 def _minute_faults(row: str, numbers: dict[str, int]) -> Iterator[Fault]:

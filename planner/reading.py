@@ -42,7 +42,7 @@ from planner.problem import (
     Window,
     WorkCenter,
 )
-from planner.worktime import merged
+from planner.worktime import WorkTime, merged
 
 WEIGHTS = {1: 8, 2: 4, 3: 2}
 """Price of a late minute by the order's priority (1 is the most urgent); 1 for the others."""
@@ -50,6 +50,18 @@ WEIGHTS = {1: 8, 2: 4, 3: 2}
 
 MOST_SUBLOTS = 1000
 """More transfer batches than that begin no sooner by a minute that anybody sees."""
+
+LEAST_PIECES = 5
+"""A running job's own pace counts from so many measured pieces on: of fewer, one look at a drawing or one
+chip that is cleared away is the pace."""
+
+STANDARD_PIECES = 5
+"""The standard counts as so many pieces beside the measured ones: of 5 measured ones it is half of what is
+believed, of 45 a tenth, so that the end of a job does not jump with each report."""
+
+FASTEST, SLOWEST = Decimal("0.5"), Decimal(4)
+"""No pace is believed to be less or more than so many times the standard: then reports came late, or all at
+once, and say nothing of the work."""
 
 Stops = Mapping[EquipmentId, Iterable[PlanInterval]]
 """When units stand still beyond what a snapshot knows."""
@@ -103,6 +115,17 @@ class Reading:
         supply = self._supply.copy()
         jobs = asked_jobs(name, material, quantity, master)
         return tuple(self._operation(job, self._waits(supply, job)) for job in jobs)
+
+    def paced_ends(self) -> dict[str, int]:
+        """The measured jobs under way -> when they end by their own pace from their last report, a minute."""
+        found: dict[str, int] = {}
+        for job in self._jobs.values():
+            if job.id in self._running and job.equipment is not None and is_measured(job) and job.pace:
+                unreported = max(0, -self._minute(job.pace.last_at))
+                left = max(1, self.problem.operation_by_id[job.id].minutes_on(job.equipment) - unreported)
+                unit = self.problem.unit_by_id[job.equipment]
+                found[job.id] = WorkTime.of(self.problem, unit).after(left)
+        return found
 
     def _problem(self) -> Problem:
         """Put the parts together; freeze what starts soon."""
@@ -239,11 +262,12 @@ class Reading:
         )
 
     def _operation(self, job: PlanJobOrder, releases: tuple[Release, ...]) -> Operation:
-        minutes = max(1, math.ceil(job.remaining * job.run_s / 60))
+        minutes = standard = _minutes(job, job.run_s)
         started = None
         if job.id in self._running and job.equipment is not None:
             since = job.started_at or self._snapshot.at
-            started = Started(job.equipment, min(0, self._minute(since)))
+            minutes = _minutes(job, run_s_of(job))
+            started = Started(job.equipment, min(0, self._minute(since)), max(0, minutes - standard))
         units = self._units.get(job.work_center, [])
         if started and started.unit not in units:
             units = [*units, EquipmentId(started.unit)]
@@ -377,6 +401,24 @@ class _Supply:
 def _comes(expected_at: datetime, now: datetime) -> datetime:
     """When a receipt is taken to come: one that nobody gave a new date, as long again as it is late."""
     return expected_at if expected_at >= now else now + (now - expected_at)
+
+
+def is_measured(job: PlanJobOrder) -> bool:
+    """Whether so much is known of a running job's own pace that it counts."""
+    return job.pace is not None and job.pace.pieces >= LEAST_PIECES
+
+
+def run_s_of(job: PlanJobOrder) -> Decimal:
+    """Seconds for a piece of running work: measured once enough is done, and the standard, by pieces."""
+    if job.pace is None or not is_measured(job):
+        return job.run_s
+    measured = min(job.run_s * SLOWEST, max(job.run_s * FASTEST, job.pace.busy_s / job.pace.pieces))
+    counted = job.run_s * STANDARD_PIECES + measured * job.pace.pieces
+    return counted / (STANDARD_PIECES + job.pace.pieces)
+
+
+def _minutes(job: PlanJobOrder, run_s: Decimal) -> int:
+    return max(1, math.ceil(job.remaining * run_s / 60))
 
 
 def _standard_setups(jobs: Iterable[PlanJobOrder]) -> dict[tuple[str, str], int]:

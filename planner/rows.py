@@ -11,6 +11,7 @@ from mes.kernel.ids import uuid7
 from planner.child import Answers
 from planner.difference import by_cause, difference
 from planner.document import Clock, difference_document, plan_document, sequences
+from planner.drift import is_elsewhere
 from planner.explain import reasons
 from planner.form import schedule_from_json, schedule_to_json
 from planner.named import suggested
@@ -110,10 +111,13 @@ def is_mended(view: View, plan: Plan) -> bool:
 
 
 def _is_elsewhere(view: View, row: Mapping[str, Any]) -> bool | None:
-    """Whether a job has another unit or start than in force; None when it is not in force."""
+    """Whether a job has another unit or start than in force, or a running one another end.
+
+    None when it is not in force.
+    """
     operation = view.problem.operation_by_id[row["job_order"]]
     if operation.started:
-        return False
+        return is_elsewhere(view, operation, datetime.fromisoformat(row["end"]))
     place = operation.published
     if place is None:
         return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from mes.dispatching import service as dispatching
@@ -32,11 +32,13 @@ class View:
     Args:
         reading: The snapshot that it was made of.
         version: Of the plan in force; None before the first.
+        ends: When that has the running jobs end; those that it knows.
     """
 
     reading: Reading
     labels: Labels
     version: int | None
+    ends: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def problem(self) -> Problem:
@@ -57,7 +59,7 @@ async def view_plant(tx: Tx, at: datetime, settings: Planner, *, far: bool = Fal
     head = snapshot.in_force
     version = None if head is None else head.version
     reading = await asyncio.to_thread(Reading, snapshot, settings)
-    return View(reading, labels_of(snapshot), version)
+    return View(reading, labels_of(snapshot), version, await store.running_ends(tx))
 
 
 async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSnapshot:

@@ -224,6 +224,23 @@ class PlanWorkOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanPace:
+    """How fast a running job is, measured from its first report of the last day to its last one.
+
+    What lies before the first report (set-up, the first piece) and after the last one is in neither figure.
+
+    Args:
+        pieces: Good ones and scrap reported after the first report, what was taken back left out.
+        busy_s: Seconds of the unit's working time in between in which the job ran and the unit did not stand.
+        last_at: When the last report was.
+    """
+
+    pieces: Decimal
+    busy_s: Decimal
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanJobOrder:
     """An operation that is not over.
 
@@ -240,6 +257,7 @@ class PlanJobOrder:
         most_min: Minutes that it may begin at the latest after their end; None when it may wait.
         transfer: So many pieces come on from them at a time; None when all come together.
         not_before: When that time is over, where the step before is.
+        pace: Of a running job that has reported more than once.
     """
 
     id: JobOrderId
@@ -271,6 +289,7 @@ class PlanJobOrder:
     most_min: int | None = None
     transfer: Decimal | None = None
     not_before: datetime | None = None
+    pace: PlanPace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,6 +356,9 @@ FAULT_STATES = frozenset({"Aborting", "Aborted"})
 """PackML states of a fault: the unit makes nothing until somebody acts (ISA-TR88.00.02)."""
 STOP_STATES = frozenset({"Stopping", "Stopped", "Clearing"})
 """PackML states that are a stop when a reason came with them, and else the end of the day's work."""
+
+STANDING_STATES = FAULT_STATES | STOP_STATES | {"Holding", "Held", "Suspending", "Suspended"}
+"""PackML states in which a unit makes nothing: faults, stops, and waiting of its own or for others."""
 
 
 def is_down(state: str, reason: str | None) -> bool:

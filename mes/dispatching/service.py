@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -20,6 +21,7 @@ from mes.dispatching.model import (
     PlannedJob,
     PlanNeed,
     PlanningSnapshot,
+    PlanPace,
     PlanPerson,
     PlanPublishedAlready,
     PlanReceipt,
@@ -47,6 +49,8 @@ from mes.resources.model import Equipment, EquipmentStatus, Step, Window
 from mes.workorders import service as workorders
 from mes.workorders.model import OVER, JobComponent, JobOrder, JobOrderStatus, Line, WorkOrder
 
+DAY = timedelta(days=1)
+"""What a running job did longer ago says little of how fast it is now."""
 WEEK = timedelta(days=7)
 LONGEST = timedelta(days=90)
 SLACK = 1.5
@@ -214,7 +218,7 @@ async def planning_snapshot(tx: Tx, at: datetime | None = None, *, far: bool = F
         ),
         people=await _people(tx, now, until),
         work_orders=tuple(_work_order(order) for order in await workorders.open_orders(tx)),
-        job_orders=tuple(_job_orders(jobs, await workorders.open_components(tx), await tooling.steps(tx))),
+        job_orders=await _open_jobs(tx, jobs, now),
         stock=await _stock(tx, now),
         receipts=receipts,
         in_force=await store.in_force(tx),
@@ -322,6 +326,24 @@ def _work_order(order: WorkOrder) -> PlanWorkOrder:
         promised_at=order.promised_at,
         received_at=order.received_at,
     )
+
+
+async def _open_jobs(tx: Tx, jobs: Sequence[JobOrder], now: datetime) -> tuple[PlanJobOrder, ...]:
+    components, steps = await workorders.open_components(tx), await tooling.steps(tx)
+    paces = await _paces(tx, jobs, now)
+    return tuple(replace(job, pace=paces.get(job.id)) for job in _job_orders(jobs, components, steps))
+
+
+async def _paces(tx: Tx, jobs: Iterable[JobOrder], now: datetime) -> Mapping[JobOrderId, PlanPace]:
+    units = {job.equipment for job in jobs if job.status is JobOrderStatus.RUNNING and job.equipment}
+    if not units:
+        return {}
+    windows = await resources.unit_windows(tx, now - DAY, now)
+    return await store.paces(tx, now - DAY, now, {unit: _multirange(windows[unit]) for unit in units})
+
+
+def _multirange(windows: Iterable[Window]) -> str:
+    return "{" + ",".join(f"[{one.start.isoformat()},{one.end.isoformat()})" for one in _work(windows)) + "}"
 
 
 def _job_orders(

@@ -1,10 +1,11 @@
 """SQL of plans in force, promises and the jobs they move."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
-from mes.dispatching.model import PlanInForce, PlannedJob, Promise, PublishedPlan
+from mes.dispatching.model import STANDING_STATES, PlanInForce, PlannedJob, PlanPace, Promise, PublishedPlan
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, WorkOrderNumber
 
@@ -226,3 +227,70 @@ async def unit_families(tx: Tx) -> dict[EquipmentId, str | None]:
         {"site": tx.site},
     )
     return {row.equipment: row.family for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    job_order: JobOrderId
+    pieces: Decimal
+    busy_s: Decimal
+    last_at: datetime
+
+
+async def paces(
+    tx: Tx, since: datetime, until: datetime, work: Mapping[EquipmentId, str]
+) -> dict[JobOrderId, PlanPace]:
+    """Return how fast the running jobs are that reported more than once from `since` to `until`.
+
+    Args:
+        work: Unit -> its working time as a multirange; a unit that is not named had none.
+    """
+    rows = await tx.fetch_all(
+        _Measured,
+        """
+        with told as (
+            select r.job_order, r.at, r.good + r.scrap as pieces,
+                   min(r.at) over (partition by r.job_order) as first
+            from mes.job_order j join mes.report r on r.job_order = j.id
+            where j.site = %(site)s and j.status = 'Running' and not j.simulated
+              and r.at between %(since)s and %(until)s and r.reverses is null
+              and not exists (select from mes.report undone where undone.reverses = r.id)
+        ), span as (
+            select job_order, sum(pieces) as pieces, tstzrange(min(first), max(at)) as range
+            from told where at > first group by job_order
+        ), ran as (
+            select s.job_order, a.equipment, range_agg(tstzrange(a.started_at, a.ended_at) * s.range) as range
+            from span s join mes.equipment_actual a on a.job_order = s.job_order
+            where tstzrange(a.started_at, a.ended_at) && s.range
+            group by s.job_order, a.equipment
+        ), busy as (
+            select r.job_order,
+                   mes.microseconds(r.range * w.work::tstzmultirange - coalesce(stood.range, '{}')) as us
+            from ran r
+            join unnest(%(units)s::text[], %(work)s::text[]) w (unit, work) on w.unit = r.equipment
+            left join lateral (
+                select range_agg(tstzrange(t.started_at, t.ended_at)) as range
+                from mes.equipment_state t
+                where t.equipment = r.equipment and t.state = any(%(standing)s)
+                  and t.started_at < upper(r.range) and coalesce(t.ended_at, 'infinity') > lower(r.range)
+                  and t.started_at >= coalesce(
+                      (select max(before.started_at) from mes.equipment_state before
+                       where before.equipment = r.equipment and before.started_at <= lower(r.range)),
+                      '-infinity')
+            ) stood on true
+        )
+        select s.job_order, s.pieces, sum(b.us) / 1000000.0 as busy_s, upper(s.range) as last_at
+        from span s join busy b using (job_order) group by s.job_order, s.pieces, s.range
+        """,
+        {
+            "site": tx.site,
+            "since": since,
+            "until": until,
+            "units": list(work),
+            "work": list(work.values()),
+            "standing": sorted(STANDING_STATES),
+        },
+    )
+    return {
+        row.job_order: PlanPace(pieces=row.pieces, busy_s=row.busy_s, last_at=row.last_at) for row in rows
+    }

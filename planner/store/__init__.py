@@ -4,6 +4,7 @@ from planner.store.floor import (
     OrderNow,
     open_customer_orders,
     overdue_jobs,
+    running_ends,
 )
 from planner.store.plans import (
     KEPT_DAYS,
@@ -99,6 +100,7 @@ __all__ = [
     "renew",
     "renew_proposal",
     "replace_in_force",
+    "running_ends",
     "shown",
     "shown_by_id",
     "waiting",

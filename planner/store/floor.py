@@ -30,17 +30,37 @@ async def open_customer_orders(tx: Tx, orders: list[str]) -> dict[str, OrderNow]
     return {row.id: row for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    job_order: str
+    ends_at: datetime
+
+
+async def running_ends(tx: Tx) -> dict[str, datetime]:
+    """Return when the plan in force has the running jobs end; those that it knows."""
+    rows = await tx.fetch_all(
+        _End,
+        """
+        select row ->> 'job_order' as job_order, (row ->> 'end')::timestamptz as ends_at
+        from planner.plan p cross join jsonb_array_elements(p.body -> 'jobs') row
+        where p.site = %(site)s and p.status = 'in_force' and row ->> 'job_order' in (
+            select id from mes.job_order
+            where site = %(site)s and status = 'Running' and not simulated)
+        """,
+        {"site": tx.site},
+    )
+    return {row.job_order: row.ends_at for row in rows}
+
+
 async def overdue_jobs(tx: Tx, at: datetime, minutes: int) -> int:
-    """Return how many jobs should have been planned, started or ended more than `minutes` ago."""
+    """Return how many jobs should have been planned or started more than `minutes` ago."""
     return int(
         await tx.value(
             """
             select count(*) from mes.job_order j join mes.work_order w on w.id = j.work_order
             where w.site = %(site)s and not w.simulated and w.status in ('Released', 'Running')
-              and %(at)s - make_interval(mins => %(minutes)s) > case
-                when j.status = 'Running' then j.planned_end
-                when j.status in ('Waiting', 'Pending', 'Dispatched', 'Ready')
-                    then coalesce(j.planned_start, w.released_at) end
+              and j.status in ('Waiting', 'Pending', 'Dispatched', 'Ready')
+              and %(at)s - make_interval(mins => %(minutes)s) > coalesce(j.planned_start, w.released_at)
             """,
             {"site": tx.site, "at": at, "minutes": minutes},
         )

@@ -29,7 +29,9 @@ from mes.kernel.outbox import append
 from mes.kernel.settings import Planner, Settings
 from mes.maintenance import service as maintenance
 from mes.maintenance.model import MaintenanceDraft
+from mes.performance import service as performance
 from mes.performance.events import EquipmentStateChanged
+from mes.performance.model import StateReading
 from mes.resources import service as resources
 from mes.resources import tooling
 from mes.resources.model import Step, StepTool, Tool
@@ -612,9 +614,28 @@ async def slow(floor: Floor, planner: Desk, job: str) -> None:
     planner._next_drift = 0.0
 
 
+async def slower(floor: Floor, planner: Desk, job: str) -> None:
+    """Each piece takes a minute, where the standard is a quarter of one, and five minutes are a stop."""
+    floor.after(10 * 60)  # the break
+    unit = next(row["equipment"] for row in (await shown(floor))["operations"] if row["job_order"] == job)
+    at = JobOrderId(job)
+    await floor.do(lambda tx: execution.start(tx, at, unit), "E-1001", unit)
+    use = LotUse(job_order=at, lot=LotNumber("LOT-CAST-40-1"), quantity=Decimal(11))
+    await floor.do(lambda tx: execution.consume(tx, use), "E-1001", unit)
+    for pieces, minutes in ((1, 1), (5, 5), (5, 10)):
+        made = QuantityReport(job_order=at, good=Decimal(pieces))
+        await floor.after(60 * minutes).do(partial(execution.report, counted=made), "E-1001", unit)
+    for minutes, state in ((-9, "Suspended"), (-4, "Execute")):
+        told = StateReading(
+            equipment=EquipmentId(unit), state=state, at=floor.now + timedelta(minutes=minutes)
+        )
+        await floor.do(partial(performance.record_state, reading=told))
+    planner._next_drift = 0.0
+
+
 @pytest.mark.parametrize(
     ("happens", "reason"),
-    [(scrapped, "scrap"), (delayed, "material"), (absent, "people"), (slow, "drift")],
+    [(scrapped, "scrap"), (delayed, "material"), (absent, "people"), (slow, "drift"), (slower, "slow")],
 )
 async def test_what_happens_on_the_floor_is_in_the_plan_at_once(
     floor: Floor, planner: Desk, happens: Callable[[Floor, Desk, str], Awaitable[None]], reason: str
@@ -633,6 +654,13 @@ async def test_what_happens_on_the_floor_is_in_the_plan_at_once(
     )
     if happens is delayed:
         assert min(row["start"] for row in plan["operations"] if row["operation"] == 30) >= str(floor.now)
+    if happens is slower:
+        end = next(row["end"] for row in plan["operations"] if row["job_order"] == f"{number}-10")
+        assert datetime.fromisoformat(end) == floor.now + timedelta(minutes=37), "49 pieces of 45 s"
+        assert last_end(plan) > last_end(before)
+        planner._next_drift = 0.0
+        await planner.step()
+        assert (await shown(floor))["version"] == plan["version"], "the same slowness is no news"
     machining = {row["equipment"] for one in (before, plan) for row in one["operations"][:1]}
     assert len(machining) == 1, "what starts now stays where it is prepared"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from mes.dispatching.model import (
     PlanJobOrder,
     PlanMaintenance,
     PlanNeed,
+    PlanPace,
     PlanReceipt,
     PlanStock,
     PlanTool,
@@ -19,9 +21,11 @@ from mes.kernel.ids import EquipmentId, MaintenanceNumber, MaterialId, ToolId
 from mes.kernel.settings import Planner
 from planner.checker import check
 from planner.dispatch import best_dispatch
+from planner.explain import Cause, why_late
 from planner.problem import Away, Link, Operation, Problem, Setup, ToolUse, Window
 from planner.reading import labels_of, problem_of
-from tests.unit.planner.snapshots import at, job, order, snapshot, unit
+from planner.schedule import Schedule
+from tests.unit.planner.snapshots import NOW, at, job, order, snapshot, unit
 
 POLICY = Planner(frozen_min=5, stop_min=15)
 SEAL = MaterialId("SEAL")
@@ -236,6 +240,43 @@ def test_a_stop_lasts_the_least_then_as_long_again_unless_somebody_said() -> Non
     assert stop(down_since=at(-5)) == (Window(0, 10),)
     assert stop(down_since=at(-40)) == (Window(0, 40),)
     assert stop(down_since=at(-5), down_until=at(90)) == (Window(0, 90),)
+
+
+def paced(pieces: int, seconds: float, **changes: Any) -> PlanJobOrder:
+    """Work under way with 60 pieces of a minute left, of which so many took so many seconds each."""
+    pace = PlanPace(pieces=Decimal(pieces), busy_s=Decimal(pieces * seconds), last_at=NOW)
+    row = {"status": "Running", "equipment": "CNC-1", "started_at": at(-90), "run_s": Decimal(60)}
+    return job("WO-1", 10, remaining=Decimal(60), pace=pace, **{**row, **changes})
+
+
+def test_slow_work_takes_longer_and_fast_work_is_over_sooner() -> None:
+    def left(pieces: int, seconds: float) -> tuple[int, int]:
+        (operation,) = read(paced(pieces, seconds)).operations
+        assert operation.started is not None
+        return operation.minutes_on("CNC-1"), operation.started.slow
+
+    assert left(4, 120) == (60, 0), "of so few pieces nothing is known"
+    assert left(5, 120) == (90, 30)
+    assert left(45, 120) == (114, 54)
+    assert left(45, 40) == (42, 0)
+    assert left(45, 9) == (33, 0), "reports that come all at once say nothing of the work"
+    assert left(45, 9000) == (222, 162)
+
+
+def test_what_waits_for_slow_work_is_later_and_says_so() -> None:
+    def plan(seconds: float) -> tuple[Problem, Schedule]:
+        slow = paced(45, seconds, work_center=EquipmentId("MC"))
+        after = job("WO-2", 10, run_s=Decimal(600))
+        problem = read(slow, after, equipment=(unit("CNC-1"),), setups=())
+        return problem, best_dispatch(problem)[1]
+
+    (_, before), (problem, now) = plan(60), plan(120)
+    assert now.by_operation["WO-1-10"].end - before.by_operation["WO-1-10"].end == 54
+    assert now.by_operation["WO-2-10"].start - before.by_operation["WO-2-10"].start == 54
+    why = why_late(problem, now)
+    assert why["WO-1"] == (Cause("slow", 54, "CNC-1", "WO-1"),)
+    assert why["WO-2"] == (Cause("slow", 34, "CNC-1", "WO-1"),), "its slack ate the rest"
+    assert check(problem, now) == []
 
 
 def published(name: str, operation: int, start: float, **changes: object) -> PlanJobOrder:
