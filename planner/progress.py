@@ -55,6 +55,10 @@ class Watch:
         self._bound = 0
         self._best: int | None = None
 
+    def knows(self, bound: int) -> None:
+        """No plan costs less than this."""
+        self._bound = max(self._bound, bound)
+
     def met(self, solver: str, cost: int, bound: int = 0) -> None:
         """A solver has met a plan; it is told if it is better than all before."""
         self._bound = max(self._bound, bound)

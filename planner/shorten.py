@@ -1,25 +1,17 @@
-"""Job shops: chains of the kernel's tabu search, and the least makespan that any plan can have.
-
-Source:
-    Carlier, Pinson, Management Science 35 (1989): the preemptive bound of one machine.
-"""
+"""Job shops: chains of the kernel's tabu search, and the least makespan that any plan can have."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from heapq import heappop, heappush
 
 import numpy as np
 
 from planner import kernel
+from planner.bound import Times, one_after_the_other
 from planner.pack import Ints, Pack
 
 PACE = 4e6
 """Iterations in a second, times operations, before it is known better."""
-
-Times = tuple[int, int, int]
-"""What must pass before an operation, its own minutes, and what must pass behind it."""
 
 
 class Shortener:
@@ -79,22 +71,3 @@ def least_makespan(packed: Pack) -> int:
             alone.setdefault(operation.alternatives[0].unit, []).append(times)
     alone_in_time = [head + tail for head, tail in zip(heads, tails, strict=True)]
     return max([*alone_in_time, *(one_after_the_other(rows) for rows in alone.values())], default=0)
-
-
-def one_after_the_other(rows: Iterable[Times]) -> int:
-    """When all is done at the earliest if one machine may interrupt one operation for another."""
-    waiting: list[list[int]] = []
-    left = sorted(rows, reverse=True)
-    now = longest = 0
-    while left or waiting:
-        if not waiting:
-            now = max(now, left[-1][0])
-        while left and left[-1][0] <= now:
-            _, minutes, tail = left.pop()
-            heappush(waiting, [-tail, minutes])
-        until = min(now + waiting[0][1], left[-1][0] if left else now + waiting[0][1])
-        waiting[0][1] -= until - now
-        now = until
-        if not waiting[0][1]:
-            longest = max(longest, now - heappop(waiting)[0])
-    return longest

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from planner.bound import least_cost
 from planner.checker import require_feasible
 from planner.contradiction import Released
 from planner.decoder import LocksConflict, decode
@@ -156,9 +157,11 @@ def _searched(
     cost = score(problem, first)
     watch.met("dispatch", cost.total)
     bare = Solution(first, cost, "dispatch", rule, "feasible", 0, cost.total)
-    if not problem.operations:
-        return replace(bare, status="optimal")
-    if effort.seconds <= 0 or watch.stop():
+    if watch.stop():
+        return bare
+    bare = _judged(bare, least_cost(problem))
+    watch.knows(bare.bound)
+    if effort.seconds <= 0 or bare.status == "optimal":
         return bare
     if engine and engine.is_bare:
         return _by_portfolio(engine, bare, _part(effort, 1.0, ends), watch)
@@ -166,7 +169,15 @@ def _searched(
     share = (ANNEALING_SHARE if is_small else 1.0) if engine else 0.0
     if engine:
         bare = _with_annealing(problem, engine, bare, _part(effort, share, ends), watch, before=before)
-    return _with_cp(problem, bare, _part(effort, 1 - share, ends), watch) if is_small else bare
+    if bare.status == "optimal" or not is_small:
+        return bare
+    return _with_cp(problem, bare, _part(effort, 1 - share, ends), watch)
+
+
+def _judged(found: Solution, bound: int) -> Solution:
+    """The plan with what is known of all plans: it is the best where none costs less."""
+    bound = min(max(bound, found.bound), found.score.total)
+    return replace(found, bound=bound, status="optimal" if bound == found.score.total else "feasible")
 
 
 def _part(effort: Effort, share: float, ends: float) -> Effort:
@@ -199,15 +210,9 @@ def _by_portfolio(engine: Engine, bare: Solution, effort: Effort, watch: Watch) 
     found = Portfolio(engine, bare.schedule, effort, watch).search()
     require_feasible(problem, found.schedule)
     cost = score(problem, found.schedule)
-    return replace(
-        bare,
-        schedule=found.schedule,
-        score=cost,
-        solver=found.solver or bare.solver,
-        status="optimal" if found.bound >= cost.total else "feasible",
-        bound=min(found.bound, cost.total),
-        cp=found.cp,
-    )
+    solver = found.solver or bare.solver
+    best = replace(bare, schedule=found.schedule, score=cost, solver=solver, cp=found.cp)
+    return _judged(best, found.bound)
 
 
 def _with_annealing(
@@ -240,17 +245,16 @@ def _with_annealing(
         return bare
     require_feasible(problem, plan)
     watch.met("annealing", cost.total)
-    return replace(bare, schedule=plan, score=cost, solver="annealing")
+    return _judged(replace(bare, schedule=plan, score=cost, solver="annealing"), bare.bound)
 
 
 def _with_cp(problem: Problem, bare: Solution, effort: Effort, watch: Watch) -> Solution:
     from planner.cp.search import improve
 
     found = improve(problem, bare.schedule, effort, watch)
-    best = replace(bare, bound=found.bound, cp=found.share(bare.score.total))
+    best = replace(bare, cp=found.share(bare.score.total))
     if found.schedule is not None and found.cost < bare.score.total:
         require_feasible(problem, found.schedule)
         cost = score(problem, found.schedule)
         best = replace(best, schedule=found.schedule, score=cost, solver="cp-sat")
-    bound = min(best.bound, best.score.total)
-    return replace(best, bound=bound, status="optimal" if bound == best.score.total else "feasible")
+    return _judged(best, found.bound)

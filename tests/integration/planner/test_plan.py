@@ -207,10 +207,10 @@ async def test_a_released_order_is_planned_and_promised_by_itself(floor: Floor, 
     await planner.step()
     plan = await shown(floor)
     assert plan["version"] == 1
+    assert 0 < plan["bound"] <= plan["objective"] <= plan["dispatch_objective"]
     cp = plan["cp"]
-    assert 0 < cp["bound"] <= plan["bound"] <= plan["objective"] == cp["after"] <= cp["before"]
-    assert plan["solver"] == ("cp-sat" if cp["after"] < cp["before"] else "dispatch")
-    assert plan["objective"] <= plan["dispatch_objective"]
+    assert plan["solver"] == ("cp-sat" if cp and cp["after"] < cp["before"] else "dispatch")
+    assert cp or plan["status"] == "optimal"
     assert [row["work_order"] for row in plan["orders"]] == [number]
     assert {row["status"] for row in plan["operations"]} <= {"Ready", "Dispatched", "Pending"}
     assert all(row["calendar"] for row in plan["equipment"])

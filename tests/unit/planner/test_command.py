@@ -36,9 +36,8 @@ def test_solve_writes_the_plan_with_its_proof(tmp_path: Path) -> None:
     code, said = run("solve", str(file), "--seconds", "1")
     assert code == 0
     assert (said["solver"], said["status"], said["gap"]) == ("dispatch", "optimal", 0)
-    cp = said["cp"]
-    assert cp["before"] == cp["after"] == cp["bound"] == said["objective"] == said["dispatch_objective"]
-    assert cp["share"] is None, "the rule's plan was the best there is: CP-SAT has proved it"
+    assert said["objective"] == said["bound"] == said["dispatch_objective"] == 510
+    assert said["cp"] is None, "no order can be done sooner: CP-SAT was not asked"
     assert said["schedule"]["assignments"][0]["end"] == 10
     assert said["why_late"] == {"A": [{"code": "work", "minutes": 5, "subject": "", "by": ""}]}
 
@@ -106,7 +105,6 @@ async def test_the_child_answers_with_a_plan() -> None:
     assert answers.complete
     assert answers.fresh
     assert (answers.kept["solver"], answers.kept["status"]) == ("dispatch", "optimal")
-    assert answers.kept["cp"]["before"] == answers.kept["cp"]["after"] == answers.kept["cp"]["bound"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from planner.anneal import Budget, Engine
+from planner.bound import one_after_the_other
 from planner.checker import check
 from planner.cp.search import improve
 from planner.decoder import decode
@@ -17,7 +18,7 @@ from planner.problem import Problem, Release, Tool, ToolUse, Weights, Window
 from planner.progress import Progress
 from planner.readers import read_fjsp, read_jsp
 from planner.shop import is_job_shop
-from planner.shorten import least_makespan, one_after_the_other
+from planner.shorten import least_makespan
 from planner.solve import solve
 from tests.unit.planner.plants import people, plant, shifts, step
 
