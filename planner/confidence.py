@@ -1,6 +1,7 @@
 """How sure is a date? The plan is lived through many times with the speed and yield of the floor.
 
-Work takes longer or shorter than its standard, and some of it is done again. In each life everybody
+Work takes longer or shorter than its standard, and some of it is done again: by the measured pace of its
+work centre, whose mean is itself only known as well as the finished jobs tell. In each life everybody
 stays on the unit of the plan and takes what lies ready in the plan's order, so that delays run on over
 units and routes as they would; what is not there is overtaken, as it is on a floor (holding on to the
 plan's sequences would pile up delays of weeks). How much later than planned orders end, early in the
@@ -10,7 +11,6 @@ the search has placed.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from planner import kernel
 from planner.anneal import Engine, Sequences
+from planner.delays import CONFIDENCE, Delays
 from planner.mend import on_units
+from planner.pace import Paces
 from planner.pack import Ints, ints, pack
 from planner.problem import Order, Problem
 from planner.promise import Alike, Desk
@@ -36,33 +38,41 @@ FILLS = 3
 EARLY = 240
 """Minutes before its time in the plan at which work may begin: half a shift, as work lies ready."""
 
+LEAST_ORDERS = 8
+"""Orders of a stretch of the plan that has a spread of its own."""
 
-@dataclass(frozen=True)
-class Pace:
-    """What the floor makes of standard times, as measured.
+MOST_EXPECTED = 200
+"""Orders that are put into the gaps of a plan, likely to come while it holds."""
 
-    Args:
-        mean: Real minutes for a minute of standard time.
-        deviation: Standard deviation of one operation's share, of the same.
-        first_time_share: Share of operations that need not be done again.
-    """
-
-    mean: float = 1.0
-    deviation: float = 0.15
-    first_time_share: float = 0.98
+Shares = NDArray[np.float64]
 
 
-def live(engine: Engine, plan: Sequences, starts: Ints, pace: Pace, random: np.random.Generator) -> Ints:
+def drawn(engine: Engine, plan: Sequences, paces: Paces, random: np.random.Generator) -> Shares:
+    """What the floor makes of the standard time of every operation in one life."""
+    units = engine.packed.problem.units
+    names = sorted({unit.work_center for unit in units})
+    known = [paces.of(name) for name in names]
+    rows = {name: row for row, name in enumerate(names)}
+    at = np.array([rows[unit.work_center] for unit in units])[plan.unit_of]
+    count = len(at)
+    deviation, doubt = np.array([p.deviation for p in known]), np.array([p.doubt for p in known])
+    middle = np.log([p.mean for p in known]) - deviation**2 / 2 + doubt * random.standard_normal(len(known))
+    share = np.exp(middle[at] + deviation[at] * random.standard_normal(count))
+    bad = random.random(count) < np.array([p.scrapping for p in known])[at]
+    found: Shares = share * (1 + bad * np.array([p.again for p in known])[at])
+    return found
+
+
+def live(engine: Engine, plan: Sequences, starts: Ints, share: Shares) -> Ints:
     """The ends of all operations in one life of the plan, in minutes after its origin.
 
     Args:
         starts: When the plan starts each operation.
+        share: What each takes of its standard time.
     """
     packed = engine.packed
     plant = packed.plant.copy()
     count = len(plan.unit_of)
-    share = np.maximum(0.2, random.normal(pace.mean, pace.deviation, count))
-    share *= 1 + (random.random(count) > pace.first_time_share)
     stretch(plant, share)
     hold_back(plant, starts - EARLY)
     lived = Engine(replace(packed, plant=on_units(plant, plan.perm, plan.unit_of)))
@@ -113,7 +123,7 @@ class Lived:
 
 
 def live_through(
-    engine: Engine, plan: Sequences, pace: Pace, *, of: Ints | None = None, lives: int = 40, seed: int = 1
+    engine: Engine, plan: Sequences, paces: Paces, *, of: Ints | None = None, lives: int = 40, seed: int = 1
 ) -> Lived:
     """Live through a plan several times.
 
@@ -124,7 +134,8 @@ def live_through(
     starts, ends = places(engine, plan)
     last = _lasts(engine) if of is None else of
     random = np.random.default_rng(seed)
-    rows = [live(engine, plan, starts, pace, random)[last] - ends[last] for _ in range(lives)]
+    shares = (drawn(engine, plan, paces, random) for _ in range(lives))
+    rows = [live(engine, plan, starts, share)[last] - ends[last] for share in shares]
     return Lived(ends[last], np.array(rows))
 
 
@@ -139,45 +150,45 @@ def _lasts(engine: Engine) -> Ints:
     return np.concatenate(rows) if rows else np.zeros(0, np.int64)
 
 
-class Confidence:
-    """By when an order is done, with a given confidence, that the plan has done at some minute."""
+def spread(lived: Sequence[Lived], confidence: float = CONFIDENCE) -> Delays:
+    """The delays that are kept with a given confidence, by when in the plan an order is to end.
 
-    def __init__(self, lived: Sequence[Lived]) -> None:
-        """Learn from plans that were lived through equally often."""
-        self._until: list[int] = []
-        self._delays: list[NDArray[np.int64]] = []
-        planned = np.concatenate([one.planned for one in lived])
-        delays = np.concatenate([one.delays for one in lived], axis=1)
-        order = np.argsort(planned, kind="stable")
-        for rows in np.array_split(order, min(GROUPS, max(1, len(order)))):
-            if len(rows):
-                self._until.append(int(planned[rows[-1]]))
-                self._delays.append(np.sort(delays[:, rows].reshape(-1)))
-
-    def latest(self, end: int, confidence: float = 0.9) -> int:
-        """The minute by which an order that is planned to end at `end` is done."""
-        if not self._until:
-            return end
-        delays = self._delays[min(bisect_left(self._until, end), len(self._until) - 1)]
-        return end + max(0, int(np.quantile(delays, confidence)))
+    Args:
+        lived: Plans that were lived through equally often.
+    """
+    planned = np.concatenate([one.planned for one in lived])
+    delays = np.concatenate([one.delays for one in lived], axis=1)
+    order = np.argsort(planned, kind="stable")
+    parts = max(1, min(GROUPS, len(order) // LEAST_ORDERS))
+    groups = [rows for rows in np.array_split(order, parts) if len(rows)]
+    found = [max(0, int(np.ceil(np.quantile(delays[:, rows], confidence)))) for rows in groups]
+    return Delays(tuple(int(planned[rows[-1]]) for rows in groups), tuple(found))
 
 
-def learn(problem: Problem, plan: Schedule, pace: Pace, expected: int, seed: int = 1) -> Confidence:
-    """The confidence of promises that are put into the gaps of a plan.
+def learn(
+    problem: Problem, plan: Schedule, paces: Paces, expected: int | None = None, seed: int = 1
+) -> Delays:
+    """The delays of promises that are put into the gaps of a plan.
 
     Gaps that are filled hand delays on: the plan is lived through with as many more orders in its
     gaps as will be promised while it holds, and what becomes of those is learned.
 
     Args:
         plan: Times for all of `problem`, from the decoder.
-        expected: How many promises are still to come; their orders are like those of the plan.
+        expected: How many promises are still to come, their orders like those of the plan; by default half
+            as many as it has, at most `MOST_EXPECTED`.
     """
-    fills = FILLS if expected else 1
+    kinds = {order.id: order.kind for order in problem.orders}
+    orders = len({o.order for o in problem.operations if kinds[o.order] == "work"})
+    if not orders:
+        return Delays()
+    coming = min(MOST_EXPECTED, -(-orders // 2)) if expected is None else expected
+    fills = FILLS if coming else 1
     lives = -(-LIVES // fills)
-    return Confidence([_filled(problem, plan, pace, expected, (seed + n, lives)) for n in range(fills)])
+    return spread([_filled(problem, plan, paces, coming, (seed + n, lives)) for n in range(fills)])
 
 
-def _filled(problem: Problem, plan: Schedule, pace: Pace, expected: int, chance: tuple[int, int]) -> Lived:
+def _filled(problem: Problem, plan: Schedule, paces: Paces, expected: int, chance: tuple[int, int]) -> Lived:
     """The plan with some likely orders in its gaps, lived through.
 
     Args:
@@ -192,4 +203,4 @@ def _filled(problem: Problem, plan: Schedule, pace: Pace, expected: int, chance:
     rows = {operation.order: row for row, operation in enumerate(whole.operations)}
     mine = ints(rows[order.id] for order in orders) if orders else None
     known = engine.sequences(desk.decoder.schedule())
-    return live_through(engine, known, pace, of=mine, lives=chance[1], seed=chance[0])
+    return live_through(engine, known, paces, of=mine, lives=chance[1], seed=chance[0])

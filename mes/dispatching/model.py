@@ -329,11 +329,32 @@ class PlanMasterOperation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanFinished:
+    """A finished job order against its standard.
+
+    Args:
+        planned_s: Seconds by the standard for all that was made, good or scrap, with the set-up (PRI x PQ).
+        busy_s: Seconds that its unit was busy with it, stops included, planned breaks not (AUBT); None where
+            that says nothing of its pace, because it waited for the pieces of the operation before.
+        good, scrap: Pieces.
+    """
+
+    job_order: JobOrderId
+    work_center: EquipmentId
+    planned_s: Decimal
+    busy_s: Decimal | None
+    good: Decimal
+    scrap: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanningSnapshot:
     """Everything a plan depends on, read in one snapshot of the database.
 
     Args:
         until: End of the horizon; calendars and presence reach so far.
+        finished: The newest finished job orders of each work centre, for a snapshot that questions for
+            dates are answered from.
     """
 
     at: datetime
@@ -350,6 +371,7 @@ class PlanningSnapshot:
     in_force: PlanInForce | None
     tools: tuple[PlanTool, ...] = ()
     maintenance: tuple[PlanMaintenance, ...] = ()
+    finished: tuple[PlanFinished, ...] = ()
 
 
 FAULT_STATES = frozenset({"Aborting", "Aborted"})

@@ -10,6 +10,7 @@ from mes.definitions import service as definitions
 from mes.definitions.model import Material, WorkMaster, WorkMasterOperation
 from mes.dispatching import store
 from mes.dispatching.events import JobOrderDispatched, PlanPublished, PromiseGiven
+from mes.dispatching.finished import finished_jobs
 from mes.dispatching.model import (
     EquipmentNotForJob,
     PlanEquipment,
@@ -193,7 +194,7 @@ async def planning_snapshot(tx: Tx, at: datetime | None = None, *, far: bool = F
 
     Args:
         at: Moment to plan from; `tx.now` when None (a reading transaction must say it).
-        far: The whole 90 days, for work that nobody has ordered yet.
+        far: The whole 90 days, for work that nobody has ordered yet, with what finished job orders took.
     """
     now = tx.now if at is None else at
     jobs = await workorders.open_jobs(tx)
@@ -224,6 +225,7 @@ async def planning_snapshot(tx: Tx, at: datetime | None = None, *, far: bool = F
         in_force=await store.in_force(tx),
         tools=await _tools(tx, now),
         maintenance=await _maintenance(tx, until),
+        finished=await finished_jobs(tx, now) if far else (),
     )
 
 

@@ -294,3 +294,79 @@ async def paces(
     return {
         row.job_order: PlanPace(pieces=row.pieces, busy_s=row.busy_s, last_at=row.last_at) for row in rows
     }
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedJob:
+    """A job order that is over, and was made by its unit.
+
+    Args:
+        family_before: Setup family of the job that the unit had before; None when it had none.
+        alone: All its pieces were there when it began: the operation before was over.
+    """
+
+    id: JobOrderId
+    work_center: EquipmentId
+    family: str | None
+    family_before: str | None
+    run_s: Decimal
+    setup_s: Decimal
+    good: Decimal
+    scrap: Decimal
+    alone: bool
+
+
+async def finished_jobs(tx: Tx, since: datetime, most: int) -> list[FinishedJob]:
+    """Return the newest finished job orders of each work centre; history left out.
+
+    Args:
+        most: So many of a work centre.
+    """
+    return await tx.fetch_all(
+        FinishedJob,
+        """
+        select j.id, j.work_center, j.family, b.family as family_before, j.run_s, j.setup_s, j.good, j.scrap,
+               f.id is null or coalesce(f.completed_at <= j.started_at, false) as alone
+        from mes.equipment c
+        cross join lateral (
+            select * from mes.job_order
+            where work_center = c.id and completed_at > %(since)s and not simulated
+              and status in ('Completed', 'Closed')
+            order by completed_at desc limit %(most)s) j
+        left join mes.job_order f on f.work_order = j.work_order and f.operation = j.from_operation
+        left join lateral (
+            select family from mes.job_order
+            where equipment = j.equipment and started_at < j.started_at and not simulated
+            order by started_at desc limit 1) b on true
+        where c.site = %(site)s and c.level = 'work_center'
+        order by j.work_center, j.completed_at desc, j.id
+        """,
+        {"site": tx.site, "since": since, "most": most},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BusyInterval:
+    """A stretch in which a unit was busy with a job order.
+
+    Args:
+        calendar: Of the unit.
+    """
+
+    job_order: JobOrderId
+    calendar: str | None
+    started_at: datetime
+    ended_at: datetime
+
+
+async def busy_intervals(tx: Tx, jobs: list[JobOrderId]) -> list[BusyInterval]:
+    """Return when units were busy with job orders that are over."""
+    return await tx.fetch_all(
+        BusyInterval,
+        """
+        select a.job_order, e.calendar, a.started_at, a.ended_at
+        from mes.equipment_actual a join mes.equipment e on e.id = a.equipment
+        where a.job_order = any(%(jobs)s) and a.ended_at is not null
+        """,
+        {"jobs": jobs},
+    )

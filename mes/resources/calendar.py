@@ -25,6 +25,11 @@ class SiteCalendars:
             self._laid_out[span] = windows(self.known[code], self.timezone, starts_at, ends_at)
         return self._laid_out[span]
 
+    def rest(self, code: str | None, starts_at: datetime, ends_at: datetime) -> timedelta:
+        """Return the time of a calendar's breaks that lie wholly between two moments."""
+        known = None if code is None else self.known.get(code)
+        return timedelta(0) if known is None else rest(known, self.timezone, starts_at, ends_at)
+
 
 def windows(
     calendar: Calendar, timezone: ZoneInfo, starts_at: datetime, ends_at: datetime

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -91,6 +91,7 @@ async def take_picture(db: Database, picture: UUID, at: datetime) -> dict[str, A
     """
     async with db.read() as tx:
         snapshot = await snapshot_of(tx, at, far=True)  # changes may bring more work
+    snapshot = replace(snapshot, finished=())  # nobody is promised a date in a scenario
     head = snapshot.in_force
     row = Picture(
         id=picture,

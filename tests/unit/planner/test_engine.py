@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,16 +14,22 @@ import pytest
 
 from planner.anneal import Budget, Engine, Tuning, Walk, most_moves_between_looks, side_by_side
 from planner.checker import check
-from planner.confidence import Confidence, Pace, live, live_through, places
+from planner.confidence import drawn, learn, live, live_through, places, spread
+from planner.decoder import decode
 from planner.effort import Effort
 from planner.form import problem_to_json
+from planner.pace import Pace, Paces
 from planner.pack import pack
 from planner.problem import Problem
 from planner.progress import Progress
+from planner.schedule import Schedule
 from planner.solve import LEAST_OPERATIONS, MOST_OPERATIONS, solve
 from tests.unit.planner.plants import FAMILIES, oven, people, plant, step
 
 pytestmark = pytest.mark.usefixtures("compiled_kernel")
+
+EXACT = Pace(deviation=0, first_time_yield=1, scrapping=0)
+"""A floor that keeps its standards."""
 
 
 def busy(orders: int) -> Problem:
@@ -131,8 +138,8 @@ def test_the_kernel_ends_after_the_move_at_hand() -> None:
 
 def test_a_floor_that_keeps_its_standards_keeps_the_planned_dates() -> None:
     engine = Engine(pack(busy(20)))
-    sure = Confidence([live_through(engine, engine.grid(), Pace(deviation=0, first_time_share=1), lives=3)])
-    assert [sure.latest(minute) for minute in (10, 200, 5_000)] == [10, 200, 5_000]
+    kept = spread([live_through(engine, engine.grid(), Paces(EXACT), lives=3)])
+    assert [kept.latest(minute) for minute in (10, 200, 5_000)] == [10, 200, 5_000]
 
 
 def test_a_batch_is_together_on_a_floor_of_any_pace() -> None:
@@ -140,12 +147,22 @@ def test_a_batch_is_together_on_a_floor_of_any_pace() -> None:
     plan = engine.grid()
     starts, ends = places(engine, plan)
     assert sorted(ends.tolist()) == [60, 60, 120, 120]
-    lived = live(engine, plan, starts, Pace(), np.random.default_rng(1))
+    lived = live(engine, plan, starts, drawn(engine, plan, Paces(), np.random.default_rng(1)))
     assert len(set(lived.tolist())) == 2
 
 
 def test_a_slow_floor_ends_later_than_planned() -> None:
     engine = Engine(pack(busy(20)))
-    sure = Confidence([live_through(engine, engine.grid(), Pace(mean=1.5))])
-    assert sure.latest(200) > 200
-    assert sure.latest(200, 0.95) >= sure.latest(200, 0.5)
+    lived = [live_through(engine, engine.grid(), Paces(Pace(mean=1.5)))]
+    assert spread(lived).latest(200) > 200
+    assert spread(lived, 0.95).latest(200) >= spread(lived, 0.5).latest(200)
+
+
+def test_a_slow_work_centre_makes_dates_later_and_an_empty_plan_has_none() -> None:
+    problem = busy(20)
+    plan = Engine(pack(problem)).grid()
+    schedule = decode(problem, Engine(pack(problem)).choices(plan))
+    slow = Paces(EXACT, {problem.work_centers[0].id: replace(EXACT, mean=1.5)})
+    end = max(row.end for row in schedule.assignments)
+    assert learn(problem, schedule, slow).latest(end) > learn(problem, schedule, Paces(EXACT)).latest(end)
+    assert learn(replace(problem, orders=(), operations=()), Schedule(()), slow).latest(70) == 70

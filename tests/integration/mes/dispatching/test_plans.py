@@ -247,6 +247,40 @@ async def test_purchases_on_their_way_and_their_delays_are_seen(floor: Floor) ->
     assert (receipt.quantity, receipt.expected_at) == (80, floor.now + timedelta(hours=5))
 
 
+async def test_finished_jobs_show_what_they_took_without_breaks(floor: Floor) -> None:
+    number = await floor.order(quantity=4)
+    await floor.plan(number)
+    cut = await floor.make(number, 10, good=4, scrap=1, seconds=720)  # ten minutes are a break
+    mounted = await floor.make(number, 20, good=4, seconds=80)
+    early = JobOrderId(f"{number}-30")
+    await floor.do(lambda tx: execution.start(tx, early), PEOPLE[30], UNITS[30])
+    async with floor.db.read() as tx:
+        found = {
+            one.job_order: one
+            for one in (await dispatching.planning_snapshot(tx, floor.now, far=True)).finished
+        }
+    assert (found[cut].busy_s, found[cut].planned_s) == (120, 5 * 15)
+    assert (found[cut].good, found[cut].scrap, found[cut].work_center) == (4, 1, "MC")
+    assert (found[mounted].busy_s, found[mounted].planned_s) == (80, 4 * 10)
+    assert found.keys() == {cut, mounted}
+    assert (await snapshot(floor)).finished == ()
+
+
+async def test_a_job_that_waited_for_pieces_says_nothing_of_its_pace(floor: Floor) -> None:
+    number = await floor.order(quantity=2)
+    await floor.plan(number)
+    first, unit, person = JobOrderId(f"{number}-10"), UNITS[10], PEOPLE[10]
+    await floor.do(lambda tx: execution.start(tx, first), person, unit)
+    use = LotUse(job_order=first, lot=LotNumber("LOT-CAST-40-1"))
+    await floor.do(lambda tx: execution.consume(tx, use), person, unit)
+    some = QuantityReport(job_order=first, good=Decimal(2), scrap=Decimal(0), reason=None)
+    await floor.do(lambda tx: execution.report(tx, some), person, unit)
+    waited = await floor.make(number, 20, good=2)
+    async with floor.db.read() as tx:
+        (found,) = (await dispatching.planning_snapshot(tx, floor.now, far=True)).finished
+    assert (found.job_order, found.busy_s, found.good) == (waited, None, 2)
+
+
 async def test_history_stays_out_of_the_planners_sight(floor: Floor) -> None:
     await floor.do(lambda tx: workorders.receive_work_order(tx, _draft(floor)), simulated=True)
     assert (await snapshot(floor)).work_orders == ()

@@ -3,32 +3,14 @@
 from decimal import Decimal
 
 from mes.execution import service as execution
-from mes.execution.model import LotUse, QuantityReport
-from mes.kernel.ids import JobOrderId, LotNumber
+from mes.execution.model import QuantityReport
+from mes.kernel.ids import JobOrderId
 from mes.kernel.outbox import EventRow
 from mes.tracking import service as tracking
 from mes.tracking.model import SerialStatus
 from mes.workorders import service as workorders
 from mes.workorders.model import JobOrderStatus, WorkOrderStatus
-from tests.fixtures.floor import BILL, PEOPLE, UNITS, Floor
-
-
-async def run_job(floor: Floor, number: str, operation: int, good: int, scrap: int = 0) -> None:
-    job, unit, person = JobOrderId(f"{number}-{operation}"), UNITS[operation], PEOPLE[operation]
-    await floor.do(lambda tx: execution.start(tx, job), person, unit)
-    for material, (at_operation, _) in BILL.items():
-        if at_operation == operation:
-            use = LotUse(job_order=job, lot=LotNumber(f"LOT-{material}-1"))
-            await floor.do(lambda tx, use=use: execution.consume(tx, use), person, unit)  # type: ignore[misc]
-    floor.after(30)
-    counted = QuantityReport(
-        job_order=job,
-        good=Decimal(good),
-        scrap=Decimal(scrap),
-        reason="dimension" if scrap else None,
-    )
-    await floor.do(lambda tx: execution.report(tx, counted), person, unit)
-    await floor.do(lambda tx: execution.complete(tx, job), person, unit)
+from tests.fixtures.floor import BILL, Floor
 
 
 async def events(floor: Floor) -> list[EventRow]:
@@ -46,9 +28,9 @@ async def events(floor: Floor) -> list[EventRow]:
 async def test_an_order_runs_through_the_plant(floor: Floor) -> None:
     number = await floor.order(4)
     await floor.plan(number)
-    await run_job(floor, number, 10, good=3, scrap=1)
+    await floor.make(number, 10, good=3, scrap=1)
     for operation in (20, 30, 40, 50, 60):
-        await run_job(floor, number, operation, good=3)
+        await floor.make(number, operation, good=3)
 
     async with floor.db.read() as tx:
         order = await workorders.get_work_order(tx, number)
@@ -68,9 +50,9 @@ async def test_an_order_runs_through_the_plant(floor: Floor) -> None:
 async def test_numbers_that_no_piece_got_are_given_up_with_the_close(floor: Floor) -> None:
     number = await floor.order(2)
     await floor.plan(number)
-    await run_job(floor, number, 10, good=1, scrap=1)
+    await floor.make(number, 10, good=1, scrap=1)
     for operation in (20, 30, 40, 50, 60):
-        await run_job(floor, number, operation, good=1)
+        await floor.make(number, operation, good=1)
     await floor.do(lambda tx: workorders.close_work_order(tx, number))
     async with floor.db.read() as tx:
         serials = await tracking.serials_of(tx, number)
@@ -80,7 +62,7 @@ async def test_numbers_that_no_piece_got_are_given_up_with_the_close(floor: Floo
 async def test_every_act_leaves_its_event_at_its_place(floor: Floor) -> None:
     number = await floor.order(2)
     await floor.plan(number)
-    await run_job(floor, number, 10, good=2)
+    await floor.make(number, 10, good=2)
     of_job = [one for one in await events(floor) if one.aggregate == f"{number}-10"]
     assert [one.type for one in of_job] == [
         "JobOrderDispatched",
