@@ -75,14 +75,15 @@ class LateFix(BaseModel):
     """One way to make a late order less late, tried on the plan in force.
 
     Args:
-        code: `overtime` and `repair` are about a unit, `before` about another order, `person` about a
-            skill, `sooner` about a material.
+        code: `overtime`, `unit` (go there instead) and `repair` are about a unit, `before` and `grouped`
+            (right after it, with its set-up) about another order, `person` about a skill, `tool` about one
+            more of a tool, `sooner` about a material.
         minutes: How much of it is needed.
         saves: Minutes that the order is less late.
-        price: Points of the plan's objective that it costs.
+        price: Points of the plan's objective that it costs, with so many for each of its minutes.
     """
 
-    code: Literal["overtime", "before", "person", "sooner", "repair"]
+    code: Literal["overtime", "unit", "before", "grouped", "person", "tool", "sooner", "repair"]
     subject: str
     minutes: int
     saves: int
@@ -90,7 +91,7 @@ class LateFix(BaseModel):
 
 
 class LateFixes(BaseModel):
-    """The ways that help, the cheapest for a saved minute first."""
+    """The ways that help, the cheapest first."""
 
     fixes: list[LateFix]
 

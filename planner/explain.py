@@ -131,12 +131,11 @@ class Explainer:
             free = self._previous_end(row)
             for start, end in self._alike(operation, row, ready):
                 yield replace(self._cause_at(operation, row, start, free), minutes=end - start)
-        elif (slow := self._slow_from(operation, row)) < until:
-            time = self._times[row.unit]
-            yield Cause("slow", time.work(until) - time.work(slow), row.unit, operation.order)
         first = max(ready, 0 if operation.started else row.start)
-        for start, end in self._times[row.unit].gaps(first, until):
+        slow = min(until, max(first, self._slow_from(operation, row)))
+        for start, end in self._times[row.unit].gaps(first, slow):
             yield from self._closed(row.unit, start, end)
+        yield from self._slowly(operation, row.unit, slow, until)
 
     def _alike(self, operation: Operation, row: Assignment, ready: int) -> Iterator[tuple[int, int]]:
         """The stretches from `ready` to the start in which nothing changes that a step may wait for."""
@@ -172,6 +171,16 @@ class Explainer:
         slow = operation.started.slow if operation.started else 0
         time = self._times[row.unit]
         return row.end if not slow else time.at(max(0, time.work(row.end) - slow))
+
+    def _slowly(self, operation: Operation, unit: str, slow: int, until: int) -> Iterator[Cause]:
+        """What is beyond the standard of work under way, and the closed stretches in it."""
+        for start, end in self._times[unit].gaps(slow, until):
+            if slow < start:
+                yield Cause("slow", start - slow, unit, operation.order)
+            yield from self._closed(unit, start, end)
+            slow = end
+        if slow < until:
+            yield Cause("slow", until - slow, unit, operation.order)
 
     def _previous_end(self, row: Assignment) -> int:
         rows = self._schedule.by_unit[row.unit]

@@ -1,19 +1,22 @@
 """What would make a late order less late, and at what price: each way is tried on the plan itself.
 
-The causes of its lateness say what to try: an hour more on a unit, another order after it, one more
-person, material sooner, a unit that runs again. The plan is timed again with that; what the order gains
-and what all others lose by it is read off, nothing is estimated.
+The causes of its lateness say what to try: an hour more on a unit, another unit, another order after it, one
+more person or tool, material sooner, a unit that runs again, a set-up less. The plan is timed again with
+that; what the order gains and what all others lose by it is read off, nothing is estimated. What the way
+itself costs is its minutes at a price (`RATES`), so that ways of different kinds can be compared.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 from planner.decoder import Choice, LocksConflict, decode, proposal_of
 from planner.explain import Cause, Explainer
-from planner.objective import order_ends, score
-from planner.problem import Crew, Operation, Problem, Window
+from planner.objective import score
+from planner.problem import Alternative, Crew, Operation, Problem, Window
 from planner.promise import longer
 from planner.schedule import Schedule
 from planner.worktime import WorkTime
@@ -21,16 +24,33 @@ from planner.worktime import WorkTime
 TRIED = 5
 """So many causes of an order are looked at, the largest first."""
 
-TURNS = ("unit", "maintenance")
-"""Causes that another turn on the unit may take away."""
+UNITS = 3
+"""So many other units are tried for one step."""
 
 FixCode = Literal[
     "overtime",  # unit: open longer after its shifts, by so many minutes in all
-    "before",  # order or maintenance: goes after this one on the unit that both need
+    "unit",  # unit: a step goes to this one, for so many minutes
+    "before",  # order or maintenance: goes after this one on the unit that both need, or leads its batch
+    "grouped",  # order: goes right after this one, which has the same set-up, so many minutes less of it
     "person",  # skill: one more, for so many minutes
-    "sooner",  # material or what else is waited for: there at once, so many minutes sooner
+    "tool",  # tool: one more, for so many minutes
+    "sooner",  # material or what else is waited for: so many minutes sooner
     "repair",  # unit: runs at once, so many minutes sooner
 ]
+
+RATES: Mapping[FixCode, int] = MappingProxyType({"person": 8, "tool": 5, "sooner": 1, "repair": 20})
+"""Points for each of a way's minutes, beside a minute of overtime (`Weights.overtime`).
+
+One more person costs less than overtime, which needs a unit, too; a tool is lent; freight that is a day
+faster is worth about two hours of overtime; who repairs faster does it with two more people. Another turn or
+another unit costs what it does to the plan: others' lateness, set-ups, moves.
+"""
+
+
+ELSEWHERE = frozenset(
+    {"unit", "maintenance", "slow", "batch", "stop", "calendar", "setup", "sequence", "work"}
+)
+"""Causes that another unit may take away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +58,10 @@ class Fix:
     """One way to make an order less late.
 
     Args:
-        subject: The unit, skill, material or other order that it is about.
+        subject: The unit, skill, tool, material or other order that it is about.
         minutes: How much of it is needed.
         saves: Minutes that the order is less late.
-        price: Points of the objective that it costs: others' lateness, set-ups, and minutes of overtime.
+        price: Points of the objective that it costs: others' lateness, set-ups, and its minutes by `RATES`.
     """
 
     code: FixCode
@@ -51,105 +71,205 @@ class Fix:
     price: int
 
 
+@dataclass(frozen=True)
+class Remedy:
+    """A way that was tried, with the plant and the plan in which the order is less late."""
+
+    fix: Fix
+    problem: Problem
+    plan: Schedule
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What is tried.
+
+    Args:
+        effort: How many minutes of it a plan with it needs.
+    """
+
+    code: FixCode
+    subject: str
+    problem: Problem
+    turns: list[Choice]
+    effort: Callable[[Schedule], int]
+
+
 def fixes(problem: Problem, plan: Schedule, order: str) -> list[Fix]:
-    """The ways that help, the cheapest for a saved minute first; none for an order in time.
+    """The ways that help, the cheapest first, then what saves most; none for an order in time.
 
     Args:
         plan: Times for all of `problem`, from the decoder.
     """
-    choices = proposal_of(problem, plan)
-    base = decode(problem, choices)
+    return [remedy.fix for remedy in remedies(problem, plan, order)]
+
+
+def remedies(problem: Problem, plan: Schedule, order: str) -> list[Remedy]:
+    """The same, each with the plan that shows it."""
+    turns = proposal_of(problem, plan)
+    base = decode(problem, turns)
     causes = Explainer(problem, base).why_late(order)[:TRIED]
     ours = [cause for cause in causes if cause.subject not in problem.subcontractors]
-    trials = {_key(cause): cause for cause in ours if _key(cause)}
-    found = [fix for cause in trials.values() if (fix := _tried(problem, base, choices, order, cause))]
-    return sorted(found, key=lambda fix: (fix.price / fix.saves, -fix.saves))
+    late = _Late(problem, base, turns, order)
+    trials = {(t.code, t.subject): t for cause in ours for t in late.trials(cause)}
+    found = [remedy for trial in trials.values() if (remedy := late.tried(trial))]
+    return sorted(found, key=lambda row: (row.fix.price, -row.fix.saves))
 
 
-def _key(cause: Cause) -> tuple[str, str] | None:
-    subject = cause.by if cause.code in TURNS else cause.subject
-    known = {"calendar", *TURNS, "people", "material", "release", "stop"}
-    return (cause.code, subject) if cause.code in known else None
+class _Late:
+    """One late order in its plan."""
+
+    def __init__(self, problem: Problem, plan: Schedule, turns: list[Choice], order: str) -> None:
+        self._problem, self._plan, self._turns, self._order = problem, plan, turns, order
+        self._steps = [o for o in problem.operations if o.order == order]
+        self._cost = score(problem, plan).total
+
+    def tried(self, trial: _Trial) -> Remedy | None:
+        """Time the plan with it; None where it does not help."""
+        try:
+            plan = decode(trial.problem, trial.turns)
+        except LocksConflict:
+            return None
+        saves = self._lateness(self._plan) - self._lateness(plan)
+        weights, minutes = self._problem.weights, trial.effort(plan)
+        if saves <= 0 or minutes <= 0:
+            return None
+        rate = weights.overtime if trial.code == "overtime" else RATES.get(trial.code, 0)
+        own = saves * self._problem.order_by_id[self._order].weight * weights.tardiness
+        price = max(0, score(trial.problem, plan).total - self._cost + own + rate * minutes)
+        return Remedy(Fix(trial.code, trial.subject, minutes, saves, price), trial.problem, plan)
+
+    def _lateness(self, plan: Schedule) -> int:
+        end = max(plan.by_operation[step.id].end for step in self._steps)
+        return max(0, end - self._problem.order_by_id[self._order].due)
+
+    def trials(self, cause: Cause) -> Iterator[_Trial]:
+        """What may help against one cause."""
+        match cause.code:
+            case "calendar":
+                yield self._overtime(cause.subject)
+            case "people":
+                yield self._person(cause.subject)
+            case "tool":
+                yield self._tool(cause.subject)
+            case "stop":
+                yield from self._repair(cause.subject)
+            case "material" | "release":
+                yield self._sooner(cause.subject)
+            case "unit" | "maintenance" | "batch":
+                yield from self._before(cause)
+            case "setup":
+                yield from self._grouped(cause.subject)
+        if cause.code in ELSEWHERE:
+            yield from self._elsewhere(cause)
+
+    def _overtime(self, unit: str) -> _Trial:
+        mine = (o for o in self._steps if o.skill and unit in {a.unit for a in o.alternatives})
+        skill = next((o.skill for o in mine), None)
+        other = longer(self._problem, unit, skill)
+        return _Trial(
+            "overtime", unit, other, self._turns, lambda plan: _beyond(self._problem, other, plan, unit)
+        )
+
+    def _person(self, skill: str) -> _Trial:
+        problem = self._problem
+        more = Crew(f"one more {skill}", (skill,), (Window(0, problem.horizon),))
+        mine = [o for o in self._steps if o.skill == skill]
+        other = replace(problem, crews=(*problem.crews, more))
+        return _Trial("person", skill, other, self._turns, lambda plan: sum(_minutes(o, plan) for o in mine))
+
+    def _tool(self, name: str) -> _Trial:
+        problem = self._problem
+        tools = tuple(replace(t, count=t.count + 1) if t.id == name else t for t in problem.tools)
+        mine = [o for o in self._steps if any(use.tool == name for use in o.tools)]
+        other = replace(problem, tools=tools)
+        return _Trial("tool", name, other, self._turns, lambda plan: sum(_minutes(o, plan) for o in mine))
+
+    def _repair(self, unit: str) -> Iterator[_Trial]:
+        """The unit runs now; what it stands for later, it still does."""
+        problem = self._problem
+        stops = problem.unit_by_id[unit].stops
+        now = [stop for stop in stops if stop.start <= 0 < stop.end]
+        for stop in now:
+            left = tuple(other for other in stops if other is not stop)
+            units = tuple(replace(u, stops=left) if u.id == unit else u for u in problem.units)
+            yield _Trial("repair", unit, replace(problem, units=units), self._turns, _always(stop.end))
+
+    def _sooner(self, detail: str) -> _Trial:
+        """What is waited for is there as soon as the plan then needs it."""
+        problem = self._problem
+        rows = tuple(_at_once(o, detail) if o.order == self._order else o for o in problem.operations)
+        waits = [(o, r.at) for o in self._steps for r in problem.releases_of(o) if r.detail == detail]
+
+        def minutes(plan: Schedule) -> int:
+            return max((at - plan.by_operation[o.id].start for o, at in waits), default=0)
+
+        return _Trial("sooner", detail, replace(problem, operations=rows), self._turns, minutes)
+
+    def _before(self, cause: Cause) -> Iterator[_Trial]:
+        """The same turns, but the order's first step on the unit goes before the other order's."""
+        mine, theirs = self._first(self._order, cause.subject), self._first(cause.by, cause.subject)
+        if mine and theirs and cause.by != self._order:
+            rest = [c for c in self._turns if c is not mine]
+            at = rest.index(theirs)
+            turns = [*rest[:at], mine, *rest[at:]]
+            yield _Trial("before", cause.by, self._problem, turns, _always(cause.minutes))
+
+    def _grouped(self, unit: str) -> Iterator[_Trial]:
+        """The same turns, but the order's first step on the unit goes right after the last of its family."""
+        problem, mine = self._problem, self._first(self._order, unit)
+        if mine is None:
+            return
+        family = problem.operation_by_id[mine.operation].family
+        earlier = self._turns[: self._turns.index(mine)]
+        alike = [
+            c for c in earlier if c.unit == unit and problem.operation_by_id[c.operation].family == family
+        ]
+        if family is None or not alike:
+            return
+        after, rest = alike[-1], [c for c in self._turns if c is not mine]
+        at = rest.index(after) + 1
+        had = self._plan.by_operation[mine.operation].setup
+        yield _Trial(
+            "grouped",
+            problem.operation_by_id[after.operation].order,
+            problem,
+            [*rest[:at], mine, *rest[at:]],
+            lambda plan: had - plan.by_operation[mine.operation].setup,
+        )
+
+    def _elsewhere(self, cause: Cause) -> Iterator[_Trial]:
+        """A step of the order on another unit than it has, at its turn; of its own work on a faster one."""
+        for mine in self._turns:
+            step = self._problem.operation_by_id[mine.operation]
+            if step.order != self._order or step.fixed_unit or cause.subject not in {"", mine.unit}:
+                continue
+            has = step.minutes_on(mine.unit)
+            others = [a for a in step.alternatives if a.unit != mine.unit]
+            if cause.code == "work":
+                others = [a for a in others if a.minutes < has]
+            for other in sorted(others, key=self._free_from)[:UNITS]:
+                turns = [replace(c, unit=other.unit) if c is mine else c for c in self._turns]
+                yield _Trial("unit", other.unit, self._problem, turns, _always(other.minutes))
+
+    def _free_from(self, alternative: Alternative) -> int:
+        """When a unit has done the last of what it has, and this."""
+        rows = self._plan.by_unit.get(alternative.unit, ())
+        return max((row.end for row in rows), default=0) + alternative.minutes
+
+    def _first(self, order: str, unit: str) -> Choice | None:
+        of = self._problem.operation_by_id
+        return next((c for c in self._turns if c.unit == unit and of[c.operation].order == order), None)
 
 
-def _tried(problem: Problem, base: Schedule, choices: list[Choice], order: str, cause: Cause) -> Fix | None:
-    other = _changed(problem, order, cause)
-    turns = _before(problem, choices, order, cause) if cause.code in TURNS else choices
-    try:
-        plan = decode(other, turns)
-    except LocksConflict:
-        return None
-    due, weight = problem.order_by_id[order].due, problem.order_by_id[order].weight
-    saves = max(0, order_ends(problem, base)[order] - due) - max(0, order_ends(other, plan)[order] - due)
-    if saves <= 0:
-        return None
-    code, subject, minutes = _effort(problem, other, plan, order, cause)
-    own = saves * weight * problem.weights.tardiness
-    price = score(other, plan).total - score(problem, base).total + own
-    if code == "overtime":
-        price += minutes * problem.weights.overtime
-    return Fix(code, subject, minutes, saves, max(0, price))
+def _always(minutes: int) -> Callable[[Schedule], int]:
+    return lambda _: minutes
 
 
-def _changed(problem: Problem, order: str, cause: Cause) -> Problem:
-    match cause.code:
-        case "calendar":
-            return longer(problem, cause.subject, _skill(problem, order, cause.subject))
-        case "people":
-            more = Crew(f"one more {cause.subject}", (cause.subject,), (Window(0, problem.horizon),))
-            return replace(problem, crews=(*problem.crews, more))
-        case "stop":
-            runs = tuple(replace(u, stops=()) if u.id == cause.subject else u for u in problem.units)
-            return replace(problem, units=runs)
-        case "material" | "release":
-            rows = tuple(_sooner(o, cause.subject) if o.order == order else o for o in problem.operations)
-            return replace(problem, operations=rows)
-        case _:
-            return problem
-
-
-def _skill(problem: Problem, order: str, unit: str) -> str | None:
-    """What the order needs people for on a unit."""
-    mine = (o for o in problem.operations if o.order == order)
-    return next((o.skill for o in mine if o.skill and unit in {a.unit for a in o.alternatives}), None)
-
-
-def _sooner(operation: Operation, detail: str) -> Operation:
+def _at_once(operation: Operation, detail: str) -> Operation:
     releases = tuple(r for r in operation.releases if r.detail != detail)
     materials = tuple(use for use in operation.materials if use.material != detail)
     return replace(operation, releases=releases, materials=materials)
-
-
-def _before(problem: Problem, choices: list[Choice], order: str, cause: Cause) -> list[Choice]:
-    """The same turns, but the order's first step on the unit goes before the other order's."""
-    of = {o.id: o.order for o in problem.operations}
-    here = [c for c in choices if c.unit == cause.subject]
-    mine = next((c for c in here if of[c.operation] == order), None)
-    theirs = next((c for c in here if of[c.operation] == cause.by), None)
-    if mine is None or theirs is None:
-        return choices
-    rest = [c for c in choices if c is not mine]
-    at = rest.index(theirs)
-    return [*rest[:at], mine, *rest[at:]]
-
-
-def _effort(
-    problem: Problem, other: Problem, plan: Schedule, order: str, cause: Cause
-) -> tuple[FixCode, str, int]:
-    """What is done, about whom, and how much of it."""
-    match cause.code:
-        case "calendar":
-            return "overtime", cause.subject, _beyond(problem, other, plan, cause.subject)
-        case "people":
-            mine = [o for o in problem.operations if o.order == order and o.skill == cause.subject]
-            return "person", cause.subject, sum(_minutes(o, plan) for o in mine)
-        case "stop":
-            return "repair", cause.subject, max(s.end for s in problem.unit_by_id[cause.subject].stops)
-        case "unit" | "maintenance":
-            return "before", cause.by, cause.minutes
-        case _:
-            at = [r.at for o in problem.operations if o.order == order for r in problem.releases_of(o)]
-            return "sooner", cause.subject, max(at, default=0)
 
 
 def _minutes(operation: Operation, plan: Schedule) -> int:

@@ -298,7 +298,8 @@ def _under_way(draw: st.DrawFn, plant: tuple[Unit, ...], rows: list[Operation]) 
         together = other and recipe(other, unit) == recipe(row, unit) and row.places < places[unit]
         fits = other is None or together or unit in outside
         if not row.predecessors and fits and draw(st.booleans()):
-            operation = replace(row, started=Started(unit, draw(st.integers(-9, 0))), stored=False)
+            slow = draw(st.integers(0, row.minutes_on(unit)))
+            operation = replace(row, started=Started(unit, draw(st.integers(-9, 0)), slow), stored=False)
             busy[unit] = row
             places[unit] -= row.places
         elif row.published and all(link.operation in held for link in row.predecessors):

@@ -13,6 +13,7 @@ from planner.decoder import Choice, LocksConflict, decode, proposal_of
 from planner.dispatch import best_dispatch, dispatch, edd
 from planner.effort import Effort
 from planner.explain import Cause, Explainer
+from planner.fixes import remedies
 from planner.form import problem_from_json, problem_to_json, schedule_from_json, schedule_to_json
 from planner.objective import order_ends
 from planner.problem import Operation, Order, Problem
@@ -88,6 +89,8 @@ class MinuteByMinute(Explainer):
         for minute in range(max(ready, 0 if operation.started else row.start), until):
             if not self._is_open(row.unit, minute):
                 yield self._closed_at(row.unit, minute)
+            elif minute >= self._slow_from(operation, row):
+                yield Cause("slow", 1, row.unit, operation.order)
 
 
 @RUNS
@@ -101,6 +104,24 @@ def test_the_minutes_why_an_order_is_late_add_up(problem: Problem, random: Rando
         assert sum(cause.minutes for cause in causes) == lateness
         assert all(cause.minutes > 0 for cause in causes)
         assert causes == walker.why_late(order)
+
+
+@settings(max_examples=25, deadline=None)
+@given(problems(), st.randoms(use_true_random=False))
+def test_what_is_offered_to_a_late_order_saves_what_it_says(problem: Problem, random: Random) -> None:
+    plan = decode(problem, shuffled(problem, random))
+    ends = order_ends(problem, plan)
+    for order, end in ends.items():
+        due = problem.order_by_id[order].due
+        found = remedies(problem, plan, order)
+        for remedy in found:
+            assert check(remedy.problem, remedy.plan) == []
+            then = order_ends(remedy.problem, remedy.plan)[order]
+            assert max(0, end - due) - max(0, then - due) == remedy.fix.saves > 0
+            assert remedy.fix.minutes > 0
+        prices = [remedy.fix.price for remedy in found]
+        assert prices == sorted(prices)
+        assert all(price >= 0 for price in prices)
 
 
 @RUNS

@@ -9,7 +9,7 @@ import pytest
 from planner.decoder import Choice, decode
 from planner.explain import Cause, Explainer, why_late
 from planner.fixes import fixes
-from planner.problem import Calendar, Link, Operation, Problem, Release, Unit, Window
+from planner.problem import Calendar, Link, Operation, Problem, Release, Tool, ToolUse, Unit, Window
 from planner.schedule import Assignment
 from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
 
@@ -112,6 +112,75 @@ def test_what_helps_a_late_order_is_tried_and_told() -> None:
         step("A-1", 40, "N", skill="X"), step("B-1", skill="X"), crews=(people(1, "X"),), due={"B": 10}
     )
     assert ways(alone, "B", "A-1", "B-1") == [("person", "X", 10, 40)]
+
+
+MOULD = (ToolUse("MOULD"),)
+
+
+def test_one_more_tool_helps_who_waits_for_it() -> None:
+    rows = (step("A-1", 50, "N", tools=MOULD), step("B-1", 10, tools=MOULD))
+    assert ways(plant(*rows, tools=(Tool("MOULD"),), due={"B": 10}), "B", "A-1", "B-1") == [
+        ("tool", "MOULD", 10, 50)
+    ]
+
+
+def test_a_unit_that_is_free_helps_before_anybody_is_delayed() -> None:
+    problem = plant(step("A-1", 50), step("B-1", 10, "M", "N"), due={"A": 50, "B": 10})
+    plan = decode(problem, [Choice("A-1", "M"), Choice("B-1", "M")])
+    first, second = fixes(problem, plan, "B")
+    assert (first.code, first.subject, first.minutes, first.saves, first.price) == ("unit", "N", 10, 50, 0)
+    assert (second.code, second.subject, second.saves) == ("before", "A", 50)
+    assert second.price == 10 * problem.weights.tardiness - 40 * problem.weights.flow
+
+
+def test_who_goes_after_its_own_family_needs_no_set_up() -> None:
+    rows = [step(f"{name}-1", 20, family=family) for name, family in (("A", "40"), ("B", "65"), ("C", "40"))]
+    problem = plant(*rows, due={"C": 50}, **FAMILIES)
+    plan = decode(problem, [Choice(f"{name}-1", "M") for name in "ABC"])
+    assert [(fix.code, fix.subject, fix.minutes) for fix in fixes(problem, plan, "C")] == [
+        ("before", "B", 30),
+        ("grouped", "A", 10),
+    ]
+
+
+def test_who_waits_for_a_batch_may_lead_it() -> None:
+    problem = plant(
+        step("A-1", 10), step("A-2", 30, "H", after="A-1"), step("B-1", 30, "H"),
+        due={"B": 30},
+        units=(Unit("M", "W", "always"), Unit("H", "W", "always", places=2)),
+    )  # fmt: skip
+    assert ways(problem, "B", "A-1", "A-2", "B-1") == [("before", "A", 10, 10)]
+
+
+def test_a_repair_is_of_the_stop_that_holds_now_and_of_no_other() -> None:
+    stops = (Window(0, 60), Window(600, 900))
+    stopped = plant(step("A-1"), due={"A": 10}, units=(Unit("M", "W", "always", stops=stops),))
+    assert ways(stopped, "A") == [("repair", "M", 60, 60)]
+    planned = plant(
+        step("A-1", 40), due={"A": 40}, units=(Unit("M", "W", "always", stops=(Window(30, 60),)),)
+    )
+    assert ways(planned, "A") == []
+
+
+def test_unlike_ways_have_prices_that_can_be_compared() -> None:
+    """Somebody more for an hour is dearer than material an hour sooner, and overtime dearer than both."""
+    alone = plant(
+        step("A-1", 60, "N", skill="X"), step("B-1", 60, skill="X"), crews=(people(1, "X"),), due={"B": 60}
+    )
+    late = plant(step("A-1", releases=(Release(60, "material", "SEAL"),)), due={"A": 10})
+    stopped = plant(step("A-1"), due={"A": 10}, units=(Unit("M", "W", "always", stops=(Window(0, 60),)),))
+    closed = plant(step("A-1", 160), due={"A": 160}, **shifts((0, 100), (400, 900)))
+
+    def price(problem: Problem, order: str) -> int:
+        (fix,) = fixes(problem, decode(problem, []), order)
+        return fix.price + fix.saves * problem.weights.flow  # a minute sooner is a minute of flow less
+
+    assert [price(late, "A"), price(alone, "B"), price(closed, "A"), price(stopped, "A")] == [
+        60,
+        480,
+        600,
+        1200,
+    ]
 
 
 def test_who_goes_before_another_costs_that_ones_lateness() -> None:
