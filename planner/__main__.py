@@ -6,7 +6,6 @@ import argparse
 import ctypes
 import gc
 import json
-import math
 import os
 import signal
 import sys
@@ -23,6 +22,7 @@ from planner.explain import reasons
 from planner.fault import Fault, InvalidProblem
 from planner.form import Json, problem_from_json, schedule_to_json
 from planner.named import Named, suggested
+from planner.options import add_effort, effort_of
 from planner.problem import Problem
 from planner.progress import Progress, Stop, stopped_by_signals
 from planner.readers import FORMATS
@@ -46,7 +46,7 @@ PR_SET_PDEATHSIG = 1
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 a plan is written, 2 refused, 130 interrupted before."""
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
@@ -54,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """All commands and their words."""
     parser = argparse.ArgumentParser(prog="planner", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
     alone = commands.add_parser("solve", help="plan a problem and write the plan as JSON")
@@ -80,9 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 def _solver_options(command: argparse.ArgumentParser, kernel: str) -> None:
     command.add_argument("problem", help="file of the problem; - reads it here")
     command.add_argument("--format", choices=("json", *FORMATS), default="json", help="how it is written")
-    command.add_argument("--seconds", type=_span, default=5.0, help="budget on two idle cores (5)")
-    command.add_argument("--workers", type=_count, default=4, help="search strategies of CP-SAT (4)")
-    command.add_argument("--seed", type=_seed, default=1, help="0 to 2147483647 (1)")
+    add_effort(command, "--seconds 5")
     command.add_argument(
         "--kernel",
         choices=("auto", "yes", "no"),
@@ -95,53 +94,14 @@ def _bench_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", type=Path, help=f"holds folders {', '.join(FORMATS)}, or such files")
     command.add_argument("--format", choices=tuple(FORMATS), help="of the files, when there are no folders")
     command.add_argument("--only", default="*", metavar="PATTERN", help="names of instances, as mk*")
-    command.add_argument("--seconds", type=_span, default=10.0, help="CPU seconds for each (10)")
-    command.add_argument("--moves", type=_count, help="moves for each, instead of seconds: repeatable")
-    command.add_argument("--seed", type=_seed, default=1, help="0 to 2147483647 (1)")
-
-
-def _span(word: str) -> float:
-    """Seconds; with 0 the first plan is the answer.
-
-    Raises:
-        ArgumentTypeError: It is something else.
-    """
-    try:
-        seconds = float(word)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{word} is no number of seconds from 0")
-    return seconds
-
-
-def _count(word: str) -> int:
-    """A whole number from 1.
-
-    Raises:
-        ArgumentTypeError: It is something else.
-    """
-    if not (word.isascii() and word.isdecimal() and int(word)):
-        raise argparse.ArgumentTypeError(f"{word} is no whole number from 1")
-    return int(word)
-
-
-def _seed(word: str) -> int:
-    """A seed that CP-SAT takes.
-
-    Raises:
-        ArgumentTypeError: It is something else.
-    """
-    if not (word.isascii() and word.isdecimal() and int(word) < 1 << 31):
-        raise argparse.ArgumentTypeError(f"{word} is no whole number from 0 to {(1 << 31) - 1}")
-    return int(word)
+    add_effort(command, "--cpu-seconds 10, for each instance")
 
 
 def _plan(options: argparse.Namespace) -> int:
     os.nice(options.nice)
     if options.parent is not None:
         _die_with(options.parent)
-    effort = Effort(options.seconds, options.workers, options.seed)
+    effort = effort_of(options, Effort(seconds=5.0))
     answer: Callable[[Problem, Effort, argparse.Namespace, Stop], dict[str, Any]] = options.answer
     try:
         problem = _problem(options)
@@ -203,7 +163,7 @@ def _has_kernel(problem: Problem, wish: str) -> bool:
 def _warm_up() -> None:
     use_cache()
     if not is_warm():
-        sys.stderr.write("compiling the kernel: once, about half a minute\n")
+        _say({"kind": "compiling", "what": "the kernel, once: about half a minute of CPU"})
         warm_up()
 
 
@@ -220,18 +180,17 @@ def _bench(options: argparse.Namespace) -> int:
         fault = {"row": "numba", "what": "is not installed", "remedy": "Install it with pip"}
         return _refuse("NoKernel", [fault])
     _warm_up()
-    from planner.bench import bench, instances
+    from planner.bench import Unread, as_row, bench, instances
 
     rows = [row for row in instances(options.folder, options.format) if fnmatch(row.name, options.only)]
     if not rows:
         fault = {"row": str(options.folder), "what": "no instance is there", "remedy": "Name its folder"}
         return _refuse("NoInstance", [fault])
-    try:
-        for result in bench(rows, options.seconds, options.moves, options.seed):
-            _write(asdict(result))
-    except InvalidProblem as error:
-        return _refuse("InvalidProblem", [asdict(fault) for fault in error.faults])
-    return 0
+    is_whole = True
+    for result in bench(rows, effort_of(options, Effort(seconds=10.0, kernel=True, clocked=True))):
+        _write(as_row(result))
+        is_whole = is_whole and not isinstance(result, Unread)
+    return 0 if is_whole else REFUSED
 
 
 def _solve(problem: Problem, effort: Effort, _options: argparse.Namespace, stop: Stop) -> dict[str, Any]:
@@ -240,7 +199,13 @@ def _solve(problem: Problem, effort: Effort, _options: argparse.Namespace, stop:
 
 
 def _tell(progress: Progress) -> None:
-    sys.stderr.write(json.dumps({"kind": "progress", **asdict(progress)}) + "\n")
+    _say({"kind": "progress", **asdict(progress)})
+
+
+def _say(row: dict[str, Any]) -> None:
+    """A line beside the answer, on standard error."""
+    sys.stderr.write(json.dumps(row) + "\n")
+    sys.stderr.flush()
 
 
 def _replan(problem: Problem, effort: Effort, options: argparse.Namespace, stop: Stop) -> dict[str, Any]:

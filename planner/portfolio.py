@@ -14,6 +14,7 @@ from planner.anneal import Budget, Engine
 from planner.cp.search import improve
 from planner.decoder import decode
 from planner.effort import Effort
+from planner.measure import iterations_in
 from planner.problem import Problem
 from planner.progress import Watch
 from planner.schedule import Schedule
@@ -29,9 +30,6 @@ LATER = (0.25, 0.25)
 
 MOST_CHOICES = 1_500
 """Pairs of operation and unit above which CP-SAT does not get beyond its hint in a turn (measured)."""
-
-ITERATION_OPERATIONS_PER_SECOND = 2.5e7
-"""Moves of a tabu chain in a second, times operations: about what one idle core does (measured)."""
 
 
 @dataclass
@@ -95,7 +93,7 @@ class Portfolio:
         self.gains[name] = (before - self.found.cost) / seconds
 
     def _shorten(self, seconds: float) -> None:
-        moves = int(seconds * ITERATION_OPERATIONS_PER_SECOND / len(self.problem.operations))
+        moves = iterations_in(seconds, len(self.problem.operations))
         budget = Budget(seconds, None if self.effort.clocked else moves)
         plan = self.engine.shorten(
             self.chains, budget, partial(self.watch.met, TABU, bound=self.found.bound), self.watch.stop

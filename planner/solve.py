@@ -15,6 +15,7 @@ from planner.decoder import LocksConflict, decode
 from planner.dispatch import best_dispatch
 from planner.effort import Effort
 from planner.keeping import keep_locks
+from planner.measure import in_seconds, moves_in
 from planner.objective import Score, score
 from planner.problem import Problem, Published
 from planner.progress import Progress, Stop, Watch, never, unheard
@@ -40,15 +41,6 @@ the annealing cost 0.98 of CP-SAT's at 100 operations, 0.14 to 0.96 at 200 to 29
 
 LEAST_OF_JOB_SHOP = 40
 """The same for job shops, where the tabu search is quicker than the annealing."""
-
-MOVE_OPERATIONS_PER_SECOND = 3e8
-"""Moves of the annealing in a second, times operations: about what one idle core does (measured)."""
-
-FEWEST_COUNTED = 300
-"""With fewer operations a move is not quicker (measured)."""
-
-COUNTING = 6.0
-"""How many times longer a move takes where people are counted (measured)."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +115,7 @@ def solve(
         LocksConflict: The locks cannot be kept; names the operation and the remedy.
         InfeasiblePlan: The checker refuses the plan: a fault of the planner, never of the data.
     """
-    watch = Watch(on_better, stop)
+    watch, effort = Watch(on_better, stop), in_seconds(problem, effort)
     found = _searched(problem, effort, known, watch, before=before or {}, grid=grid)
     is_cut = stop() and found.status != "optimal" and effort.seconds > 0
     return replace(found, status="stopped") if is_cut else found
@@ -226,10 +218,8 @@ def _with_annealing(
 ) -> Solution:
     from planner.anneal import Budget
 
-    rate = MOVE_OPERATIONS_PER_SECOND / (COUNTING if engine.packed.has_people else 1.0)
-    size = max(FEWEST_COUNTED, len(problem.operations))
-    moves = None if effort.clocked else int(effort.seconds * rate / size)
-    budget = Budget(effort.seconds, moves, effort.seed, effort.chains)
+    counted = moves_in(effort.seconds, len(problem.operations), counts_people=engine.packed.has_people)
+    budget = Budget(effort.seconds, None if effort.clocked else counted, effort.seed, effort.chains)
     met = partial(watch.met, "annealing")
     known = engine.sequences(bare.schedule)
     if before and engine.sees_gaps:

@@ -9,6 +9,7 @@ Source:
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -96,10 +97,11 @@ def improve(
     watch = watch or Watch()
     if watch.stop():
         return Found()
+    began = time.process_time()
     model = build(problem, incumbent)
     solver = solver_of(model, effort)
     watcher = _Watcher(model, watch)
-    seconds = effort.seconds if effort.clocked else UNLIMITED
+    seconds = effort.seconds - (time.process_time() - began) if effort.clocked else UNLIMITED
     with stop_after(seconds, solver.stop_search, watch.stop):
         status = solver.solve(model.cp, watcher)
     found = watcher.found

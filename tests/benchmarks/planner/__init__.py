@@ -4,8 +4,8 @@
 stored instances. Parts whose both sides have the same CPU run beside each other, those that measure CPU
 itself alone. Options: `--instances=FOLDER` (with folders `jsp`, `fjsp`, `sdst`), `--seeds=11,12,13`,
 `--only=` a part (`plants`, `operators`, `flexible`, `classic`, `first`, `repair`, `promise`, `rolling`,
-`size`, `seed`, `stop`) or the name of a figure, several with commas: the figures of the other parts stay in
-`build/bench/planner.json` as they are.
+`size`, `seed`, `stop`, `share`) or the name of a figure, several with commas: the figures of the other parts
+stay in `build/bench/planner.json` as they are.
 
 All budgets are seconds of this process's CPU: on a busy machine both sides slow down alike.
 """
@@ -94,6 +94,7 @@ FIGURES = {
     "size": ("industrial_first_plan_cpu_s", "industrial_vs_dispatch", "memory_100k_mb"),
     "seed": ("same_seed_same_plan",),
     "stop": ("stop_worst_s",),
+    "share": ("cp_gain_150", "cp_gain_300", "cp_gain_600", "cp_gain_2000"),
 }
 """Part -> its figures."""
 
@@ -278,6 +279,18 @@ def _stop(options: Options) -> Iterator[Figure]:
     yield Figure("stop_worst_s", max(found), "CPU s", f"limit 0.5, {len(found)} stops")
 
 
+def _share(options: Options) -> Iterator[Figure]:
+    """CP-SAT's part of what the searches save against the dispatch rules, in plants with people."""
+    for operations, units in ((150, 6), (300, 10), (600, 16), (2_000, 50)):
+        if not options.asks(name := f"cp_gain_{operations}"):
+            continue
+        problems = [plant(operations, units, seed, operators=1.0) for seed in options.fewer]
+        found = [solve(problem, Effort(seconds=5.0, kernel=True)) for problem in problems]
+        asked = "" if any(one.cp for one in found) else ", CP-SAT is not asked"
+        value = median(one.cp_share or 0.0 for one in found)
+        yield Figure(name, value, "share", f"no limit, {_middle(options.fewer)}{asked}")
+
+
 def _from_stop_to_plan(problem: Problem, after: float) -> float:
     told: list[float] = []
     began = time.process_time()
@@ -315,5 +328,6 @@ PARTS: dict[str, Callable[[Options], Iterator[Figure]]] = {
     "first": _first,
     "seed": _seed,
     "stop": _stop,
+    "share": _share,
 }
 """Those that take longest first: both lanes end together."""

@@ -32,14 +32,26 @@ def test_stored_instances_are_compared_with_the_best_that_is_known() -> None:
     for row in rows:
         assert row["best_known"] <= row["makespan"] <= row["first"]
         assert row["gap"] == round(row["makespan"] / row["best_known"] - 1, 4)
+        assert row["bound"] <= row["best_known"]
+    assert (rows[1]["status"], rows[1]["bound"]) == ("optimal", 523), "a proof ends the search"
 
 
 @pytest.mark.usefixtures("compiled_kernel")
 def test_files_of_ones_own_are_planned_too(tmp_path: Path) -> None:
-    (tmp_path / "mine.jsp").write_text("2 2\n0 3 1 4\n1 2 0 5\n")
-    code, rows = bench(str(tmp_path), "--format", "jsp", "--moves", "100")
-    assert code == 0
-    assert [(row["instance"], row["makespan"], row["gap"]) for row in rows] == [("mine", 8, None)]
+    (tmp_path / "mine").write_text("2 2\n0 3 1 4\n1 2 0 5\n")
+    (tmp_path / "another.jsp").write_text("2 2\n0 3 1 4\n1 2 0 5\n")
+    (tmp_path / "hours.sm").write_text("Parameter 1 of 90 jobs\n")
+    (tmp_path / "best_known.csv").write_text("problem,instance,lb,ub,ub_source\njsp,mine,7,8,me\n")
+    code, rows = bench(str(tmp_path), "--format", "jsp", "--cpu-seconds", "5")
+    assert code == 2, "one file is no instance; the others are planned"
+    assert [row["instance"] for row in rows] == ["another", "hours", "mine"]
+    unread = rows.pop(1)
+    assert unread["error"] == "InvalidProblem"
+    assert str(tmp_path / "hours.sm") in unread["faults"][0]["row"]
+    assert [(row["makespan"], row["status"], row["gap"]) for row in rows] == [
+        (8, "optimal", None),
+        (8, "optimal", 0),
+    ]
 
 
 def test_a_folder_without_instances_is_refused(tmp_path: Path) -> None:

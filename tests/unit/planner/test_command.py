@@ -15,11 +15,14 @@ import psutil
 import pytest
 
 from planner import child
-from planner.__main__ import main
+from planner.__main__ import command_line, main
 from planner.child import SolverLost, replan_in_child
 from planner.effort import Effort
 from planner.form import problem_to_json
+from planner.measure import in_seconds
+from planner.options import effort_of
 from planner.problem import Lock, Problem
+from planner.readers import read_jsp
 from tests.unit.planner.plants import FAMILIES, plant, step
 
 
@@ -86,6 +89,8 @@ def test_a_file_that_is_no_problem_is_refused_with_a_remedy(
 @pytest.mark.parametrize(
     ("option", "word", "said"),
     [
+        ("--cpu-seconds", "-1", "-1 is no number of seconds from 0"),
+        ("--moves", "none", "none is no whole number from 1"),
         ("--seconds", "-3", "-3 is no number of seconds from 0"),
         ("--seconds", "nan", "nan is no number of seconds from 0"),
         ("--workers", "0", "0 is no whole number from 1"),
@@ -98,6 +103,35 @@ def test_an_option_out_of_its_range_is_refused(
     with pytest.raises(SystemExit):
         main(["solve", "-", f"{option}={word}"])
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "effort"),
+    [
+        ((), Effort(5.0)),
+        (("--seconds", "2", "--seed", "7"), Effort(2.0, seed=7)),
+        (("--cpu-seconds", "3", "--workers", "1"), Effort(3.0, workers=1, clocked=True)),
+        (("--moves", "1000"), Effort(5.0, moves=1000)),
+    ],
+)
+@pytest.mark.parametrize("command", ["solve", "replan"])
+def test_an_effort_has_one_of_three_measures(command: str, words: tuple[str, ...], effort: Effort) -> None:
+    options = command_line().parse_args([command, "-", *words])
+    assert effort_of(options, Effort(5.0)) == effort
+
+
+def test_a_plan_has_one_measure_of_effort(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["solve", "-", "--moves", "10", "--seconds", "1"])
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
+def test_moves_are_worth_as_much_as_the_seconds_that_they_take() -> None:
+    for problem in (large(), read_jsp("2 2\n0 3 1 4\n1 2 0 5\n")):
+        few, many = (in_seconds(problem, Effort(moves=moves)) for moves in (1000, 2000))
+        assert many.seconds == 2 * few.seconds > 0
+        assert (few.moves, few.clocked) == (None, False)
+        assert in_seconds(problem, Effort(3.0)) == Effort(3.0)
 
 
 async def test_the_child_answers_with_a_plan() -> None:

@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_plan_on_a_busy_machine() -> None:
 def test_the_command_finds_the_same_plan_twice(tmp_path: Path) -> None:
     file = tmp_path / "problem.json"
     file.write_text(json.dumps(problem_to_json(busy(MOST_OPERATIONS // 5 + 1))))
-    command = [sys.executable, "-m", "planner", "solve", str(file), "--seconds", "0.05"]
+    command = [sys.executable, "-m", "planner", "solve", str(file), "--moves", "4000"]
     said = [subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2)]
     assert said[0] == said[1]
     assert json.loads(said[0])["solver"] == "annealing"
