@@ -19,7 +19,16 @@ from uuid import UUID
 
 from mes.dispatching.model import is_down
 from mes.execution.events import JobOrderHeld, ScrapReported
-from mes.inventory.events import LotCounted, LotHeld, LotReceived, LotReleased, LotScrapped, ReceiptDelayed
+from mes.inventory import service as inventory
+from mes.inventory.events import (
+    LotCounted,
+    LotHeld,
+    LotReceived,
+    LotReleased,
+    LotScrapped,
+    ReceiptDelayed,
+    ReceiptExpected,
+)
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database, DatabaseBusy, DatabaseUnavailable, Tx
 from mes.kernel.errors import PlantError
@@ -41,6 +50,7 @@ from mes.resources.events import (
     ToolPutBack,
     ToolTakenOut,
 )
+from mes.workorders import service as workorders
 from mes.workorders.events import WorkOrderCancelled, WorkOrderChanged, WorkOrderReleased
 from planner import rows, service, store
 from planner.child import Answers, SolverLost, SolverRefused, compile_in_child, replan_in_child
@@ -89,6 +99,7 @@ TYPES = (
     "LotScrapped",
     "LotCounted",
     "ReceiptDelayed",
+    "ReceiptExpected",
     "PersonClockedIn",
     "PersonClockedOut",
     "PersonRetired",
@@ -206,6 +217,8 @@ def _material(event: Event) -> Trigger | None:
             return Trigger("material", {"material": material, "lot": lot}, move=True)
         case ReceiptDelayed(purchase=purchase, material=material):
             return Trigger("material", {"material": material, "purchase": purchase}, move=True)
+        case ReceiptExpected(purchase=purchase, material=material):
+            return Trigger("expected", {"material": material, "purchase": purchase})
         case LotCounted(lot=lot, material=material, quantity=quantity) if quantity < 0:
             return Trigger("material", {"material": material, "lot": lot}, move=True)
         case (
@@ -216,6 +229,15 @@ def _material(event: Event) -> Trigger | None:
             return Trigger("received", {"material": material, "lot": lot})
         case _:
             return None
+
+
+async def _matters(tx: Tx, event: Event) -> bool:
+    """Whether an event can change a plan: a purchase only if open jobs need more than is there."""
+    if not isinstance(event, ReceiptExpected):
+        return True
+    there = sum(row.available for row in await inventory.stock(tx, tx.now) if row.material == event.material)
+    parts = [part for part in await workorders.open_components(tx) if part.material == event.material]
+    return sum(part.required - part.consumed for part in parts) > there
 
 
 def _trigger(requests: list[Request]) -> list[dict[str, Any]]:
@@ -297,7 +319,7 @@ class Desk:
                 if isinstance(stored.event, WorkOrderReleased) and not stored.simulated:
                     await store.redeem_hold(tx, stored.event.work_order)
                 trigger = trigger_of(stored)
-                if trigger is not None:
+                if trigger is not None and await _matters(tx, stored.event):
                     self.on_news()
                     await service.ask(tx, trigger.reason, trigger.params, move=trigger.move)
         return len(events) > 0

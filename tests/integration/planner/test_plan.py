@@ -23,7 +23,7 @@ from mes.execution import service as execution
 from mes.execution.model import LotUse, QuantityReport
 from mes.inventory import service as inventory
 from mes.inventory.model import ExpectedReceiptDraft
-from mes.kernel.db import Database, Tx
+from mes.kernel.db import Cause, Database, Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, MaterialId, ToolId
 from mes.kernel.outbox import append
 from mes.kernel.settings import Planner, Settings
@@ -579,6 +579,31 @@ async def scrapped(floor: Floor, planner: Desk, job: str) -> None:
     await floor.do(lambda tx: execution.consume(tx, use), "E-1001", unit)
     lost = QuantityReport(job_order=at, scrap=Decimal(30), reason="dimension")
     await floor.do(lambda tx: execution.report(tx, lost), "E-1001", unit)
+
+
+async def test_a_purchase_asks_for_a_plan_where_an_order_waits_for_it(floor: Floor, planner: Desk) -> None:
+    await floor.order(quantity=60)
+
+    async def asked(material: str) -> set[str]:
+        await planner._gather()
+        async with floor.db.transaction(Cause(actor="service:test", at=floor.now)) as tx:
+            await store.finish(
+                tx, planner.name, [r.id for r in await store.claim(tx, planner.name)], "unchanged"
+            )
+        receipt = ExpectedReceiptDraft(
+            purchase=f"P-{material}",
+            material=MaterialId(material),
+            quantity=Decimal(500),
+            uom="pc",
+            expected_at=floor.now + timedelta(hours=1),
+        )
+        await floor.do(partial(inventory.put_expected_receipt, draft=receipt))
+        await planner._gather()
+        async with floor.db.transaction(Cause(actor="service:test", at=floor.now)) as tx:
+            return {request.reason for request in await store.claim(tx, planner.name)}
+
+    assert await asked("SEAL") == set(), "60 of 200 are needed"
+    assert await asked("BOLT") == {"expected"}, "480 of 200 are needed"
 
 
 async def delayed(floor: Floor, planner: Desk, job: str) -> None:

@@ -23,6 +23,7 @@ ASKED: dict[str, tuple[str, bool]] = {
     "LotScrapped": ("material", True),
     "LotCounted": ("received", False),
     "ReceiptDelayed": ("material", True),
+    "ReceiptExpected": ("expected", False),
     "PersonClockedIn": ("back", False),
     "PersonClockedOut": ("people", True),
     "PersonRetired": ("people", True),
