@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -26,13 +27,14 @@ from mes.kernel.log import get_logger
 from mes.kernel.settings import Settings
 from planner import service, store
 from planner.asking import LOST
-from planner.decoder import LocksConflict
+from planner.decoder import Fit, LocksConflict
 from planner.document import Clock
 from planner.fault import InvalidProblem
 from planner.fixes import fixes
 from planner.foresight import Missing, missing
+from planner.offers import first_part, is_later, still_holds
 from planner.problem import Operation
-from planner.promise import Desk, Quote
+from planner.promise import Desk, Option, Quote, Taken
 from planner.reading import WEIGHTS
 from planner.replan import as_published
 from planner.scenarios import service as scenarios
@@ -52,16 +54,27 @@ LEAST_URGENT = 9
 QUOTE = "QUOTE"
 """Order id of what is only asked for."""
 
+PARTS = ("A", "B")
+"""The parts of an order that comes in two."""
+
+GRAINS = 100
+"""An order is cut in two at one of so many places."""
+
 
 @dataclass(frozen=True)
 class Picture:
-    """The plant at one moment, and a plan of it that new work may be put into."""
+    """The plant at one moment, and a plan of it that new work may be put into.
+
+    Args:
+        held: What was answered to those who had places reserved in it: a command may come twice.
+    """
 
     view: View
     plan: Schedule
     desk: Desk
     skills: frozenset[str]
     taken: float
+    held: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def holds(self, version: int | None, skills: frozenset[str]) -> bool:
         """Whether it can still be answered from."""
@@ -149,7 +162,7 @@ class Answerer:
 
     async def _hold(self, body: dict[str, Any]) -> dict[str, Any]:
         asked = await self._asked(body)
-        return await asyncio.to_thread(asked.hold, body["name"], body["latest"])
+        return await asyncio.to_thread(asked.hold, body["name"], body["latest"], body.get("option"))
 
     async def _fixes(self, body: dict[str, Any]) -> dict[str, Any]:
         picture = await self._now(frozenset())
@@ -164,7 +177,8 @@ class Answerer:
         async with self.db.read() as tx:
             master = await dispatching.planning_master(tx, material, utc_now())
         picture = await self._now(frozenset(step.skill for step in master if step.skill))
-        return Asked(picture, material, quantity, master, body.get("priority", LEAST_URGENT))
+        wanted = None if body.get("wanted") is None else datetime.fromisoformat(body["wanted"])
+        return Asked(picture, material, quantity, master, body.get("priority", LEAST_URGENT), wanted)
 
     async def _now(self, skills: frozenset[str]) -> Picture:
         """The picture at hand while it holds, else a new one."""
@@ -188,59 +202,103 @@ def picture_of(view: View, skills: frozenset[str]) -> Picture:
 
 @dataclass(frozen=True)
 class Asked:
-    """One question for a date; computes for some milliseconds."""
+    """One question for a date; computes for some milliseconds.
+
+    Args:
+        wanted: When it is wanted: of an order in parts as much as possible comes until then, else half.
+    """
 
     picture: Picture
     material: MaterialId
     quantity: Decimal
     master: Sequence[PlanMasterOperation]
     priority: int
+    wanted: datetime | None = None
 
     def answer(self) -> dict[str, Any]:
-        desk, steps = self.picture.desk, self._steps(QUOTE, self.quantity)
+        steps = self._steps(QUOTE, self.quantity)
         found = self._quoted(steps)
         if isinstance(found, Missing):
             return self._beyond(found)
-        ways = [desk.with_overtime(steps), desk.on_another_unit(steps)]
-        ways += desk.instead_of_others(steps, WEIGHTS.get(self.priority, 1))
         return {
             "date": self._time(found.end),
             "binding": {"code": found.binding.code, "params": dict(found.binding.params)},
-            "alternatives": [
-                *self._in_parts(found.end),
-                *(
-                    {
-                        "kind": way.kind,
-                        "date": self._time(way.end),
-                        "price": way.price,
-                        "params": dict(way.params),
-                    }
-                    for way in ways
-                    if way is not None and way.end < self._horizon
-                ),
-            ],
+            "alternatives": [self._told(way) for way in self._ways(QUOTE, steps, found)],
         }
 
-    def hold(self, name: str, latest: str | None) -> dict[str, Any]:
-        """Reserve the places of the answer, unless it is clearly later than `latest`: then say the date.
+    def hold(self, name: str, latest: str | None, wish: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Reserve the places of the answer, or of another way to a date that was told before.
 
-        The next question finds them taken; whoever asked keeps them in the database.
+        Not where the date is clearly later than `latest`, or the other way is not to be had any more as it
+        was told: then say what can be had now. The next question finds the places taken; whoever asked keeps
+        them in the database.
+
+        Args:
+            wish: The other way, as it was told.
         """
+        if name not in self.picture.held:
+            answer = self._held(name, latest, wish)
+            if answer.get("parts") is None:
+                return answer
+            self.picture.held[name] = answer
+        return self.picture.held[name]
+
+    def _held(self, name: str, latest: str | None, wish: Mapping[str, Any] | None) -> dict[str, Any]:
         steps = self._steps(name, self.quantity)
         found = self._quoted(steps)
         if isinstance(found, Missing):
             return self._beyond(found)
+        if wish is not None:
+            ways = self._ways(name, steps, found, first=first_part(wish))
+            way = next((way for way in ways if still_holds(self._told(way), wish)), None)
+            if way is None:
+                return {**self.answer(), "parts": None}
+            return self._taken(way, steps, name)
         date = self._time(found.end)
-        if latest is not None:
-            later = datetime.fromisoformat(date) - datetime.fromisoformat(latest)
-            if later >= service.SAME_PROMISE:
-                return {"date": date, "places": None}
-        held = self.picture.desk.reserve(steps)
-        places = {
-            step.id: {"equipment": fit.unit, "start": self._time(fit.start), "end": self._time(fit.end)}
-            for step, fit in zip(steps, held.steps, strict=True)
+        if latest is not None and is_later(date, latest):
+            return {**self.answer(), "parts": None}
+        return {"date": date, "parts": [self._part(name, self.quantity, self.picture.desk.reserve(steps))]}
+
+    def _taken(self, way: Option, steps: tuple[Operation, ...], name: str) -> dict[str, Any]:
+        """What is kept for another way."""
+        taken = self.picture.desk.take(way, steps)
+        names = [name] if len(taken.quotes) == 1 else [f"{name}-{letter}" for letter in PARTS]
+        first = Decimal(way.params["quantity"]) if way.parts and way.kind == "split" else self.quantity
+        amounts = (first, self.quantity - first)
+        told = self._told(way)
+        return {
+            "date": told["date"],
+            "parts": [self._part(*row) for row in zip(names, amounts, taken.quotes, strict=False)],
+            "option": {**told, "kept": self._terms(way, steps, taken)},
         }
-        return {"date": date, "places": places}
+
+    def _part(self, name: str, quantity: Decimal, held: Quote) -> dict[str, Any]:
+        return {
+            "name": name,
+            "quantity": str(quantity),
+            "date": self._time(held.end),
+            "places": {fit.block.operation.id: self._place(fit, fit.start) for fit in held.steps},
+        }
+
+    def _place(self, fit: Fit, start: int) -> dict[str, str]:
+        return {"equipment": fit.unit, "start": self._time(start), "end": self._time(fit.end)}
+
+    def _terms(self, way: Option, steps: tuple[Operation, ...], taken: Taken) -> dict[str, Any]:
+        """What the next plans must know of another way, see `planner.view`."""
+        if way.overtime is not None:
+            windows = [{"start": self._time(w.start), "end": self._time(w.end)} for w in way.overtime.windows]
+            return {"equipment": way.overtime.unit, "skill": way.overtime.skill, "windows": windows}
+        if taken.moved is not None:
+            time_of = self.picture.desk.decoder.lines
+            jobs = {
+                fit.block.operation.id: self._place(fit, time_of[fit.unit].time.at(fit.block.begin))
+                for fit in taken.moved.steps
+            }
+            return {"version": self.picture.view.version, "jobs": jobs}
+        if way.kind == "unit":
+            fixed = (one for one, other in zip(way.parts[0], steps, strict=True) if one is not other)
+            return {"only_on": {step.id: way.params["unit"] for step in fixed}}
+        return {}
 
     @property
     def _horizon(self) -> int:
@@ -259,20 +317,66 @@ class Asked:
         lacking = {"code": found.code, "params": dict(found.params)}
         return {"beyond": self._time(self._horizon), "missing": lacking}
 
-    def _in_parts(self, whole: int) -> list[dict[str, Any]]:
-        """Half of it sooner than the whole, where it can be halved."""
-        half = self.quantity // 2
-        if not half:
-            return []
-        parts = [self._steps(f"{QUOTE}-A", half), self._steps(f"{QUOTE}-B", self.quantity - half)]
-        first, rest = self.picture.desk.quote_parts(parts)
-        if first.end >= whole or rest.end >= self._horizon:
-            return []
-        params = {"quantity": str(half), "first": self._time(first.end)}
-        return [{"kind": "split", "date": self._time(max(first.end, rest.end)), "price": 0, "params": params}]
+    def _ways(
+        self, name: str, steps: tuple[Operation, ...], found: Quote, first: Decimal | None = None
+    ) -> list[Option]:
+        """All other ways to a date.
 
-    def _steps(self, name: str, quantity: Decimal) -> tuple[Operation, ...]:
-        return self.picture.view.reading.asked(name, self.material, quantity, self.master)
+        Args:
+            found: The date that moves nobody.
+            first: How much the first of two parts is, where that is known.
+        """
+        desk = self.picture.desk
+        ways = [
+            self._in_parts(name, found.end, first or self._first_part(found.end)),
+            desk.with_overtime(steps, found),
+            desk.on_another_unit(steps, found),
+            *desk.instead_of_others(steps, WEIGHTS.get(self.priority, 1), found),
+        ]
+        return [way for way in ways if way is not None and way.end < self._horizon]
+
+    def _in_parts(self, name: str, whole: int, first: Decimal) -> Option | None:
+        """A part of it sooner than the whole."""
+        if not 0 < first < self.quantity:
+            return None
+        rest = self._steps(f"{name}-{PARTS[1]}", self.quantity - first, first)
+        parts = (self._steps(f"{name}-{PARTS[0]}", first), rest)
+        one, two = self.picture.desk.quote_parts(parts)
+        if one.end >= whole:
+            return None
+        return Option("split", max(one.end, two.end), 0, {"quantity": str(first), "first": one.end}, parts)
+
+    def _first_part(self, whole: int) -> Decimal:
+        """As much as comes until it is wanted, to a hundredth; half where nobody says, or nothing does."""
+        wanted, half = self._wanted, self.quantity // 2
+        if wanted is None or wanted >= whole:
+            return half
+        grain = max(Decimal(1), -(-self.quantity // GRAINS))
+        parts = range(1, int(-(-self.quantity // grain)))
+        some = bisect_right(parts, wanted, key=lambda n: self._end_of(n * grain))
+        return some * grain or half
+
+    def _end_of(self, quantity: Decimal) -> int:
+        return self.picture.desk.quote(self._steps(QUOTE, quantity)).end
+
+    @property
+    def _wanted(self) -> int | None:
+        """The minute in which it is wanted."""
+        origin = self.picture.view.problem.origin
+        return None if self.wanted is None else (self.wanted - origin) // timedelta(minutes=1)
+
+    def _told(self, way: Option) -> dict[str, Any]:
+        """Another way, as people are told."""
+        params = dict(way.params)
+        if "first" in params:
+            params["first"] = self._time(int(params["first"]))
+        label = self.picture.view.labels.orders.get(str(params.get("order")), {})
+        if label.get("customer"):
+            params["customer"] = str(label["customer"])
+        return {"kind": way.kind, "date": self._time(way.end), "price": way.price, "params": params}
+
+    def _steps(self, name: str, quantity: Decimal, first: Decimal = Decimal(0)) -> tuple[Operation, ...]:
+        return self.picture.view.reading.asked(name, self.material, quantity, self.master, first)
 
     def _time(self, minute: int) -> str:
         return Clock(self.picture.view.problem.origin).text(minute)

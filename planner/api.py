@@ -24,6 +24,10 @@ router = APIRouter(prefix="/api/v1/planner", tags=["planner"])
 Reader = Annotated[Caller, require(Permission.PLAN_VIEW)]
 
 
+MOST_PARAMS = 12
+"""Of another way to a date; more are none of ours."""
+
+
 class NothingPlanned(PlantError):
     """There is no plan yet."""
 
@@ -49,16 +53,17 @@ class PromiseOption(BaseModel):
 
     Args:
         kind: `split`: a `quantity` at `first`, the rest at the date. `overtime`: `unit` stays open for
-            `minutes` more. `unit`: the step that waits longest goes to this `unit`. `delay`: `order`, of
+            `minutes` more, from `first` on, with somebody who stays. `unit`: the step that waits longest
+            goes to this `unit`. `delay`: `order`, of
             less weight, is done `later`, and is `late` by so many more minutes, each of which costs `points`
-            times its `weight`.
+            times its `weight`; `customer` waits for it.
         price: Points of the plan's objective.
     """
 
     kind: Literal["split", "overtime", "unit", "delay"]
-    date: datetime
+    date: AwareDatetime
     price: int
-    params: dict[str, str | int]
+    params: Annotated[dict[str, str | int], Field(max_length=MOST_PARAMS)]
 
 
 class PromiseShown(BaseModel):
@@ -103,7 +108,8 @@ class HoldWish(CommandBody):
         customer_order: Its places go over to the order of this number, when that comes.
         customer: Number or name; where there is no order number yet, they go over to his next order of as
             many of the same.
-        latest: The date that the customer was told; a later one is refused.
+        option: Another way to a date, as it was told: taken if it still holds, no later and no dearer.
+        latest: The date that the customer was told; a later one is refused. With an option its own counts.
         hold_h: For so many hours the places are kept.
     """
 
@@ -113,6 +119,7 @@ class HoldWish(CommandBody):
     customer_order: Annotated[str | None, Field(max_length=100)] = None
     customer: Annotated[str | None, Field(max_length=200)] = None
     latest: AwareDatetime | None = None
+    option: PromiseOption | None = None
     hold_h: Annotated[int, Field(ge=1, le=720)] = 48
 
 
@@ -125,7 +132,7 @@ class Held(BaseModel):
 
 
 class HoldShown(BaseModel):
-    """An accepted date whose places are kept."""
+    """An accepted date whose places are kept; of an order in two parts each has its own."""
 
     id: UUID
     name: str
@@ -138,6 +145,7 @@ class HoldShown(BaseModel):
     held_until: datetime
     accepted_at: datetime
     accepted_by: str
+    option: PromiseOption | None
 
 
 class Released(BaseModel):
@@ -246,16 +254,22 @@ async def discard(
 async def promise(
     request: Request,
     caller: Reader,
+    *,
     material: Annotated[str, Query(max_length=100)],
     quantity: Annotated[Decimal, Query(gt=0, le=1_000_000)],
     priority: Annotated[int, Query(ge=1, le=9)] = answering.LEAST_URGENT,
+    wanted: AwareDatetime | None = None,
 ) -> dict[str, Any]:
-    """Say when a new order could be done without moving anybody, what binds that date, and other ways."""
+    """Say when a new order could be done without moving anybody, what binds that date, and other ways.
+
+    Of an order in two parts as much as possible comes until it is `wanted`.
+    """
     db = plant_of(request).db
     async with db.read() as tx:
         await holding.check_quote(tx, MaterialId(material), quantity, utc_now())
     asked = {"material": material, "quantity": str(quantity)}
-    said = await asking.inquire(db, caller.actor, "quote", {**asked, "priority": priority})
+    more = {"priority": priority, "wanted": None if wanted is None else wanted.isoformat()}
+    said = await asking.inquire(db, caller.actor, "quote", asked | more)
     holding.check_answer(said)
     return {**asked, **said}
 
@@ -290,7 +304,7 @@ async def accept_promise(
     name = f"PROMISE-{idempotency_key(request)[-8:].upper()}"
     async with db.read() as tx:
         await holding.check_quote(tx, MaterialId(body.material), body.quantity, now)
-    asked = body.model_dump(mode="json", include={"material", "quantity", "priority", "latest"})
+    asked = body.model_dump(mode="json", include={"material", "quantity", "priority", "latest", "option"})
     said = await asking.inquire(db, caller.actor, "hold", {**asked, "name": name})
     wish = store.Hold(
         id=uuid7(),
@@ -302,6 +316,7 @@ async def accept_promise(
         held_until=now + timedelta(hours=body.hold_h),
         accepted_at=now,
         accepted_by=caller.actor,
+        option=asked["option"],
     )
     return await run_command(
         request, caller, "planner.promise", body, lambda tx: holding.hold(tx, wish, said)

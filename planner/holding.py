@@ -12,7 +12,7 @@ from uuid import UUID
 from mes.dispatching import service as dispatching
 from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
-from mes.kernel.ids import MaterialId
+from mes.kernel.ids import MaterialId, uuid7
 from planner import store
 from planner.foresight import MissingCode
 from planner.store import Hold, Plan
@@ -30,6 +30,13 @@ class DateGone(PlantError):
 
     http_status = 409
     remedy = "Tell the customer the new date, or look at the other ways to a date."
+
+
+class OfferGone(PlantError):
+    """This way to a date cannot be had any more as it was told; nothing is kept."""
+
+    http_status = 409
+    remedy = "Look at what can be had now, and choose again."
 
 
 class DateNotForeseeable(PlantError):
@@ -88,15 +95,31 @@ async def hold(tx: Tx, wish: Hold, said: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         DateGone: It would be later than the customer accepts by now.
+        OfferGone: The other way to a date that he chose is not to be had any more as it was told.
         DateNotForeseeable: Nobody can say when.
     """
     check_answer(said)
-    if said["places"] is None:
-        raise DateGone(date=said["date"])
-    begins = min(datetime.fromisoformat(place["start"]) for place in said["places"].values())
-    promised = datetime.fromisoformat(said["date"])
-    await store.insert_hold(tx, replace(wish, promised_at=promised, places=said["places"], begins_at=begins))
-    return {"promise": str(wish.id), "name": wish.name, "date": said["date"]}
+    if said["parts"] is None:
+        gone = DateGone if wish.option is None else OfferGone
+        now = {name: said[name] for name in ("date", "alternatives")}
+        raise gone(state=now, date=said["date"])
+    rows = [_part_of(wish, part, said.get("option")) for part in said["parts"]]
+    ids = [wish.id, *(uuid7() for _ in rows[1:])]
+    for row, own in zip(rows, ids, strict=True):
+        await store.insert_hold(tx, replace(row, id=own, whole=wish.id))
+    return {"promise": str(wish.id), "name": rows[0].name, "date": said["date"]}
+
+
+def _part_of(wish: Hold, part: Mapping[str, Any], option: dict[str, Any] | None) -> Hold:
+    return replace(
+        wish,
+        name=part["name"],
+        quantity=Decimal(part["quantity"]),
+        promised_at=datetime.fromisoformat(part["date"]),
+        places=part["places"],
+        begins_at=min(datetime.fromisoformat(place["start"]) for place in part["places"].values()),
+        option=option,
+    )
 
 
 async def release_hold(tx: Tx, promise: UUID) -> dict[str, Any]:

@@ -26,7 +26,7 @@ MOST_DELAYED = 3
 
 OptionKind = Literal[
     "split",  # quantity, first: a part by minute `first`, the rest by `end`
-    "overtime",  # unit, minutes: the unit stays open longer, with somebody who stays
+    "overtime",  # unit, minutes, first: it stays open longer, first from then, with somebody who stays
     "unit",  # unit: the step that waits longest goes to this one
     "delay",  # order, later, late: that order, of lower priority, ends so many minutes later
 ]
@@ -56,7 +56,7 @@ class Option:
     Args:
         end: When the new order would be done.
         price: What it costs others, in points of the plan's objective.
-        steps: What is placed for it, where that is not what was asked for.
+        parts: What is placed for it, where that is not what was asked for: one order for each part.
         overtime: What must be open for it.
     """
 
@@ -64,7 +64,7 @@ class Option:
     end: int
     price: int
     params: Mapping[str, str | int]
-    steps: tuple[Operation, ...] | None = None
+    parts: tuple[tuple[Operation, ...], ...] = ()
     overtime: Overtime | None = None
 
 
@@ -92,10 +92,11 @@ class Taken:
     """What was reserved for an option.
 
     Args:
+        quotes: Where its steps go, one for each part.
         moved: Where the steps of the order that is delayed go.
     """
 
-    quote: Quote
+    quotes: tuple[Quote, ...]
     moved: Quote | None = None
 
 
@@ -175,7 +176,7 @@ class Desk:
         unit = elsewhere.steps[found.longest].unit
         only = replace(step, alternatives=tuple(a for a in others if a.unit == unit))
         fixed = (*operations[: found.longest], only, *operations[found.longest + 1 :])
-        return Option("unit", elsewhere.end, 0, {"unit": unit}, fixed)
+        return Option("unit", elsewhere.end, 0, {"unit": unit}, (fixed,))
 
     def with_overtime(self, operations: tuple[Operation, ...], found: Quote | None = None) -> Option | None:
         """The date when the unit that is waited for longest stays open longer, with somebody who stays.
@@ -193,6 +194,7 @@ class Desk:
             return None
         price = overtime.minutes * self.decoder.problem.weights.overtime
         params: dict[str, str | int] = {"unit": overtime.unit, "minutes": overtime.minutes}
+        params["first"] = overtime.windows[0].start
         return Option("overtime", then.end, price, params, overtime=overtime)
 
     def _overtime_of(self, operations: tuple[Operation, ...], found: Quote) -> Overtime | None:
@@ -328,11 +330,10 @@ class Desk:
         if option.overtime is not None:
             self._open(option.overtime)
             self._opened.setdefault(option.overtime.unit, []).extend(option.overtime.windows)
-        if option.kind != "delay":
-            return Taken(self.reserve(option.steps or operations))
-        lifted = self._lift(str(option.params["order"]))
-        then = self.reserve(operations)
-        return Taken(then, self.accept(tuple(block.operation for _, block, _ in lifted)))
+        delayed = self._lift(str(option.params["order"])) if option.kind == "delay" else []
+        quotes = tuple(self.reserve(part) for part in option.parts or (operations,))
+        moved = self.accept(tuple(block.operation for _, block, _ in delayed)) if delayed else None
+        return Taken(quotes, moved)
 
     @contextmanager
     def lifted(self, order: str) -> Iterator[tuple[Operation, ...]]:

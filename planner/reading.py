@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -16,6 +16,7 @@ from mes.dispatching.model import (
     PlanMaintenance,
     PlanMasterOperation,
     PlanningSnapshot,
+    PlanOvertime,
     PlanPerson,
     PlanTool,
     PlanWorkOrder,
@@ -105,14 +106,22 @@ class Reading:
         self.problem = self._problem()
 
     def asked(
-        self, name: str, material: MaterialId, quantity: Decimal, master: Sequence[PlanMasterOperation]
+        self,
+        name: str,
+        material: MaterialId,
+        quantity: Decimal,
+        master: Sequence[PlanMasterOperation],
+        first: Decimal = Decimal(0),
     ) -> tuple[Operation, ...]:
         """The steps of an order that is only asked for: its materials are pegged after all others'.
 
         Args:
             name: Id of the order.
+            first: So many are asked for before it, and get theirs before it.
         """
         supply = self._supply.copy()
+        for job in asked_jobs(name, material, first, master) if first else ():
+            self._waits(supply, job)
         jobs = asked_jobs(name, material, quantity, master)
         return tuple(self._operation(job, self._waits(supply, job)) for job in jobs)
 
@@ -170,7 +179,8 @@ class Reading:
         )
 
     def _calendar(self, unit: PlanEquipment) -> Calendar:
-        return Calendar(unit.id, self._windows(unit.calendar))
+        longer = (PlanInterval(o.start, o.end) for o in self._snapshot.overtime if o.equipment == unit.id)
+        return Calendar(unit.id, self._windows((*unit.calendar, *longer)))
 
     def _unit(self, unit: PlanEquipment) -> Unit:
         stops = self._stops.get(unit.id, ())
@@ -220,10 +230,21 @@ class Reading:
         alike: dict[tuple[tuple[str, ...], tuple[Window, ...]], list[str]] = defaultdict(list)
         for person in people:
             alike[tuple(sorted(person.skills)), self._windows(person.present)].append(person.id)
-        return tuple(
-            Crew(ids[0], skills, windows, len(ids), tuple(ids))
-            for (skills, windows), ids in alike.items()
-            if windows and skills
+        staying: dict[tuple[EquipmentId, str], list[PlanInterval]] = defaultdict(list)
+        for one in self._snapshot.overtime:
+            if one.skill is not None:
+                staying[one.equipment, one.skill].append(PlanInterval(one.start, one.end))
+        return (
+            *(
+                Crew(ids[0], skills, windows, len(ids), tuple(ids))
+                for (skills, windows), ids in alike.items()
+                if windows and skills
+            ),
+            *(
+                Crew(f"overtime {unit} {skill}", (skill,), windows)
+                for (unit, skill), rows in staying.items()
+                if (windows := self._windows(rows))
+            ),
         )
 
     def _order(self, order: PlanWorkOrder) -> Order:
@@ -269,6 +290,8 @@ class Reading:
             minutes = _minutes(job, run_s_of(job))
             started = Started(job.equipment, min(0, self._minute(since)), max(0, minutes - standard))
         units = self._units.get(job.work_center, [])
+        if job.only_on in units:
+            units = [job.only_on]
         if started and started.unit not in units:
             units = [*units, EquipmentId(started.unit)]
         return Operation(
@@ -534,17 +557,41 @@ def _asked_job(
     )
 
 
+Place = tuple[EquipmentId, datetime]
+"""A unit, and when it begins there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """Work that is only promised, at the places that are kept for it.
 
     Args:
         places: Job id -> unit and start.
+        only_on: Job id -> the unit that was agreed on for it.
     """
 
     order: PlanWorkOrder
     master: Sequence[PlanMasterOperation]
-    places: Mapping[str, tuple[EquipmentId, datetime]]
+    places: Mapping[str, Place]
+    only_on: Mapping[str, EquipmentId] = field(default_factory=dict)
+
+
+def with_delays(snapshot: PlanningSnapshot, places: Mapping[str, Place]) -> PlanningSnapshot:
+    """The snapshot with jobs where they go for somebody else's accepted date, unless they have begun."""
+    return replace(
+        snapshot, job_orders=tuple(_delayed(job, places.get(job.id)) for job in snapshot.job_orders)
+    )
+
+
+def _delayed(job: PlanJobOrder, place: Place | None) -> PlanJobOrder:
+    if place is None or job.started_at is not None:
+        return job
+    return replace(job, equipment=place[0], planned_start=place[1])
+
+
+def with_overtime(snapshot: PlanningSnapshot, rows: Iterable[PlanOvertime]) -> PlanningSnapshot:
+    """The snapshot with overtime beside its calendars."""
+    return replace(snapshot, overtime=(*snapshot.overtime, *rows))
 
 
 def with_kept(snapshot: PlanningSnapshot, rows: Iterable[Kept]) -> PlanningSnapshot:
@@ -554,5 +601,6 @@ def with_kept(snapshot: PlanningSnapshot, rows: Iterable[Kept]) -> PlanningSnaps
         orders.append(row.order)
         for job in asked_jobs(row.order.id, row.order.material, row.order.quantity, row.master):
             unit, start = row.places.get(job.id, (None, None))
-            jobs.append(replace(job, equipment=unit, planned_start=start))
+            agreed = row.only_on.get(job.id)
+            jobs.append(replace(job, equipment=unit, planned_start=start, only_on=agreed))
     return replace(snapshot, work_orders=tuple(orders), job_orders=tuple(jobs))

@@ -118,6 +118,8 @@ def _is_elsewhere(view: View, row: Mapping[str, Any]) -> bool | None:
     operation = view.problem.operation_by_id[row["job_order"]]
     if operation.started:
         return is_elsewhere(view, operation, datetime.fromisoformat(row["end"]))
+    if operation.id in view.delayed:
+        return True
     place = operation.published
     if place is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,13 +19,14 @@ from mes.kernel.outbox import append
 from mes.kernel.settings import Planner
 from planner import holding, store
 from planner.fault import InvalidProblem
+from planner.offers import SAME_DATE
 from planner.replan import as_published
 from planner.rows import retimed_plan
 from planner.standing import Slip
 from planner.store import Plan, Ruling
 from planner.view import ACTOR, version_in_force, view_plant
 
-SAME_PROMISE = timedelta(minutes=5)
+SAME_PROMISE = SAME_DATE
 """A promise that would move by less stands."""
 
 SHOWN_SLIPS = 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from mes.dispatching import service as dispatching
-from mes.dispatching.model import PlanMasterOperation, PlanningSnapshot, PlanWorkOrder
+from mes.dispatching.model import PlanMasterOperation, PlanningSnapshot, PlanOvertime, PlanWorkOrder
 from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId, MaterialId, WorkOrderNumber
@@ -17,8 +17,8 @@ from mes.kernel.settings import Planner
 from planner import store
 from planner.document import Labels
 from planner.problem import Problem
-from planner.reading import Kept, Reading, labels_of, with_kept
-from planner.store import Hold
+from planner.reading import Kept, Place, Reading, labels_of, with_delays, with_kept, with_overtime
+from planner.store import Hold, Terms
 
 log = get_logger(__name__)
 
@@ -33,12 +33,14 @@ class View:
         reading: The snapshot that it was made of.
         version: Of the plan in force; None before the first.
         ends: When that has the running jobs end; those that it knows.
+        delayed: Jobs that go later than in force, for an accepted date: the next plan says so.
     """
 
     reading: Reading
     labels: Labels
     version: int | None
     ends: Mapping[str, datetime] = field(default_factory=dict)
+    delayed: frozenset[str] = frozenset()
 
     @property
     def problem(self) -> Problem:
@@ -56,15 +58,58 @@ async def view_plant(tx: Tx, at: datetime, settings: Planner, *, far: bool = Fal
         InvalidProblem: The facts contradict each other; names the rows.
     """
     snapshot = await snapshot_of(tx, at, far=far)
-    head = snapshot.in_force
-    version = None if head is None else head.version
+    version = _version(snapshot)
+    delayed = frozenset(_delays(await store.terms(tx, at), version))
     reading = await asyncio.to_thread(Reading, snapshot, settings)
-    return View(reading, labels_of(snapshot), version, await store.running_ends(tx))
+    return View(reading, labels_of(snapshot), version, await store.running_ends(tx), delayed)
 
 
 async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSnapshot:
-    """Read the facts that a plan depends on, with the dates that were accepted as orders."""
-    return with_kept(await dispatching.planning_snapshot(tx, at=at, far=far), await _kept(tx, at))
+    """Read the facts that a plan depends on, with the dates that were accepted as orders, and their terms."""
+    snapshot = await dispatching.planning_snapshot(tx, at=at, far=far)
+    return with_agreed(snapshot, await store.terms(tx, at), await _kept(tx, at))
+
+
+def with_agreed(
+    snapshot: PlanningSnapshot, agreed: Sequence[Terms], kept: Sequence[Kept]
+) -> PlanningSnapshot:
+    """The snapshot with accepted dates in it: their work, overtime, and who goes later for them.
+
+    Args:
+        kept: The dates whose places are kept.
+    """
+    snapshot = with_delays(snapshot, _delays(agreed, _version(snapshot)))
+    return with_kept(with_overtime(snapshot, _overtime(agreed)), kept)
+
+
+def _version(snapshot: PlanningSnapshot) -> int | None:
+    return None if snapshot.in_force is None else snapshot.in_force.version
+
+
+def _delays(agreed: Sequence[Terms], version: int | None) -> dict[str, Place]:
+    """Where jobs go that make room for others, until a plan has them there."""
+    kept = [terms.option["kept"] for terms in agreed if terms.option["kind"] == "delay"]
+    rows = [row["jobs"] for row in kept if row["version"] == version]
+    return {job: _place(place) for jobs in rows for job, place in jobs.items()}
+
+
+def _place(place: Mapping[str, str]) -> Place:
+    return EquipmentId(place["equipment"]), datetime.fromisoformat(place["start"])
+
+
+def _overtime(agreed: Sequence[Terms]) -> list[PlanOvertime]:
+    """When units stay open for accepted dates."""
+    kept = [terms.option["kept"] for terms in agreed if terms.option["kind"] == "overtime"]
+    return [
+        PlanOvertime(
+            equipment=EquipmentId(row["equipment"]),
+            skill=row["skill"],
+            start=datetime.fromisoformat(window["start"]),
+            end=datetime.fromisoformat(window["end"]),
+        )
+        for row in kept
+        for window in row["windows"]
+    ]
 
 
 async def version_in_force(tx: Tx) -> int | None:
@@ -84,11 +129,11 @@ async def _kept(tx: Tx, at: datetime) -> list[Kept]:
                 raise
             log.warning("promise.not_made_here", promise=hold.name, error=error.code)
         else:
-            found.append(_as_order(hold, master))
+            found.append(as_order(hold, master))
     return found
 
 
-def _as_order(hold: Hold, master: Sequence[PlanMasterOperation]) -> Kept:
+def as_order(hold: Hold, master: Sequence[PlanMasterOperation]) -> Kept:
     """A date that was accepted, as an order of the snapshot."""
     order = PlanWorkOrder(
         id=WorkOrderNumber(hold.name),
@@ -102,8 +147,6 @@ def _as_order(hold: Hold, master: Sequence[PlanMasterOperation]) -> Kept:
         promised_at=hold.promised_at,
         received_at=hold.accepted_at,
     )
-    places = {
-        job: (EquipmentId(place["equipment"]), datetime.fromisoformat(place["start"]))
-        for job, place in hold.places.items()
-    }
-    return Kept(order, master, places)
+    agreed = hold.option["kept"].get("only_on", {}) if hold.option else {}
+    only_on = {job: EquipmentId(unit) for job, unit in agreed.items()}
+    return Kept(order, master, {job: _place(place) for job, place in hold.places.items()}, only_on)

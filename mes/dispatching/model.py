@@ -258,6 +258,7 @@ class PlanJobOrder:
         transfer: So many pieces come on from them at a time; None when all come together.
         not_before: When that time is over, where the step before is.
         pace: Of a running job that has reported more than once.
+        only_on: The one unit that may do it, by an agreement; None is any of its work centre.
     """
 
     id: JobOrderId
@@ -290,6 +291,21 @@ class PlanJobOrder:
     transfer: Decimal | None = None
     not_before: datetime | None = None
     pace: PlanPace | None = None
+    only_on: EquipmentId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOvertime:
+    """A unit is open while its calendar is not, for a date that somebody accepted.
+
+    Args:
+        skill: One more person who can do this is there meanwhile; None where the work needs nobody.
+    """
+
+    equipment: EquipmentId
+    skill: str | None
+    start: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,6 +371,7 @@ class PlanningSnapshot:
         until: End of the horizon; calendars and presence reach so far.
         finished: The newest finished job orders of each work centre, for a snapshot that questions for
             dates are answered from.
+        overtime: Of accepted dates; calendars and presence are without it.
     """
 
     at: datetime
@@ -372,6 +389,7 @@ class PlanningSnapshot:
     tools: tuple[PlanTool, ...] = ()
     maintenance: tuple[PlanMaintenance, ...] = ()
     finished: tuple[PlanFinished, ...] = ()
+    overtime: tuple[PlanOvertime, ...] = ()
 
 
 FAULT_STATES = frozenset({"Aborting", "Aborted"})

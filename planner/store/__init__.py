@@ -30,11 +30,13 @@ from planner.store.plans import (
 )
 from planner.store.promises import (
     Hold,
+    Terms,
     holds,
     insert_hold,
     move_hold,
     redeem_hold,
     release_hold,
+    terms,
 )
 from planner.store.questions import (
     QUESTIONS,
@@ -68,6 +70,7 @@ __all__ = [
     "Queue",
     "Request",
     "Ruling",
+    "Terms",
     "add_question",
     "add_request",
     "answer_question",
@@ -103,5 +106,6 @@ __all__ = [
     "running_ends",
     "shown",
     "shown_by_id",
+    "terms",
     "waiting",
 ]

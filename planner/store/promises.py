@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -22,6 +22,9 @@ class Hold:
         name: Order id under which plans keep its places.
         places: Step -> `equipment`, `start` and `end`.
         customer: Number or name, for a date whose order has no number yet.
+        option: The other way that was accepted: `kind`, `date`, `price` and `params` as it was told, and
+            `kept`, what plans must know for it; None for the earliest date that moves nobody.
+        whole: Id of the promise that it is a part of; its own where it is all, and where none is given.
     """
 
     id: UUID
@@ -37,11 +40,20 @@ class Hold:
     accepted_at: datetime
     accepted_by: str
     customer: str | None = None
+    option: dict[str, Any] | None = None
+    whole: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What plans must know of another way to a date, for as long as it is kept or its order is open."""
+
+    option: dict[str, Any]
 
 
 _HOLD: LiteralString = (
     "id, name, material, quantity, priority, customer_order, promised_at, places, begins_at,"
-    " held_until, accepted_at, accepted_by, customer"
+    " held_until, accepted_at, accepted_by, customer, option, whole"
 )
 
 
@@ -50,15 +62,17 @@ async def insert_hold(tx: Tx, hold: Hold) -> None:
     await tx.execute(
         """
         insert into planner.promise (id, site, name, material, quantity, priority, customer_order,
-            promised_at, places, status, begins_at, held_until, accepted_at, accepted_by, customer)
+            promised_at, places, status, begins_at, held_until, accepted_at, accepted_by, customer,
+            option, whole)
         values (%(id)s, %(site)s, %(name)s, %(material)s, %(quantity)s, %(priority)s, %(customer_order)s,
             %(promised_at)s, %(places)s, 'held', %(begins_at)s, %(held_until)s, %(accepted_at)s,
-            %(accepted_by)s, %(customer)s)
+            %(accepted_by)s, %(customer)s, %(option)s, coalesce(%(whole)s, %(id)s))
         """,
         {
             **{name: getattr(hold, name) for name in hold.__slots__},
             "site": tx.site,
             "places": Jsonb(hold.places),
+            "option": None if hold.option is None else Jsonb(hold.option),
         },
     )
 
@@ -80,6 +94,26 @@ async def holds(tx: Tx, at: datetime) -> list[Hold]:
     )
 
 
+async def terms(tx: Tx, at: datetime) -> list[Terms]:
+    """Return what was accepted beside a date: while its places are kept, then while its order is open."""
+    return await tx.fetch_all(
+        Terms,
+        f"""
+        select option from planner.promise p
+        where site = %(site)s and id = whole and option is not null and (
+            status = 'held' and held_until > %(at)s
+            and begins_at > %(at)s - make_interval(mins => {WAITED_FOR_MIN})
+            or status = 'ordered' and exists (
+                select from mes.work_order w
+                where w.id = p.work_order and w.status in ('Waiting', 'Released', 'Running')
+            )
+        )
+        order by accepted_at, name
+        """,  # noqa: S608 - a number of ours
+        {"site": tx.site, "at": at},
+    )
+
+
 async def move_hold(tx: Tx, hold: UUID, places: dict[str, dict[str, str]]) -> None:
     """A plan has the steps of an accepted date elsewhere."""
     await tx.execute(
@@ -89,37 +123,45 @@ async def move_hold(tx: Tx, hold: UUID, places: dict[str, dict[str, str]]) -> No
 
 
 async def release_hold(tx: Tx, hold: UUID) -> bool:
-    """Give the places of an accepted date back; False when they are not kept."""
+    """Give the places of an accepted date back, of all its parts; False when they are not kept."""
     released = await tx.execute(
         """
         update planner.promise set status = 'released', closed_at = %(at)s, closed_by = %(by)s
-        where site = %(site)s and id = %(id)s and status = 'held'
+        where site = %(site)s and status = 'held'
+          and whole = (select whole from planner.promise where id = %(id)s and status = 'held')
         """,
         {"site": tx.site, "id": hold, "at": tx.now, "by": tx.cause.actor},
     )
-    return released == 1
+    return released > 0
 
 
 async def redeem_hold(tx: Tx, work_order: str) -> None:
     """The order has come that a date was accepted for: from now on the plan has the order itself.
 
     A date that was accepted before the order had a number is known by its customer and what he asked for.
+    Of a promise in parts an order for as many as one of them takes that one over, another one takes all.
     """
     await tx.execute(
         """
-        update planner.promise
-        set status = 'ordered', work_order = %(order)s, closed_at = %(at)s, closed_by = %(by)s
-        where id = (
-            select p.id from planner.promise p
+        with found as (
+            select p.id, p.whole, p.quantity = w.quantity as alone
+            from planner.promise p
             join mes.work_order w on w.material = p.material
             join mes.customer_order c on c.id = w.customer_order and (
                 c.id = p.customer_order
-                or p.customer_order is null and w.quantity = p.quantity
+                or p.customer_order is null
+                   and w.quantity in (
+                       p.quantity, (select sum(o.quantity) from planner.promise o where o.whole = p.whole)
+                   )
                    and lower(p.customer) in (lower(c.customer), lower(c.customer_name))
             )
             where p.site = %(site)s and w.id = %(order)s and p.status = 'held'
-            order by p.customer_order is null, p.accepted_at limit 1
+            order by p.customer_order is null, p.quantity <> w.quantity, p.accepted_at, p.promised_at limit 1
         )
+        update planner.promise p
+        set status = 'ordered', work_order = %(order)s, closed_at = %(at)s, closed_by = %(by)s
+        from found
+        where p.id = found.id or p.whole = found.whole and not found.alone and p.status = 'held'
         """,
         {"site": tx.site, "order": work_order, "at": tx.now, "by": tx.cause.actor},
     )

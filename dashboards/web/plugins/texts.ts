@@ -19,7 +19,7 @@ const DESK_GROUPS = new Set([
 
 /** Refusals that only planners, engineers, finance and administrators can meet. */
 const DESK_ERRORS = new Set([
-  'AccountLocked', 'AccountShut', 'AccountUnknown', 'AdapterUnknown', 'ClockAhead', 'CountBelowZero', 'CountNegative', 'CountNotWaiting', 'CustomerOrderUnknown', 'DateGone', 'DateNotForeseeable', 'MaterialNotForeseen',
+  'AccountLocked', 'AccountShut', 'AccountUnknown', 'AdapterUnknown', 'ClockAhead', 'CountBelowZero', 'CountNegative', 'CountNotWaiting', 'CustomerOrderUnknown', 'DateGone', 'DateNotForeseeable', 'OfferGone', 'MaterialNotForeseen',
   'SkillNotForeseen', 'UnitNotForeseen', 'WorkingTimeNotForeseen',
   'DocumentNotDead', 'DocumentUnknown', 'EdgeConfigUnknown', 'EntryNotBalanced', 'ErpLoginRefused', 'ErpUnavailable', 'HostRefused',
   'LinkNotValid', 'LotNotHeld', 'LotNumberTaken', 'MaterialUnitChanged', 'MethodNotAllowed', 'NotInQuarantine', 'NothingPlanned',

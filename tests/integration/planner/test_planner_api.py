@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from httpx2 import AsyncClient
 
 from mes.access.guard import Plant
 from mes.access.model import Role
@@ -161,24 +162,78 @@ async def test_an_accepted_date_keeps_its_places_until_the_order_comes(
     assert (await browser.post(release, json={}, headers=key())).status_code == 200
     again = await browser.post(release, json={}, headers=key())
     assert (again.status_code, again.json()["error"]) == (409, "PromiseNotHeld")
+    await _two_parts_are_kept_and_given_back(browser, query)
+
+
+async def _two_parts_are_kept_and_given_back(browser: AsyncClient, query: dict[str, str]) -> None:
+    wanted = {"wanted": utc_now().isoformat(), "priority": "3"}
+    told = (await browser.get(f"{API}/promise", params=query | wanted)).json()
+    (split,) = (way for way in told["alternatives"] if way["kind"] == "split")
+    sooner = split | {"date": wanted["wanted"]}
+    gone = await browser.post(f"{API}/promises", json=query | {"option": sooner}, headers=key())
+    assert (gone.status_code, gone.json()["error"]) == (409, "OfferGone")
+    assert split["params"]["quantity"] in {
+        way["params"].get("quantity") for way in gone.json()["state"]["alternatives"]
+    }
+    assert (await browser.get(f"{API}/promises")).json() == []
+    wish = query | {"option": split, "customer": "Linde"}
+    held = (await browser.post(f"{API}/promises", json=wish, headers=key())).json()
+    parts = (await browser.get(f"{API}/promises")).json()
+    assert {part["name"] for part in parts} == {held["name"], held["name"].replace("-A", "-B")}
+    assert sum(Decimal(part["quantity"]) for part in parts) == Decimal(query["quantity"])
+    assert {part["option"]["kind"] for part in parts} == {"split"}
+    for promise, status in ((held["promise"], 200), (parts[-1]["id"], 409)):
+        reply = await browser.post(f"{API}/promises/{promise}/release", json={}, headers=key())
+        assert reply.status_code == status
+    assert (await browser.get(f"{API}/promises")).json() == []
+
+
+async def test_overtime_of_an_accepted_date_is_in_the_plants_calendar_until_its_order_is_done(
+    floor: Floor,
+) -> None:
+    floor.now = floor.now.replace(second=0, microsecond=0)
+    begins = (floor.now + timedelta(hours=1)).replace(second=0, microsecond=0)
+    window = {"start": begins.isoformat(), "end": (begins + timedelta(hours=2)).isoformat()}
+    kept = {"equipment": "CNC-1", "skill": "MACHINING", "windows": [window]}
+    hold = replace(HOLD, accepted_at=floor.now, begins_at=begins, held_until=begins, promised_at=begins)
+    hold = replace(
+        hold, customer="Linde", option={"kind": "overtime", "price": 1200, "params": {}, "kept": kept}
+    )
+    await floor.do(lambda tx: store.insert_hold(tx, hold))
+
+    async def stays() -> int:
+        async with floor.db.read() as tx:
+            view = await view_plant(tx, floor.now, POLICY)
+        return sum(w.end - w.start for c in view.problem.crews if not c.people for w in c.windows)
+
+    assert await stays() == 120
+    number = await floor.order(quantity=3)
+    await floor.do(lambda tx: store.redeem_hold(tx, number))
+    assert await stays() == 120
+    await floor.do(lambda tx: tx.execute("update mes.work_order set status = 'Cancelled'", {}))
+    assert await stays() == 0
+
+
+HOLD = store.Hold(
+    id=uuid4(),
+    name="PROMISE-1",
+    material="PUMP-40",
+    quantity=Decimal(3),
+    priority=9,
+    customer_order=None,
+    promised_at=datetime(2026, 11, 2, tzinfo=UTC),
+    places={},
+    begins_at=datetime(2026, 11, 2, tzinfo=UTC),
+    held_until=datetime(2026, 11, 2, tzinfo=UTC),
+    accepted_at=datetime(2026, 11, 2, tzinfo=UTC),
+    accepted_by="account:p",
+)
 
 
 @pytest.mark.usefixtures("planner")
 async def test_the_order_that_was_promised_takes_its_places_over(floor: Floor) -> None:
-    hold = store.Hold(
-        id=uuid4(),
-        name="PROMISE-1",
-        material="PUMP-40",
-        quantity=Decimal(3),
-        priority=9,
-        customer_order=None,
-        promised_at=floor.now,
-        places={},
-        begins_at=floor.now,
-        held_until=floor.now + timedelta(hours=1),
-        accepted_at=floor.now,
-        accepted_by="account:p",
-    )
+    until = floor.now + timedelta(hours=1)
+    hold = replace(HOLD, promised_at=floor.now, begins_at=floor.now, held_until=until, accepted_at=floor.now)
     number = await floor.order(quantity=3)
     async with floor.db.read() as tx:
         snapshot = await dispatching.planning_snapshot(tx, at=floor.now)
@@ -188,7 +243,9 @@ async def test_the_order_that_was_promised_takes_its_places_over(floor: Floor) -
     another = replace(hold, id=uuid4(), name="PROMISE-4", customer="C-99")
     unnamed = replace(hold, id=uuid4(), name="PROMISE-5")
     named = replace(hold, customer_order=customer_order)
-    for row in (on_the_phone, more, another, unnamed, named):
+    parted = replace(unnamed, customer="Linde", quantity=Decimal(1), id=uuid4(), name="PROMISE-7-A")
+    rest = replace(parted, id=uuid4(), name="PROMISE-7-B", quantity=Decimal(2), whole=parted.id)
+    for row in (on_the_phone, more, another, unnamed, named, parted, rest):
         await floor.do(lambda tx, row=row: store.insert_hold(tx, row))  # type: ignore[misc]
 
     async def held() -> set[str]:
@@ -197,6 +254,8 @@ async def test_the_order_that_was_promised_takes_its_places_over(floor: Floor) -
             assert await tx.value("select min(work_order) from planner.promise") == number
             return {row.name for row in await store.holds(tx, floor.now)}
 
-    assert await held() == {"PROMISE-2", "PROMISE-3", "PROMISE-4", "PROMISE-5"}
+    in_parts = {"PROMISE-7-A", "PROMISE-7-B"}
+    assert await held() == {"PROMISE-2", "PROMISE-3", "PROMISE-4", "PROMISE-5"} | in_parts
+    assert await held() == {"PROMISE-3", "PROMISE-4", "PROMISE-5"} | in_parts
     assert await held() == {"PROMISE-3", "PROMISE-4", "PROMISE-5"}
     assert await held() == {"PROMISE-3", "PROMISE-4", "PROMISE-5"}

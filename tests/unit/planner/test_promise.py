@@ -41,7 +41,7 @@ def test_overtime_is_told_in_minutes() -> None:
     assert asked.quote((step("W-1", 50),)).end == 430
     found = asked.with_overtime((step("W-1", 50),))
     assert found is not None
-    assert (found.end, found.params) == (130, {"unit": "M", "minutes": 30})
+    assert (found.end, found.params) == (130, {"unit": "M", "minutes": 30, "first": 100})
     assert found.price == 30 * asked.decoder.problem.weights.overtime
     assert asked.with_overtime((step("W-1", 20),)) is None
 
@@ -66,7 +66,7 @@ def test_an_option_that_is_taken_is_in_the_way_of_the_next() -> None:
     way = (step("W-1", 50),)
     found = asked.with_overtime(way)
     assert found is not None
-    assert asked.take(found, way).quote.end == 130
+    assert asked.take(found, way).quotes[0].end == 130
     more = asked.with_overtime((step("X-1", 50),))
     assert more is not None
     assert (more.end, more.params["minutes"]) == (180, 50)
@@ -93,7 +93,7 @@ def test_an_order_of_less_weight_makes_room_and_its_lateness_is_the_price() -> N
     assert asked.quote((step("W-1", 20),)).end == 80
     assert list(asked.instead_of_others((step("W-1", 20),), weight=1)) == []
     taken = asked.take(way, (step("W-1", 20),))
-    assert (taken.quote.end, taken.moved.end if taken.moved else 0) == (50, 80)
+    assert (taken.quotes[0].end, taken.moved.end if taken.moved else 0) == (50, 80)
     assert asked.quote((step("X-1", 20),)).end == 100
     upkeep = replace(urgent.orders[1], kind="maintenance")
     asked = desk(replace(urgent, orders=(urgent.orders[0], upkeep)), "A-1", "B-1")
@@ -112,7 +112,7 @@ def test_overtime_that_is_taken_is_a_calendar_that_the_checker_accepts(problem: 
         assert asked.decoder.schedule() == plan
         if way is None or way.overtime is None:
             continue
-        assert Desk(problem, plan).take(way, new).quote.end == way.end
+        assert Desk(problem, plan).take(way, new).quotes[0].end == way.end
         asked.take(way, new)
         orders, rows = (*problem.orders, Order("NEW", 100)), (*problem.operations, *new)
         whole = replace(problem, orders=orders, operations=rows)

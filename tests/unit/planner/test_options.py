@@ -1,0 +1,190 @@
+"""Another way to a date is taken, kept, and survives the next plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from mes.dispatching.model import PlanInterval, PlanMasterOperation, PlanningSnapshot
+from mes.kernel.ids import EquipmentId, MaterialId
+from mes.kernel.settings import Planner
+from planner import store
+from planner.answering import Asked, picture_of
+from planner.checker import check
+from planner.effort import Effort
+from planner.objective import order_ends
+from planner.reading import Reading, labels_of
+from planner.replan import as_published, replan
+from planner.view import View, as_order, with_agreed
+from tests.unit.planner.snapshots import NOW, at, job, order, snapshot, unit
+
+NAME = "PROMISE-1"
+POLICY = Planner(frozen_min=0)
+
+
+def work(order_of: str, minutes: int, begins: int, on: str = "CNC-1", **changes: object) -> Any:
+    """A job that is published to begin at a minute; nobody has to be there for it."""
+    place = {"equipment": EquipmentId(on), "planned_start": at(begins)}
+    rates = {"run_s": Decimal(15 * minutes), "family": None, "skill": None}
+    return job(order_of, 10, **place, **rates, **changes)
+
+
+def master(minutes: int, skill: str | None = None) -> PlanMasterOperation:
+    return PlanMasterOperation(
+        operation=10,
+        name="Step",
+        work_center=EquipmentId("MC"),
+        skill=skill,
+        family=None,
+        run_s=Decimal(15 * minutes),
+        setup_s=Decimal(0),
+        components=(),
+    )
+
+
+@dataclass
+class Floor:
+    """A plant in which dates are asked for and kept.
+
+    Args:
+        step: How four pieces of what is asked for are made.
+    """
+
+    facts: PlanningSnapshot
+    step: PlanMasterOperation
+
+    def asked(self, priority: int = 5, wanted: datetime | None = None) -> Asked:
+        view = View(Reading(self.facts, POLICY), labels_of(self.facts), None)
+        picture = picture_of(view, frozenset({"MACHINING"}))
+        return Asked(picture, MaterialId("PUMP-40"), Decimal(4), (self.step,), priority, wanted)
+
+    def way(self, kind: str, asked: Asked) -> dict[str, Any]:
+        return next(way for way in asked.answer()["alternatives"] if way["kind"] == kind)
+
+    def after(self, said: dict[str, Any], priority: int = 5) -> PlanningSnapshot:
+        """The facts as the next plan reads them."""
+        hold = store.Hold(
+            id=uuid4(),
+            name=NAME,
+            material="PUMP-40",
+            quantity=Decimal(4),
+            priority=priority,
+            customer_order=None,
+            promised_at=NOW,
+            places={},
+            begins_at=NOW,
+            held_until=NOW,
+            accepted_at=NOW,
+            accepted_by="account:p",
+            option=said["option"],
+        )
+        rows = [
+            replace(
+                hold,
+                name=part["name"],
+                quantity=Decimal(part["quantity"]),
+                promised_at=datetime.fromisoformat(part["date"]),
+                places=part["places"],
+            )
+            for part in said["parts"]
+        ]
+        return with_agreed(
+            self.facts, [store.Terms(said["option"])], [as_order(row, (self.step,)) for row in rows]
+        )
+
+
+def planned_again(facts: PlanningSnapshot) -> dict[str, int]:
+    """When each order ends by the next plan, which moves nobody."""
+    problem = Reading(facts, POLICY).problem
+    found = replan(problem, Effort(0.0)).kept.schedule
+    assert check(problem, found) == []
+    assert order_ends(problem, as_published(problem)) == order_ends(problem, found)
+    return order_ends(problem, found)
+
+
+def minute(date: str) -> int:
+    return int((datetime.fromisoformat(date) - at(0)).total_seconds() // 60)
+
+
+def one_unit(*jobs: Any) -> PlanningSnapshot:
+    """Eight hours without a break, and as many on the next day; two people are there in both."""
+    days = (PlanInterval(at(0), at(480)), PlanInterval(at(1440), at(1920)))
+    people = tuple(replace(person, present=days) for person in snapshot().people)
+    return snapshot(*jobs, equipment=(unit("CNC-1", calendar=days),), people=people, until=at(2880))
+
+
+def test_overtime_that_is_taken_is_in_the_calendar_of_the_next_plan() -> None:
+    floor = Floor(one_unit(work("WO-1", 480, 0)), master(60, "MACHINING"))
+    asked = floor.asked()
+    assert minute(asked.answer()["date"]) == 1500
+    way = floor.way("overtime", asked)
+    assert (minute(way["date"]), way["params"]["minutes"], way["price"]) == (540, 60, 600)
+    said = asked.hold(NAME, None, way)
+    assert asked.hold(NAME, None, way) == said
+    facts = floor.after(said)
+    assert planned_again(facts)[NAME] == 540
+    (crew,) = [crew for crew in Reading(facts, POLICY).problem.crews if crew.id.startswith("overtime")]
+    assert [(w.start, w.end) for w in crew.windows] == [(480, 540)]
+    later = Floor(facts, floor.step).asked()
+    assert minute(floor.way("overtime", later)["date"]) == 600
+
+
+def test_both_parts_keep_their_dates_and_as_much_as_can_be_comes_when_it_is_wanted() -> None:
+    floor = Floor(one_unit(work("WO-1", 30, 0)), master(40))
+    asked = floor.asked()
+    half = floor.way("split", asked)["params"]
+    assert (half["quantity"], minute(half["first"])) == ("2", 50)
+    asked = floor.asked(wanted=at(64))
+    way = floor.way("split", asked)
+    assert (way["params"]["quantity"], minute(way["params"]["first"])) == ("3", 60)
+    assert floor.way("split", floor.asked(wanted=at(5)))["params"]["quantity"] == "2"
+    said = asked.hold(NAME, None, way)
+    assert [part["quantity"] for part in said["parts"]] == ["3", "1"]
+    ends = planned_again(floor.after(said))
+    assert (ends[f"{NAME}-A"], ends[f"{NAME}-B"]) == (60, 70)
+
+
+def test_the_step_stays_on_the_unit_that_was_agreed_on() -> None:
+    facts = snapshot(work("WO-1", 30, 0), work("WO-2", 40, 0, "CNC-2"), people=())
+    floor = Floor(facts, master(20))
+    asked = floor.asked()
+    way = floor.way("unit", asked)
+    assert (minute(way["date"]), way["params"]) == (60, {"unit": "CNC-2"})
+    said = asked.hold(NAME, None, way)
+    after = floor.after(said)
+    assert planned_again(after)[NAME] == 60
+    (step,) = [o for o in Reading(after, POLICY).problem.operations if o.order == NAME]
+    assert [a.unit for a in step.alternatives] == ["CNC-2"]
+
+
+def test_who_makes_room_goes_later_in_the_next_plan_at_the_price_that_was_told() -> None:
+    facts = one_unit(work("WO-1", 30, 0), work("WO-2", 30, 30))
+    facts = replace(facts, work_orders=(order("WO-1", 40, 1), order("WO-2", 60, 5)))
+    floor = Floor(facts, master(20))
+    asked = floor.asked(priority=2)
+    way = floor.way("delay", asked)
+    words = {"order": "WO-2", "customer": "Linde", "later": 20, "late": 20, "weight": 1, "points": 100}
+    assert (minute(way["date"]), way["price"], way["params"]) == (50, 2000, words)
+    said = asked.hold(NAME, None, way)
+    assert said["option"]["kept"]["version"] is None
+    ends = planned_again(floor.after(said, priority=2))
+    assert (ends[NAME], ends["WO-2"]) == (50, 80)
+    assert all(way["kind"] != "delay" for way in floor.asked(priority=5).answer()["alternatives"])
+
+
+@pytest.mark.parametrize(
+    "change", [{"date": at(499).isoformat()}, {"kind": "unit"}, {"params": {"unit": "X"}}]
+)
+def test_an_offer_that_is_no_more_is_refused_with_what_can_be_had(change: dict[str, Any]) -> None:
+    floor = Floor(one_unit(work("WO-1", 480, 0)), master(60))
+    asked = floor.asked()
+    told = floor.way("overtime", asked)
+    said = asked.hold(NAME, None, {**told, **change})
+    assert said["parts"] is None
+    assert told in said["alternatives"]
+    assert floor.way("overtime", asked) == told
