@@ -67,8 +67,25 @@ async def test_a_date_that_a_customer_accepts_keeps_its_places(site: Site) -> No
     await expect(kept).to_have_count(0)
     assert [fault for fault in site.faults if not fault.startswith("Failed to load resource")] == []
 
+    await take_another_way(dialog)
     seller = await ask_for_a_date(site, Role.FINANCE)
     await expect(seller.get_by_role("button", name="Keep this date")).to_have_count(0)
+
+
+async def take_another_way(dialog: Locator) -> None:
+    """Ask for the same once more, urgently, and take what is offered in two parts with one click."""
+    await dialog.get_by_label("Priority").select_option("1, most urgent")
+    await dialog.get_by_role("button", name="Ask").click()
+    delay = dialog.get_by_role("row").filter(has_text="Linde is done")
+    await expect(delay.first).to_contain_text(re.compile(r"late × weight 1 × 100 = [\d,]+ points|free"))
+    assert await axe_by_day_and_night(dialog.page) == []
+    await dialog.get_by_label("Customer order").fill("SO-78")
+    await dialog.get_by_role("button", name="Take this In two parts").click()
+    await expect(dialog.get_by_role("status")).to_contain_text("The places for SO-78 are kept until")
+    parts = dialog.get_by_role("listitem").filter(has_text="In two parts: 20 pieces by")
+    await expect(parts).to_have_count(2)
+    await parts.first.get_by_role("button", name="Give back SO-78").click()
+    await expect(parts).to_have_count(0)
 
 
 async def test_maintenance_is_in_the_plan_and_is_begun_and_done_there(site: Site, planned: datetime) -> None:
