@@ -1,7 +1,7 @@
 """Does a plan keep every rule of the plant? Asked of every plan before it is published.
 
 Written to be read beside the problem, not to be fast, and sharing no code with the decoder:
-it walks minutes where the decoder computes.
+it walks marked minutes where the decoder computes.
 """
 
 from __future__ import annotations
@@ -9,10 +9,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from itertools import accumulate, combinations, groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 
 from planner.problem import Buffer, Link, Operation, Problem, Unit, Window
 from planner.schedule import Assignment, Schedule
+
+Stretch = tuple[int, int, str]
+"""From a minute to a minute, somebody of a skill works."""
+
+Union = tuple[str, ...]
+"""Skills of which any will do, in the order of their names."""
 
 
 class InfeasiblePlan(RuntimeError):
@@ -99,10 +105,13 @@ class _Opening:
         inside = until[min(end, self.horizon)] - until[min(start, self.horizon)]
         return inside + max(0, end - max(start, self.horizon))
 
-    def worked(self, a: Assignment, start: int, end: int) -> list[int]:
-        """The minutes of [start, end) before the horizon in which the assignment's unit works."""
-        marks = self.units[a.unit][0]
-        return [m for m in range(start, min(end, self.horizon)) if marks[m]]
+    def worked(self, a: Assignment, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The stretches of [start, end) before the horizon in which the assignment's unit works."""
+        marks, end = self.units[a.unit][0], min(end, self.horizon)
+        while start < end and (begin := marks.find(1, start, end)) >= 0:
+            shut = marks.find(0, begin, end)
+            start = end if shut < 0 else shut
+            yield begin, start
 
 
 def _marks(
@@ -362,32 +371,49 @@ def _taken(tool: str, operation: str, count: int, a: Assignment, free: list[int]
 def _people_faults(
     problem: Problem, opening: _Opening, schedule: Schedule, riders: set[str]
 ) -> Iterator[str]:
-    started: dict[int, list[str]] = {}
-    planned: dict[int, list[str]] = {}
+    started: list[Stretch] = []
+    planned: list[Stretch] = []
     at = {a.operation: a for a in schedule.assignments}
     for operation in problem.operations:
         if operation.skill is None or at[operation.id].unit not in opening.units or operation.id in riders:
             continue
         a = at[operation.id]
         busy = started if operation.started else planned
-        for minute in opening.worked(a, max(0, a.setup_start), a.end):
-            busy.setdefault(minute, []).append(operation.skill)
+        for start, end in opening.worked(a, max(0, a.setup_start), a.end):
+            busy.append((start, end, operation.skill))
     yield from _shortages(_Attendance(problem), started, planned)
 
 
-def _shortages(
-    attendance: _Attendance, started: dict[int, list[str]], planned: dict[int, list[str]]
-) -> Iterator[str]:
-    told: set[tuple[str, ...]] = set()
-    for minute in sorted(planned):
-        running: list[str] = []
-        for skill in started.get(minute, []):
-            if not attendance.short(minute, [*running, skill]):
-                running.append(skill)  # else a fact that nobody's attendance explains
-        for union in attendance.short(minute, running + planned[minute]):
+def _shortages(attendance: _Attendance, started: list[Stretch], planned: list[Stretch]) -> Iterator[str]:
+    """People can only be lacking from a minute in which somebody begins, comes or goes."""
+    told: set[Union] = set()
+    changes: dict[int, list[tuple[str, int]]] = {}
+    for start, end, skill in planned:
+        changes.setdefault(start, []).append((skill, 1))
+        changes.setdefault(end, []).append((skill, -1))
+    facts = {*attendance.since, *(minute for start, end, _ in started for minute in (start, end))}
+    running, given = Counter[str](), Counter[str]()
+    for minute in sorted({*changes, *facts}):
+        begins = minute in facts
+        if begins:
+            given = _explained(attendance, started, minute)
+        for skill, change in changes.get(minute, ()):
+            running[skill] += change
+            begins = begins or change > 0
+        for union in attendance.short(minute, running + given) if begins else ():
             if union not in told:
                 told.add(union)
                 yield f"too few people for {' or '.join(union)} at minute {minute}"
+
+
+def _explained(attendance: _Attendance, started: list[Stretch], minute: int) -> Counter[str]:
+    """What runs, as far as there are people for it; the rest is a fact that nobody's attendance explains."""
+    given = Counter[str]()
+    for start, end, skill in started:
+        more = given + Counter({skill: 1})
+        if start <= minute < end and not attendance.short(minute, more):
+            given = more
+    return given
 
 
 class _Attendance:
@@ -403,25 +429,27 @@ class _Attendance:
             for window in crew.windows:
                 for change in range(at[window.start], at[window.end]):
                     self.present[change].append(number)
-        self.known: dict[tuple[object, ...], list[tuple[str, ...]]] = {}
+        self.there: dict[tuple[object, ...], list[tuple[Union, int]]] = {}
 
-    def short(self, minute: int, running: list[str]) -> list[tuple[str, ...]]:
-        """Unions of running skills that lack people."""
-        there = self.present[bisect_right(self.since, minute) - 1]
-        key = (tuple(there), tuple(sorted(running)))
-        if key not in self.known:
-            present = [self.crews[number] for number in there]
-            self.known[key] = list(_short(present, running))
-        return self.known[key]
+    def short(self, minute: int, running: Counter[str]) -> list[Union]:
+        """Unions of running skills that lack people, the smallest first."""
+        there, skills = self.present[bisect_right(self.since, minute) - 1], sorted(running)
+        key = (tuple(there), tuple(skills))
+        if key not in self.there:
+            self.there[key] = list(_able([self.crews[number] for number in there], skills))
+        wanted = [0]
+        for skill in skills:
+            wanted += [count + running[skill] for count in wanted]
+        lacking = [
+            union for (union, able), count in zip(self.there[key], wanted, strict=True) if count > able
+        ]
+        return sorted(lacking, key=len)
 
 
-def _short(present: list[tuple[frozenset[str], int]], running: list[str]) -> Iterator[tuple[str, ...]]:
-    wanted = Counter(running)
-    alike: Counter[frozenset[str]] = Counter()
-    for able, count in present:
-        alike[able] += count
-    for size in range(1, len(wanted) + 1):
-        for union in combinations(sorted(wanted), size):
-            people = sum(count for able, count in alike.items() if not able.isdisjoint(union))
-            if sum(wanted[skill] for skill in union) > people:
-                yield union
+def _able(present: list[tuple[frozenset[str], int]], skills: list[str]) -> Iterator[tuple[Union, int]]:
+    """How many people have one of the skills of each union, which grow skill by skill."""
+    unions: list[Union] = [()]
+    for skill in skills:
+        unions += [(*union, skill) for union in unions]
+    for union in unions:
+        yield union, sum(count for able, count in present if not able.isdisjoint(union))

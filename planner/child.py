@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from planner.effort import Effort
 from planner.form import problem_to_json
+from planner.pool import SolverPool, Work
 from planner.problem import Problem
-
-LINE_LIMIT = 64 * 1024 * 1024
-"""Bytes of one answer; a plan of 100,000 operations needs a third."""
 
 ROUTINE_NICE = 10
 """A plan that only adds new work gives way to everything else on the machine."""
@@ -68,25 +63,20 @@ class Answers:
     complete: bool
 
 
-async def compile_in_child() -> bool:
+async def compile_in_child(pool: SolverPool) -> bool:
     """Compile the kernel in a process of its own; True when it is there now.
 
     Cancelling the call ends the process.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "planner", "warm", "--parent", str(os.getpid()), "--nice", str(COMPILER_NICE)),
-        stdin=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        return await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+    return await pool.run(Work(("warm",), nice=COMPILER_NICE), _unheard) == 0
+
+
+async def _unheard(_line: bytes) -> None:
+    """The compiler has nothing to say."""
 
 
 async def replan_in_child(
+    pool: SolverPool,
     problem: Problem,
     effort: Effort,
     *,
@@ -98,7 +88,9 @@ async def replan_in_child(
     """Plan again in a child process; cancelling the call ends the process and loses what it had found.
 
     Args:
-        nice: By how much it gives way to others; by default only where nothing is moved.
+        pool: Where it runs, when its turn comes.
+        nice: By how much it gives way to others; by default it is the plant's own plan, for which others
+            wait, and gives way only where nothing is moved.
         on_row: Called with each row as it comes, while the search goes on: the repaired plan, progress,
             the first answer, the last. What it raises ends the process.
         stop: Once set, the search ends and its best plan until then is the answer.
@@ -107,67 +99,39 @@ async def replan_in_child(
         SolverRefused: The problem or its locks are at fault.
         SolverLost: No answer came.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "planner", "replan", "-", "--parent", str(os.getpid())),
-        *(["--move"] if move else []),
-        *("--nice", str(_niceness(nice, move=move))),
-        *("--seconds", str(effort.seconds), "--workers", str(effort.workers)),
-        *("--seed", str(effort.seed)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=LINE_LIMIT,
-    )
     rows: list[dict[str, Any]] = []
-    stopping = asyncio.create_task(_stop(process, stop)) if stop is not None else None
-    try:
-        async with asyncio.timeout(START_S + 2 * SLOWEST * effort.seconds):
-            await _converse(process, problem, rows, on_row)
-    except TimeoutError:
-        pass  # what came in time stands
-    finally:
-        if stopping is not None:
-            stopping.cancel()
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+
+    async def hear(line: bytes) -> None:
+        row = json.loads(line)
+        if row["kind"] != "progress":
+            rows.append(row)
+        if on_row is not None:
+            await on_row(row)
+
+    work = Work(
+        (
+            *("replan", "-"),
+            *(["--move"] if move else []),
+            *("--seconds", str(effort.seconds), "--workers", str(effort.workers)),
+            *("--seed", str(effort.seed)),
+        ),
+        text=await asyncio.to_thread(_text, problem),
+        nice=_niceness(nice, move=move),
+        limit_s=START_S + 2 * SLOWEST * effort.seconds,
+        is_awaited=nice is None,
+    )
+    await pool.run(work, hear, stop)  # where it ends too soon, what came in time stands
     return read_answers(rows)
 
 
-async def _stop(process: asyncio.subprocess.Process, stop: asyncio.Event) -> None:
-    """Ask the solver for what it has; one that has not begun yet just ends."""
-    await stop.wait()
-    with suppress(ProcessLookupError):
-        process.terminate()
+def _text(problem: Problem) -> str:
+    return json.dumps(problem_to_json(problem))
 
 
 def _niceness(wish: int | None, *, move: bool) -> int:
     if wish is not None:
         return wish
     return 0 if move else ROUTINE_NICE
-
-
-async def _converse(
-    process: asyncio.subprocess.Process,
-    problem: Problem,
-    rows: list[dict[str, Any]],
-    on_row: Callable[[dict[str, Any]], Awaitable[None]] | None,
-) -> None:
-    if process.stdin is None or process.stdout is None:
-        raise SolverLost
-    text = await asyncio.to_thread(json.dumps, problem_to_json(problem))
-    try:
-        process.stdin.write(text.encode())
-        await process.stdin.drain()
-        process.stdin.close()
-    except (BrokenPipeError, ConnectionResetError):
-        return  # it died before it read; no row says so
-    while line := await process.stdout.readline():
-        row = json.loads(line)
-        if row["kind"] != "progress":
-            rows.append(row)
-        if on_row is not None:
-            await on_row(row)
 
 
 def read_answers(rows: list[dict[str, Any]]) -> Answers:

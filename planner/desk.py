@@ -58,6 +58,7 @@ from planner.drift import DRIFT_MIN, drifts
 from planner.effort import Effort
 from planner.fault import InvalidProblem
 from planner.form import schedule_from_json
+from planner.pool import SolverPool
 from planner.problem import Problem
 from planner.refusal import refusal
 from planner.replan import LEAST_GAIN
@@ -254,8 +255,8 @@ class TakenOver(PlantError):
 class Desk:
     """One planner process; a second one on the site waits for the first to die."""
 
-    def __init__(self, db: Database, settings: Settings) -> None:
-        self.db, self.settings = db, settings
+    def __init__(self, db: Database, settings: Settings, pool: SolverPool | None = None) -> None:
+        self.db, self.settings, self.pool = db, settings, pool or SolverPool()
         self.name = f"{platform.node()}:{settings.home}"
         self.effort = Effort(settings.planner.seconds, settings.planner.workers, settings.planner.seed)
         self._rest_until = 0.0
@@ -427,7 +428,7 @@ class Desk:
                     done = await self._at_once(tx, requests, view, row["plan"])
                 first = done
 
-        answers = await replan_in_child(view.problem, effort, move=move, on_row=note)
+        answers = await replan_in_child(self.pool, view.problem, effort, move=move, on_row=note)
         kept = await asyncio.to_thread(rows.explained, view.problem, answers.kept)
         answers = replace(answers, kept=kept)
         standing = await self._standing(first, answers, move=move)
@@ -482,7 +483,7 @@ class Desk:
 
     async def _compile(self) -> None:
         began = time.monotonic()
-        if await compile_in_child():
+        if await compile_in_child(self.pool):
             log.info("kernel.compiled", took_s=round(time.monotonic() - began, 1))
         else:
             log.warning("kernel.not_compiled")

@@ -11,18 +11,20 @@ async def main(settings: Settings) -> None:
     from mes.kernel.db import Database
     from planner.answering import Answerer
     from planner.desk import Desk
+    from planner.pool import SolverPool
     from planner.scenarios.worker import ScenarioWorker
 
     async with await Database.open(
         settings.database_url, name="planner", site=settings.site, max_size=4
     ) as db:
-        desk = Desk(db, settings)
+        pool = SolverPool()
+        desk = Desk(db, settings, pool)
         answerer = Answerer(db, settings, desk.name)
         desk.on_news = answerer.forget
         async with asyncio.TaskGroup() as group:
             group.create_task(desk.run())
             group.create_task(answerer.run())
-            group.create_task(ScenarioWorker(db, settings).run())
+            group.create_task(ScenarioWorker(db, settings, pool).run())
 
 
 async def solve_scenarios(settings: Settings) -> None:

@@ -18,6 +18,7 @@ from mes.kernel.ids import MaterialId
 from mes.kernel.settings import Planner
 from planner.child import Answers, SolverLost, compile_in_child, read_answers, replan_in_child
 from planner.effort import Effort
+from planner.pool import SolverPool
 from planner.problem import Problem
 from planner.reading import Reading, labels_of
 from planner.rows import explained, plan_row
@@ -58,8 +59,8 @@ class Search:
     Setting `stop` ends it: its best plan until then is the answer.
     """
 
-    def __init__(self, db: Database, settings: Planner, scenario: Scenario) -> None:
-        self.scenario = scenario
+    def __init__(self, db: Database, settings: Planner, scenario: Scenario, pool: SolverPool) -> None:
+        self.scenario, self._pool = scenario, pool
         self.progress: dict[str, Any] = {
             "phase": "reading",
             "began_at": utc_now().isoformat(),
@@ -106,7 +107,7 @@ class Search:
         effort = self._effort(self.scenario.seconds or self._settings.seconds)
         try:
             return await replan_in_child(
-                problem, effort, move=True, nice=NICE, on_row=self._note, stop=self.stop
+                self._pool, problem, effort, move=True, nice=NICE, on_row=self._note, stop=self.stop
             )
         except SolverLost:
             if self.stop.is_set():
@@ -128,12 +129,12 @@ class Search:
 
     async def _at_once(self, problem: Problem) -> Answers:
         """What goes on as it is, without a search."""
-        return await replan_in_child(problem, self._effort(0.0), move=False, nice=NICE)
+        return await replan_in_child(self._pool, problem, self._effort(0.0), move=False, nice=NICE)
 
     async def _compile(self, problem: Problem) -> None:
         if wants_kernel(problem) and is_installed() and not is_warm():
             self.progress["phase"] = "compiling"
-            await compile_in_child()
+            await compile_in_child(self._pool)
 
     def _effort(self, seconds: float) -> Effort:
         return Effort(seconds, self._settings.workers, self._settings.seed)

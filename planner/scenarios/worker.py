@@ -28,6 +28,7 @@ from mes.kernel.log import get_logger
 from mes.kernel.settings import Settings
 from planner.child import SolverLost, SolverRefused
 from planner.fault import InvalidProblem
+from planner.pool import SolverPool
 from planner.refusal import refusal
 from planner.scenarios import service, store
 from planner.scenarios.solving import Found, Search
@@ -79,8 +80,8 @@ async def _end(task: asyncio.Task[None]) -> None:
 class ScenarioWorker:
     """Solves one scenario after the other, of one site."""
 
-    def __init__(self, db: Database, settings: Settings) -> None:
-        self.db, self.settings = db, settings
+    def __init__(self, db: Database, settings: Settings, pool: SolverPool | None = None) -> None:
+        self.db, self.settings, self.pool = db, settings, pool or SolverPool()
         self.name = f"{platform.node()}:{settings.home}"
 
     async def run(self) -> None:
@@ -167,7 +168,7 @@ class ScenarioWorker:
         try:
             found = await self._patiently(lambda tx: service.begin(tx, name, job, self.name))
             if found is not None:
-                search = Search(self.db, self.settings.planner, found)
+                search = Search(self.db, self.settings.planner, found, self.pool)
                 searching = asyncio.create_task(self._search(search))
                 await asyncio.shield(searching)
         except asyncio.CancelledError:

@@ -9,4 +9,4 @@ from tests.fixtures.kernel_modes import check_kernel_in
 
 @pytest.mark.timeout(900)
 def test_no_index_of_the_kernel_is_outside_its_array() -> None:
-    check_kernel_in("NUMBA_BOUNDSCHECK")
+    check_kernel_in("NUMBA_BOUNDSCHECK", examples=25)

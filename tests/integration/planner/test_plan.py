@@ -43,6 +43,7 @@ from planner.desk import Desk
 from planner.dispatch import best_dispatch
 from planner.effort import Effort
 from planner.form import schedule_to_json
+from planner.pool import SolverPool
 from planner.problem import Problem
 from planner.reading import problem_of
 from planner.view import view_plant
@@ -418,12 +419,12 @@ async def test_a_repaired_plan_is_in_force_before_a_better_one_is_searched(
     await broken_plant(floor, planner)
     before = await shown(floor)
 
-    async def dies_in_the_search(problem: Problem, effort: Effort, **named: Any) -> Answers:
+    async def dies_in_the_search(pool: SolverPool, problem: Problem, effort: Effort, **named: Any) -> Answers:
         async def note(row: dict[str, Any]) -> None:
             await named["on_row"](row)
             raise SolverLost
 
-        return await replan_in_child(problem, effort, move=named["move"], on_row=note)
+        return await replan_in_child(pool, problem, effort, move=named["move"], on_row=note)
 
     with monkeypatch.context() as patch:
         patch.setattr(desk, "replan_in_child", dies_in_the_search)

@@ -9,4 +9,4 @@ from tests.fixtures.kernel_modes import check_kernel_in
 
 @pytest.mark.timeout(900)
 def test_the_kernel_holds_as_plain_python() -> None:
-    check_kernel_in("NUMBA_DISABLE_JIT")
+    check_kernel_in("NUMBA_DISABLE_JIT", examples=8)

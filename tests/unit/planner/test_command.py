@@ -21,6 +21,7 @@ from planner.effort import Effort
 from planner.form import problem_to_json
 from planner.measure import in_seconds
 from planner.options import effort_of
+from planner.pool import SolverPool
 from planner.problem import Lock, Problem
 from planner.readers import read_jsp
 from tests.unit.planner.plants import FAMILIES, plant, step
@@ -135,7 +136,7 @@ def test_moves_are_worth_as_much_as_the_seconds_that_they_take() -> None:
 
 
 async def test_the_child_answers_with_a_plan() -> None:
-    answers = await replan_in_child(plant(step("A-1")), Effort(seconds=0.2), move=False)
+    answers = await replan_in_child(SolverPool(), plant(step("A-1")), Effort(seconds=0.2), move=False)
     assert answers.complete
     assert answers.fresh
     assert (answers.kept["solver"], answers.kept["status"]) == ("dispatch", "optimal")
@@ -167,7 +168,9 @@ async def test_a_child_that_is_stopped_answers_with_what_it_has() -> None:
         told.append(row)
         stop.set()
 
-    answers = await replan_in_child(large(), Effort(seconds=3600), move=True, on_row=note, stop=stop)
+    answers = await replan_in_child(
+        SolverPool(), large(), Effort(seconds=3600), move=True, on_row=note, stop=stop
+    )
     assert answers.complete
     assert answers.kept["status"] == "stopped"
     assert told[0]["kind"] == "progress"
@@ -175,7 +178,7 @@ async def test_a_child_that_is_stopped_answers_with_what_it_has() -> None:
 
 async def test_the_child_plans_without_the_fewest_locks_that_cannot_be_kept() -> None:
     problem = plant(step("A-1", lock=Lock("M", 5)), step("B-1", lock=Lock("M", 6)))
-    answers = await replan_in_child(problem, Effort(seconds=0.2), move=False)
+    answers = await replan_in_child(SolverPool(), problem, Effort(seconds=0.2), move=False)
     (released,) = answers.kept["released"]
     assert released["because"]["rules"] == ["unit"]
     assert len(answers.kept["schedule"]["assignments"]) == 2
@@ -208,7 +211,7 @@ async def solver() -> psutil.Process:
 
 
 async def test_cancelling_ends_the_solver_at_once() -> None:
-    solving = asyncio.create_task(replan_in_child(large(), Effort(seconds=60), move=True))
+    solving = asyncio.create_task(replan_in_child(SolverPool(), large(), Effort(seconds=60), move=True))
     process = await solver()
     await asyncio.sleep(0.5)
     solving.cancel()
@@ -218,7 +221,7 @@ async def test_cancelling_ends_the_solver_at_once() -> None:
 
 
 async def test_a_solver_that_dies_is_lost_and_not_an_empty_plan() -> None:
-    solving = asyncio.create_task(replan_in_child(large(), Effort(seconds=60), move=True))
+    solving = asyncio.create_task(replan_in_child(SolverPool(), large(), Effort(seconds=60), move=True))
     (await solver()).kill()
     with pytest.raises(SolverLost):
         await solving

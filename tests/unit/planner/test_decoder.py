@@ -737,3 +737,19 @@ def test_the_checker_sees_what_the_decoder_would_never_do() -> None:
     assert check(problem, replace(plan, assignments=plan.assignments[1:])) == [
         "not every operation is planned exactly once"
     ]
+
+
+def test_the_checker_names_the_first_minute_in_which_people_are_lacking() -> None:
+    """Two run at once over a break; one of the two who turn goes home after it, and testers cannot turn."""
+    rows = (step("A-1", 20, "M", skill="TURN"), step("B-1", 20, "N", skill="TURN"))
+    crews = (people(1, "TURN"), people(1, "TURN", "TEST", until=18))
+    problem = plant(*rows, **shifts((0, 10), (15, 1000)))
+    bare = replace(problem, operations=tuple(replace(o, skill=None) for o in rows))
+    plan = decode(bare, [Choice("A-1", "M"), Choice("B-1", "N")])
+    assert check(replace(problem, crews=crews), plan) == ["too few people for TURN at minute 18"]
+    tested = replace(problem, crews=crews, operations=(rows[0], replace(rows[1], skill="TEST")))
+    assert check(tested, plan) == [
+        f"too few people for {skills} at minute 18" for skills in ("TEST", "TEST or TURN")
+    ]
+    both = replace(tested, crews=(people(1, "TURN", "TEST"),))
+    assert check(both, plan) == ["too few people for TEST or TURN at minute 0"]

@@ -11,6 +11,7 @@ import pytest
 
 from planner import warm
 from planner.child import compile_in_child
+from planner.pool import SolverPool
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_where_nothing_can_be_written_a_command_compiles_for_itself(nowhere: Pat
 
 async def test_the_kernel_is_compiled_in_a_process_of_its_own(copied_cache: Path) -> None:
     assert not warm.is_warm()
-    assert await compile_in_child()
+    assert await compile_in_child(SolverPool())
     assert warm.is_warm()
     assert os.listdir(copied_cache)
 
