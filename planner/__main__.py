@@ -70,6 +70,8 @@ def command_line() -> argparse.ArgumentParser:
     _bench_options(trial)
     compiling = commands.add_parser("warm", help="compile the kernel, so that plans do not wait for it")
     compiling.set_defaults(run=_warm)
+    form = commands.add_parser("schema", help="write the JSON Schema of problems and answers")
+    form.set_defaults(run=_schema)
     for command in (again, compiling):
         command.add_argument("--parent", type=int, metavar="PID", help="end when this process ends")
         command.add_argument("--nice", type=int, default=0, help="give way to others by so much (0)")
@@ -172,6 +174,13 @@ def _warm(options: argparse.Namespace) -> int:
     if options.parent is not None:
         _die_with(options.parent)
     warm_up()
+    return 0
+
+
+def _schema(_options: argparse.Namespace) -> int:
+    from planner.schema import schema
+
+    sys.stdout.write(json.dumps(schema(), indent=1) + "\n")
     return 0
 
 

@@ -365,6 +365,8 @@ class Problem:
     """The whole plant at one moment.
 
     Args:
+        origin: Minute 0, with its time zone.
+        horizon: The minute up to which calendars, attendance and receipts are known.
         named_until: Work that starts before this minute is given to people by name (`planner.named`).
 
     Raises:

@@ -18,12 +18,14 @@ from mes.app import describe, installed_routers
 from mes.kernel.outbox import Event
 from mes.kernel.settings import Settings
 from tests.architecture.graph import ROOT
+from tests.architecture.planner_form import form_page
 from tests.unit.kernel.test_event_samples import catalogue
 
 REFERENCE = ROOT / "docs" / "reference"
 EVENTS = REFERENCE / "event-catalogue.md"
 PERMISSIONS = REFERENCE / "permissions.md"
 SETTINGS = REFERENCE / "settings.md"
+PLANNER = REFERENCE / "planner-json.md"
 OPENAPI = ROOT / "dashboards" / "web" / "openapi.json"
 
 ENVELOPE = """\
@@ -157,3 +159,4 @@ if __name__ == "__main__":
     EVENTS.write_text(events_page(), encoding="utf-8")
     PERMISSIONS.write_text(permissions_page(), encoding="utf-8")
     SETTINGS.write_text(settings_page(), encoding="utf-8")
+    PLANNER.write_text(form_page(), encoding="utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture import catalogue
+from tests.architecture import catalogue, planner_form
 from tests.architecture.graph import PACKAGES, ROOT
 
 PAGES = sorted(
@@ -38,6 +38,12 @@ def test_the_table_of_rights_is_that_of_the_code() -> None:
 
 def test_the_table_of_settings_is_that_of_the_code() -> None:
     assert catalogue.SETTINGS.read_text() == catalogue.settings_page(), (
+        "write it with: python -m tests.architecture.catalogue"
+    )
+
+
+def test_the_json_form_of_the_planner_is_that_of_the_code() -> None:
+    assert catalogue.PLANNER.read_text() == planner_form.form_page(), (
         "write it with: python -m tests.architecture.catalogue"
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.benchmarks.planner import FEWER, FIGURES, PARTS, SEEDS, Options
+from tests.unit.planner.schemas import differences
 
 DATA = Path(__file__).parents[2] / "data" / "planner"
 
@@ -47,6 +48,8 @@ def test_files_of_ones_own_are_planned_too(tmp_path: Path) -> None:
     assert [row["instance"] for row in rows] == ["another", "hours", "mine"]
     unread = rows.pop(1)
     assert unread["error"] == "InvalidProblem"
+    assert differences(unread, "RefusedRow") == []
+    assert [differences(row, "Result") for row in rows] == [[], []]
     assert str(tmp_path / "hours.sm") in unread["faults"][0]["row"]
     assert [(row["makespan"], row["status"], row["gap"]) for row in rows] == [
         (8, "optimal", None),

@@ -25,6 +25,7 @@ from planner.pool import SolverPool
 from planner.problem import Lock, Problem
 from planner.readers import read_jsp
 from tests.unit.planner.plants import FAMILIES, plant, step
+from tests.unit.planner.schemas import differences
 
 
 def run(*arguments: str, text: str = "") -> tuple[int, dict[str, Any]]:
@@ -39,6 +40,7 @@ def test_solve_writes_the_plan_with_its_proof(tmp_path: Path) -> None:
     file.write_text(json.dumps(problem_to_json(plant(step("A-1"), due={"A": 5}))))
     code, said = run("solve", str(file), "--seconds", "1")
     assert code == 0
+    assert differences(said, "Plan") == []
     assert (said["solver"], said["status"], said["gap"]) == ("dispatch", "optimal", 0)
     assert said["objective"] == said["bound"] == said["dispatch_objective"] == 510
     assert said["cp"] is None, "no order can be done sooner: CP-SAT was not asked"
@@ -62,6 +64,7 @@ def test_solve_writes_the_plan_with_its_proof(tmp_path: Path) -> None:
 def test_a_problem_that_cannot_be_planned_is_refused_with_reasons(text: str, error: str) -> None:
     code, said = run("solve", "-", text=text)
     assert code == 2
+    assert differences(said, "RefusedRow") == []
     assert said["error"] == error
     assert said["faults"][0]["remedy"]
 
@@ -171,6 +174,8 @@ async def test_a_child_that_is_stopped_answers_with_what_it_has() -> None:
     answers = await replan_in_child(
         SolverPool(), large(), Effort(seconds=3600), move=True, on_row=note, stop=stop
     )
+    kinds = {"progress": "ProgressRow", "replanned": "LastRow"}
+    assert [fault for row in told for fault in differences(row, kinds.get(row["kind"], "PlanRow"))] == []
     assert answers.complete
     assert answers.kept["status"] == "stopped"
     assert told[0]["kind"] == "progress"
