@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from mes.dispatching.model import is_down
 from mes.execution.events import JobOrderHeld, ScrapReported
 from mes.inventory import service as inventory
 from mes.inventory.events import (
@@ -43,6 +42,7 @@ from mes.maintenance.events import (
 )
 from mes.performance.events import EquipmentStateChanged
 from mes.resources.events import (
+    EquipmentExpectedBack,
     EquipmentRetired,
     PersonClockedIn,
     PersonClockedOut,
@@ -50,6 +50,7 @@ from mes.resources.events import (
     ToolPutBack,
     ToolTakenOut,
 )
+from mes.resources.model import is_down
 from mes.workorders import service as workorders
 from mes.workorders.events import WorkOrderCancelled, WorkOrderChanged, WorkOrderReleased
 from planner import rows, service, store
@@ -105,6 +106,7 @@ TYPES = (
     "PersonClockedOut",
     "PersonRetired",
     "EquipmentRetired",
+    "EquipmentExpectedBack",
     "MaintenancePlanned",
     "MaintenanceBegun",
     "MaintenanceDone",
@@ -182,6 +184,8 @@ def _person(event: Event) -> Trigger | None:
 def _machine(change: Event) -> Trigger | None:
     if isinstance(change, EquipmentRetired):
         return Trigger("machine", {"equipment": change.equipment}, move=True)
+    if isinstance(change, EquipmentExpectedBack):
+        return Trigger("expected-back", {"equipment": change.equipment}, move=True)
     if not isinstance(change, EquipmentStateChanged):
         return None
     was, now = is_down(change.previous, None), is_down(change.state, change.reason)

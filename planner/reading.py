@@ -190,9 +190,12 @@ class Reading:
         return Unit(unit.id, unit.work_center, unit.id, unit.family, stops)
 
     def _back(self, since: datetime, until: datetime | None) -> int:
-        """When a stopped unit is taken to work again: nobody said, so as long again as it lasted."""
-        if until is not None:
-            return max(1, self._minute(until))
+        """When a stopped unit is taken to work again: as long again as it lasted, unless somebody said.
+
+        What was said and is over says nothing.
+        """
+        if until is not None and until > self._snapshot.at:
+            return max(1, self._ceiling(until))
         lasted = max(0, -self._minute(since))
         return max(1, self._settings.stop_min - lasted, lasted)
 

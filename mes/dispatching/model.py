@@ -15,6 +15,7 @@ from mes.kernel.ids import (
     ToolId,
     WorkOrderNumber,
 )
+from mes.resources.model import FAULT_STATES, STOP_STATES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -392,18 +393,8 @@ class PlanningSnapshot:
     overtime: tuple[PlanOvertime, ...] = ()
 
 
-FAULT_STATES = frozenset({"Aborting", "Aborted"})
-"""PackML states of a fault: the unit makes nothing until somebody acts (ISA-TR88.00.02)."""
-STOP_STATES = frozenset({"Stopping", "Stopped", "Clearing"})
-"""PackML states that are a stop when a reason came with them, and else the end of the day's work."""
-
 STANDING_STATES = FAULT_STATES | STOP_STATES | {"Holding", "Held", "Suspending", "Suspended"}
 """PackML states in which a unit makes nothing: faults, stops, and waiting of its own or for others."""
-
-
-def is_down(state: str, reason: str | None) -> bool:
-    """Say whether a unit in this state cannot be planned for the time being."""
-    return state in FAULT_STATES or (state in STOP_STATES and bool(reason))
 
 
 class PlanPublishedAlready(PlantError):

@@ -35,7 +35,6 @@ from mes.dispatching.model import (
     PlanWorkOrder,
     Promise,
     PublishedPlan,
-    is_down,
 )
 from mes.dispatching.store import Moved
 from mes.inventory import service as inventory
@@ -46,7 +45,7 @@ from mes.kernel.outbox import append
 from mes.maintenance import service as maintenance
 from mes.resources import service as resources
 from mes.resources import tooling
-from mes.resources.model import Equipment, EquipmentStatus, Step, Window
+from mes.resources.model import Equipment, EquipmentStatus, Step, Window, is_down
 from mes.workorders import service as workorders
 from mes.workorders.model import OVER, JobComponent, JobOrder, JobOrderStatus, Line, WorkOrder
 
@@ -288,7 +287,7 @@ def _unit(
         calendar=_work(windows),
         state=state,
         down_since=status.since if status is not None and down else None,
-        down_until=None,
+        down_until=status.back_at if status is not None and down else None,
         down_reason=reason if down else None,
         family=family,
         running=running,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from mes.access import reach
 from mes.access.guard import CommandBody, ReadTx, commanded, require, run_command
@@ -90,6 +90,12 @@ class StopReasonKept(CommandBody):
     """The stop reason's own id."""
 
     id: UUID
+
+
+class ExpectedBack(CommandBody):
+    """When a unit that stands is expected to run again; null where nobody can say any more."""
+
+    back_at: AwareDatetime | None
 
 
 class Departure(CommandBody):
@@ -214,6 +220,21 @@ async def reverse(request: Request, job_order: str, body: Reversal, caller: Corr
         return await service.reverse(tx, job.id, body.report, body.reason)
 
     return await run_command(request, caller, "execution.reverse", body, act)
+
+
+@router.post("/equipment/{equipment}/expected-back", response_model=ExpectedBack)
+async def expected_back(
+    request: Request, equipment: str, body: ExpectedBack, caller: Reporter
+) -> JSONResponse:
+    """Say when a unit that stands is expected to run again."""
+
+    async def act(tx: Tx) -> ExpectedBack:
+        unit = await resources.get_equipment(tx, equipment)
+        reach.check_unit(tx, caller, Permission.WORK_REPORT, unit.id, unit.scope)
+        await resources.expect_back(tx, unit.id, body.back_at)
+        return ExpectedBack(back_at=body.back_at)
+
+    return await run_command(request, caller, "execution.expected_back", body, act)
 
 
 @router.post("/equipment/{equipment}/stop-reason", response_model=StopReasonKept)

@@ -346,6 +346,7 @@ class UnitRow:
     state: str | None
     since: datetime | None
     reason: str | None
+    back_at: datetime | None
     family: str | None
 
 
@@ -354,7 +355,7 @@ async def find_unit(tx: Tx, equipment: str) -> UnitRow | None:
     return await tx.fetch_one(
         UnitRow,
         """
-        select e.id, e.name, e.work_center, s.state, s.since, s.reason,
+        select e.id, e.name, e.work_center, s.state, s.since, s.reason, s.back_at,
                (select j.family from mes.job_order j
                 where j.equipment = e.id and j.started_at is not null and not j.simulated
                 order by j.started_at desc limit 1) as family

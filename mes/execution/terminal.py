@@ -26,7 +26,7 @@ from mes.identification.model import LabelMalformed
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId
 from mes.resources import service as resources
-from mes.resources.model import EquipmentUnknown, Reason, ReasonKind
+from mes.resources.model import EquipmentUnknown, Reason, ReasonKind, is_down
 from mes.workorders.model import JobOrderStatus
 
 QUEUE_LENGTH = 12
@@ -40,7 +40,12 @@ SHOWN_REASONS = (ReasonKind.SCRAP, ReasonKind.STOP, ReasonKind.HOLD, ReasonKind.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitView:
-    """The unit and what it does, as PackML names it."""
+    """The unit and what it does, as PackML names it.
+
+    Args:
+        down: It stands by a fault or a stop.
+        back_at: When it is expected to run again, where somebody said so.
+    """
 
     id: str
     name: str
@@ -48,6 +53,8 @@ class UnitView:
     state: str
     since: datetime | None
     reason: str | None
+    down: bool
+    back_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +222,8 @@ async def show(tx: Tx, terminal: str, now: datetime) -> TerminalView:
             state=unit.state or "Undefined",
             since=unit.since,
             reason=unit.reason,
+            down=is_down(unit.state or "", unit.reason),
+            back_at=unit.back_at,
         ),
         people=await _people(tx, there, now),
         job=running,

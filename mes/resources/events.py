@@ -35,6 +35,17 @@ class EquipmentRetired(Event):
 
 @event
 @dataclass(frozen=True, kw_only=True)
+class EquipmentExpectedBack(Event):
+    """A person said when a unit that stands is expected to run again; None: nobody can say any more."""
+
+    aggregate_field = "equipment"
+
+    equipment: EquipmentId
+    back_at: datetime | None
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
 class ToolTakenOut(Event):
     """Pieces of a tool are out of service until a time: at repair, or lent."""
 

@@ -65,12 +65,25 @@ class EquipmentStatus:
 
     Args:
         state: PackML state name, such as `Execute`; `Undefined` before the first reading.
+        back_at: When it is expected to run again, if it stands and somebody said so.
     """
 
     equipment: EquipmentId
     state: str
     since: datetime | None
     reason: str | None
+    back_at: datetime | None = None
+
+
+FAULT_STATES = frozenset({"Aborting", "Aborted"})
+"""PackML states of a fault: the unit makes nothing until somebody acts (ISA-TR88.00.02)."""
+STOP_STATES = frozenset({"Stopping", "Stopped", "Clearing"})
+"""PackML states that are a stop when a reason came with them, and else the end of the day's work."""
+
+
+def is_down(state: str, reason: str | None) -> bool:
+    """Say whether a unit in this state cannot be planned for the time being."""
+    return state in FAULT_STATES or (state in STOP_STATES and bool(reason))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -481,6 +494,13 @@ class ToolNotOut(PlantError):
 
     http_status = 409
     remedy = "Nothing to do."
+
+
+class EquipmentNotDown(PlantError):
+    """This unit does not stand by a fault or a stop."""
+
+    http_status = 409
+    remedy = "Nothing to do: it is planned as it is."
 
 
 class BackInThePast(PlantError):

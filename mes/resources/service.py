@@ -13,6 +13,7 @@ from mes.kernel.quantity import Money
 from mes.resources import calendar, plantchange, store
 from mes.resources.events import (
     EquipmentDefined,
+    EquipmentExpectedBack,
     EquipmentRetired,
     PersonClockedIn,
     PersonClockedOut,
@@ -20,9 +21,11 @@ from mes.resources.events import (
     PersonRetired,
 )
 from mes.resources.model import (
+    BackInThePast,
     Calendar,
     Equipment,
     EquipmentLevel,
+    EquipmentNotDown,
     EquipmentOutOfService,
     EquipmentStatus,
     EquipmentUnknown,
@@ -52,6 +55,7 @@ from mes.resources.model import (
     SiteDiffers,
     TimezoneDiffers,
     Window,
+    is_down,
 )
 from mes.resources.plantfile import load_plant
 
@@ -397,6 +401,28 @@ async def set_equipment_state(
         EquipmentUnknown: No such code.
     """
     await store.places.save_status(tx, await get_equipment(tx, equipment), state, since, reason)
+
+
+async def expect_back(tx: Tx, equipment: str, back_at: datetime | None) -> None:
+    """Say when a unit that stands is expected to run again: plans do without it until then.
+
+    Args:
+        back_at: None where nobody can say any more.
+
+    Raises:
+        EquipmentUnknown: No such unit.
+        EquipmentNotDown: It stands by no fault and no stop.
+        BackInThePast: `back_at` is over.
+    """
+    unit = await lock_unit(tx, equipment)
+    status = (await equipment_states(tx)).get(unit.id)
+    if status is None or not is_down(status.state, status.reason):
+        raise EquipmentNotDown(equipment=unit.id)
+    if back_at is not None and back_at <= tx.now:
+        raise BackInThePast(until=back_at.isoformat())
+    await store.places.save_back_at(tx, unit.id, back_at)
+    told = EquipmentExpectedBack(site=tx.site, scope=unit.scope, equipment=unit.id, back_at=back_at)
+    await append(tx, told)
 
 
 async def equipment_states(tx: Tx) -> dict[EquipmentId, EquipmentStatus]:

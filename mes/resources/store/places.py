@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from mes.kernel.db import Tx
-from mes.resources.model import Equipment, EquipmentStatus
+from mes.resources.model import FAULT_STATES, STOP_STATES, Equipment, EquipmentStatus
 
 _EQUIPMENT = """
     select id, level, name, scope, parent, work_center, cost_center, skill, calendar,
@@ -94,7 +94,7 @@ async def all_status(tx: Tx) -> list[EquipmentStatus]:
     """Return what each unit does, as far as it ever told."""
     return await tx.fetch_all(
         EquipmentStatus,
-        "select equipment, state, since, reason from mes.equipment_status where site = %(site)s",
+        "select equipment, state, since, reason, back_at from mes.equipment_status where site = %(site)s",
         {"site": tx.site},
     )
 
@@ -106,7 +106,8 @@ async def save_status(tx: Tx, equipment: Equipment, state: str, since: datetime,
         insert into mes.equipment_status as s (equipment, site, scope, state, since, reason)
         values (%(equipment)s, %(site)s, %(scope)s, %(state)s, %(since)s, %(reason)s)
         on conflict (equipment) do update
-        set state = excluded.state, since = excluded.since, reason = excluded.reason
+        set state = excluded.state, since = excluded.since, reason = excluded.reason,
+            back_at = case when excluded.state = any(%(down)s) then s.back_at end
         where s.since <= excluded.since
         """,
         {
@@ -116,5 +117,14 @@ async def save_status(tx: Tx, equipment: Equipment, state: str, since: datetime,
             "state": state,
             "since": since,
             "reason": reason,
+            "down": sorted(FAULT_STATES | STOP_STATES),
         },
+    )
+
+
+async def save_back_at(tx: Tx, equipment: str, back_at: datetime | None) -> None:
+    """Remember when a unit is expected to run again; forgotten when it does."""
+    await tx.execute(
+        "update mes.equipment_status set back_at = %(at)s where equipment = %(equipment)s",
+        {"equipment": equipment, "at": back_at},
     )

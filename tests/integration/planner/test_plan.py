@@ -34,7 +34,7 @@ from mes.performance.events import EquipmentStateChanged
 from mes.performance.model import StateReading
 from mes.resources import service as resources
 from mes.resources import tooling
-from mes.resources.model import Step, StepTool, Tool
+from mes.resources.model import BackInThePast, EquipmentNotDown, Step, StepTool, Tool
 from planner import answering, asking, desk, holding, rows, service, store
 from planner.answering import Answerer
 from planner.checker import check
@@ -269,6 +269,31 @@ async def break_machine(floor: Floor, unit: str) -> None:
         )
 
     await floor.do(act)
+
+
+async def test_a_plan_does_without_a_machine_until_it_is_expected_back(floor: Floor, planner: Desk) -> None:
+    number = await floor.order(quantity=60)
+    await planner.step()
+    (machining,) = [row for row in (await shown(floor))["operations"] if row["job_order"] == f"{number}-10"]
+    unit = str(machining["equipment"])
+
+    async def expect(minutes: int) -> None:
+        back = floor.now + timedelta(minutes=minutes)
+        await floor.do(lambda tx: resources.expect_back(tx, unit, back))
+
+    with pytest.raises(EquipmentNotDown):
+        await expect(90)
+    await break_machine(floor, unit)
+    with pytest.raises(BackInThePast):
+        await expect(0)
+    await expect(90)
+    await planner.step()
+    (row,) = [row for row in (await shown(floor))["equipment"] if row["id"] == unit]
+    (stop,) = [span for span in row["calendar"] if span["kind"] == "stop"]
+    assert datetime.fromisoformat(stop["to"]) == floor.now + timedelta(minutes=90)
+    await floor.do(lambda tx: resources.set_equipment_state(tx, EquipmentId(unit), "Execute", floor.now))
+    async with floor.db.read() as tx:
+        assert (await resources.equipment_states(tx))[EquipmentId(unit)].back_at is None
 
 
 async def broken_plant(floor: Floor, planner: Desk) -> str:

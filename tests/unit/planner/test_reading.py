@@ -240,6 +240,7 @@ def test_a_stop_lasts_the_least_then_as_long_again_unless_somebody_said() -> Non
     assert stop(down_since=at(-5)) == (Window(0, 10),)
     assert stop(down_since=at(-40)) == (Window(0, 40),)
     assert stop(down_since=at(-5), down_until=at(90)) == (Window(0, 90),)
+    assert stop(down_since=at(-40), down_until=at(-10)) == (Window(0, 40),)
 
 
 def paced(pieces: int, seconds: float, **changes: Any) -> PlanJobOrder:

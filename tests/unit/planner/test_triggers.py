@@ -28,6 +28,7 @@ ASKED: dict[str, tuple[str, bool]] = {
     "PersonClockedOut": ("people", True),
     "PersonRetired": ("people", True),
     "EquipmentRetired": ("machine", True),
+    "EquipmentExpectedBack": ("expected-back", True),
     "MaintenancePlanned": ("maintenance", False),
     "MaintenanceBegun": ("maintenance", True),
     "MaintenanceDone": ("maintained", False),

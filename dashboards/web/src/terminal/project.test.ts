@@ -25,7 +25,7 @@ function job(id: string, over: Partial<Job> = {}): Job {
 function snapshot(over: Partial<TerminalSnapshot> = {}): TerminalSnapshot {
   return {
     terminal: 'CNC-1', at: '2026-03-02T02:00:00Z',
-    equipment: { id: 'CNC-1', name: 'CNC 1', work_center: 'MC', state: 'Idle', since: null, reason: null },
+    equipment: { id: 'CNC-1', name: 'CNC 1', work_center: 'MC', state: 'Idle', since: null, reason: null, down: false, back_at: null },
     people: [{ id: 'E-1001', name: 'Zhang Wei', skills: [] }], job: null, queue: [job('WO-000001-10'), job('WO-000002-10')],
     reasons: { scrap: [], stop: [], hold: [], reversal: [] }, tray: { labels: [] }, last: [], visitor: false,
     help: null, scan: null, ...over,

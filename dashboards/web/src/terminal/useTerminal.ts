@@ -182,6 +182,8 @@ export function useTerminal(unit: string) {
       act('reverse', job, jobPath(job, 'reverse'), { report: report.id, reason }, { job: job.id, reason }),
     stopReason: (reason: string) =>
       act('stop-reason', null, `/api/v1/equipment/${encodeURIComponent(unit)}/stop-reason`, { reason }, { reason }),
+    expectedBack: (backAt: string) =>
+      act('expected-back', null, `/api/v1/equipment/${encodeURIComponent(unit)}/expected-back`, { back_at: backAt }, {}),
     help: () => act('help', null, `/api/v1/equipment/${encodeURIComponent(unit)}/help`, {}, {}),
     withdrawHelp: (call: HelpCall) => act('help-withdraw', null, `/api/v1/help-calls/${encodeURIComponent(call.id)}/withdraw`, {}, {}),
     signOff: () => act('sign-off', null, `/api/v1/terminals/${encodeURIComponent(unit)}/sign-off`, {}, {}),

@@ -23,6 +23,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "consume": {"lot": "LOT-CAST-40-1"},
     "report": {"good": "1"},
     "stop-reason": {"reason": "breakdown"},
+    "expected-back": {"back_at": None},
     "sign-on": {"badge": "EMP:E-1001", "pin": "1234"},
     "sit-down": {"person": "E-1001"},
     "decide": {"take": True},
