@@ -21,6 +21,7 @@ class Score:
         late: Orders that end after they are due, maintenance after its limit.
         makespan: Minute at which everything is complete.
         total: The objective, in points.
+        overtime: Minutes of overtime that were agreed on. They are not in the total: no plan saves them.
     """
 
     tardiness: int
@@ -31,6 +32,7 @@ class Score:
     late: int
     makespan: int
     total: int
+    overtime: int = 0
 
 
 def order_ends(problem: Problem, schedule: Schedule) -> dict[str, int]:
@@ -69,4 +71,4 @@ def score(problem: Problem, schedule: Schedule) -> Score:
         + weights.flow * flow
         + weights.makespan * makespan
     )
-    return Score(tardiness, setup, moved, shift, flow, late, makespan, total)
+    return Score(tardiness, setup, moved, shift, flow, late, makespan, total, problem.overtime)

@@ -368,6 +368,8 @@ class Problem:
         origin: Minute 0, with its time zone.
         horizon: The minute up to which calendars, attendance and receipts are known.
         named_until: Work that starts before this minute is given to people by name (`planner.named`).
+        overtime: Minutes for which units are kept open beyond their calendars, as was agreed for accepted
+            dates; their windows are in the calendars and crews already.
 
     Raises:
         InvalidProblem: Rows contradict each other; all faults are named at once.
@@ -386,6 +388,7 @@ class Problem:
     materials: tuple[Material, ...] = ()
     buffers: tuple[Buffer, ...] = ()
     named_until: int = 0
+    overtime: int = 0
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))

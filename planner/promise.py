@@ -294,21 +294,20 @@ class Desk:
             order = self.decoder.problem.order_by_id.get(name)
             if order is None or order.kind != "work" or order.weight >= weight:
                 continue
-            option = self._instead_of(operations, order)
-            if option is not None and option.end < found.end:
+            option = self._instead_of(operations, order, found.end)
+            if option is not None:
                 yield option
 
-    def _instead_of(self, operations: tuple[Operation, ...], order: Order) -> Option | None:
-        """The date when one order is done after the new one; None where that cannot be."""
+    def _instead_of(self, operations: tuple[Operation, ...], order: Order, end: int) -> Option | None:
+        """The date when one order is done after the new one; None where that cannot be, or is no gain."""
         steps = self._steps_of[order.id]
         ended = max(self.decoder.ends[step.id] for step in steps)
         units = {self._where(step)[0] for step in steps}
         with self.lifted(order.id) as lifted:
-            if not lifted:
+            if not lifted or self.quote(operations).end >= end:
                 return None
             supply = self._supply.copy()
-            then = self.accept(operations)
-            moved = self.accept(lifted)
+            then, moved = self.accept(operations), self.accept(lifted)
             sound = self.is_sound(units | {step.unit for step in (*then.steps, *moved.steps)})
             for step in reversed((*then.placed, *moved.placed)):
                 self.decoder.take_back(step)

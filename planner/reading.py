@@ -161,6 +161,7 @@ class Reading:
             ),
             operations=tuple(self._frozen(operations)),
             named_until=self._settings.frozen_min,
+            overtime=self._overtime(),
             tools=tuple(self._tools.values()),
         )
 
@@ -181,6 +182,11 @@ class Reading:
     def _calendar(self, unit: PlanEquipment) -> Calendar:
         longer = (PlanInterval(o.start, o.end) for o in self._snapshot.overtime if o.equipment == unit.id)
         return Calendar(unit.id, self._windows((*unit.calendar, *longer)))
+
+    def _overtime(self) -> int:
+        """The minutes of overtime that are still to come."""
+        rows = [self._windows((PlanInterval(one.start, one.end),)) for one in self._snapshot.overtime]
+        return sum(window.end - window.start for windows in rows for window in windows)
 
     def _unit(self, unit: PlanEquipment) -> Unit:
         stops = self._stops.get(unit.id, ())

@@ -123,6 +123,7 @@ class PlanScore(BaseModel):
 
     Args:
         makespan: Minute at which everything is complete; it costs nothing in a running plant.
+        overtime: Minutes of overtime that were agreed on for accepted dates; not in the total.
     """
 
     tardiness: int
@@ -132,6 +133,7 @@ class PlanScore(BaseModel):
     flow: int
     late: int
     makespan: int = 0
+    overtime: int = 0
     total: int
 
 

@@ -13,13 +13,15 @@ import pytest
 from mes.dispatching.model import PlanInterval, PlanMasterOperation, PlanningSnapshot
 from mes.kernel.ids import EquipmentId, MaterialId
 from mes.kernel.settings import Planner
-from planner import store
+from planner import rows, store
+from planner.__main__ import report
 from planner.answering import Asked, picture_of
 from planner.checker import check
 from planner.effort import Effort
-from planner.objective import order_ends
+from planner.objective import order_ends, score
 from planner.reading import Reading, labels_of
 from planner.replan import as_published, replan
+from planner.solve import solve
 from planner.view import View, as_order, with_agreed
 from tests.unit.planner.snapshots import NOW, at, job, order, snapshot, unit
 
@@ -83,7 +85,7 @@ class Floor:
             accepted_by="account:p",
             option=said["option"],
         )
-        rows = [
+        parts = [
             replace(
                 hold,
                 name=part["name"],
@@ -94,7 +96,7 @@ class Floor:
             for part in said["parts"]
         ]
         return with_agreed(
-            self.facts, [store.Terms(said["option"])], [as_order(row, (self.step,)) for row in rows]
+            self.facts, [store.Terms(said["option"])], [as_order(row, (self.step,)) for row in parts]
         )
 
 
@@ -105,6 +107,13 @@ def planned_again(facts: PlanningSnapshot) -> dict[str, int]:
     assert check(problem, found) == []
     assert order_ends(problem, as_published(problem)) == order_ends(problem, found)
     return order_ends(problem, found)
+
+
+def is_told(facts: PlanningSnapshot, delayed: frozenset[str]) -> bool:
+    """Whether the next plan, which has everybody where he was agreed to be, is news to the floor."""
+    view = View(Reading(facts, POLICY), labels_of(facts), None, delayed=delayed)
+    found = report(view.problem, solve(view.problem, Effort(0.0), known=as_published(view.problem)))
+    return rows.is_news(view, rows.plan_row(view, found, [], NOW))
 
 
 def minute(date: str) -> int:
@@ -128,7 +137,9 @@ def test_overtime_that_is_taken_is_in_the_calendar_of_the_next_plan() -> None:
     assert asked.hold(NAME, None, way) == said
     facts = floor.after(said)
     assert planned_again(facts)[NAME] == 540
-    (crew,) = [crew for crew in Reading(facts, POLICY).problem.crews if crew.id.startswith("overtime")]
+    problem = Reading(facts, POLICY).problem
+    assert score(problem, as_published(problem)).overtime == 60
+    (crew,) = [crew for crew in problem.crews if crew.id.startswith("overtime")]
     assert [(w.start, w.end) for w in crew.windows] == [(480, 540)]
     later = Floor(facts, floor.step).asked()
     assert minute(floor.way("overtime", later)["date"]) == 600
@@ -174,6 +185,8 @@ def test_who_makes_room_goes_later_in_the_next_plan_at_the_price_that_was_told()
     assert said["option"]["kept"]["version"] is None
     ends = planned_again(floor.after(said, priority=2))
     assert (ends[NAME], ends["WO-2"]) == (50, 80)
+    after = floor.after(said, priority=2)
+    assert [is_told(after, jobs) for jobs in (frozenset[str](), frozenset({"WO-2-10"}))] == [False, True]
     assert all(way["kind"] != "delay" for way in floor.asked(priority=5).answer()["alternatives"])
 
 
