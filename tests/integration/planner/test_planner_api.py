@@ -162,10 +162,12 @@ async def test_an_accepted_date_keeps_its_places_until_the_order_comes(
     assert (await browser.post(release, json={}, headers=key())).status_code == 200
     again = await browser.post(release, json={}, headers=key())
     assert (again.status_code, again.json()["error"]) == (409, "PromiseNotHeld")
-    await _two_parts_are_kept_and_given_back(browser, query)
+    await _two_parts_are_kept_and_given_back(browser, query, floor, planner)
 
 
-async def _two_parts_are_kept_and_given_back(browser: AsyncClient, query: dict[str, str]) -> None:
+async def _two_parts_are_kept_and_given_back(
+    browser: AsyncClient, query: dict[str, str], floor: Floor, planner: Desk
+) -> None:
     wanted = {"wanted": utc_now().isoformat(), "priority": "3"}
     told = (await browser.get(f"{API}/promise", params=query | wanted)).json()
     (split,) = (way for way in told["alternatives"] if way["kind"] == "split")
@@ -182,6 +184,10 @@ async def _two_parts_are_kept_and_given_back(browser: AsyncClient, query: dict[s
     assert {part["name"] for part in parts} == {held["name"], held["name"].replace("-A", "-B")}
     assert sum(Decimal(part["quantity"]) for part in parts) == Decimal(query["quantity"])
     assert {part["option"]["kind"] for part in parts} == {"split"}
+    await floor.order(quantity=3)
+    await planner.step()
+    planned = {row["work_order"]: row for row in (await browser.get(f"{API}/proposal")).json()["orders"]}
+    assert [planned[part["name"]]["late_min"] for part in parts] == [0, 0]
     for promise, status in ((held["promise"], 200), (parts[-1]["id"], 409)):
         reply = await browser.post(f"{API}/promises/{promise}/release", json={}, headers=key())
         assert reply.status_code == status
