@@ -23,10 +23,11 @@ from planner.fault import Fault, InvalidProblem
 from planner.form import Json, problem_from_json, schedule_to_json
 from planner.named import Named, suggested
 from planner.options import add_effort, effort_of
+from planner.pace import paces_from_json
 from planner.problem import Problem
 from planner.progress import Progress, Stop, stopped_by_signals
 from planner.readers import FORMATS
-from planner.replan import replan
+from planner.replan import as_published, replan
 from planner.schedule import Schedule
 from planner.solve import Solution, solve, wants_kernel
 from planner.ties import excesses
@@ -37,6 +38,9 @@ REFUSED = 2
 
 INTERRUPTED = 130
 """Exit code: Ctrl-C came before there was a plan to write."""
+
+MOST_INTERPRETED = 300
+"""Operations of a plan that is lived through in seconds without the compiled kernel."""
 
 OBJECTS_OF_A_PLAN = 200_000
 """Objects that are made between two collections: those of a plan all stay while it is written."""
@@ -68,11 +72,15 @@ def command_line() -> argparse.ArgumentParser:
     trial = commands.add_parser("bench", help="plan published instances; one JSON line for each")
     trial.set_defaults(run=_bench)
     _bench_options(trial)
+    sure = commands.add_parser(
+        "delays", help="read a problem and the pace of its floor; write by how much orders are late"
+    )
+    sure.set_defaults(run=_delays)
     compiling = commands.add_parser("warm", help="compile the kernel, so that plans do not wait for it")
     compiling.set_defaults(run=_warm)
     form = commands.add_parser("schema", help="write the JSON Schema of problems and answers")
     form.set_defaults(run=_schema)
-    for command in (again, compiling):
+    for command in (again, sure, compiling):
         command.add_argument("--parent", type=int, metavar="PID", help="end when this process ends")
         command.add_argument("--nice", type=int, default=0, help="give way to others by so much (0)")
     for command, kernel in ((alone, "yes"), (again, "auto")):
@@ -181,6 +189,27 @@ def _schema(_options: argparse.Namespace) -> int:
     from planner.schema import schema
 
     sys.stdout.write(json.dumps(schema(), indent=1) + "\n")
+    return 0
+
+
+def _delays(options: argparse.Namespace) -> int:
+    """Live through the plan of a problem read here; null where the kernel is not there for one so large."""
+    os.nice(options.nice)
+    if options.parent is not None:
+        _die_with(options.parent)
+    asked = json.loads(sys.stdin.read())
+    problem, paces = problem_from_json(asked["problem"]), paces_from_json(asked["paces"])
+    if is_installed() and is_warm():
+        use_cache()
+    elif len(problem.operations) <= MOST_INTERPRETED:
+        os.environ["NUMBA_DISABLE_JIT"] = "1"
+    else:
+        _write({"delays": None})
+        return 0
+    from planner.confidence import learn
+
+    found = learn(problem, as_published(problem), paces)
+    _write({"delays": {"until": found.until, "minutes": found.minutes}})
     return 0
 
 

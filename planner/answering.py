@@ -27,13 +27,17 @@ from mes.kernel.log import get_logger
 from mes.kernel.settings import Settings
 from planner import service, store
 from planner.asking import LOST
+from planner.child import delays_in_child
 from planner.decoder import Fit, LocksConflict
+from planner.delays import Delays, latest, work_of
 from planner.document import Clock
 from planner.fault import InvalidProblem
 from planner.fixes import fixes
 from planner.foresight import Missing, missing
 from planner.offers import first_part, is_later, still_holds
-from planner.problem import Operation
+from planner.pace import Paces, evidence
+from planner.pool import SolverPool
+from planner.problem import Operation, Problem
 from planner.promise import Desk, Option, Quote, Taken
 from planner.reading import WEIGHTS
 from planner.replan import as_published
@@ -61,6 +65,27 @@ GRAINS = 100
 """An order is cut in two at one of so many places."""
 
 
+LEARN_S = 300.0
+"""Delays are learned again after so long: how late orders get in a plan changes slower than the plan."""
+
+PACE_MOVED = 0.1
+"""Share by which the pace of a work centre must have moved for its delays to be learned at once."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Delays of a plan, and the paces and the time of which they are."""
+
+    delays: Delays
+    paces: Paces
+    at: float
+
+    def holds(self, paces: Paces) -> bool:
+        """Whether they need not be learned again."""
+        moved = (abs(paces.of(c).mean / self.paces.of(c).mean - 1) for c in (*paces.centers, ""))
+        return time.monotonic() - self.at < LEARN_S and max(moved) < PACE_MOVED
+
+
 @dataclass(frozen=True)
 class Picture:
     """The plant at one moment, and a plan of it that new work may be put into.
@@ -85,10 +110,17 @@ class Picture:
 class Answerer:
     """Answers the questions of a site, one after the other."""
 
-    def __init__(self, db: Database, settings: Settings, name: str) -> None:
-        """Take part under the name of a worker; after a restart it has the same name."""
-        self.db, self.settings, self.name = db, settings, name
+    def __init__(self, db: Database, settings: Settings, name: str, pool: SolverPool | None = None) -> None:
+        """Take part under the name of a worker; after a restart it has the same name.
+
+        Args:
+            pool: Where delays are learned.
+        """
+        self.db, self.settings, self.name, self.pool = db, settings, name, pool or SolverPool()
         self._picture: Picture | None = None
+        self._learned: Learned | None = None
+        self.learning: asyncio.Task[None] | None = None
+        self._prepared: int | None = None
         self._kinds: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "quote": self._quote,
             "renew": self._renew,
@@ -100,14 +132,20 @@ class Answerer:
 
     async def run(self) -> None:
         """Answer until cancelled; go on through losses of the database."""
-        while True:
-            try:
-                async with wakeups(self.db, store.QUESTIONS) as wakeup:
-                    while True:
-                        await self.step()
-                        await wakeup.wait(IDLE_S)
-            except (DatabaseUnavailable, DatabaseBusy):
-                await asyncio.sleep(RETRY_S)
+        try:
+            while True:
+                try:
+                    async with wakeups(self.db, store.QUESTIONS) as wakeup:
+                        while True:
+                            if not await self.step():
+                                await self._prepare()
+                            await wakeup.wait(IDLE_S)
+                except (DatabaseUnavailable, DatabaseBusy):
+                    await asyncio.sleep(RETRY_S)
+        finally:
+            if self.learning is not None:
+                self.learning.cancel()
+                await asyncio.wait((self.learning,))
 
     async def step(self) -> int:
         """Answer what is asked now; returns how many questions that were."""
@@ -160,6 +198,46 @@ class Answerer:
     async def _quote(self, body: dict[str, Any]) -> dict[str, Any]:
         return await asyncio.to_thread((await self._asked(body)).answer)
 
+    async def _prepare(self) -> None:
+        """Learn delays before anybody asks, once for each plan in force until there are some."""
+        async with self.db.read() as tx:
+            version = await version_in_force(tx)
+        if self._learned is not None or version is None or version == self._prepared:
+            return
+        self._prepared = version
+        try:
+            self._delays(await self._now(frozenset()))
+        except (InvalidProblem, LocksConflict) as refused:
+            log.info("delays.not_prepared", why=str(refused))
+        except PlantError as error:
+            if error.retryable:
+                raise
+            log.info("delays.not_prepared", why=error.message)
+
+    def _delays(self, picture: Picture) -> Delays | None:
+        """The delays of a plan like this one, of some minutes ago; they are learned beside the answers.
+
+        None while there are none at all.
+        """
+        problem, paces = picture.view.problem, picture.view.reading.paces
+        if not problem.operations:
+            return Delays()
+        busy = self.learning is not None and not self.learning.done()
+        if not busy and (self._learned is None or not self._learned.holds(paces)):
+            self.learning = asyncio.create_task(self._learn(problem, paces))
+        return None if self._learned is None else self._learned.delays
+
+    async def _learn(self, problem: Problem, paces: Paces) -> None:
+        began = time.monotonic()
+        delays = await delays_in_child(self.pool, problem, paces)
+        if delays is None:
+            log.warning("delays.not_learned", operations=len(problem.operations))
+            return
+        self._learned = Learned(delays, paces, time.monotonic())
+        log.info(
+            "delays.learned", operations=len(problem.operations), took_s=round(self._learned.at - began, 1)
+        )
+
     async def _hold(self, body: dict[str, Any]) -> dict[str, Any]:
         asked = await self._asked(body)
         return await asyncio.to_thread(asked.hold, body["name"], body["latest"], body.get("option"))
@@ -178,7 +256,8 @@ class Answerer:
             master = await dispatching.planning_master(tx, material, utc_now())
         picture = await self._now(frozenset(step.skill for step in master if step.skill))
         wanted = None if body.get("wanted") is None else datetime.fromisoformat(body["wanted"])
-        return Asked(picture, material, quantity, master, body.get("priority", LEAST_URGENT), wanted)
+        priority = body.get("priority", LEAST_URGENT)
+        return Asked(picture, material, quantity, master, priority, wanted, self._delays(picture))
 
     async def _now(self, skills: frozenset[str]) -> Picture:
         """The picture at hand while it holds, else a new one."""
@@ -214,6 +293,7 @@ class Asked:
     master: Sequence[PlanMasterOperation]
     priority: int
     wanted: datetime | None = None
+    delays: Delays | None = None
 
     def answer(self) -> dict[str, Any]:
         steps = self._steps(QUOTE, self.quantity)
@@ -222,6 +302,7 @@ class Asked:
             return self._beyond(found)
         return {
             "date": self._time(found.end),
+            **self._safely(found),
             "binding": {"code": found.binding.code, "params": dict(found.binding.params)},
             "alternatives": [self._told(way) for way in self._ways(QUOTE, steps, found)],
         }
@@ -299,6 +380,20 @@ class Asked:
             fixed = (one for one, other in zip(way.parts[0], steps, strict=True) if one is not other)
             return {"only_on": {step.id: way.params["unit"] for step in fixed}}
         return {}
+
+    def _safely(self, found: Quote) -> dict[str, Any]:
+        """When it is done in nine of ten cases, if anybody knows, and on what evidence."""
+        desk, paces = self.picture.desk, self.picture.view.reading.paces
+        minute = self._horizon if self.delays is None else latest(desk, found, self.delays, paces)
+        known = evidence(paces, work_of(desk, found))
+        return {
+            "latest": self._time(minute) if minute < self._horizon else None,
+            "evidence": {
+                "jobs": known.jobs,
+                "pace": round(known.pace, 3),
+                "first_time_yield": round(known.first_time_yield, 3),
+            },
+        }
 
     @property
     def _horizon(self) -> int:

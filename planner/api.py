@@ -66,12 +66,32 @@ class PromiseOption(BaseModel):
     params: Annotated[dict[str, str | int], Field(max_length=MOST_PARAMS)]
 
 
+class DateEvidence(BaseModel):
+    """What is known of the work centres that an order goes through.
+
+    Args:
+        jobs: Finished job orders whose times were measured; with 0 it is what is believed of any floor.
+        pace: Real minutes for a minute of standard time (AUBT for PRI x PQ).
+        first_time_yield: Share of pieces that pass all steps without being made again, 0 to 1.
+    """
+
+    jobs: int
+    pace: float
+    first_time_yield: float
+
+
 class PromiseShown(BaseModel):
-    """The earliest date that moves nobody, what binds it, and the other ways to a date."""
+    """The earliest date that moves nobody, what binds it, and the other ways to a date.
+
+    Args:
+        latest: It is kept in nine of ten cases; null while that is not known, or beyond all calendars.
+    """
 
     material: str
     quantity: str
     date: datetime
+    latest: datetime | None
+    evidence: DateEvidence
     binding: PlanReason
     alternatives: list[PromiseOption]
 

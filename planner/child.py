@@ -12,8 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from planner.delays import Delays, delays_from_json
 from planner.effort import Effort
 from planner.form import problem_to_json
+from planner.pace import Paces, paces_to_json
 from planner.pool import SolverPool, Work
 from planner.problem import Problem
 
@@ -28,6 +30,10 @@ SLOWEST = 15.0
 
 START_S = 60.0
 """A busy machine may take so long to start the process and to dispatch."""
+
+
+LEARNING_S = 300.0
+"""So long the delays of a plan may be learned on a busy machine; 10,000 operations take 10 CPU seconds."""
 
 
 class SolverRefused(ValueError):
@@ -73,6 +79,24 @@ async def compile_in_child(pool: SolverPool) -> bool:
 
 async def _unheard(_line: bytes) -> None:
     """The compiler has nothing to say."""
+
+
+async def delays_in_child(pool: SolverPool, problem: Problem, paces: Paces) -> Delays | None:
+    """By how much the orders of a plan are late on a floor of that pace, learned in a process of its own.
+
+    Cancelling the call ends the process. None where it was lost, or has no kernel for a plan so large yet.
+    """
+    asked = {"problem": problem_to_json(problem), "paces": paces_to_json(paces)}
+    found: list[Delays] = []
+
+    async def hear(line: bytes) -> None:
+        said = json.loads(line)["delays"]
+        if said is not None:
+            found.append(delays_from_json(said))
+
+    text = await asyncio.to_thread(json.dumps, asked)
+    await pool.run(Work(("delays",), text=text, nice=ROUTINE_NICE, limit_s=LEARNING_S), hear)
+    return found[0] if found else None
 
 
 async def replan_in_child(

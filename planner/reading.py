@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 
 from mes.dispatching.model import (
     PlanEquipment,
+    PlanFinished,
     PlanInterval,
     PlanJobOrder,
     PlanMaintenance,
@@ -24,6 +26,7 @@ from mes.dispatching.model import (
 from mes.kernel.ids import EquipmentId, JobOrderId, MaintenanceNumber, MaterialId, ToolId, WorkOrderNumber
 from mes.kernel.settings import Planner
 from planner.document import Labels
+from planner.pace import Finished, Paces, measured
 from planner.problem import (
     Alternative,
     Away,
@@ -104,6 +107,11 @@ class Reading:
         self._tools = {tool.id: self._tool(tool) for tool in snapshot.tools}
         self._supply = _Supply.of(snapshot)
         self.problem = self._problem()
+
+    @cached_property
+    def paces(self) -> Paces:
+        """What the floor makes of standard times, as its finished job orders tell."""
+        return measured(_finished(row) for row in self._snapshot.finished)
 
     def asked(
         self,
@@ -461,6 +469,12 @@ def _standard_setups(jobs: Iterable[PlanJobOrder]) -> dict[tuple[str, str], int]
             key = (job.work_center, job.family)
             found[key] = max(found.get(key, 0), math.ceil(job.setup_s / 60))
     return found
+
+
+def _finished(row: PlanFinished) -> Finished:
+    """A finished job order against its standard; one without a standard time has no pace."""
+    ratio = float(row.busy_s / row.planned_s) if row.busy_s and row.planned_s else None
+    return Finished(row.work_center, ratio, row.good, row.scrap)
 
 
 def _tied(operation: Operation) -> bool:

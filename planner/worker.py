@@ -19,7 +19,7 @@ async def main(settings: Settings) -> None:
     ) as db:
         pool = SolverPool()
         desk = Desk(db, settings, pool)
-        answerer = Answerer(db, settings, desk.name)
+        answerer = Answerer(db, settings, desk.name, pool)
         desk.on_news = answerer.forget
         async with asyncio.TaskGroup() as group:
             group.create_task(desk.run())

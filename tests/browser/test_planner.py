@@ -47,6 +47,8 @@ async def test_a_date_that_a_customer_accepts_keeps_its_places(site: Site) -> No
     page = dialog.page
     other = await ask_for_a_date(site, Role.PLANNER)
     date = await dialog.locator(".answer b").inner_text()
+    await expect(dialog.locator(".answer strong")).to_contain_text("Planned so")
+    await expect(dialog.locator(".answer small")).to_contain_text("No job of these steps is finished yet")
     split = dialog.get_by_role("row").filter(has_text="In two parts: 20 pieces by")
     await expect(split).to_contain_text("free")
     assert await axe_by_day_and_night(page) == []

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -19,10 +20,10 @@ from mes.access.model import Role
 from mes.app import build_app, installed_routers
 from mes.dispatching import service as dispatching
 from mes.kernel.clock import utc_now
-from mes.kernel.db import Database
+from mes.kernel.db import Cause, Database
 from mes.kernel.settings import Planner, Settings
 from mes.resources.service import person_card
-from planner import desk, service, store
+from planner import answering, desk, service, store
 from planner.answering import Answerer
 from planner.desk import Desk
 from planner.view import view_plant
@@ -121,6 +122,55 @@ async def test_a_date_is_quoted_with_what_binds_it(web: Web, floor: Floor) -> No
     unknown = await browser.get(f"{API}/promise", params={**query, "material": "PUMP-99"})
     assert unknown.status_code == 404
     assert (await browser.get(f"{API}/promise", params={**query, "quantity": "0"})).status_code == 422
+
+
+@pytest.mark.usefixtures("answerer")
+async def test_slow_jobs_make_the_date_later_that_may_be_told(
+    web: Web, floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "FRESH_S", 0.0)
+    browser = await web.browser(Role.PLANNER)
+    query = {"material": "PUMP-40", "quantity": "10"}
+
+    async def told() -> tuple[float, dict[str, float]]:
+        quote = (await browser.get(f"{API}/promise", params=query)).json()
+        later = datetime.fromisoformat(quote["latest"]) - datetime.fromisoformat(quote["date"])
+        return later.total_seconds() / 60, quote["evidence"]
+
+    by_belief, believed = await told()
+    assert believed == {"jobs": 0, "pace": 1.0, "first_time_yield": pytest.approx(0.98**6, abs=0.001)}
+    assert by_belief > 0
+    number = await floor.order(quantity=4)
+    await floor.plan(number)
+    await floor.make(number, 10, good=4, scrap=2, seconds=2400)
+    for operation in (20, 30, 40, 50, 60):
+        await floor.make(number, operation, good=4, seconds=2400)
+    by_jobs, known = await told()
+    assert (known["jobs"], known["pace"] > 2, known["first_time_yield"] < 0.86) == (6, True, True)
+    assert by_jobs > by_belief + 20
+
+
+async def test_how_late_orders_get_is_learned_from_the_plan_beside_the_answers(
+    floor: Floor, planner: Desk
+) -> None:
+    await floor.order(quantity=3)
+    await planner.step()
+    answerer = Answerer(planner.db, planner.settings, planner.name)
+
+    async def told() -> dict[str, Any]:
+        async with floor.db.transaction(Cause(actor="account:p", at=utc_now())) as tx:
+            question = await store.add_question(tx, "quote", {"material": "PUMP-40", "quantity": "1"})
+        assert await answerer.step() == 1
+        async with floor.db.read() as tx:
+            answer = await store.answer_to(tx, question)
+        assert answer is not None
+        return answer
+
+    assert (await told())["latest"] is None
+    assert answerer.learning is not None
+    await answerer.learning
+    answer = await told()
+    assert answer["latest"] > answer["date"]
 
 
 @pytest.mark.usefixtures("answerer")

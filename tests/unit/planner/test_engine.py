@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -14,14 +15,17 @@ import pytest
 
 from planner.anneal import Budget, Engine, Tuning, Walk, most_moves_between_looks, side_by_side
 from planner.checker import check
+from planner.child import delays_in_child
 from planner.confidence import drawn, learn, live, live_through, places, spread
 from planner.decoder import decode
 from planner.effort import Effort
 from planner.form import problem_to_json
 from planner.pace import Pace, Paces
 from planner.pack import pack
+from planner.pool import SolverPool
 from planner.problem import Problem
 from planner.progress import Progress
+from planner.replan import as_published
 from planner.schedule import Schedule
 from planner.solve import LEAST_OPERATIONS, MOST_OPERATIONS, solve
 from tests.unit.planner.plants import FAMILIES, oven, people, plant, step
@@ -166,3 +170,9 @@ def test_a_slow_work_centre_makes_dates_later_and_an_empty_plan_has_none() -> No
     end = max(row.end for row in schedule.assignments)
     assert learn(problem, schedule, slow).latest(end) > learn(problem, schedule, Paces(EXACT)).latest(end)
     assert learn(replace(problem, orders=(), operations=()), Schedule(()), slow).latest(70) == 70
+
+
+def test_delays_are_learned_in_a_process_of_their_own() -> None:
+    problem = busy(10)
+    there = asyncio.run(delays_in_child(SolverPool(), problem, Paces()))
+    assert there == learn(problem, as_published(problem), Paces())
