@@ -343,6 +343,7 @@ class PlanMasterOperation:
     lag_min: int = 0
     most_min: int | None = None
     transfer: Decimal | None = None
+    resumable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -380,7 +380,7 @@ def _job_order(line: Line, job: JobOrder, needs: Iterable[JobComponent], step: S
         scrap=job.scrap,
         run_s=job.run_s,
         setup_s=job.setup_s,
-        resumable=True,
+        resumable=step.resumable,
         started_at=job.started_at,
         planned_start=job.planned_start,
         planned_end=job.planned_end,
@@ -487,4 +487,5 @@ def _master_step(
         lag_min=known.lag_min,
         most_min=known.most_min,
         transfer=known.transfer,
+        resumable=known.resumable,
     )

@@ -257,6 +257,7 @@ class Step:
             washing; `lag_min` or more. None: it may wait as long as it likes.
         transfer: So many pieces, in the product's unit, come on from the step before it at a time: it
             begins with the first of them. None: it waits for all of a job.
+        resumable: A break or the end of a shift may interrupt it, and it goes on afterwards.
     """
 
     material: MaterialId
@@ -265,6 +266,7 @@ class Step:
     lag_min: int = 0
     most_min: int | None = None
     transfer: Decimal | None = None
+    resumable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,6 +183,7 @@ def tables_of(plant: PlantDefinition) -> Tables:
                 "lag_min": one.lag_min,
                 "most_min": one.most_min,
                 "transfer": one.transfer,
+                "resumable": one.resumable,
             }
             for one in plant.steps
         },

@@ -334,7 +334,8 @@ def _own(place: Equipment, known: Mapping[EquipmentId, Equipment]) -> dict[str, 
 def _step(step: Step) -> dict[str, Any]:
     tools = [{name: getattr(use, name) for name in StepTool.__slots__} for use in step.tools]
     said = {"material": step.material, "operation": step.operation, "tools": tools or None}
-    return {**said, "lag_min": step.lag_min or None, "most_min": step.most_min, "transfer": step.transfer}
+    between = {"lag_min": step.lag_min or None, "most_min": step.most_min, "transfer": step.transfer}
+    return {**said, **between, "resumable": None if step.resumable else False}
 
 
 def _groups(

@@ -36,7 +36,8 @@ async def steps(tx: Tx) -> list[Step]:
         """
         select jsonb_agg(jsonb_build_object(
             'material', material, 'operation', operation, 'tools', tools, 'lag_min', lag_min,
-            'most_min', most_min, 'transfer', transfer::text) order by material, operation)
+            'most_min', most_min, 'transfer', transfer::text, 'resumable', resumable)
+            order by material, operation)
         from mes.step where site = %(site)s
         """,
         {"site": tx.site},
@@ -65,9 +66,9 @@ async def save_steps(tx: Tx, plant: PlantDefinition) -> None:
     )
     await tx.execute_many(
         """
-        insert into mes.step (site, material, operation, tools, lag_min, most_min, transfer)
+        insert into mes.step (site, material, operation, tools, lag_min, most_min, transfer, resumable)
         values (%(site)s, %(material)s, %(operation)s, %(tools)s, %(lag_min)s, %(most_min)s,
-                %(transfer)s)
+                %(transfer)s, %(resumable)s)
         """,
         [
             {
@@ -78,6 +79,7 @@ async def save_steps(tx: Tx, plant: PlantDefinition) -> None:
                 "lag_min": one.lag_min,
                 "most_min": one.most_min,
                 "transfer": one.transfer,
+                "resumable": one.resumable,
             }
             for one in plant.steps
         ],

@@ -250,6 +250,22 @@ def paced(pieces: int, seconds: float, **changes: Any) -> PlanJobOrder:
     return job("WO-1", 10, remaining=Decimal(60), pace=pace, **{**row, **changes})
 
 
+def test_a_step_that_no_break_may_interrupt_goes_before_it_or_after_it() -> None:
+    def start(*, resumable: bool) -> int:
+        first = {"status": "Running", "equipment": "CNC-1", "started_at": at(-1), "run_s": Decimal(2700)}
+        jobs = (
+            job("WO-2", 10, resumable=resumable, **first),
+            job("WO-1", 10, resumable=resumable, run_s=Decimal(960)),
+        )
+        problem = read(*jobs, equipment=(unit("CNC-1"),), setups=())
+        assert problem.operation_by_id["WO-2-10"].resumable, "what runs goes on"
+        _, plan = best_dispatch(problem)
+        assert check(problem, plan) == []
+        return plan.by_operation["WO-1-10"].start
+
+    assert [start(resumable=True), start(resumable=False)] == [180, 250]
+
+
 def test_slow_work_takes_longer_and_fast_work_is_over_sooner() -> None:
     def left(pieces: int, seconds: float) -> tuple[int, int]:
         (operation,) = read(paced(pieces, seconds)).operations

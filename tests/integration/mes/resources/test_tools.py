@@ -87,7 +87,7 @@ async def test_a_plant_file_says_which_steps_hold_which_tools(floor: Floor) -> N
 async def test_what_lies_between_steps_is_seen_until_it_is_over(floor: Floor) -> None:
     steps = (
         Step(material=MaterialId("PUMP-40"), operation=20, lag_min=30, most_min=90),
-        Step(material=MaterialId("PUMP-40"), operation=30, transfer=Decimal("2.5")),
+        Step(material=MaterialId("PUMP-40"), operation=30, transfer=Decimal("2.5"), resumable=False),
     )
     dries = replace(resources.load_plant(), steps=steps)
     await floor.do(lambda tx: resources.put_plant(tx, dries))
@@ -105,6 +105,8 @@ async def test_what_lies_between_steps_is_seen_until_it_is_over(floor: Floor) ->
     ]  # fmt: skip
     assert written is not None
     assert written.steps == steps
+    assert [jobs[no].resumable for no in (10, 20, 30)] == [step.resumable for step in master[:3]]
+    assert [step.resumable for step in master[:3]] == [True, True, False]
     job = JobOrderId(f"{number}-10")
     await floor.do(lambda tx: execution.start(tx, job), "E-1001", "CNC-1")
     use = LotUse(job_order=job, lot=LotNumber("LOT-CAST-40-1"), quantity=Decimal(1))

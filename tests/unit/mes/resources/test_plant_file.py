@@ -86,7 +86,14 @@ def test_maintenance_is_written_as_it_is_read() -> None:
 
 
 def test_steps_are_written_as_they_are_read() -> None:
-    for more in ("", "lag_min = 30", "most_min = 0", "transfer = 10", 'transfer = "0.5"'):
+    for more in (
+        "",
+        "lag_min = 30",
+        "most_min = 0",
+        "transfer = 10",
+        'transfer = "0.5"',
+        "resumable = false",
+    ):
         plant = parse_plant(TOOLS + more)
         assert parse_plant(plant_text(plant)).steps == plant.steps
 
