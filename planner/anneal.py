@@ -237,7 +237,8 @@ class Engine:
         unit_of = np.zeros(len(rows), np.int64)
         for choice in (*choices, *order):  # what is locked, too
             unit_of[rows[choice.operation]] = units[choice.unit]
-        return Sequences(ints(rows[choice.operation] for choice in order), unit_of, 0, rule)
+        entries = (c.operation for c in order if c.operation not in problem.ties.head_of)
+        return Sequences(ints(rows[name] for name in entries), unit_of, 0, rule)
 
     def _longest_way_first(self, unit_of: Ints) -> Sequences:
         """A plan in the order of what is still to do behind each operation: who gets a tool is chosen."""

@@ -8,12 +8,15 @@ locked steps hold is taken from the beginning; a place of a locked step is left 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
-from planner.problem import Operation, Problem
+if TYPE_CHECKING:
+    from planner.problem import Operation, Problem
 
 FULL = 1 << 40
 """The minute by which a place is free that nobody is known to leave."""
@@ -127,6 +130,10 @@ class _Row:
     locked: list[int]
     left: list[int] = field(default_factory=list)
 
+    def lacks(self, wanted: int, give: Delivery) -> bool:
+        """Whether fewer places are left, now or by locked steps, than a delivery waits for."""
+        return give.count > give.own and self.taken + wanted - self.places > len(self.left) + len(self.locked)
+
     def free_from(self, count: int, own: int) -> int:
         """The minute from which so many places are free; FULL where nobody is known to leave them."""
         if count <= own:
@@ -171,13 +178,20 @@ class Buffers:
             found = max(found, (self._rows[give.buffer].free_from(give.count, give.own), give.buffer))
         return found
 
-    def is_full(self, operation: str) -> bool:
-        """Whether an operation cannot be placed before another one that leaves a place."""
-        return bool(self._rows) and self.free_from(operation)[0] >= FULL
+    def full(self, chain: Iterable[Operation]) -> str | None:
+        """The buffer in which operations that are placed together find no place before others leave one."""
+        ahead: Counter[str] = Counter()  # places that those of the chain before it take and do not leave
+        for name in (operation.id for operation in chain) if self._rows else ():
+            for give in self.flows.gives.get(name, ()):
+                if self._rows[give.buffer].lacks(give.count + ahead[give.buffer] - give.own, give):
+                    return give.buffer
+            ahead.update({give.buffer: give.count for give in self.flows.gives.get(name, ())})
+            ahead.subtract(dict([self.flows.takes[name]]) if name in self.flows.takes else {})
+        return None
 
-    def leaves(self, operation: str) -> bool:
-        """Whether an operation takes something out of a buffer."""
-        return operation in self.flows.takes
+    def leaves(self, chain: Iterable[Operation]) -> bool:
+        """Whether one of some operations takes something out of a buffer."""
+        return bool(self._rows) and any(operation.id in self.flows.takes for operation in chain)
 
     def pass_on(self, operation: str, start: int) -> None:
         """Count what an operation leaves, and what it takes, as the last one that was placed."""
@@ -187,6 +201,14 @@ class Buffers:
             buffer, count = self.flows.takes[operation]
             left = self._rows[buffer].left
             left += [max(start, left[-1] if left else 0)] * count
+
+    def take_back(self, operation: str) -> None:
+        """Undo `pass_on` for the last one that was placed."""
+        for give in self.flows.gives.get(operation, ()):
+            self._rows[give.buffer].taken -= give.count
+        if operation in self.flows.takes:
+            buffer, count = self.flows.takes[operation]
+            del self._rows[buffer].left[-count:]
 
     # --- by the clock, where others have their times already ----------------------------------
 

@@ -18,7 +18,7 @@ late that those behind it come in time (`planner.ties`).
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
@@ -28,7 +28,7 @@ from planner.contradiction import Contradiction
 from planner.problem import Alternative, Link, Lock, Operation, Problem, Published, Started, Unit
 from planner.schedule import Assignment, Reason, ReasonCode, Schedule
 from planner.shared import Shortage, left_free
-from planner.ties import further
+from planner.ties import further, in_chains
 from planner.worktime import WorkTime
 
 
@@ -273,22 +273,38 @@ class Decoder:
         Raises:
             LocksConflict: A buffer is full for ever.
         """
-        fits: list[Fit] = []
+        chains, fits = list(in_chains(operations)), list[list[Fit]]()
+        mine = {operation.id for operation in operations}
         self.buffers.floors.clear()
-        while len(fits) < len(operations):
-            operation = operations[len(fits)]
-            fit = self.earliest(operation)
-            evicted = self.buffers.evicted(operation, fit.start) if self.buffers else None
-            names = [placed.block.operation.id for placed in fits]
-            if evicted is None or evicted[0] not in names:
-                self.place(fit)
-                fits.append(fit)
+        while len(fits) < len(chains):
+            fits.append([])
+            evicted = self._settle_chain(chains[len(fits) - 1], fits[-1], mine)
+            if evicted is None:
                 continue
             self.buffers.floors[evicted[0]] = evicted[1]
-            for placed in reversed(fits[names.index(evicted[0]) :]):
-                self.take_back(placed)
-            del fits[names.index(evicted[0]) :]
-        return fits
+            first = next(i for i, row in enumerate(fits) if evicted[0] in {f.block.operation.id for f in row})
+            for fit in reversed([fit for placed in fits[first:] for fit in placed]):
+                self.take_back(fit)
+            del fits[first:]
+        return [fit for placed in fits for fit in placed]
+
+    def _settle_chain(
+        self, chain: Sequence[Operation], placed: list[Fit], mine: Container[str]
+    ) -> tuple[str, int] | None:
+        """Place a chain in gaps; who of `mine` must begin later, and when, because others need his place
+        before one of the chain starts.
+
+        Args:
+            placed: Filled with what has its place.
+        """
+        found: tuple[str, int] | None = None
+        for fit in self.earliest_chain(chain):
+            evicted = self.buffers.evicted(fit.block.operation, fit.start) if self.buffers else None
+            if found is None and evicted is not None and evicted[0] in mine:
+                found = evicted
+            self.place(fit)
+            placed.append(fit)
+        return found
 
     def _fit_until(
         self, operation: Operation, on: Alternative, since: tuple[int, Reason], end: int
@@ -576,6 +592,8 @@ class Decoder:
         line.blocks.pop(fit.position)
         line.floor -= 1
         self._forget(block.operation.id)
+        if self.buffers:
+            self.buffers.take_back(block.operation.id)
 
     def lift(self, line: _Line, block: Block) -> None:
         """Take out what is placed, for as long as others look for a place."""
@@ -813,18 +831,19 @@ def first_in_line(problem: Problem) -> list[str]:
     Raises:
         LocksConflict: No order lets them all into their buffers.
     """
-    return [choice.operation for choice in _first_places(problem)] or _held_first(problem)
+    entries = (choice.operation for choice in _first_places(problem))
+    return [name for name in entries if name not in problem.ties.head_of] or _held_first(problem)
 
 
 def units_of_first(problem: Problem) -> dict[str, str]:
-    """Operation id -> its unit, of those that go first because they leave a place to frozen ones.
+    """Operation id -> its unit, of free ones that go first where frozen ones need places in buffers.
 
     Raises:
         LocksConflict: No order lets them all into their buffers.
     """
+    known = problem.operation_by_id
     first = _first_places(problem)
-    held = set(_held_first(problem)) if first else set()
-    return {choice.operation: choice.unit for choice in first if choice.operation not in held}
+    return {choice.operation: choice.unit for choice in first if known[choice.operation].fixed_unit is None}
 
 
 def _first_places(problem: Problem) -> list[Choice]:
@@ -991,7 +1010,8 @@ def _decoded(
             tried = _in_line(decoder, other(problem, names), units, elsewhere=True)
     decoder, order, left = tried
     if left:
-        raise _stuck(problem.operation_by_id[left[0]], decoder.buffers.free_from(left[0])[1])
+        waits = problem.operation_by_id[left[0]]
+        raise _stuck(waits, decoder.buffers.full(problem.ties.chain(waits)) or "")
     return decoder, order
 
 
@@ -1012,19 +1032,16 @@ def _in_line(
         stack = [name] if not decoder.is_placed(name) and order.is_ready(name) else []
         while stack:
             operation = problem.operation_by_id[stack.pop()]
-            unit = _unit_of(operation, units)
-            others = [a.unit for a in operation.alternatives] if elsewhere else []
-            if operation.fixed_unit is None and frozen.bars(operation.id, unit):
-                unit = next((name for name in others if not frozen.bars(operation.id, name)), unit)
-            is_full = decoder.buffers.is_full(operation.id)
-            if not operation.lock and (is_full or frozen.bars(operation.id, unit)):
+            chain = problem.ties.chain(operation)
+            on = frozen.units(chain, units, elsewhere=elsewhere)
+            if not operation.lock and (on is None or decoder.buffers.full(chain)):
                 held_back.append(operation.id)
                 continue
-            for fit in _fits(decoder, operation, {**units, operation.id: unit} if elsewhere else units):
+            for fit in _fits(decoder, operation, {**units, **on} if on else units):
                 decoder.place(fit)
                 found.append(Choice(fit.block.operation.id, fit.unit))
             stack += reversed(order.placed(operation.id))
-            if held_back and (operation.frozen or decoder.buffers.leaves(operation.id)):
+            if held_back and (operation.frozen or decoder.buffers.leaves(chain)):
                 stack += reversed(held_back)
                 held_back.clear()
     return decoder, found, held_back
@@ -1041,7 +1058,27 @@ class _Frozen:
             if row.frozen and row.fixed_unit is not None:
                 self._rows.setdefault(row.fixed_unit, []).append(name)
 
-    def bars(self, operation: str, unit: str) -> bool:
+    def units(
+        self, chain: Iterable[Operation], units: Mapping[str, str], *, elsewhere: bool
+    ) -> dict[str, str] | None:
+        """Other units for those of a chain before which frozen work goes; None where it has to wait for that.
+
+        Args:
+            units: Where they go by the proposal.
+            elsewhere: Whether they may go to others.
+        """
+        found: dict[str, str] = {}
+        for operation in chain if self._rows else ():
+            unit, name = _unit_of(operation, units), operation.id
+            if self._bars(name, unit):
+                able = [a.unit for a in operation.alternatives] if operation.fixed_unit is None else []
+                other = next((a for a in able if elsewhere and not self._bars(name, a)), None)
+                if other is None:
+                    return None
+                found[name] = other
+        return found
+
+    def _bars(self, operation: str, unit: str) -> bool:
         """Whether frozen work of a unit goes before an operation there, and has no place yet."""
         left = (name for name in self._rows.get(unit, ()) if not self._decoder.is_placed(name))
         return next(left, operation) != operation

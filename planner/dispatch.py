@@ -223,7 +223,7 @@ class _Floor:
 
     def _enqueue(self, operation: Operation) -> None:
         """Let an operation come to its queue when it is ready, and there is room in its buffer."""
-        if self.decoder.buffers.is_full(operation.id):
+        if self.decoder.buffers.full(self.problem.ties.chain(operation)):
             self.held_back.append(operation)
             return
         key = _units_of(operation)
@@ -274,12 +274,19 @@ class _Floor:
 
     def _units_with(self, head: Operation, unit: str) -> Callable[[Operation], tuple[str, ...]]:
         """The units of each of a chain, where that of its head is known."""
-        return lambda other: (unit,) if other is head else _units_of(other)
+
+        def units(other: Operation) -> tuple[str, ...]:
+            if other is head or other.id not in self.pinned:
+                return (unit,) if other is head else _units_of(other)
+            return (self.pinned[other.id],)
+
+        return units
 
     def _find_room(self, queue: _Queue, minute: int) -> bool:
         """Send away whoever waits here and finds no room in his buffer yet; whether anybody stays."""
         for _, operation in list(queue.waiting):
-            if self.decoder.buffers.free_from(operation.id)[0] > minute:
+            is_full = self.decoder.buffers.full(self.problem.ties.chain(operation))
+            if is_full or self.decoder.buffers.free_from(operation.id)[0] > minute:
                 queue.take(operation)
                 self._enqueue(operation)
         return bool(queue.waiting)
@@ -295,7 +302,7 @@ class _Floor:
             if (
                 other.places <= room
                 and other.may_share(chosen)
-                and not self.decoder.buffers.is_full(other.id)
+                and not self.decoder.buffers.full(self.problem.ties.chain(other))
                 and self.problem.recipe(other, unit) == recipe
             ):
                 found.append(other)
@@ -314,7 +321,7 @@ class _Floor:
         self._place(operation, fit)
         for freed in self.order.placed(operation.id):
             self._enqueue(self.problem.operation_by_id[freed])
-        if self.held_back and self.decoder.buffers.leaves(operation.id):
+        if self.held_back and self.decoder.buffers.leaves(self.problem.ties.chain(operation)):
             again, self.held_back = self.held_back, []
             for other in again:
                 self._enqueue(other)

@@ -556,6 +556,33 @@ def _free_from(plant: Ints, k: int, st: Ints) -> int:
 
 
 @compiled()
+def _entry_room(plant: Ints, head: int, st: Ints) -> int:
+    """As `_room_from` for an entry of the permutation that has no numbers yet, be it a chain: FOREVER when
+    others have to make room for one of that first.
+    """
+    found = _room_from(plant, head, st)
+    op = _behind_in_chain(plant, head)
+    while op >= 0 and found < FOREVER:
+        for k in range(plant[plant[GIVES] + op], plant[plant[GIVES] + op + 1], GI):
+            buffer = plant[k + G_BUFFER]
+            state = plant[plant[BUFFERS] + BUFFER_ROWS + buffer * BF + F_STATE]
+            taken, gone = st[state + F_TAKEN], st[state + F_GONE]
+            before = head
+            while before != op:
+                for n in range(plant[plant[GIVES] + before], plant[plant[GIVES] + before + 1], GI):
+                    if plant[n + G_BUFFER] == buffer:
+                        taken += plant[n + G_COUNT]
+                take = plant[TAKES] + before * TA
+                if plant[take + A_BUFFER] == buffer:
+                    gone += plant[take + A_COUNT]
+                before = _tie(plant, before, I_BEHIND)
+            if not _is_possible(plant, k, taken, gone):
+                found = FOREVER
+        op = _tie(plant, op, I_BEHIND)
+    return found
+
+
+@compiled()
 def _is_possible(plant: Ints, k: int, taken: int, gone: int) -> bool:
     """Whether enough places have been left before a delivery that finds so many taken and left."""
     row = plant[BUFFERS] + BUFFER_ROWS + plant[k + G_BUFFER] * BF
@@ -630,16 +657,22 @@ def _number(plant: Ints, perm: Ints, low: int, high: int, st: Ints) -> bool:
         state = plant[plant[BUFFERS] + BUFFER_ROWS + b * BF + F_STATE]
         st[state + F_NEXT] = st[state + F_NEXT_LEFT] = FOREVER
     for i in range(low, high + 1):
-        _note_first(plant, perm[i], st)
+        op = perm[i]
+        while op >= 0:
+            _note_first(plant, op, st)
+            op = _behind_in_chain(plant, op)
     moved = plant[plant[BUFFERS] + BUFFERS_MOVED]
     st[moved] = 0
     is_possible = True
     for i in range(low, high + 1):
-        is_done, is_other = _give_numbers(plant, perm[i], st)
-        is_possible = is_possible and is_done
-        if is_other:
-            st[moved] += 1
-            st[moved + st[moved]] = perm[i]
+        op = perm[i]
+        while op >= 0:
+            is_done, is_other = _give_numbers(plant, op, st)
+            is_possible = is_possible and is_done
+            if is_other:
+                st[moved] += 1
+                st[moved + st[moved]] = op
+            op = _behind_in_chain(plant, op)
     return is_possible
 
 
@@ -648,8 +681,11 @@ def _number_all(plant: Ints, perm: Ints, st: Ints) -> bool:
     """Give all operations their numbers; False when one of them waits in vain for a place."""
     is_possible = True
     for i in range(len(perm)):
-        is_done, _ = _give_numbers(plant, perm[i], st)
-        is_possible = is_possible and is_done
+        op = perm[i]
+        while op >= 0:
+            is_done, _ = _give_numbers(plant, op, st)
+            is_possible = is_possible and is_done
+            op = _behind_in_chain(plant, op)
     _count_numbers(plant, st)
     return is_possible
 
@@ -668,6 +704,21 @@ def _number_next(plant: Ints, op: int, st: Ints) -> None:
     _give_numbers(plant, op, st)
     _count_numbers(plant, st)
     _leave(plant, op, st)
+
+
+@compiled()
+def _forget_numbers(plant: Ints, op: int, st: Ints) -> None:
+    """Undo `_number_next` for the last one that got numbers."""
+    for k in range(plant[plant[GIVES] + op], plant[plant[GIVES] + op + 1], GI):
+        state = plant[plant[BUFFERS] + BUFFER_ROWS + plant[k + G_BUFFER] * BF + F_STATE]
+        st[plant[k + G_SLOT]] = -1
+        st[state + F_TAKEN] -= plant[k + G_COUNT]
+        st[state + F_NEXT] = st[state + F_TAKEN]
+    take = plant[TAKES] + op * TA
+    if plant[take + A_BUFFER] >= 0:
+        state = plant[plant[BUFFERS] + BUFFER_ROWS + plant[take + A_BUFFER] * BF + F_STATE]
+        st[state + F_GONE] -= plant[take + A_COUNT]
+        st[state + F_NEXT_LEFT] = st[state + F_GONE]
 
 
 @compiled()
@@ -982,6 +1033,8 @@ def _fit_chain(plant: Ints, head: int, st: Ints, crowd: Ints) -> None:
         st[rows + row + K_BEGIN] = place[0]
         st[rows + row + K_WANTED] = place[2]
         _write(plant, op, place, st)
+        if plant[BUFFERS] > 0:
+            _leave(plant, op, st)
         _count_chain_in(plant, op, TAKE, st, crowd)
         before = op
         op = _tie(plant, op, I_BEHIND)
@@ -1035,6 +1088,8 @@ def _settle_followers(
     while op >= 0:
         on = _behind_all(plant, op, unit_of[op], tail, st, crowd)
         _settle(plant, op, on[0], _minutes(plant, op, on[0]), (on[1], on[2], on[3]), tail, st, crowd)
+        if plant[BUFFERS] > 0:
+            _leave(plant, op, st)
         st[op * ST + POS] = position
         op = _tie(plant, op, I_BEHIND)
     _keep_in_time(plant, head, st, crowd)
@@ -1044,12 +1099,14 @@ def _settle_followers(
 def _choose_followers(
     plant: Ints, head: int, position: int, unit_of: Ints, tail: Ints, st: Ints, crowd: Ints
 ) -> None:
-    """As `_settle_followers`, each on the unit where it ends first."""
+    """As `_settle_followers`, each on the unit where it ends first; they get the next numbers."""
     op = _tie(plant, head, I_BEHIND)
     while op >= 0:
         on = _best_unit(plant, op, tail, st, crowd)
         unit_of[op] = on[0]
         _settle(plant, op, on[0], _minutes(plant, op, on[0]), (on[1], on[2], on[3]), tail, st, crowd)
+        if plant[BUFFERS] > 0:
+            _number_next(plant, op, st)
         st[op * ST + POS] = position
         op = _tie(plant, op, I_BEHIND)
     _keep_in_time(plant, head, st, crowd)
@@ -1079,6 +1136,8 @@ def _chain_begin(
     waited[head] += 1
     c = plant[plant[UNITS] + on[0] * UN + U_TIME]
     _settle(plant, head, on[0], _minutes(plant, head, on[0]), (on[1], on[2], on[3]), tail, st, crowd)
+    if plant[BUFFERS] > 0:
+        _number_next(plant, head, st)
     _choose_followers(plant, head, NONE, unit_of, tail, st, crowd)
     row = head * ST
     run = st[row + WEND] - st[row + DUR]
@@ -1092,6 +1151,8 @@ def _chain_begin(
         row = op * ST
         if crowd[C_MODE] != NOBODY and st[row + HAS] == 1:
             _hold(plant, op, GIVE, st, crowd)
+        if plant[BUFFERS] > 0:
+            _forget_numbers(plant, op, st)
         if tail[st[row + UNIT]] != NO_TURNS:
             tail[st[row + UNIT]] = st[row + PREV]
         if st[row + PREV] >= 0:
@@ -1179,10 +1240,10 @@ def retime(plant: Ints, perm: Ints, unit_of: Ints, st: Ints, crowd: Ints) -> int
         place = _behind(plant, op, unit, dur, tail[unit], _ready(plant, op, st), st, crowd)
         _settle(plant, op, unit, dur, place, tail, st, crowd)
         st[op * ST + POS] = position
-        if plant[TIES] > 0:
-            _settle_followers(plant, op, position, unit_of, tail, st, crowd)
         if plant[BUFFERS] > 0:
             _leave(plant, op, st)
+        if plant[TIES] > 0:
+            _settle_followers(plant, op, position, unit_of, tail, st, crowd)
     return _cost(plant, st)
 
 
@@ -1289,7 +1350,7 @@ def _take_most_urgent(
     best_value = 0.0
     before, op = NONE, head[queue]
     while op >= 0:
-        if plant[BUFFERS] > 0 and _room_from(plant, op, st) > now:
+        if plant[BUFFERS] > 0 and _entry_room(plant, op, st) > now:
             before, op = op, behind[op]
             continue
         setup = FOREVER
@@ -1321,7 +1382,7 @@ def _soonest_room(plant: Ints, queue: int, head: Ints, behind: Ints, st: Ints) -
     soonest = FOREVER
     op = head[queue]
     while op >= 0:
-        soonest = min(soonest, _room_from(plant, op, st))
+        soonest = min(soonest, _entry_room(plant, op, st))
         op = behind[op]
     return soonest
 
@@ -1340,8 +1401,10 @@ def _wake_queues(
     names: Ints,
     size: int,
 ) -> int:
-    """Let all queues look again when an operation leaves places in a buffer; the heap's size."""
-    if plant[plant[TAKES] + op * TA + A_BUFFER] < 0:
+    """Let all queues look again when an entry leaves places in a buffer; the heap's size."""
+    while op >= 0 and plant[plant[TAKES] + op * TA + A_BUFFER] < 0:
+        op = _behind_in_chain(plant, op)
+    if op < 0:
         return size
     spare = 3 * plant[COUNT] + 2 * plant[QUEUE_COUNT]
     for queue in range(plant[QUEUE_COUNT]):
@@ -1642,7 +1705,7 @@ def dispatch(
     size, placed = ZERO, ZERO + len(first)
     for i in range(len(first)):
         waits[first[i]] = 0
-        if plant[BUFFERS] > 0 and _room_from(plant, first[i], st) >= FOREVER:
+        if plant[BUFFERS] > 0 and _entry_room(plant, first[i], st) >= FOREVER:
             return IMPOSSIBLE
         on = _best_unit(plant, first[i], tail, st, crowd)
         _place_next(plant, first[i], i, on, perm, unit_of, missing, tail, st, crowd)
@@ -1698,7 +1761,7 @@ def dispatch(
             )
             for i in range(together):
                 op = batch[i]
-                if plant[BUFFERS] > 0 and _room_from(plant, op, st) >= FOREVER:
+                if plant[BUFFERS] > 0 and _entry_room(plant, op, st) >= FOREVER:
                     size = _come_again(plant, op, now, st, times, names, size)
                     continue
                 if together > 1:
@@ -1870,6 +1933,59 @@ def _time_again(plant: Ints, op: int, st: Ints, words: Ints, log: Ints, crowd: I
 
 
 @compiled()
+def _mark_room(plant: Ints, op: int, turn: int, st: Ints, words: Ints, io: Ints) -> None:
+    """Time again who waits for a place that an operation leaves at another minute.
+
+    Args:
+        turn: How many have been left before it.
+    """
+    take = plant[TAKES] + op * TA
+    row = plant[BUFFERS] + BUFFER_ROWS + plant[take + A_BUFFER] * BF
+    state, position = plant[row + F_STATE], st[op * ST + POS]
+    late = plant[row + F_LOCKED_END] - plant[row + F_LOCKED] + plant[row + F_OWN]
+    first = turn + plant[row + F_PLACES]
+    last = min(first + late + 1, st[state + F_TAKEN])
+    for n in range(max(first, plant[row + F_FACTS]), last):
+        e = st[plant[row + F_TAKER] + n - plant[row + F_FACTS]]
+        if st[e * ST + POS] > position:
+            _mark(e, st, words, io)
+    until = st[plant[take + A_SLOT]] + plant[take + A_COUNT]
+    if turn + 1 == until and until < st[state + F_GONE]:
+        e = st[plant[row + F_WHO] + until]
+        if st[e * ST + POS] > position:
+            _mark(e, st, words, io)
+
+
+@compiled()
+def _note_leaves(plant: Ints, op: int, st: Ints) -> None:
+    """Log when an operation, which is about to be timed again, leaves its places."""
+    take = plant[TAKES] + op * TA
+    if plant[take + A_BUFFER] < 0:
+        return
+    log, turn = plant[plant[BUFFERS] + BUFFERS_LOG], st[plant[take + A_SLOT]]
+    left = plant[plant[BUFFERS] + BUFFER_ROWS + plant[take + A_BUFFER] * BF + F_LEFT]
+    for i in range(left + turn, left + turn + plant[take + A_COUNT]):
+        st[log + 1 + 2 * st[log]] = i
+        st[log + 2 + 2 * st[log]] = st[i]
+        st[log] += 1
+
+
+@compiled()
+def _spread_leaves(plant: Ints, head: int, at: int, st: Ints, words: Ints, io: Ints) -> None:
+    """Time again who waits for places that a chain leaves at another minute than the log says from `at`."""
+    log, op = plant[plant[BUFFERS] + BUFFERS_LOG], head
+    while op >= 0:
+        take = plant[TAKES] + op * TA
+        if plant[take + A_BUFFER] >= 0:
+            turn = st[plant[take + A_SLOT]]
+            for i in range(turn, turn + plant[take + A_COUNT]):
+                if st[st[log + 1 + 2 * at]] != st[log + 2 + 2 * at]:
+                    _mark_room(plant, op, i, st, words, io)
+                at += 1
+        op = _tie(plant, op, I_BEHIND)
+
+
+@compiled()
 def _leave_again(plant: Ints, op: int, st: Ints, words: Ints, io: Ints) -> None:
     """Time again who waits for the places of an operation, where it leaves them at another minute."""
     take = plant[TAKES] + op * TA
@@ -1878,23 +1994,13 @@ def _leave_again(plant: Ints, op: int, st: Ints, words: Ints, io: Ints) -> None:
     row = plant[BUFFERS] + BUFFER_ROWS + plant[take + A_BUFFER] * BF
     minute, turn = _left_at(plant, op, st), st[plant[take + A_SLOT]]
     log, left = plant[plant[BUFFERS] + BUFFERS_LOG], plant[row + F_LEFT]
-    state = plant[row + F_STATE]
-    late = plant[row + F_LOCKED_END] - plant[row + F_LOCKED] + plant[row + F_OWN]
-    until, position = turn + plant[take + A_COUNT], st[op * ST + POS]
-    for i in range(turn, until):
+    for i in range(turn, turn + plant[take + A_COUNT]):
         if st[left + i] != minute:
             st[log + 1 + 2 * st[log]] = left + i
             st[log + 2 + 2 * st[log]] = st[left + i]
             st[log] += 1
             st[left + i] = minute
-            first = i + plant[row + F_PLACES]
-            last = min(first + late + 1, st[state + F_TAKEN])
-            for n in range(max(first, plant[row + F_FACTS]), last):
-                e = st[plant[row + F_TAKER] + n - plant[row + F_FACTS]]
-                if st[e * ST + POS] > position:
-                    _mark(e, st, words, io)
-            if i + 1 == until and until < st[state + F_GONE]:
-                _mark(st[plant[row + F_WHO] + until], st, words, io)
+            _mark_room(plant, op, i, st, words, io)
 
 
 @compiled()
@@ -2029,10 +2135,14 @@ def _time_chain_again(
     plant: Ints, head: int, st: Ints, words: Ints, log: Ints, crowd: Ints, io: Ints
 ) -> None:
     """Time a chain again, and log the old places of all of it."""
-    first = io[LOGGED]
+    first, left = io[LOGGED], ZERO
     has_people = crowd[C_MODE] != NOBODY
+    if plant[BUFFERS] > 0:
+        left = st[plant[plant[BUFFERS] + BUFFERS_LOG]]
     op = head
     while op >= 0:
+        if plant[BUFFERS] > 0:
+            _note_leaves(plant, op, st)
         row, at = op * ST, io[LOGGED] * LOG
         io[LOGGED] += 1
         log[at] = op
@@ -2048,6 +2158,8 @@ def _time_chain_again(
             _dismiss(plant, op, crowd)
         op = _tie(plant, op, I_BEHIND)
     _fit_chain(plant, head, st, crowd)
+    if plant[BUFFERS] > 0:
+        _spread_leaves(plant, head, left, st, words, io)
     if not has_people:
         return
     _mark_woken(st, words, crowd, io)
@@ -2725,6 +2837,12 @@ def _rearrange_chain(
             unit, start = io[TO_UNIT], io[BEFORE]
         _attach(op, unit, _last_before(plant, unit, start, head, position, st, unit_head), st, unit_head)
         op = _tie(plant, op, I_BEHIND)
+    if plant[BUFFERS] > 0 and not _number_again(plant, perm, st, io):
+        _detach_chain(plant, head, st, unit_head)
+        _put_chain_back(plant, head, st, unit_head, io)
+        _put_positions_back(plant, perm, st, keep, io)
+        _tell_positions(plant, perm, io[LOW], io[FAR_END], st)
+        return False
     return True
 
 

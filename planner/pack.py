@@ -454,7 +454,8 @@ class _Packer:
         """Append the buffers, and who delivers and takes out; returns how much of a state they need."""
         flows, data = self.decoder.buffers.flows, self.data
         names = {name: row for row, name in enumerate(flows.places)}
-        cells = _Cells(kernel.ST * max(1, len(self.problem.operations)))
+        each = 1 if self.problem.ties.are_none else 2
+        cells = _Cells(kernel.ST * each * max(1, len(self.problem.operations)))
         gives = [flows.gives.get(o.id, ()) for o in self.problem.operations]
         takes = [flows.takes.get(o.id) for o in self.problem.operations]
         self._lists(

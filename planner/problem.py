@@ -18,6 +18,7 @@ from typing import Literal
 from planner.fault import Fault, InvalidProblem
 from planner.material import Material, MaterialUse, Supply
 from planner.ranges import range_faults
+from planner.tied_places import tied_place_faults
 from planner.ties import Ties
 
 
@@ -540,13 +541,16 @@ class Problem:
 
 
 def _faults(problem: Problem) -> Iterator[Fault]:
-    yield from range_faults(problem)
-    yield from _plant_faults(problem)
-    yield from _crew_faults(problem)
-    yield from _tool_faults(problem)
-    yield from _material_faults(problem)
-    yield from _buffer_faults(problem)
-    yield from _operation_faults(problem)
+    found = [
+        *range_faults(problem),
+        *_plant_faults(problem),
+        *_crew_faults(problem),
+        *_tool_faults(problem),
+        *_material_faults(problem),
+        *_buffer_faults(problem),
+        *_operation_faults(problem),
+    ]
+    yield from found or tied_place_faults(problem)
 
 
 def _plant_faults(problem: Problem) -> Iterator[Fault]:
@@ -708,11 +712,6 @@ def _buffer_faults(problem: Problem) -> Iterator[Fault]:
             what = f"has no buffer {named}"
             yield Fault(f"work_centers {name}", what, "Add the buffer with its places, or drop it here")
     at_unit = {unit.id: before.get(unit.work_center) for unit in problem.units}
-    tied = [(o.id, link) for o in problem.operations if problem.buffers for link in o.predecessors]
-    for name, link in tied:
-        if link.most is not None:
-            what = f"follows {link.operation} at a greatest lag in a plant with buffers"
-            yield Fault(f"operations {name}", what, "Drop one of them: a plan does not keep both yet")
     for operation in problem.operations:
         row, found = f"operations {operation.id}", {at_unit.get(a.unit) for a in operation.alternatives}
         if len(found) > 1:

@@ -15,7 +15,7 @@ from planner.fault import Fault, InvalidProblem
 from planner.material import Supply
 from planner.problem import Calendar, Operation, Order, Problem, Release, Window
 from planner.schedule import Reason, Schedule
-from planner.ties import Ties
+from planner.ties import in_chains
 from planner.worktime import WorkTime, merged, subtract
 
 OVERTIME_MIN = 120
@@ -406,7 +406,7 @@ class Desk:
         if self.decoder.buffers:
             return self._let_in(operations)
         turns = {asked.id: number for number, asked in enumerate(operations)}
-        for chain in _in_chains(operations):
+        for chain in in_chains(operations):
             pegged = [self._pegged(asked) for asked in chain]
             for operation, best in zip(pegged, self.decoder.earliest_chain(pegged), strict=True):
                 ready, _ = self.decoder.ready(operation)
@@ -423,12 +423,14 @@ class Desk:
         longest, binding, at = -1, Reason("now"), 0
         rows = [self._pegged(asked) for asked in operations]
         self.decoder.buffers.learn((*self.reserved.values(), *rows))
-        steps = tuple(self.decoder.settle(rows))
+        placed = tuple(self.decoder.settle(rows))
+        fits = {fit.block.operation.id: fit for fit in placed}
+        steps = tuple(fits[operation.id] for operation in rows)
         for number, (operation, best) in enumerate(zip(rows, steps, strict=True)):
             ready, _ = self.decoder.ready(operation)
             if best.start - ready > longest:
                 longest, binding, at = best.start - ready, best.block.reason, number
-        return Quote(max(fit.end for fit in steps), binding, steps, at, steps)
+        return Quote(max(fit.end for fit in steps), binding, steps, at, placed)
 
     def _pegged(self, operation: Operation) -> Operation:
         """A step that is none of the problem's gets its material after all others."""
@@ -436,24 +438,6 @@ class Desk:
             return operation
         waits = tuple(Release(at, "material", name) for name, at in self._supply.take(operation.materials))
         return replace(operation, releases=(*operation.releases, *waits), materials=())
-
-
-def _in_chains(operations: tuple[Operation, ...]) -> Iterator[tuple[Operation, ...]]:
-    """What is placed together, each after all that it waits for."""
-    ties, left = Ties.of(operations), {operation.id for operation in operations}
-    chains = [ties.chain(operation) for operation in operations if operation.id not in ties.head_of]
-    while chains:
-        chain = next((c for c in chains if not any(_waits(c, left))), chains[0])
-        chains.remove(chain)
-        left -= {operation.id for operation in chain}
-        yield chain
-
-
-def _waits(chain: tuple[Operation, ...], left: set[str]) -> Iterator[bool]:
-    own = {operation.id for operation in chain}
-    for operation in chain:
-        for link in operation.predecessors:
-            yield link.operation in left and link.operation not in own
 
 
 def longer(problem: Problem, unit: str, skill: str | None) -> Problem:

@@ -189,7 +189,8 @@ def with_the_rest(problem: Problem, plan: Schedule) -> Schedule:
 
 def _with_places(problem: Problem, plan: Schedule, decoder: Decoder) -> Schedule:
     """As `with_the_rest`, where steps need places in buffers; timed again where the plan leaves none."""
-    rows = [problem.operation_by_id[name] for name in in_gaps(problem, decoder)]
+    known, ties = problem.operation_by_id, problem.ties
+    rows = [step for name in in_gaps(problem, decoder) for step in ties.chain(known[name])]
     if _find_gaps(decoder, rows):
         return decoder.schedule()
     fastest = {o.id: min(o.alternatives, key=lambda a: a.minutes).unit for o in rows}
@@ -199,8 +200,9 @@ def _with_places(problem: Problem, plan: Schedule, decoder: Decoder) -> Schedule
 
 def _find_gaps(decoder: Decoder, rows: list[Operation]) -> bool:
     """Place operations in gaps; False where the plan without them has left no room in a buffer."""
+    known, ties = decoder.problem.operation_by_id, decoder.problem.ties
     try:
-        for _, steps in groupby(rows, key=lambda o: o.order):
+        for _, steps in groupby(rows, key=lambda o: known[ties.head(o.id)].order):
             decoder.settle(tuple(steps))
     except LocksConflict:
         return False

@@ -13,7 +13,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
@@ -136,6 +136,24 @@ class Ties:
                     heappush(ready, (turn[behind], behind))
         asked = set(names)
         return [name for name in found if name in asked]
+
+
+def in_chains(operations: Sequence[Operation]) -> Iterator[tuple[Operation, ...]]:
+    """What is placed together, each after all that it waits for."""
+    ties, left = Ties.of(operations), {operation.id for operation in operations}
+    chains = [ties.chain(operation) for operation in operations if operation.id not in ties.head_of]
+    while chains:
+        chain = next((c for c in chains if not any(_waits(c, left))), chains[0])
+        chains.remove(chain)
+        left -= {operation.id for operation in chain}
+        yield chain
+
+
+def _waits(chain: tuple[Operation, ...], left: set[str]) -> Iterator[bool]:
+    own = {operation.id for operation in chain}
+    for operation in chain:
+        for link in operation.predecessors:
+            yield link.operation in left and link.operation not in own
 
 
 def _pairs(problem: Problem, names: list[str], unit_of: Mapping[str, str]) -> Iterable[tuple[str, str]]:

@@ -154,14 +154,13 @@ def operations(
         in_batches = any(u.places for u in able)  # then more of them are alike
         minutes = st.sampled_from((7, 11)) if in_batches else st.integers(1, 25)
         way = [draw(links(made[-1].id))] if made else []
-        links_to = tuple(replace(link, most=None) if any(buffers.values()) else link for link in way)
         release = Release(draw(st.integers(0, HORIZON + 20)), "material", "SEAL")
         made.append(
             Operation(
                 f"{order}-{step}",
                 order,
                 tuple(Alternative(u.id, draw(minutes)) for u in able),
-                links_to,
+                tuple(way),
                 family,
                 draw(st.sampled_from(skills[:2] if in_batches else skills)),
                 in_batches or draw(st.booleans()),

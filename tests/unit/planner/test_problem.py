@@ -185,6 +185,29 @@ ALWAYS = Calendar("always", (Window(0, 10),))
             store(1),
             "operations A-3: takes 2 places of RACK at once, which has 1. Give the buffer 2 places",
         ),
+        (
+            [
+                *(step("A-1"), step("A-2", 5, "N", after="A-1"), step("A-4", 5, "N", after="A-3")),
+                step("A-3", predecessors=(Link("A-2", most=5),)),
+                step("A-0", 5, "N", predecessors=(Link("A-2"),)),
+            ],
+            store(1),
+            "operations A-3: wants 2 places of RACK, which has 1, together with what those leave there that",
+        ),
+        (
+            [
+                *(step("A-1"), step("A-2", 5, "N", after="A-1"), step("A-4", 5, "N", after="A-3")),
+                step("A-3", 5, family="65", predecessors=(Link("A-2", most=4),)),
+            ],
+            {
+                **store(1),
+                "work_centers": (
+                    replace(FAMILIES["work_centers"][0], id="W"),
+                    WorkCenter("P", buffer="RACK"),
+                ),
+            },
+            "operations A-3: comes at most 9 minutes after the start of A-2, whose place in RACK it may need",
+        ),
         ([], {"crews": (Crew("", (), ()),)}, "crews[0]: has an empty id. Give it a name of its own"),
         (
             [],

@@ -28,10 +28,10 @@ from planner.problem import (
 )
 from planner.promise import Desk
 from planner.replan import repair, replan
-from planner.schedule import Schedule
+from planner.schedule import Reason, Schedule
 from planner.solve import solve
 from planner.ties import Excess, excesses
-from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
+from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step, store, through
 
 
 def tied(most: int, minutes: int = 10, *units: str, order: str = "A", **changes: Any) -> Operation:
@@ -54,6 +54,22 @@ def test_washing_waits_until_painting_can_follow_in_time() -> None:
     assert (washed.start, washed.end, painted.start) == (45, 55, 60)
     assert (washed.reason.code, washed.reason.params) == ("tied", {"operation": "A-2"})
     assert why_late(problem, plan)["A"] == (Cause("tied", 45, "A-2"), Cause("unit", 5, "N", "B"))
+
+
+def test_what_must_follow_in_time_waits_for_its_place_in_a_buffer() -> None:
+    """A-1 needs no place, but A-2, which is tied to it, has to wait for the one that B leaves."""
+    bound = (step("A-1", 5, "O"), tied(4, 10, "M"), step("A-3", 10, "N", after="A-2"))
+    units = (*store(1)["units"], Unit("O", "W", "always"))
+    problem = plant(*bound, *through("B", 10, 20), *through("C", 30, 10), **store(1) | {"units": units})
+    rows = planned(problem, "C-1", "C-2", "B-1", "A-1").by_operation
+    assert [rows[name].start for name in ("C-2", "B-1", "B-2")] == [30, 30, 40]
+    assert [rows[name].start for name in ("A-1", "A-2", "A-3")] == [31, 40, 60]
+    assert rows["A-1"].reason == Reason("tied", {"operation": "A-2"})
+    last = planned(problem, "A-1", "A-3", "B-1", "B-2", "C-1").by_operation
+    assert [last[name].start for name in ("A-1", "A-2", "B-1", "C-1")] == [0, 5, 15, 25]
+    found = solve(problem, Effort(seconds=0.5))
+    assert check(problem, found.schedule) == []
+    assert found.status == "optimal"
 
 
 def test_three_steps_are_shifted_from_the_last_to_the_first() -> None:
