@@ -312,6 +312,8 @@ class _Floor:
     def _load(self, queue: _Queue, batch: list[Operation], unit: str) -> None:
         """Place those of a batch that can really go together; the others stay in the queue."""
         for operation in batch:
+            if self.decoder.buffers.full(self.problem.ties.chain(operation)):
+                continue  # one before it has taken the last place
             fit = self.decoder.fit(operation, unit)
             if operation is batch[0] or fit.block.reason.code == "batch":
                 self._put(queue, operation, fit)

@@ -316,6 +316,16 @@ def test_a_set_up_begins_when_there_is_a_place() -> None:
     assert (found.setup_start, found.start) == (40, 50)
 
 
+def test_of_a_batch_whoever_finds_the_buffer_full_stays_behind() -> None:
+    """A-1 and B-1 fit into M together, but there is one place in the rack."""
+    rows = [row for name in "AB" for row in through(name, 10, 30, skill="X")]
+    units = (Unit("M", "W", "always", places=2), Unit("N", "P", "always"))
+    problem = plant(*rows, **(store(1) | {"units": units}), crews=(people(2, "X"),))
+    plan = best_dispatch(problem)[1]
+    assert check(problem, plan) == []
+    assert [plan.by_operation[name].start for name in ("A-1", "B-1")] == [0, 10]
+
+
 def test_what_lies_in_the_buffer_has_its_place_until_it_is_begun() -> None:
     lying = (step("S-1", 50, "N", stored=True), step("T-1", 50, "N", stored=True))
     for places, first in ((3, 0), (2, 0), (1, 50)):
