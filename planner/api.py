@@ -129,7 +129,8 @@ class HoldWish(CommandBody):
         customer: Number or name; where there is no order number yet, they go over to his next order of as
             many of the same.
         option: Another way to a date, as it was told: taken if it still holds, no later and no dearer.
-        latest: The planned date (`date`) that was answered; a later one is refused. With an option its own counts.
+        latest: The planned date (`date`) that was answered; a later one is refused. With an option its own
+            counts.
         hold_h: For so many hours the places are kept.
     """
 
