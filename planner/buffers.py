@@ -189,6 +189,10 @@ class Buffers:
             ahead.subtract(dict([self.flows.takes[name]]) if name in self.flows.takes else {})
         return None
 
+    def free(self) -> dict[str, int]:
+        """Buffer -> places that are free, or will be when those that are placed or locked have left them."""
+        return {name: r.places - r.taken + len(r.left) + len(r.locked) for name, r in self._rows.items()}
+
     def leaves(self, chain: Iterable[Operation]) -> bool:
         """Whether one of some operations takes something out of a buffer."""
         return bool(self._rows) and any(operation.id in self.flows.takes for operation in chain)

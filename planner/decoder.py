@@ -26,6 +26,7 @@ from operator import attrgetter
 from planner.buffers import FULL, Buffers
 from planner.contradiction import Contradiction
 from planner.problem import Alternative, Link, Lock, Operation, Problem, Published, Started, Unit
+from planner.rings import Rings
 from planner.schedule import Assignment, Reason, ReasonCode, Schedule
 from planner.shared import Shortage, left_free
 from planner.ties import further, in_chains
@@ -1004,6 +1005,9 @@ def _decoded(
     held = _held_first(problem) if locks_first else []
     names = list(dict.fromkeys([*held, *units, *(o.id for o in problem.operations)]))
     tried = _in_line(Decoder(problem, locks_first=locks_first), names, units)
+    if tried[2]:
+        decoder = Decoder(problem, locks_first=locks_first)
+        tried = _in_line(decoder, names, units, rings=Rings(problem, decoder.buffers.flows))
     for other in (_as_published, _one_by_one) if tried[2] else ():
         if tried[2]:
             decoder = Decoder(problem, locks_first=locks_first)
@@ -1016,12 +1020,18 @@ def _decoded(
 
 
 def _in_line(
-    decoder: Decoder, names: Iterable[str], units: Mapping[str, str], *, elsewhere: bool = False
+    decoder: Decoder,
+    names: Iterable[str],
+    units: Mapping[str, str],
+    *,
+    elsewhere: bool = False,
+    rings: Rings | None = None,
 ) -> tuple[Decoder, list[Choice], list[str]]:
     """Place operations in an order; also the order that came of it, and who found no place in a buffer.
 
     Args:
         elsewhere: They may go to other units where frozen work that is held back has theirs.
+        rings: Nobody goes into one of these who would keep others in it for ever.
     """
     problem = decoder.problem
     order = InOrder(problem, decoder)
@@ -1034,7 +1044,10 @@ def _in_line(
             operation = problem.operation_by_id[stack.pop()]
             chain = problem.ties.chain(operation)
             on = frozen.units(chain, units, elsewhere=elsewhere)
-            if not operation.lock and (on is None or decoder.buffers.full(chain)):
+            waits = on is None or decoder.buffers.full(chain)
+            if rings and not waits:
+                waits = rings.strands(chain, decoder.buffers.free(), decoder.is_placed)
+            if not operation.lock and waits:
                 held_back.append(operation.id)
                 continue
             for fit in _fits(decoder, operation, {**units, **on} if on else units):

@@ -185,7 +185,10 @@ class _Floor:
             if not queue.is_empty:
                 heappush(self.agenda, (queue.next_decision(self.decoder), key))
         if self.held_back:
-            return decode(self.problem, self._in_turn())
+            plans = [decode(self.problem, self._in_turn())]
+            with suppress(LocksConflict):
+                plans.append(longest_way_first(self.problem))
+            return min(plans, key=lambda plan: score(self.problem, plan).total)
         return self.decoder.schedule()
 
     def _begin(self) -> None:

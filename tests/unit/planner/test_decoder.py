@@ -361,6 +361,10 @@ def test_two_buffers_in_a_ring_go_one_order_after_the_other() -> None:
     assert check(problem, plan) == []
     assert check(problem, best_dispatch(problem)[1]) == []
     assert [plan.by_operation[name].start for name in there] == [0, 10, 20]
+    steps = sorted(problem.operations, key=lambda o: o.id[1:])
+    mixed = decode(problem, [Choice(o.id, o.alternatives[0].unit) for o in steps])
+    assert check(problem, mixed) == []
+    assert max(row.end for row in mixed.assignments) < 100  # nobody is kept in the ring, nobody waits for all
 
 
 def test_a_route_through_one_buffer_twice_does_not_block_itself() -> None:
