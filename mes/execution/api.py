@@ -95,7 +95,7 @@ class StopReasonKept(CommandBody):
 class ExpectedBack(CommandBody):
     """When a unit that stands is expected to run again; null where nobody can say any more."""
 
-    back_at: AwareDatetime | None
+    back_at: AwareDatetime | None = None
 
 
 class Departure(CommandBody):
