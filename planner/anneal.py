@@ -31,6 +31,15 @@ K2 = (0.1, 0.3, 1.0, 3.0)
 """Look-ahead in mean runs and price of a set-up in mean set-ups: their best values differ from plant
 to plant by a factor of six, so that a grid of rules is tried."""
 
+NEAR = ((0.5, 16.0, 1.0), (0.5, 8.0, 1.0), (1.0, 4.0, 0.3), (1.0, 2.0, 0.3))
+"""Rules that stay near a plan: share of an operation's worth that counts, look-ahead, price of a set-up."""
+
+NEARNESS = (0.5, 0.75)
+"""How far such rules put the time at which an operation is due towards the one at which it began before."""
+
+PLIANT = 1.1
+"""A plan of such a rule may cost so much more than one mended in gaps: it is loose, a search gets further."""
+
 RANDOM_SHARE = 0.04
 """Share of the budget for random rules (their gain ends soon, the annealing's does not)."""
 
@@ -270,6 +279,26 @@ class Engine:
         plant = self.packed.plant
         return not (plant[kernel.BATCHES] or plant[kernel.TIES] or plant[kernel.BUFFERS])
 
+    def near(self, before: Ints) -> Sequences:
+        """The cheapest plan of rules by which everything is due between its latest start and its old one.
+
+        What is late by then goes by its worth: a delay is shared out, not handed to whoever comes last.
+
+        Args:
+            before: Row -> the minute in which it began; below 0 where it had no place.
+        """
+        packed, plans = self.packed, list[Sequences]()
+        price = 1.0 / packed.mean_setup if packed.mean_setup else 0.0
+        for share in NEARNESS:
+            between = (share * before + (1.0 - share) * self.latest).astype(np.int64)
+            due = np.where(before < 0, self.latest, between)
+            for worth, k1, k2 in NEAR:
+                ahead = 1.0 / (k1 * packed.mean_run)
+                plans.append(
+                    self.dispatch(worth * self.atcs_base, due, ahead, price / k2, "near the old plan")
+                )
+        return min(plans, key=lambda plan: plan.cost)
+
     def in_gaps(self, plan: Sequences, starts: Ints) -> Sequences:
         """A plan after something happened: what would begin later goes into gaps, and nobody else moves.
 
@@ -293,15 +322,20 @@ class Engine:
         units = {unit.id: row for row, unit in enumerate(problem.units)}
         able = [{a.unit: units[a.unit] for a in o.alternatives} for o in problem.operations]
         unit_of = ints(next(iter(rows.values())) for rows in able)
-        starts = np.full(len(unit_of), -1, np.int64)
+        starts = self.begun(before)
         for row, operation in enumerate(problem.operations):
-            place = before.get(operation.id)
-            if place and place.unit in able[row]:
-                starts[row], unit_of[row] = place.start, able[row][place.unit]
+            if starts[row] >= 0:
+                unit_of[row] = able[row][before[operation.id].unit]
         fixed = {*first.tolist(), *(i for i, o in enumerate(problem.operations) if o.started or o.lock)}
         rest = sorted((row for row in range(len(starts)) if row not in fixed), key=starts.__getitem__)
         perm = np.array([*first.tolist(), *rest], np.int64)
         return self.in_gaps(Sequences(perm, unit_of, 0, "in force"), starts)
+
+    def begun(self, before: Mapping[str, Published]) -> Ints:
+        """Row -> the minute in which it began; -1 where it had no place, or one that is none any more."""
+        rows = ((o, before.get(o.id)) for o in self.packed.problem.operations)
+        able = ((place, {a.unit for a in o.alternatives}) for o, place in rows)
+        return ints(place.start if place and place.unit in units else -1 for place, units in able)
 
     def refilled(self, plan: Sequences, trials: int, io: Ints) -> Sequences:
         """A plan in which orders are taken out and put into gaps again, some together, `trials` times."""
@@ -361,6 +395,7 @@ class Engine:
         tuning: Tuning = Tuning(),
         *,
         known: Sequences | None = None,
+        before: Ints | None = None,
         on_better: Callable[[int], None] = lambda _cost: None,
         stop: Stop = never,
     ) -> Sequences:
@@ -368,6 +403,8 @@ class Engine:
 
         Args:
             known: A plan to begin from, beside those of the rules.
+            before: Row -> when it began before something happened, below 0 where it had no place: rules that
+                stay near that are tried too.
             on_better: Called with what a better plan costs.
         """
         clock = _Clock(budget, len(self.packed.problem.operations))
@@ -381,15 +418,19 @@ class Engine:
             return best
         if self.is_bare:
             return self.shorten(self.shorteners(best, budget), budget, on_better, stop)
-        if best is known and self.sees_gaps and not self.packed.has_people:
-            price = max(best.cost, self._without_stability(grid))
-            best = self._refill(best, clock, stop)
-            tuning = replace(tuning, heat=tuning.heat * price / max(1, best.cost))
+        start = best
+        if before is not None and (near := self.near(before)).cost < PLIANT * best.cost:
+            start = near
+        if start is not grid and self.sees_gaps and not self.packed.has_people:
+            price = max(start.cost, self._without_stability(grid))
+            start = self._refill(start, clock, stop)
+            tuning = replace(tuning, heat=tuning.heat * price / max(1, start.cost))
         else:
             has_time = clock.share(RANDOM_SHARE)
-            best = self.random_rules(best, lambda: has_time() and not stop(), random)
-        on_better(best.cost)
-        return self._anneal(best, clock, tuning, on_better, stop)
+            start = self.random_rules(start, lambda: has_time() and not stop(), random)
+        on_better(start.cost)
+        found = self._anneal(start, clock, tuning, on_better, stop)
+        return min(best, found, key=lambda plan: plan.cost)
 
     @property
     def is_bare(self) -> bool:

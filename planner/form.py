@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -65,8 +65,16 @@ def schedule_from_json(data: Json) -> Schedule:
 
 def _members(row: DataclassInstance) -> dict[str, Any]:
     """The fields of a dataclass that differ from their defaults."""
-    values = ((field, getattr(row, field.name)) for field in fields(row))
-    return {field.name: value for field, value in values if not _is_default(field, value)}
+    known = _defaults(type(row))
+    return {name: value for name, default in known if (value := getattr(row, name)) != default}
+
+
+@cache
+def _defaults(kind: type[DataclassInstance]) -> tuple[tuple[str, Any], ...]:
+    """The names of fields and what they are when nothing is said; MISSING is no value's equal."""
+    return tuple(
+        (f.name, f.default if f.default_factory is MISSING else f.default_factory()) for f in fields(kind)
+    )
 
 
 def _written(value: Any) -> Json:
@@ -79,12 +87,6 @@ def _written(value: Any) -> Json:
     if isinstance(value, Mapping):
         return dict(value)
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _is_default(field: Field[Any], value: Any) -> bool:
-    if field.default is not MISSING:
-        return bool(value == field.default)
-    return field.default_factory is not MISSING and bool(value == field.default_factory())
 
 
 @cache

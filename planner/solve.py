@@ -225,7 +225,8 @@ def _with_annealing(
     if before and engine.sees_gaps:
         known.cost = engine.retime(known)
         known = min(known, engine.gone_on(before), key=lambda plan: plan.cost)
-    found = engine.search(budget, known=known, on_better=met, stop=watch.stop)
+    begun = engine.begun(before) if before else None
+    found = engine.search(budget, known=known, before=begun, on_better=met, stop=watch.stop)
     try:
         plan = decode(engine.packed.problem, engine.choices(found))
     except LocksConflict:

@@ -12,6 +12,7 @@ All budgets are seconds of this process's CPU: on a busy machine both sides slow
 
 from __future__ import annotations
 
+import json
 import resource
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from pathlib import Path
 from statistics import median
 
 from planner import kernel
+from planner.__main__ import report
 from planner.anneal import Budget, Engine
 from planner.bench import Instance
 from planner.effort import Effort
@@ -271,9 +273,10 @@ def _seed(options: Options) -> Iterator[Figure]:
 
 
 def _stop(options: Options) -> Iterator[Figure]:
-    """CPU seconds from a `stop` in the middle of the search until the checked plan is there."""
+    """CPU seconds from a `stop` in the middle of the search until the checked plan is written as JSON."""
     seed = options.seeds[0]
     problems = [plant(2_000, 50, seed), plant(10_000, 100, seed), plant(2_000, 50, seed, operators=1.0)]
+    problems += [plant(10_000, 100, seed, operators=1.0)]
     problems += [plant(400, 12, seed), listed(["jsp/ta21"])[0].problem]
     found = [_from_stop_to_plan(problem, after) for problem in problems for after in (3.0, 6.0, 9.0)]
     yield Figure("stop_worst_s", max(found), "CPU s", f"limit 0.5, {len(found)} stops")
@@ -300,7 +303,8 @@ def _from_stop_to_plan(problem: Problem, after: float) -> float:
             told.append(time.process_time())
         return len(told) > 0
 
-    solve(problem, Effort(seconds=60.0, kernel=True), stop=stop)
+    found = solve(problem, Effort(seconds=60.0, kernel=True), stop=stop)
+    json.dumps(report(problem, found, explain=False))
     return time.process_time() - told[0]
 
 

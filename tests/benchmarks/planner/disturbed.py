@@ -75,8 +75,8 @@ def repairs(base: Published, seed: int, count: int) -> Repairs:
         engine, plan = mender.after_stop(*stop)
         rows.append(1000 * (time.process_time() - began))
         moved += _frozen_moved(engine, plan, mender)
-        short = engine.search(Budget(seconds=5.0, seed=seed), known=plan.copy())
-        long = engine.search(Budget(seconds=60.0, seed=seed), known=plan.copy())
+        short = engine.search(Budget(seconds=5.0, seed=seed), known=plan.copy(), before=mender.starts)
+        long = engine.search(Budget(seconds=60.0, seed=seed), known=plan.copy(), before=mender.starts)
         moved += _frozen_moved(engine, short, mender) + _frozen_moved(engine, long, mender)
         ratios.append(short.cost / long.cost)
         print(

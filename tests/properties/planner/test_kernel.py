@@ -296,3 +296,19 @@ def joined(windows: list[Window]) -> tuple[Window, ...]:
         else:
             found.append(window)
     return tuple(found)
+
+
+@RUNS
+@given(problems().filter(lambda p: bool(p.operations)), st.integers(0, 60))
+def test_a_search_from_near_an_old_plan_is_feasible_and_never_worse(problem: Problem, shift: int) -> None:
+    engine = Engine(pack(problem))
+    known = engine.grid()
+    engine.retime(known)
+    starts = engine.st.reshape(-1, kernel.ST)[: len(problem.operations), kernel.START] - shift
+    found = engine.search(Budget(moves=60), known=known.copy(), before=starts)
+    assert found.cost <= known.cost
+    for plan in (found, engine.near(starts)):
+        if plan.cost < kernel.IMPOSSIBLE:
+            after = decode(problem, engine.choices(plan))
+            assert check(problem, after) == []
+            assert score(problem, after).total == plan.cost
