@@ -361,10 +361,21 @@ def test_two_buffers_in_a_ring_go_one_order_after_the_other() -> None:
     assert check(problem, plan) == []
     assert check(problem, best_dispatch(problem)[1]) == []
     assert [plan.by_operation[name].start for name in there] == [0, 10, 20]
-    steps = sorted(problem.operations, key=lambda o: o.id[1:])
-    mixed = decode(problem, [Choice(o.id, o.alternatives[0].unit) for o in steps])
-    assert check(problem, mixed) == []
-    assert max(row.end for row in mixed.assignments) < 100  # nobody is kept in the ring, nobody waits for all
+
+
+def test_orders_overlap_in_a_ring_as_far_as_it_can_be_emptied() -> None:
+    ring: dict[str, Any] = {
+        "buffers": tuple(Buffer(f"B{unit}", 1) for unit in "MNO"),
+        "work_centers": tuple(WorkCenter(f"W{unit}", buffer=f"B{unit}") for unit in "MNO"),
+        "units": tuple(Unit(unit, f"W{unit}", "always") for unit in "MNO"),
+    }
+    rows = [
+        step(f"{order}-{i}", 10, unit, after=f"{order}-{i - 1}" if i > 1 else "")
+        for order, units in (("A", "MNO"), ("B", "NOM"), ("C", "OMN"))
+        for i, unit in enumerate(units, 1)
+    ]
+    plan = in_line(plant(*rows, **ring), *sorted((o.id for o in rows), key=lambda name: name[1:]))
+    assert max(row.end for row in plan.assignments) == 60
 
 
 def test_a_route_through_one_buffer_twice_does_not_block_itself() -> None:
