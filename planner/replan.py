@@ -2,10 +2,10 @@
 
 Before anything is searched the published plan is put right, so that the floor has one that holds. The
 first answer keeps every published operation on its unit and, where what happened allows
-it, in its order: the old order is the priority of a new dispatch (pushing the old plan to the
-right as it is costs many times more: delays amplify over closed hours). CP-SAT then finds the
-places of new work between. The second answer is free to move what is not frozen; it is a
-proposal, because people have read the old plan.
+it, in its order: as it was where that is cheapest, else the old order is the priority of a new dispatch
+(after a breakdown, pushing the old plan to the right costs many times more: delays amplify over closed
+hours). CP-SAT then finds the places of new work between. The second answer is free to move what is not
+frozen; it is a proposal, because people have read the old plan.
 """
 
 from __future__ import annotations
@@ -274,10 +274,20 @@ def _without_moving(problem: Problem, effort: Effort, repaired: Schedule, stop: 
 
 
 def _repaired(problem: Problem) -> Schedule:
-    try:
-        return repair(problem)
-    except LocksConflict as refused:
-        return keep_locks(problem, refused).schedule
+    """The cheaper of the plan as it was and its work dispatched again.
+
+    Where nothing is in the way the plan as it was holds; a dispatch would give the person whom it keeps for
+    a step of soon to whatever may begin now.
+    """
+    found: list[Schedule] = []
+    for way in (as_published, repair):
+        try:
+            found.append(way(problem))
+        except LocksConflict as refused:
+            conflict = refused
+    if not found:
+        return keep_locks(problem, conflict).schedule
+    return min(found, key=lambda plan: score(problem, plan).total)
 
 
 def _anchor(operation: Operation, repaired: Schedule) -> Operation:

@@ -13,7 +13,7 @@ from planner.problem import Order, Problem, Published, Release, Unit, Window
 from planner.promise import Desk
 from planner.replan import repair, replan
 from planner.solve import Solution, solve
-from tests.unit.planner.plants import plant, step
+from tests.unit.planner.plants import people, plant, step
 
 EFFORT = Effort(seconds=0.5, workers=1)
 
@@ -42,6 +42,18 @@ def test_nothing_happened_so_nothing_moves() -> None:
     found = replan(two_orders(), EFFORT)
     assert found.better is None
     assert found.kept.score.late == 0
+
+
+def test_a_person_who_is_kept_for_a_step_of_soon_is_kept_for_it() -> None:
+    soon = step("A-1", 20, "M", skill="S", releases=(Release(15),), published=Published("M", 15))
+    later = step("B-1", 60, "N", skill="S", published=Published("N", 35))
+    problem = plant(soon, later, due={"A": 35, "B": 100}, crews=(people(1, "S"),))
+    assert repair(problem).by_operation["A-1"].start == 60
+    told: list[Solution] = []
+    replan(problem, EFFORT, on_repaired=told.append, on_kept=told.append, consider_moving=False)
+    for plan in told:
+        starts = {name: row.start for name, row in plan.schedule.by_operation.items()}
+        assert starts == {"A-1": 15, "B-1": 35}
 
 
 def test_a_stop_keeps_its_work_until_a_planner_agrees_to_move_it() -> None:
