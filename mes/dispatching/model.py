@@ -232,7 +232,8 @@ class PlanPace:
 
     Args:
         pieces: Good ones and scrap reported after the first report, what was taken back left out.
-        busy_s: Seconds of the unit's working time in between in which the job ran and the unit did not stand.
+        busy_s: Seconds in between in which the job ran and the unit did not stand, of the unit's working time
+            and of what somebody worked on the job in no shift.
         last_at: When the last report was.
     """
 
@@ -352,8 +353,9 @@ class PlanFinished:
 
     Args:
         planned_s: Seconds by the standard for all that was made, good or scrap, with the set-up (PRI x PQ).
-        busy_s: Seconds that its unit was busy with it, stops included, planned breaks not (AUBT); None where
-            that says nothing of its pace, because it waited for the pieces of the operation before.
+        busy_s: Seconds that its unit worked on it, stops included, planned breaks not (AUBT), nor nights and
+            days off in which nobody was on it; None where that says nothing of its pace, because it waited
+            for the pieces of the operation before.
         good, scrap: Pieces.
     """
 

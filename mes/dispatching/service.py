@@ -340,11 +340,13 @@ async def _paces(tx: Tx, jobs: Iterable[JobOrder], now: datetime) -> Mapping[Job
     if not units:
         return {}
     windows = await resources.unit_windows(tx, now - DAY, now)
-    return await store.paces(tx, now - DAY, now, {unit: _multirange(windows[unit]) for unit in units})
+    work = {unit: [one for one in windows[unit] if one.kind == "work"] for unit in units}
+    spans = {unit: (_multirange(work[unit]), _multirange(windows[unit])) for unit in units}
+    return await store.paces(tx, now - DAY, now, spans)
 
 
 def _multirange(windows: Iterable[Window]) -> str:
-    return "{" + ",".join(f"[{one.start.isoformat()},{one.end.isoformat()})" for one in _work(windows)) + "}"
+    return "{" + ",".join(f"[{one.starts_at.isoformat()},{one.ends_at.isoformat()})" for one in windows) + "}"
 
 
 def _job_orders(

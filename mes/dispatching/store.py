@@ -238,12 +238,15 @@ class _Measured:
 
 
 async def paces(
-    tx: Tx, since: datetime, until: datetime, work: Mapping[EquipmentId, str]
+    tx: Tx, since: datetime, until: datetime, work: Mapping[EquipmentId, tuple[str, str]]
 ) -> dict[JobOrderId, PlanPace]:
     """Return how fast the running jobs are that reported more than once from `since` to `until`.
 
+    Time in no shift counts as far as somebody was on the job: what is reported in overtime took time.
+
     Args:
-        work: Unit -> its working time as a multirange; a unit that is not named had none.
+        work: Unit -> its working time and its shifts, breaks included, as multiranges; a unit that is not
+            named had none.
     """
     rows = await tx.fetch_all(
         _Measured,
@@ -265,9 +268,17 @@ async def paces(
             group by s.job_order, a.equipment
         ), busy as (
             select r.job_order,
-                   mes.microseconds(r.range * w.work::tstzmultirange - coalesce(stood.range, '{}')) as us
+                   mes.microseconds(
+                       r.range * (w.work::tstzmultirange + (
+                           coalesce(labour.range, '{}') - w.shifts::tstzmultirange))
+                       - coalesce(stood.range, '{}')) as us
             from ran r
-            join unnest(%(units)s::text[], %(work)s::text[]) w (unit, work) on w.unit = r.equipment
+            join unnest(%(units)s::text[], %(work)s::text[], %(shifts)s::text[]) w (unit, work, shifts)
+                on w.unit = r.equipment
+            left join lateral (
+                select range_agg(tstzrange(l.started_at, l.ended_at)) as range
+                from mes.personnel_actual l where l.job_order = r.job_order
+            ) labour on true
             left join lateral (
                 select range_agg(tstzrange(t.started_at, t.ended_at)) as range
                 from mes.equipment_state t
@@ -287,7 +298,8 @@ async def paces(
             "since": since,
             "until": until,
             "units": list(work),
-            "work": list(work.values()),
+            "work": [open_for for open_for, _ in work.values()],
+            "shifts": [shifts for _, shifts in work.values()],
             "standing": sorted(STANDING_STATES),
         },
     )
@@ -367,6 +379,30 @@ async def busy_intervals(tx: Tx, jobs: list[JobOrderId]) -> list[BusyInterval]:
         select a.job_order, e.calendar, a.started_at, a.ended_at
         from mes.equipment_actual a join mes.equipment e on e.id = a.equipment
         where a.job_order = any(%(jobs)s) and a.ended_at is not null
+        """,
+        {"jobs": jobs},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Labour:
+    """A stretch in which anybody was on a job order."""
+
+    job_order: JobOrderId
+    started_at: datetime
+    ended_at: datetime
+
+
+async def labour(tx: Tx, jobs: list[JobOrderId]) -> list[Labour]:
+    """Return when anybody was on job orders that are over; what several did at once is one stretch."""
+    return await tx.fetch_all(
+        Labour,
+        """
+        select job_order, lower(span) as started_at, upper(span) as ended_at
+        from (select job_order, unnest(range_agg(tstzrange(started_at, ended_at))) as span
+              from mes.personnel_actual
+              where job_order = any(%(jobs)s) and ended_at > started_at
+              group by job_order) worked
         """,
         {"jobs": jobs},
     )

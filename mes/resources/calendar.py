@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 
 from mes.resources.model import Calendar, Shift, ShiftNow, Window
 
+Span = tuple[datetime, datetime]
+"""From, to (not included); aware."""
+
 
 @dataclass(frozen=True, slots=True)
 class SiteCalendars:
@@ -29,6 +32,11 @@ class SiteCalendars:
         """Return the time of a calendar's breaks that lie wholly between two moments."""
         known = None if code is None else self.known.get(code)
         return timedelta(0) if known is None else rest(known, self.timezone, starts_at, ends_at)
+
+    def closed(self, code: str | None, starts_at: datetime, ends_at: datetime) -> tuple[Span, ...]:
+        """Return the stretches between two moments in no shift; none without such a calendar."""
+        known = None if code is None else self.known.get(code)
+        return () if known is None else closed(known, self.timezone, starts_at, ends_at)
 
 
 def windows(
@@ -62,6 +70,19 @@ def rest(calendar: Calendar, timezone: ZoneInfo, starts_at: datetime, ends_at: d
         if window.kind == "break" and starts_at <= window.starts_at and window.ends_at <= ends_at
     )
     return sum((window.ends_at - window.starts_at for window in breaks), timedelta(0))
+
+
+def closed(
+    calendar: Calendar, timezone: ZoneInfo, starts_at: datetime, ends_at: datetime
+) -> tuple[Span, ...]:
+    """Return the stretches between two moments that are in no shift, in order: nights, days off."""
+    found = []
+    at = starts_at
+    for window in windows(calendar, timezone, starts_at, ends_at):
+        if window.starts_at > at:
+            found.append((at, window.starts_at))
+        at = window.ends_at
+    return (*found, (at, ends_at)) if at < ends_at else tuple(found)
 
 
 def only_shift(calendar: Calendar, name: str) -> Calendar:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from math import exp
 from statistics import NormalDist
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from mes.dispatching.finished import worked
+from mes.dispatching.store import BusyInterval
+from mes.kernel.ids import JobOrderId
+from mes.resources.calendar import SiteCalendars
+from mes.resources.model import Calendar, Shift
 from planner.delays import Delays
 from planner.pace import (
     BETWEEN,
@@ -41,6 +49,36 @@ def test_many_jobs_are_believed() -> None:
     assert fast.first_time_yield == pytest.approx(10 / 11, abs=0.01)
     assert fast.scrapping > 0.9
     assert fast.again == pytest.approx(0.1, abs=0.02)
+
+
+DAY_SHIFT = Shift(name="day", starts=time(6), minutes=480, days=(1, 2, 3, 4, 5))
+ONE_SHIFT = SiteCalendars({"one": Calendar(code="one", shifts=(DAY_SHIFT,), breaks=())}, ZoneInfo("UTC"))
+
+
+def one_after_another(lengths: list[float]) -> Iterator[BusyInterval]:
+    """Jobs of so many minutes on a unit that works from 6 to 14 on weekdays and is theirs at night."""
+    monday = datetime(2026, 6, 1, 6, tzinfo=UTC)
+
+    def clock(minute: float) -> datetime:
+        weeks, in_week = divmod(minute, 5 * 480)
+        days, in_day = divmod(in_week, 480)
+        return monday + timedelta(weeks=weeks, days=days, minutes=in_day)
+
+    at = 0.0
+    for length in lengths:
+        yield BusyInterval(JobOrderId("WO-1-10"), "one", clock(at), clock(at + length))
+        at += length
+
+
+@pytest.mark.parametrize("minutes", [60, 300, 480])
+def test_jobs_that_lie_over_a_night_are_not_slow(minutes: int) -> None:
+    shares = [exp(NormalDist(0.0, 0.1).inv_cdf((37 * n % 100 + 0.5) / 100)) for n in range(100)]
+    intervals = one_after_another([minutes * share for share in shares])
+    busy = [worked(ONE_SHIFT, one, []).total_seconds() / 60 for one in intervals]
+    pace = measured(jobs("MC", *(lasted / minutes for lasted in busy))).of("MC")
+    assert pace.mean == pytest.approx(1.0, abs=0.02)
+    assert pace.deviation < 0.15
+    assert own_delay(Paces(centers={"MC": pace}), [("MC", float(minutes))]) < 0.25 * minutes
 
 
 def test_without_a_job_there_is_what_is_believed_of_any_floor() -> None:

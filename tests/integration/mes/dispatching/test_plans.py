@@ -26,7 +26,7 @@ from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, MaterialId, Perso
 from mes.resources import service as resources
 from mes.workorders import service as workorders
 from mes.workorders.model import JobOrder, JobOrderStatus, WorkOrderDraft
-from tests.fixtures.floor import PEOPLE, UNITS, Floor, work_master
+from tests.fixtures.floor import NOW, PEOPLE, UNITS, Floor, work_master
 
 
 def plan_of(floor: Floor, *jobs: tuple[str, str, float]) -> PublishedPlan:
@@ -279,6 +279,41 @@ async def test_a_job_that_waited_for_pieces_says_nothing_of_its_pace(floor: Floo
     async with floor.db.read() as tx:
         (found,) = (await dispatching.planning_snapshot(tx, floor.now, far=True)).finished
     assert (found.job_order, found.busy_s, found.good) == (waited, None, 2)
+
+
+async def test_the_night_is_no_work_and_overtime_is(floor: Floor) -> None:
+    plant = resources.load_plant()
+    days = tuple(
+        replace(one, shifts=tuple(shift for shift in one.shifts if shift.name == "A"))
+        for one in plant.calendars
+    )
+    await floor.do(lambda tx: resources.put_plant(tx, replace(plant, calendars=days)))
+    number = await floor.order(quantity=3)
+    await floor.plan(number)
+    cut, unit, person = JobOrderId(f"{number}-10"), UNITS[10], PEOPLE[10]
+    one = QuantityReport(job_order=cut, good=Decimal(1), scrap=Decimal(0), reason=None)
+
+    async def pace(*hours: float) -> Decimal:
+        for hour in hours:
+            floor.now = NOW + timedelta(hours=hour)
+            await floor.do(lambda tx: execution.report(tx, one), person, unit)
+        (running,) = (row for row in (await snapshot(floor)).job_orders if row.id == cut)
+        assert running.pace is not None
+        return running.pace.busy_s
+
+    floor.now = NOW + timedelta(hours=3)
+    await floor.do(lambda tx: execution.start(tx, cut), person, unit)
+    await floor.do(
+        lambda tx: execution.consume(tx, LotUse(job_order=cut, lot=LotNumber("LOT-CAST-40-1"))), person, unit
+    )
+    assert await pace(3, 5) == 2 * 3600  # the shift ends an hour before
+    await floor.do(lambda tx: execution.leave(tx, PersonId(person)))
+    await floor.do(lambda tx: resources.clock_in(tx, PersonId(person)))
+    assert await pace(21) == 3 * 3600
+    await floor.do(lambda tx: execution.complete(tx, cut), person, unit)
+    async with floor.db.read() as tx:
+        (found,) = (await dispatching.planning_snapshot(tx, floor.now, far=True)).finished
+    assert found.busy_s == 3 * 3600
 
 
 async def test_history_stays_out_of_the_planners_sight(floor: Floor) -> None:
