@@ -1,6 +1,6 @@
 """Calendars on the clock: shifts and breaks in the site's time zone become stretches in UTC."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -35,8 +35,9 @@ class SiteCalendars:
 
     def closed(self, code: str | None, starts_at: datetime, ends_at: datetime) -> tuple[Span, ...]:
         """Return the stretches between two moments in no shift; none without such a calendar."""
-        known = None if code is None else self.known.get(code)
-        return () if known is None else closed(known, self.timezone, starts_at, ends_at)
+        if code is None or code not in self.known:
+            return ()
+        return closed(self.windows(code, starts_at, ends_at), starts_at, ends_at)
 
 
 def windows(
@@ -72,13 +73,15 @@ def rest(calendar: Calendar, timezone: ZoneInfo, starts_at: datetime, ends_at: d
     return sum((window.ends_at - window.starts_at for window in breaks), timedelta(0))
 
 
-def closed(
-    calendar: Calendar, timezone: ZoneInfo, starts_at: datetime, ends_at: datetime
-) -> tuple[Span, ...]:
-    """Return the stretches between two moments that are in no shift, in order: nights, days off."""
+def closed(shifts: Iterable[Window], starts_at: datetime, ends_at: datetime) -> tuple[Span, ...]:
+    """Return the stretches between two moments that are in no shift, in order: nights, days off.
+
+    Args:
+        shifts: The work and break stretches between the two moments, in order.
+    """
     found = []
     at = starts_at
-    for window in windows(calendar, timezone, starts_at, ends_at):
+    for window in shifts:
         if window.starts_at > at:
             found.append((at, window.starts_at))
         at = window.ends_at
