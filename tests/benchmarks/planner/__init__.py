@@ -223,7 +223,7 @@ def _rolling(options: Options) -> Iterator[Figure]:
     ratios_found, shares = [], []
     for seed in options.seeds:
         rules, _ = rolling.roll(seed, rolling.by_rules)
-        engine, share = rolling.roll(seed, rolling.by_engine(1.0, seed))
+        engine, share = rolling.roll(seed, rolling.by_replanning(2.0, seed))
         ratios_found.append(engine / max(1, rules))
         shares.append(share)
         print(f"    rolling {seed} {ratios_found[-1]:.3f} moved {share:.3f}", flush=True)
