@@ -612,6 +612,21 @@ def _delayed(job: PlanJobOrder, place: Place | None) -> PlanJobOrder:
     return replace(job, equipment=place[0], planned_start=place[1])
 
 
+def with_taken_over(
+    snapshot: PlanningSnapshot, places: Mapping[str, Place], only_on: Mapping[str, EquipmentId]
+) -> PlanningSnapshot:
+    """The snapshot with jobs of promised orders at the places of their promises, until a plan has them.
+
+    Args:
+        places: Job id -> unit and start.
+        only_on: Job id -> the unit that was agreed on for it.
+    """
+    jobs = with_delays(snapshot, places).job_orders
+    return replace(
+        snapshot, job_orders=tuple(replace(job, only_on=only_on.get(job.id, job.only_on)) for job in jobs)
+    )
+
+
 def with_overtime(snapshot: PlanningSnapshot, rows: Iterable[PlanOvertime]) -> PlanningSnapshot:
     """The snapshot with overtime beside its calendars."""
     return replace(snapshot, overtime=(*snapshot.overtime, *rows))

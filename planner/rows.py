@@ -121,7 +121,7 @@ def _is_elsewhere(view: View, row: Mapping[str, Any]) -> bool | None:
     if operation.id in view.delayed:
         return True
     place = operation.published
-    if place is None:
+    if place is None or operation.id in view.taken_over:
         return None
     start = Clock(view.problem.origin).at(place.start)
     is_moved = abs(datetime.fromisoformat(row["start"]) - start) > SAME_START

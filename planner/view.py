@@ -17,7 +17,16 @@ from mes.kernel.settings import Planner
 from planner import store
 from planner.document import Labels
 from planner.problem import Problem
-from planner.reading import Kept, Place, Reading, labels_of, with_delays, with_kept, with_overtime
+from planner.reading import (
+    Kept,
+    Place,
+    Reading,
+    labels_of,
+    with_delays,
+    with_kept,
+    with_overtime,
+    with_taken_over,
+)
 from planner.store import Hold, Terms
 
 log = get_logger(__name__)
@@ -34,6 +43,7 @@ class View:
         version: Of the plan in force; None before the first.
         ends: When that has the running jobs end; those that it knows.
         delayed: Jobs that go later than in force, for an accepted date: the next plan says so.
+        taken_over: Jobs that no plan has yet; their places are those of the promise of their order.
     """
 
     reading: Reading
@@ -41,6 +51,7 @@ class View:
     version: int | None
     ends: Mapping[str, datetime] = field(default_factory=dict)
     delayed: frozenset[str] = frozenset()
+    taken_over: frozenset[str] = frozenset()
 
     @property
     def problem(self) -> Problem:
@@ -61,12 +72,18 @@ async def view_plant(tx: Tx, at: datetime, settings: Planner, *, far: bool = Fal
     version = _version(snapshot)
     delayed = frozenset(_delays(await store.terms(tx, at), version))
     reading = await asyncio.to_thread(Reading, snapshot, settings)
-    return View(reading, labels_of(snapshot), version, await store.running_ends(tx), delayed)
+    taken_over = frozenset(row.job_order for row in await store.taken_over(tx))
+    ends = await store.running_ends(tx)
+    return View(reading, labels_of(snapshot), version, ends, delayed, taken_over)
 
 
 async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSnapshot:
     """Read the facts that a plan depends on, with the dates that were accepted as orders, and their terms."""
     snapshot = await dispatching.planning_snapshot(tx, at=at, far=far)
+    taken = await store.taken_over(tx)
+    places = {row.job_order: _place({"equipment": row.equipment, "start": row.start}) for row in taken}
+    only_on = {row.job_order: EquipmentId(row.only_on) for row in taken if row.only_on}
+    snapshot = with_taken_over(snapshot, places, only_on)
     return with_agreed(snapshot, await store.terms(tx, at), await _kept(tx, at))
 
 

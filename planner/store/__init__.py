@@ -30,12 +30,14 @@ from planner.store.plans import (
 )
 from planner.store.promises import (
     Hold,
+    TakenOver,
     Terms,
     holds,
     insert_hold,
     move_hold,
     redeem_hold,
     release_hold,
+    taken_over,
     terms,
 )
 from planner.store.questions import (
@@ -70,6 +72,7 @@ __all__ = [
     "Queue",
     "Request",
     "Ruling",
+    "TakenOver",
     "Terms",
     "add_question",
     "add_request",
@@ -106,6 +109,7 @@ __all__ = [
     "running_ends",
     "shown",
     "shown_by_id",
+    "taken_over",
     "terms",
     "waiting",
 ]

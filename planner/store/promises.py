@@ -51,6 +51,21 @@ class Terms:
     option: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """A job of an order that was promised, before any plan has it: where the promise had its step.
+
+    Args:
+        start: ISO 8601, in UTC.
+        only_on: The unit that was agreed on for it.
+    """
+
+    job_order: str
+    equipment: str
+    start: str
+    only_on: str | None
+
+
 _HOLD: LiteralString = (
     "id, name, material, quantity, priority, customer_order, promised_at, places, begins_at,"
     " held_until, accepted_at, accepted_by, customer, option, whole"
@@ -111,6 +126,25 @@ async def terms(tx: Tx, at: datetime) -> list[Terms]:
         order by accepted_at, name
         """,  # noqa: S608 - a number of ours
         {"site": tx.site, "at": at},
+    )
+
+
+async def taken_over(tx: Tx) -> list[TakenOver]:
+    """Return the places that orders have taken over from their promises, until a plan has their jobs."""
+    return await tx.fetch_all(
+        TakenOver,
+        """
+        select distinct on (j.id) j.id as job_order, place->>'equipment' as equipment,
+            place->>'start' as start, p.option #>> array['kept', 'only_on', step] as only_on
+        from planner.promise p
+        join mes.work_order w on w.id = p.work_order and w.status in ('Waiting', 'Released', 'Running')
+        join mes.job_order j on j.work_order = w.id and j.planned_start is null and j.started_at is null
+        cross join lateral concat(p.name, '-', j.operation) step
+        cross join lateral (select p.places->step) of_step (place)
+        where p.site = %(site)s and p.status = 'ordered' and place is not null
+        order by j.id, p.promised_at, p.name
+        """,
+        {"site": tx.site},
     )
 
 

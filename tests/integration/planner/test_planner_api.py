@@ -26,6 +26,9 @@ from mes.resources.service import person_card
 from planner import answering, desk, service, store
 from planner.answering import Answerer
 from planner.desk import Desk
+from planner.document import Clock
+from planner.objective import order_ends
+from planner.replan import as_published
 from planner.view import view_plant
 from tests.fixtures.floor import Floor, open_floor
 from tests.fixtures.web import Web, demo_settings, key
@@ -286,8 +289,35 @@ HOLD = store.Hold(
 )
 
 
-@pytest.mark.usefixtures("planner")
-async def test_the_order_that_was_promised_takes_its_places_over(floor: Floor) -> None:
+async def _ends(floor: Floor) -> dict[str, datetime]:
+    """When each order ends, everybody where he is in force and others after them."""
+    async with floor.db.read() as tx:
+        problem = (await view_plant(tx, floor.now, POLICY)).problem
+    ends = order_ends(problem, as_published(problem))
+    return {order: Clock(problem.origin).at(minute) for order, minute in ends.items()}
+
+
+async def _promised(floor: Floor, number: str, hold: store.Hold) -> store.Hold:
+    """The promise that the order alone would keep, its first step on a unit that was agreed on."""
+    async with floor.db.read() as tx:
+        problem = (await view_plant(tx, floor.now, POLICY)).problem
+    alone, clock = as_published(problem), Clock(problem.origin)
+    places = {
+        run.operation.replace(number, hold.name): {
+            "equipment": run.unit,
+            "start": clock.at(run.start).isoformat(),
+            "end": clock.at(run.end).isoformat(),
+        }
+        for run in alone.assignments
+    }
+    first = f"{hold.name}-10"
+    kept = {"only_on": {first: places[first]["equipment"]}}
+    option = {"kind": "unit", "price": 0, "params": {}, "kept": kept}
+    date = clock.at(order_ends(problem, alone)[number])
+    return replace(hold, places=places, promised_at=date, option=option)
+
+
+async def test_the_order_that_was_promised_takes_its_places_over(floor: Floor, planner: Desk) -> None:
     until = floor.now + timedelta(hours=1)
     hold = replace(HOLD, promised_at=floor.now, begins_at=floor.now, held_until=until, accepted_at=floor.now)
     number = await floor.order(quantity=3)
@@ -298,7 +328,9 @@ async def test_the_order_that_was_promised_takes_its_places_over(floor: Floor) -
     more = replace(hold, id=uuid4(), name="PROMISE-3", customer="Linde", quantity=Decimal(4))
     another = replace(hold, id=uuid4(), name="PROMISE-4", customer="C-99")
     unnamed = replace(hold, id=uuid4(), name="PROMISE-5")
-    named = replace(hold, customer_order=customer_order)
+    named = await _promised(floor, number, replace(hold, customer_order=customer_order))
+    rival = await floor.order(quantity=3, due_in_h=0.1)
+    assert (await _ends(floor))[number] > named.promised_at
     parted = replace(unnamed, customer="Linde", quantity=Decimal(1), id=uuid4(), name="PROMISE-7-A")
     rest = replace(parted, id=uuid4(), name="PROMISE-7-B", quantity=Decimal(2), whole=parted.id)
     for row in (on_the_phone, more, another, unnamed, named, parted, rest):
@@ -312,6 +344,16 @@ async def test_the_order_that_was_promised_takes_its_places_over(floor: Floor) -
 
     in_parts = {"PROMISE-7-A", "PROMISE-7-B"}
     assert await held() == {"PROMISE-2", "PROMISE-3", "PROMISE-4", "PROMISE-5"} | in_parts
+    ends = await _ends(floor)
+    assert ends[number] <= named.promised_at < ends[rival]
+    async with floor.db.read() as tx:
+        operations = (view := await view_plant(tx, floor.now, POLICY)).problem.operations
+    assert view.taken_over == {o.id for o in operations if o.order == number}
+    (first,) = (o for o in operations if o.id == f"{number}-10")
+    assert [way.unit for way in first.alternatives] == [named.places["PROMISE-1-10"]["equipment"]]
     assert await held() == {"PROMISE-3", "PROMISE-4", "PROMISE-5"} | in_parts
     assert await held() == {"PROMISE-3", "PROMISE-4", "PROMISE-5"}
     assert await held() == {"PROMISE-3", "PROMISE-4", "PROMISE-5"}
+    await planner.step()
+    async with floor.db.read() as tx:
+        assert (await view_plant(tx, floor.now, POLICY)).taken_over == frozenset()
