@@ -276,7 +276,8 @@ def picture_of(view: View, skills: frozenset[str]) -> Picture:
     problem = view.problem
     known = skills | {skill for crew in problem.crews for skill in crew.skills}
     plan = as_published(problem)
-    return Picture(view, plan, Desk(problem, plan, known), frozenset(known), taken)
+    desk = Desk(problem, plan, known, accepted=view.reading.accepted)
+    return Picture(view, plan, desk, frozenset(known), taken)
 
 
 @dataclass(frozen=True)
@@ -311,8 +312,8 @@ class Asked:
         """Reserve the places of the answer, or of another way to a date that was told before.
 
         Not where the date is clearly later than `latest`, or the other way is not to be had any more as it
-        was told: then say what can be had now. The next question finds the places taken; whoever asked keeps
-        them in the database.
+        was told: then say what can be had now. The next question finds the places and the material taken;
+        whoever asked keeps them in the database.
 
         Args:
             wish: The other way, as it was told.
@@ -321,6 +322,7 @@ class Asked:
             answer = self._held(name, latest, wish)
             if answer.get("parts") is None:
                 return answer
+            self.picture.view.reading.reserve(self.material, self.quantity, self.master)
             self.picture.held[name] = answer
         return self.picture.held[name]
 

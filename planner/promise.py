@@ -113,6 +113,8 @@ class Desk:
         skills: Iterable[str] = (),
         reserved: Mapping[str, Operation] | None = None,
         supply: Supply | None = None,
+        *,
+        accepted: Iterable[str] = (),
     ) -> None:
         """Take over a plan.
 
@@ -121,7 +123,9 @@ class Desk:
             skills: Skills that new orders may need beside those in the problem.
             reserved: Operations of the plan that are none of the problem's.
             supply: Material that nobody has been given yet; by default what the problem leaves.
+            accepted: Orders that nobody may delay for another: their dates were accepted.
         """
+        self._accepted = frozenset(accepted)
         self._supply = (supply or problem.left_over).copy()
         self._opened: dict[str, list[Window]] = {}
         self._steps_of: dict[str, list[Operation]] = {}
@@ -283,6 +287,8 @@ class Desk:
     ) -> Iterator[Option]:
         """The dates when an order that is in the way, and weighs less, is done after the new one.
 
+        Never one whose own date was accepted.
+
         Args:
             found: The date otherwise, where it is known.
         """
@@ -293,6 +299,8 @@ class Desk:
         for name in list(dict.fromkeys(before))[:MOST_DELAYED]:
             order = self.decoder.problem.order_by_id.get(name)
             if order is None or order.kind != "work" or order.weight >= weight:
+                continue
+            if name in self._accepted:
                 continue
             option = self._instead_of(operations, order, found.end)
             if option is not None:

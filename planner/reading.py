@@ -133,6 +133,19 @@ class Reading:
         jobs = asked_jobs(name, material, quantity, master)
         return tuple(self._operation(job, self._waits(supply, job)) for job in jobs)
 
+    def reserve(self, material: MaterialId, quantity: Decimal, master: Sequence[PlanMasterOperation]) -> None:
+        """Take the materials of accepted work out of what is left for all that is asked for afterwards.
+
+        In parts it takes the same: what is left is used up in turn, and the parts are the whole together.
+        """
+        for job in asked_jobs("", material, quantity, master):
+            self._waits(self._supply, job)
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """The orders that are only dates which somebody has accepted."""
+        return frozenset(order.id for order in self._snapshot.work_orders if order.accepted)
+
     def paced_ends(self) -> dict[str, int]:
         """The measured jobs under way -> when they end by their own pace from their last report, a minute."""
         found: dict[str, int] = {}

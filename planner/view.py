@@ -163,6 +163,7 @@ def as_order(hold: Hold, master: Sequence[PlanMasterOperation]) -> Kept:
         customer=None,
         promised_at=hold.promised_at,
         received_at=hold.accepted_at,
+        accepted=True,
     )
     agreed = hold.option["kept"].get("only_on", {}) if hold.option else {}
     only_on = {job: EquipmentId(unit) for job, unit in agreed.items()}

@@ -210,7 +210,12 @@ class PlanMaintenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanWorkOrder:
-    """A released work order that is not completed."""
+    """A released work order that is not completed.
+
+    Args:
+        accepted: A customer has accepted its date and his order has not come yet: the date is as good as
+            given, and nobody else's work may put it off.
+    """
 
     id: WorkOrderNumber
     material: MaterialId
@@ -222,6 +227,7 @@ class PlanWorkOrder:
     customer: str | None
     promised_at: datetime | None
     received_at: datetime
+    accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,14 @@ from uuid import uuid4
 
 import pytest
 
-from mes.dispatching.model import PlanInterval, PlanMasterOperation, PlanningSnapshot
+from mes.dispatching.model import (
+    PlanInterval,
+    PlanMasterOperation,
+    PlanNeed,
+    PlanningSnapshot,
+    PlanReceipt,
+    PlanStock,
+)
 from mes.kernel.ids import EquipmentId, MaterialId
 from mes.kernel.settings import Planner
 from planner import rows, store
@@ -19,7 +26,7 @@ from planner.answering import Asked, picture_of
 from planner.checker import check
 from planner.effort import Effort
 from planner.objective import order_ends, score
-from planner.reading import Reading, labels_of
+from planner.reading import Kept, Reading, labels_of
 from planner.replan import as_published, replan
 from planner.solve import solve
 from planner.view import View, as_order, with_agreed
@@ -70,6 +77,11 @@ class Floor:
 
     def after(self, said: dict[str, Any], priority: int = 5) -> PlanningSnapshot:
         """The facts as the next plan reads them."""
+        agreed = [store.Terms(said["option"])] if "option" in said else []
+        return with_agreed(self.facts, agreed, self.kept(said, priority))
+
+    def kept(self, said: dict[str, Any], priority: int = 5) -> list[Kept]:
+        """What is held, as the next plan reads it."""
         hold = store.Hold(
             id=uuid4(),
             name=NAME,
@@ -83,7 +95,7 @@ class Floor:
             held_until=NOW,
             accepted_at=NOW,
             accepted_by="account:p",
-            option=said["option"],
+            option=said.get("option"),
         )
         parts = [
             replace(
@@ -95,9 +107,7 @@ class Floor:
             )
             for part in said["parts"]
         ]
-        return with_agreed(
-            self.facts, [store.Terms(said["option"])], [as_order(row, (self.step,)) for row in parts]
-        )
+        return [as_order(row, (self.step,)) for row in parts]
 
 
 def planned_again(facts: PlanningSnapshot) -> dict[str, int]:
@@ -188,6 +198,60 @@ def test_who_makes_room_goes_later_in_the_next_plan_at_the_price_that_was_told()
     after = floor.after(said, priority=2)
     assert [is_told(after, jobs) for jobs in (frozenset[str](), frozenset({"WO-2-10"}))] == [False, True]
     assert all(way["kind"] != "delay" for way in floor.asked(priority=5).answer()["alternatives"])
+
+
+STEEL = MaterialId("STEEL")
+
+
+def some_steel(pieces: int) -> Floor:
+    """Each piece needs one of steel; more of it comes in the minute 400."""
+    facts = replace(
+        one_unit(work("WO-1", 30, 0)),
+        stock=(PlanStock(material=STEEL, quantity=Decimal(pieces)),),
+        receipts=(PlanReceipt(purchase="PO-1", material=STEEL, quantity=Decimal(100), expected_at=at(400)),),
+    )
+    needs = (PlanNeed(material=STEEL, quantity=Decimal(1)),)
+    return Floor(facts, replace(master(20), components=needs))
+
+
+@pytest.mark.parametrize("kind", [None, "split"])
+def test_no_two_accepted_dates_are_told_of_the_same_stock(kind: str | None) -> None:
+    floor = some_steel(4)
+    asked = floor.asked()
+    way = floor.way(kind, asked) if kind else None
+    said = asked.hold(NAME, None, way)
+    assert [minute(part["date"]) for part in said["parts"]] == ([40, 50] if kind else [50])
+    assert asked.hold(NAME, None, way) == said
+    assert minute(asked.answer()["date"]) == 420
+    assert asked.hold("PROMISE-2", at(70).isoformat())["parts"] is None
+    second = asked.hold("PROMISE-2", None)
+    assert minute(second["date"]) == 420
+    ends = planned_again(with_agreed(floor.facts, [], [*floor.kept(said), *floor.kept(second)]))
+    told = {part["name"]: minute(part["date"]) for one in (said, second) for part in one["parts"]}
+    assert ends == {"WO-1": 30, **told}
+
+
+def test_what_is_left_of_the_stock_is_the_next_ones() -> None:
+    asked = some_steel(9).asked()
+    said = [minute(asked.hold(f"PROMISE-{number}", None)["date"]) for number in (1, 2, 3)]
+    assert said == [50, 70, 420]
+
+
+def test_a_date_that_was_accepted_is_never_delayed_and_a_delay_that_is_taken_keeps_all_dates() -> None:
+    facts = one_unit(work("WO-1", 30, 0), work("WO-2", 30, 30))
+    facts = replace(facts, work_orders=(order("WO-1", 40, 1), order("WO-2", 90, 5)))
+    floor = Floor(facts, master(20))
+    first = floor.asked(priority=9).hold(NAME, None)
+    kept = floor.kept(first, priority=9)
+    asked = Floor(with_agreed(facts, [], kept), floor.step).asked(priority=2)
+    ways = [way for way in asked.answer()["alternatives"] if way["kind"] == "delay"]
+    assert [way["params"]["order"] for way in ways] == ["WO-2"]
+    second = asked.hold("PROMISE-2", None, ways[0])
+    kept = [*kept, *floor.kept(second, priority=2)]
+    ends = planned_again(with_agreed(facts, [store.Terms(second["option"])], kept))
+    assert (minute(first["date"]), minute(second["date"])) == (80, 50)
+    assert ends == {"WO-1": 30, "PROMISE-2": 50, NAME: 70, "WO-2": 100}
+    assert ends["WO-2"] <= 60 + ways[0]["params"]["later"]
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,8 @@ def test_an_order_of_less_weight_makes_room_and_its_lateness_is_the_price() -> N
     assert way.price == 20 * urgent.weights.tardiness
     assert asked.quote((step("W-1", 20),)).end == 80
     assert list(asked.instead_of_others((step("W-1", 20),), weight=1)) == []
+    firm = Desk(urgent, asked.decoder.schedule(), accepted=("B",))
+    assert list(firm.instead_of_others((step("W-1", 20),), weight=4)) == []
     taken = asked.take(way, (step("W-1", 20),))
     assert (taken.quotes[0].end, taken.moved.end if taken.moved else 0) == (50, 80)
     assert asked.quote((step("X-1", 20),)).end == 100
