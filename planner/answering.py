@@ -118,6 +118,7 @@ class Answerer:
         """
         self.db, self.settings, self.name, self.pool = db, settings, name, pool or SolverPool()
         self._picture: Picture | None = None
+        self._given_back = 0
         self._learned: Learned | None = None
         self.learning: asyncio.Task[None] | None = None
         self._prepared: int | None = None
@@ -262,8 +263,13 @@ class Answerer:
     async def _now(self, skills: frozenset[str]) -> Picture:
         """The picture at hand while it holds, else a new one."""
         async with self.db.read() as tx:
-            version = await version_in_force(tx)
-        if self._picture is None or not self._picture.holds(version, skills):
+            version, given_back = await version_in_force(tx), await store.given_back(tx)
+        if (
+            given_back != self._given_back
+            or self._picture is None
+            or not self._picture.holds(version, skills)
+        ):
+            self._given_back = given_back
             async with self.db.read() as tx:
                 view = await view_plant(tx, utc_now(), self.settings.planner, far=True)
             self._picture = await asyncio.to_thread(picture_of, view, skills)

@@ -169,6 +169,12 @@ async def release_hold(tx: Tx, hold: UUID) -> bool:
     return released > 0
 
 
+async def given_back(tx: Tx) -> int:
+    """How many accepted dates were ever given back: with each one their places are free again."""
+    query = "select count(*) from planner.promise where site = %(site)s and status = 'released'"
+    return int(await tx.value(query, {"site": tx.site}))
+
+
 async def redeem_hold(tx: Tx, work_order: str) -> None:
     """The order has come that a date was accepted for: from now on the plan has the order itself.
 
