@@ -402,6 +402,21 @@ class PlanningSnapshot:
     overtime: tuple[PlanOvertime, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """A stretch in which a job order was at a unit.
+
+    Args:
+        calendar: Of the unit.
+    """
+
+    job_order: JobOrderId
+    equipment: EquipmentId
+    calendar: str | None
+    started_at: datetime
+    ended_at: datetime
+
+
 STANDING_STATES = FAULT_STATES | STOP_STATES | {"Holding", "Held", "Suspending", "Suspended"}
 """PackML states in which a unit makes nothing: faults, stops, and waiting of its own or for others."""
 

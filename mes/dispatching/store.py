@@ -1,13 +1,24 @@
 """SQL of plans in force, promises and the jobs they move."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from mes.dispatching.model import STANDING_STATES, PlanInForce, PlannedJob, PlanPace, Promise, PublishedPlan
+from mes.dispatching.model import (
+    STANDING_STATES,
+    PlanInForce,
+    PlannedJob,
+    PlanPace,
+    Promise,
+    PublishedPlan,
+    Stay,
+)
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, WorkOrderNumber
+from mes.resources.calendar import Span
+from mes.resources.model import RUNNING_STATES
 
 _PLAN = """
     select plan, version, solver, status, objective, bound, late_orders, published_at, by from mes.plan
@@ -242,7 +253,7 @@ async def paces(
 ) -> dict[JobOrderId, PlanPace]:
     """Return how fast the running jobs are that reported more than once from `since` to `until`.
 
-    Time in no shift counts as far as somebody was on the job: what is reported in overtime took time.
+    Time in no shift counts as far as there was work in it (`seen`): what is reported in overtime took time.
 
     Args:
         work: Unit -> its working time and its shifts, breaks included, as multiranges; a unit that is not
@@ -270,8 +281,9 @@ async def paces(
             select r.job_order,
                    mes.microseconds(
                        r.range * (w.work::tstzmultirange + (
-                           coalesce(labour.range, '{}') - w.shifts::tstzmultirange))
-                       - coalesce(stood.range, '{}')) as us
+                           coalesce(labour.range, '{}') + coalesce(state.ran, '{}')
+                           - w.shifts::tstzmultirange))
+                       - coalesce(state.stood, '{}')) as us
             from ran r
             join unnest(%(units)s::text[], %(work)s::text[], %(shifts)s::text[]) w (unit, work, shifts)
                 on w.unit = r.equipment
@@ -280,15 +292,18 @@ async def paces(
                 from mes.personnel_actual l where l.job_order = r.job_order
             ) labour on true
             left join lateral (
-                select range_agg(tstzrange(t.started_at, t.ended_at)) as range
+                select range_agg(tstzrange(t.started_at, t.ended_at))
+                           filter (where t.state = any(%(standing)s)) as stood,
+                       range_agg(tstzrange(t.started_at, t.ended_at))
+                           filter (where t.state = any(%(running)s)) as ran
                 from mes.equipment_state t
-                where t.equipment = r.equipment and t.state = any(%(standing)s)
+                where t.equipment = r.equipment
                   and t.started_at < upper(r.range) and coalesce(t.ended_at, 'infinity') > lower(r.range)
                   and t.started_at >= coalesce(
                       (select max(before.started_at) from mes.equipment_state before
                        where before.equipment = r.equipment and before.started_at <= lower(r.range)),
                       '-infinity')
-            ) stood on true
+            ) state on true
         )
         select s.job_order, s.pieces, sum(b.us) / 1000000.0 as busy_s, upper(s.range) as last_at
         from span s join busy b using (job_order) group by s.job_order, s.pieces, s.range
@@ -301,6 +316,7 @@ async def paces(
             "work": [open_for for open_for, _ in work.values()],
             "shifts": [shifts for _, shifts in work.values()],
             "standing": sorted(STANDING_STATES),
+            "running": sorted(RUNNING_STATES),
         },
     )
     return {
@@ -357,26 +373,12 @@ async def finished_jobs(tx: Tx, since: datetime, most: int) -> list[FinishedJob]
     )
 
 
-@dataclass(frozen=True, slots=True)
-class BusyInterval:
-    """A stretch in which a unit was busy with a job order.
-
-    Args:
-        calendar: Of the unit.
-    """
-
-    job_order: JobOrderId
-    calendar: str | None
-    started_at: datetime
-    ended_at: datetime
-
-
-async def busy_intervals(tx: Tx, jobs: list[JobOrderId]) -> list[BusyInterval]:
-    """Return when units were busy with job orders that are over."""
+async def stays(tx: Tx, jobs: list[JobOrderId]) -> list[Stay]:
+    """Return when job orders that are over were at their units."""
     return await tx.fetch_all(
-        BusyInterval,
+        Stay,
         """
-        select a.job_order, e.calendar, a.started_at, a.ended_at
+        select a.job_order, a.equipment, e.calendar, a.started_at, a.ended_at
         from mes.equipment_actual a join mes.equipment e on e.id = a.equipment
         where a.job_order = any(%(jobs)s) and a.ended_at is not null
         """,
@@ -385,24 +387,49 @@ async def busy_intervals(tx: Tx, jobs: list[JobOrderId]) -> list[BusyInterval]:
 
 
 @dataclass(frozen=True, slots=True)
-class Labour:
-    """A stretch in which anybody was on a job order."""
-
-    job_order: JobOrderId
-    started_at: datetime
-    ended_at: datetime
+class _Seen:
+    n: int
+    starts_at: datetime
+    ends_at: datetime
 
 
-async def labour(tx: Tx, jobs: list[JobOrderId]) -> list[Labour]:
-    """Return when anybody was on job orders that are over; what several did at once is one stretch."""
-    return await tx.fetch_all(
-        Labour,
+async def seen(tx: Tx, stays: Sequence[Stay]) -> dict[Stay, list[Span]]:
+    """Return when there was work in some stretches: somebody was on the job, or its unit told that it ran.
+
+    Returns:
+        When, without overlap; a stretch in which nobody saw any is missing.
+    """
+    rows = await tx.fetch_all(
+        _Seen,
         """
-        select job_order, lower(span) as started_at, upper(span) as ended_at
-        from (select job_order, unnest(range_agg(tstzrange(started_at, ended_at))) as span
-              from mes.personnel_actual
-              where job_order = any(%(jobs)s) and ended_at > started_at
-              group by job_order) worked
+        select stay.n::int as n, lower(span) as starts_at, upper(span) as ends_at
+        from unnest(%(jobs)s::text[], %(units)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+             with ordinality stay (job_order, equipment, starts_at, ends_at, n)
+        cross join lateral (
+            select unnest(range_agg(work.range) * tstzmultirange(tstzrange(stay.starts_at, stay.ends_at)))
+            from (
+                select tstzrange(started_at, ended_at) as range from mes.personnel_actual
+                where job_order = stay.job_order
+                union all
+                select tstzrange(started_at, ended_at) from mes.equipment_state
+                where equipment = stay.equipment and state = any(%(running)s)
+                  and started_at < stay.ends_at and coalesce(ended_at, 'infinity') > stay.starts_at
+                  and started_at >= coalesce(
+                      (select max(before.started_at) from mes.equipment_state before
+                       where before.equipment = stay.equipment and before.started_at <= stay.starts_at),
+                      '-infinity')
+            ) work
+        ) found (span)
         """,
-        {"jobs": jobs},
+        {
+            "jobs": [one.job_order for one in stays],
+            "units": [one.equipment for one in stays],
+            "starts": [one.started_at for one in stays],
+            "ends": [one.ended_at for one in stays],
+            "running": sorted(RUNNING_STATES),
+        },
     )
+    found: dict[Stay, list[Span]] = defaultdict(list)
+    for row in rows:
+        found[stays[row.n - 1]].append((row.starts_at, row.ends_at))
+    return dict(found)

@@ -1,19 +1,22 @@
 """The hours of people and units on a job: begun, handed over, ended, booked.
 
-A planned break that lies wholly in an interval is not booked: it is planned down time (ISO 22400
-PDOT), which is in no unit's busy time either. Time outside the shifts is booked: somebody worked it.
+Booked is the time in which there was work. In a unit's shifts that is all but the planned breaks that lie
+wholly in the interval: those are planned down time (ISO 22400 PDOT), which is in no unit's busy time either.
+In no shift it is the time in which work was seen. A person's own interval says that somebody was there; a
+unit worked while somebody was on its job, or while it told that it ran (`mes.dispatching.busy`).
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 
 from mes.access.model import SIGN_ON_LIFETIME
+from mes.dispatching.busy import worked
+from mes.dispatching.model import Stay
 from mes.execution import store
 from mes.execution.acting import scope_of, unit_of, where
 from mes.execution.events import LabourBooked, MachineTimeBooked
-from mes.execution.model import Interval, hours_between
+from mes.execution.model import Interval, hours_in
 from mes.kernel.db import Tx
 from mes.kernel.ids import PersonId
 from mes.kernel.log import get_logger
@@ -53,7 +56,16 @@ async def end_work(tx: Tx, job: JobOrder) -> None:
     await _book_labour(tx, await store.close_labour(tx, job_order=job.id))
     for interval in await store.close_machine(tx, job.id):
         ended_at = interval.ended_at or tx.now
-        hours = await _hours(tx, interval, ended_at)
+        place = await resources.get_equipment(tx, interval.equipment)
+        stay = Stay(
+            job_order=job.id,
+            equipment=interval.equipment,
+            calendar=place.calendar,
+            started_at=interval.started_at,
+            ended_at=ended_at,
+        )
+        (lasted,) = await worked(tx, [stay])
+        hours = hours_in(lasted)
         if hours > 0:
             await append(
                 tx,
@@ -69,7 +81,8 @@ async def end_work(tx: Tx, job: JobOrder) -> None:
 async def _book_labour(tx: Tx, intervals: Iterable[Interval]) -> None:
     for interval in intervals:
         ended_at = interval.ended_at or tx.now
-        hours = await _hours(tx, interval, ended_at)
+        rest = await resources.rest(tx, interval.equipment, interval.started_at, ended_at)
+        hours = hours_in(ended_at - interval.started_at - rest)
         if hours <= 0:
             continue
         job = await workorders.get_job(tx, interval.job_order)
@@ -85,11 +98,6 @@ async def _book_labour(tx: Tx, intervals: Iterable[Interval]) -> None:
                 hours=hours,
             ),
         )
-
-
-async def _hours(tx: Tx, interval: Interval, ended_at: datetime) -> Decimal:
-    rest = await resources.rest(tx, interval.equipment, interval.started_at, ended_at)
-    return hours_between(interval.started_at, ended_at, rest)
 
 
 async def leave(tx: Tx, person: PersonId, reason: str | None = None) -> None:

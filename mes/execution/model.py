@@ -162,9 +162,9 @@ class Interval:
     ended_at: datetime | None
 
 
-def hours_between(started_at: datetime, ended_at: datetime, rest: timedelta) -> Decimal:
-    """Return the hours of an interval less the breaks in it, 6 decimals, never negative."""
-    microseconds = max((ended_at - started_at - rest) // _MICROSECOND, 0)
+def hours_in(lasted: timedelta) -> Decimal:
+    """Return a length of time in hours, 6 decimals, never negative."""
+    microseconds = max(lasted // _MICROSECOND, 0)
     return (Decimal(microseconds) / _MICROSECONDS_PER_HOUR).quantize(HOURS, ROUND_HALF_UP)
 
 

@@ -33,6 +33,23 @@ class SiteCalendars:
         known = None if code is None else self.known.get(code)
         return timedelta(0) if known is None else rest(known, self.timezone, starts_at, ends_at)
 
+    def worked(
+        self, code: str | None, starts_at: datetime, ends_at: datetime, seen: Iterable[Span]
+    ) -> timedelta:
+        """Return how long a unit with this calendar was at work between two moments.
+
+        In its shifts it is, but for the breaks that lie wholly between them. In no shift only as far as work
+        was seen. Without such a calendar it is at work throughout: nobody has said when it is not.
+
+        Args:
+            seen: Stretches in which there was work; they do not overlap.
+        """
+        idle = self.rest(code, starts_at, ends_at)
+        stretches = tuple(seen)
+        for span in self.closed(code, starts_at, ends_at):
+            idle += span[1] - span[0] - sum((_common(span, one) for one in stretches), timedelta(0))
+        return ends_at - starts_at - idle
+
     def closed(self, code: str | None, starts_at: datetime, ends_at: datetime) -> tuple[Span, ...]:
         """Return the stretches between two moments in no shift; none without such a calendar."""
         if code is None or code not in self.known:
@@ -84,8 +101,12 @@ def closed(shifts: Iterable[Window], starts_at: datetime, ends_at: datetime) -> 
     for window in shifts:
         if window.starts_at > at:
             found.append((at, window.starts_at))
-        at = window.ends_at
+        at = max(at, window.ends_at)
     return (*found, (at, ends_at)) if at < ends_at else tuple(found)
+
+
+def _common(one: Span, other: Span) -> timedelta:
+    return max(timedelta(0), min(one[1], other[1]) - max(one[0], other[0]))
 
 
 def only_shift(calendar: Calendar, name: str) -> Calendar:

@@ -81,6 +81,10 @@ STOP_STATES = frozenset({"Stopping", "Stopped", "Clearing"})
 """PackML states that are a stop when a reason came with them, and else the end of the day's work."""
 
 
+RUNNING_STATES = frozenset({"Execute", "Starting"})
+"""PackML states in which a unit makes something or is set up for it (ISO 22400 AUPT)."""
+
+
 def is_down(state: str, reason: str | None) -> bool:
     """Say whether a unit in this state cannot be planned for the time being."""
     return state in FAULT_STATES or (state in STOP_STATES and bool(reason))

@@ -11,10 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mes.dispatching.finished import worked
-from mes.dispatching.store import BusyInterval
-from mes.kernel.ids import JobOrderId
-from mes.resources.calendar import SiteCalendars
+from mes.resources.calendar import SiteCalendars, Span
 from mes.resources.model import Calendar, Shift
 from planner.delays import Delays
 from planner.pace import (
@@ -55,7 +52,7 @@ DAY_SHIFT = Shift(name="day", starts=time(6), minutes=480, days=(1, 2, 3, 4, 5))
 ONE_SHIFT = SiteCalendars({"one": Calendar(code="one", shifts=(DAY_SHIFT,), breaks=())}, ZoneInfo("UTC"))
 
 
-def one_after_another(lengths: list[float]) -> Iterator[BusyInterval]:
+def one_after_another(lengths: list[float]) -> Iterator[Span]:
     """Jobs of so many minutes on a unit that works from 6 to 14 on weekdays and is theirs at night."""
     monday = datetime(2026, 6, 1, 6, tzinfo=UTC)
 
@@ -66,7 +63,7 @@ def one_after_another(lengths: list[float]) -> Iterator[BusyInterval]:
 
     at = 0.0
     for length in lengths:
-        yield BusyInterval(JobOrderId("WO-1-10"), "one", clock(at), clock(at + length))
+        yield clock(at), clock(at + length)
         at += length
 
 
@@ -74,7 +71,7 @@ def one_after_another(lengths: list[float]) -> Iterator[BusyInterval]:
 def test_jobs_that_lie_over_a_night_are_not_slow(minutes: int) -> None:
     shares = [exp(NormalDist(0.0, 0.1).inv_cdf((37 * n % 100 + 0.5) / 100)) for n in range(100)]
     intervals = one_after_another([minutes * share for share in shares])
-    busy = [worked(ONE_SHIFT, one, []).total_seconds() / 60 for one in intervals]
+    busy = [ONE_SHIFT.worked("one", *one, seen=()).total_seconds() / 60 for one in intervals]
     pace = measured(jobs("MC", *(lasted / minutes for lasted in busy))).of("MC")
     assert pace.mean == pytest.approx(1.0, abs=0.02)
     assert pace.deviation < 0.15

@@ -23,6 +23,8 @@ from mes.inventory import service as inventory
 from mes.inventory.model import ExpectedReceiptDraft
 from mes.kernel.db import Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, MaterialId, PersonId
+from mes.performance import service as performance
+from mes.performance.model import StateReading
 from mes.resources import service as resources
 from mes.workorders import service as workorders
 from mes.workorders.model import JobOrder, JobOrderStatus, WorkOrderDraft
@@ -281,7 +283,11 @@ async def test_a_job_that_waited_for_pieces_says_nothing_of_its_pace(floor: Floo
     assert (found.job_order, found.busy_s, found.good) == (waited, None, 2)
 
 
-async def test_the_night_is_no_work_and_overtime_is(floor: Floor) -> None:
+@pytest.mark.parametrize("alone", [False, True])
+async def test_the_night_is_no_work_and_overtime_is_and_so_is_what_a_machine_makes_alone(
+    floor: Floor, alone: bool
+) -> None:
+    """The shift ends after four hours; its person stays one more, and the machine runs alone for three."""
     plant = resources.load_plant()
     days = tuple(
         replace(one, shifts=tuple(shift for shift in one.shifts if shift.name == "A"))
@@ -290,7 +296,7 @@ async def test_the_night_is_no_work_and_overtime_is(floor: Floor) -> None:
     await floor.do(lambda tx: resources.put_plant(tx, replace(plant, calendars=days)))
     number = await floor.order(quantity=3)
     await floor.plan(number)
-    cut, unit, person = JobOrderId(f"{number}-10"), UNITS[10], PEOPLE[10]
+    cut, unit, person = JobOrderId(f"{number}-10"), EquipmentId(UNITS[10]), PEOPLE[10]
     one = QuantityReport(job_order=cut, good=Decimal(1), scrap=Decimal(0), reason=None)
 
     async def pace(*hours: float) -> Decimal:
@@ -307,13 +313,17 @@ async def test_the_night_is_no_work_and_overtime_is(floor: Floor) -> None:
         lambda tx: execution.consume(tx, LotUse(job_order=cut, lot=LotNumber("LOT-CAST-40-1"))), person, unit
     )
     assert await pace(3, 5) == 2 * 3600  # the shift ends an hour before
+    for hour, state in ((3, "Execute"), (8, "Idle")) if alone else ():
+        reading = StateReading(equipment=unit, state=state, at=NOW + timedelta(hours=hour))
+        await floor.do(lambda tx, reading=reading: performance.record_state(tx, reading))  # type: ignore[misc]
     await floor.do(lambda tx: execution.leave(tx, PersonId(person)))
     await floor.do(lambda tx: resources.clock_in(tx, PersonId(person)))
-    assert await pace(21) == 3 * 3600
+    worked = (6 if alone else 3) * 3600
+    assert await pace(21) == worked
     await floor.do(lambda tx: execution.complete(tx, cut), person, unit)
     async with floor.db.read() as tx:
         (found,) = (await dispatching.planning_snapshot(tx, floor.now, far=True)).finished
-    assert found.busy_s == 3 * 3600
+    assert found.busy_s == worked
 
 
 async def test_history_stays_out_of_the_planners_sight(floor: Floor) -> None:

@@ -1,9 +1,11 @@
 """Calendars on the clock: shifts past midnight, breaks, clipping, nights when clocks change."""
 
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,3 +79,60 @@ def test_stretches_are_in_order_inside_the_span_and_never_overlap(after: int, mi
     assert found[0].starts_at == begin
     assert found[-1].ends_at == end
     assert all(one.ends_at == two.starts_at for one, two in pairwise(found))
+
+
+WEEKDAYS = (1, 2, 3, 4, 5)
+PAUSE = (Break(after_minutes=240, minutes=10),)
+SITE = calendar.SiteCalendars(
+    {
+        "one": Calendar(
+            code="one", shifts=(Shift(name="day", starts=time(6), minutes=480, days=WEEKDAYS),), breaks=PAUSE
+        ),
+        "three": replace(THREE_SHIFTS, breaks=PAUSE),
+    },
+    ZoneInfo("UTC"),
+)
+
+
+def at(day: int, hour: int, minute: int = 0) -> datetime:
+    """A moment of November 2026; the 16th is a Monday."""
+    return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
+
+
+FRIDAY_TO_MONDAY = (at(20, 13), at(23, 7))
+
+
+@pytest.mark.parametrize(
+    ("code", "span", "seen", "minutes"),
+    [
+        ("one", (at(16, 12), at(17, 8)), [], 4 * 60),
+        ("one", (at(16, 6), at(17, 14)), [], 2 * 470),
+        ("one", FRIDAY_TO_MONDAY, [], 2 * 60),
+        ("one", FRIDAY_TO_MONDAY, [(at(20, 13), at(20, 15, 30)), (at(21, 9), at(21, 10))], 2 * 60 + 90 + 60),
+        ("one", (at(16, 13), at(16, 15)), [(at(16, 13), at(16, 15))], 2 * 60),
+        ("one", (at(21, 8), at(21, 12)), [(at(21, 8), at(21, 9))], 60),
+        ("one", (at(16, 9), at(16, 11)), [(at(16, 9), at(16, 11))], 110),
+        ("one", (at(16, 10, 2), at(16, 10, 8)), [], 6),
+        ("three", (at(16, 12), at(17, 8)), [], 20 * 60 - 20),
+        ("three", (at(16, 10, 5), at(16, 11)), [], 55),
+        (None, (at(16, 12), at(17, 8)), [], 20 * 60),
+        ("gone", (at(16, 12), at(17, 8)), [], 20 * 60),
+    ],
+)
+def test_nights_and_days_off_are_no_work_unless_it_was_seen(
+    code: str | None, span: calendar.Span, seen: list[calendar.Span], minutes: int
+) -> None:
+    assert SITE.worked(code, *span, seen) == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [(date(2026, 3, 28), 23), (date(2026, 10, 24), 24)],
+)
+def test_shifts_that_overlap_when_the_clocks_change_are_worked_once(day: date, hours: int) -> None:
+    """From 6 to 6: in spring the night shift goes on into the morning's, in autumn it ends an hour before."""
+    begin, end = (
+        datetime.combine(one, time(6), BERLIN).astimezone(UTC) for one in (day, day + timedelta(days=1))
+    )
+    site = calendar.SiteCalendars({"three": replace(THREE_SHIFTS, breaks=())}, BERLIN)
+    assert site.worked("three", begin, end, seen=()) == timedelta(hours=hours)
