@@ -1,8 +1,9 @@
 """Run the benchmarks: `python -m tests.benchmarks [AREA ...]`, or `make bench ARGS="ingest"`.
 
-An area is a module `<area>.py` or a package here with `async def run() -> list[Figure]`; words that
-begin with `--` are for the area. Each writes `build/bench/<area>.json` and prints a table with the
-limit or a peer beside it.
+An area is a module `<area>.py` or a package here with `async def run() -> list[Figure]`; words that begin
+with `--` are for the area, which names those that it knows in `OPTIONS`. Each writes
+`build/bench/<area>.json` and prints a table with the limit or a peer beside it. `--help` tells what there is,
+and measures nothing.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from tests.benchmarks.figure import Figure
 
@@ -66,19 +69,42 @@ def show(area: str, on: str, figures: list[Figure]) -> None:
         print(f"  {figure.name:44} {figure.value:>14,.3f} {figure.unit:12} {figure.beside}")
 
 
-def main(wanted: list[str]) -> int:
+def options(area: ModuleType) -> tuple[str, ...]:
+    """Return the options that an area knows, without their dashes."""
+    found: tuple[str, ...] = getattr(area, "OPTIONS", ())
+    return found
+
+
+def described(modules: Mapping[str, ModuleType]) -> str:
+    """Return what some areas measure, and the options that they know."""
+    lines = [(__doc__ or "").splitlines()[0]]
+    for name, area in modules.items():
+        lines += ["", f"{name}: {(area.__doc__ or '').strip()}"]
+        lines += [f"  --{option}" for option in options(area)]
+    return "\n".join(lines)
+
+
+def main(words: list[str]) -> int:
     """Run the wanted areas, or all; return the exit code."""
-    partly = any(word.startswith("--only=") for word in wanted)
-    wanted = [word for word in wanted if not word.startswith("--")]
-    unknown = sorted(set(wanted) - set(areas()))
-    if unknown:
+    wanted = [word for word in words if not word.startswith("-")]
+    given = {word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")}
+    if unknown := sorted(set(wanted) - set(areas())):
         print(f"no benchmark {', '.join(unknown)}; there are {', '.join(areas()) or 'none'}", file=sys.stderr)
         return 2
-    for area in wanted or areas():
+    modules = {area: import_module(f"tests.benchmarks.{area}") for area in wanted or areas()}
+    if given & {"help", "h"}:
+        print(described(modules))
+        return 0
+    known = sorted({option for area in modules.values() for option in options(area)} | {"help"})
+    if foreign := sorted(given - set(known)):
+        there_are = ", ".join(f"--{one}" for one in known)
+        print(f"no option --{', --'.join(foreign)} here; there are {there_are}", file=sys.stderr)
+        return 2
+    for area, module in modules.items():
         on = machine()
-        figures: list[Figure] = asyncio.run(import_module(f"tests.benchmarks.{area}").run())
+        figures: list[Figure] = asyncio.run(module.run())
         show(area, on, figures)
-        print(f"  -> {write(area, on, figures, partly=partly)}")
+        print(f"  -> {write(area, on, figures, partly='only' in given)}")
     return 0
 
 

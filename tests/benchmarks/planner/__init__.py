@@ -53,6 +53,9 @@ ALONE = ("size", "first", "seed", "stop")
 LANES = 2
 """Parts beside each other."""
 
+OPTIONS = ("full", "instances", "seeds", "only")
+"""Words of the command line, without their dashes."""
+
 
 class Options:
     """What the command line asks for."""
