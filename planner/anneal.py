@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner import kernel
-from planner.decoder import Choice, placed_order, proposal_of, units_of_first
+from planner.decoder import Choice, in_turn, placed_order, proposal_of, units_of_first
 from planner.dispatch import WAITS
 from planner.pack import Ints, Pack, ints
 from planner.problem import Published
@@ -299,15 +299,16 @@ class Engine:
                 )
         return min(plans, key=lambda plan: plan.cost)
 
-    def in_gaps(self, plan: Sequences, starts: Ints) -> Sequences:
+    def in_gaps(self, plan: Sequences, starts: Ints, slip: int = 0) -> Sequences:
         """A plan after something happened: what would begin later goes into gaps, and nobody else moves.
 
         Args:
             plan: Its sequences, in order of start.
             starts: When each operation began in it; below 0 for one that had no place.
+            slip: Minutes by which an operation may begin later and stay where it is.
         """
         unit_of, first = plan.unit_of.copy(), len(self.packed.first)
-        kernel.mend(self.packed.plant, plan.perm, unit_of, starts, first, 0, self.st, self.crowd)
+        kernel.mend(self.packed.plant, plan.perm, unit_of, starts, first, slip, self.st, self.crowd)
         found = Sequences(self.by_start(plan.perm), unit_of, 0, "in gaps")
         found.cost = self.retime(found)
         return found
@@ -318,7 +319,23 @@ class Engine:
         Args:
             before: Operation id -> where it was.
         """
+        return self.in_gaps(self.in_force(before), self.begun(before))
+
+    def in_force(self, before: Mapping[str, Published]) -> Sequences:
+        """The sequences of the plan in force; what is new comes first, on its first unit.
+
+        Without gaps (see `sees_gaps`) they are such that all get in, and what is new comes last.
+
+        Args:
+            before: Operation id -> where it was.
+
+        Raises:
+            LocksConflict: The locks cannot be kept.
+        """
         problem, first = self.packed.problem, self.packed.first
+        if not self.sees_gaps:
+            names = in_turn(problem, before)
+            return self._let_in([Choice(name, before[name].unit) for name in names], "in force")
         units = {unit.id: row for row, unit in enumerate(problem.units)}
         able = [{a.unit: units[a.unit] for a in o.alternatives} for o in problem.operations]
         unit_of = ints(next(iter(rows.values())) for rows in able)
@@ -329,7 +346,7 @@ class Engine:
         fixed = {*first.tolist(), *(i for i, o in enumerate(problem.operations) if o.started or o.lock)}
         rest = sorted((row for row in range(len(starts)) if row not in fixed), key=starts.__getitem__)
         perm = np.array([*first.tolist(), *rest], np.int64)
-        return self.in_gaps(Sequences(perm, unit_of, 0, "in force"), starts)
+        return Sequences(perm, unit_of, 0, "in force")
 
     def begun(self, before: Mapping[str, Published]) -> Ints:
         """Row -> the minute in which it began; -1 where it had no place, or one that is none any more."""

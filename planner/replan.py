@@ -2,10 +2,10 @@
 
 Before anything is searched the published plan is put right, so that the floor has one that holds. The
 first answer keeps every published operation on its unit and, where what happened allows
-it, in its order: as it was where that is cheapest, else the old order is the priority of a new dispatch
-(after a breakdown, pushing the old plan to the right costs many times more: delays amplify over closed
-hours). CP-SAT then finds the places of new work between. The second answer is free to move what is not
-frozen; it is a proposal, because people have read the old plan.
+it, in its order: as it was where that is cheapest, else the old order is the priority of a new dispatch, or,
+by the kernel, what would begin later goes into gaps (after a breakdown, pushing the old plan to the right
+costs many times more: delays amplify over closed hours). CP-SAT then finds the places of new work between.
+The second answer is free to move what is not frozen; it is a proposal, because people have read the old plan.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from planner.objective import order_ends, score
 from planner.problem import Alternative, Operation, Problem, Published
 from planner.progress import Progress, Stop, never, unheard
 from planner.schedule import Schedule
-from planner.solve import Solution, solve
+from planner.solve import Solution, solve, wants_kernel
 
 LEAST_GAIN = 20
 """Points that a change must save before people are asked to read a new plan."""
@@ -109,7 +109,7 @@ def _replanned(
     if fresh:
         kept = solve(problem, effort, on_better=tell.better, stop=stop)
     else:
-        repaired = _at_once(problem)
+        repaired = _at_once(problem, uses_kernel=effort.kernel and wants_kernel(problem))
         tell.repaired(repaired)
         kept = _without_moving(problem, effort, repaired.schedule, stop)
     tell.kept(kept)
@@ -146,7 +146,7 @@ def repair(problem: Problem) -> Schedule:
         LocksConflict: The locks cannot be kept.
     """
     names = in_turn(problem, published_places(problem))
-    return with_the_rest(problem, dispatch(_published_plant(problem), ranked(names), WAITS[1]))
+    return with_the_rest(problem, dispatch(published_plant(problem), ranked(names), WAITS[1]))
 
 
 def as_published(problem: Problem) -> Schedule:
@@ -159,7 +159,7 @@ def as_published(problem: Problem) -> Schedule:
     """
     places = published_places(problem)
     choices = [Choice(name, places[name].unit) for name in in_turn(problem, places)]
-    return with_the_rest(problem, decode(_published_plant(problem), choices))
+    return with_the_rest(problem, decode(published_plant(problem), choices))
 
 
 def published_places(problem: Problem) -> dict[str, Published]:
@@ -209,7 +209,7 @@ def _find_gaps(decoder: Decoder, rows: list[Operation]) -> bool:
     return not (decoder.buffers and decoder.buffers.is_overfull())
 
 
-def _published_plant(problem: Problem) -> Problem:
+def published_plant(problem: Problem) -> Problem:
     """What was planned before, each on its unit, and whatever it waits for."""
     old = _published_work(problem)
     stay = tuple(_staying(operation) for operation in problem.operations if operation.id in old)
@@ -252,9 +252,10 @@ def in_gaps(problem: Problem, decoder: Decoder) -> list[str]:
     return found
 
 
-def _at_once(problem: Problem) -> Solution:
+def _at_once(problem: Problem, *, uses_kernel: bool) -> Solution:
     """The repaired plan, checked, without a search."""
-    plan = _repaired(problem)
+    plan = _by_kernel(problem) if uses_kernel else None
+    plan = plan or _repaired(problem)
     require_feasible(problem, plan)
     cost = score(problem, plan)
     return Solution(plan, cost, "dispatch", "known", "feasible", 0, cost.total)
@@ -271,6 +272,20 @@ def _without_moving(problem: Problem, effort: Effort, repaired: Schedule, stop: 
         cp = found.cp.unused if found.cp else None
         found = replace(found, schedule=repaired, score=cost, solver="dispatch", status="feasible", cp=cp)
     return found
+
+
+def _by_kernel(problem: Problem) -> Schedule | None:
+    """The repaired plan, in a third of the time; None where the kernel's plan does not keep the locks.
+
+    What would begin later is put into gaps of its unit, too: after a long stop that costs half of what a new
+    dispatch does.
+    """
+    from planner.mend import mended
+
+    try:
+        return with_the_rest(problem, mended(published_plant(problem), published_places(problem)))
+    except LocksConflict:
+        return None
 
 
 def _repaired(problem: Problem) -> Schedule:

@@ -93,7 +93,7 @@ FIGURES = {
     "flexible": ("fjsp_vs_pyjobshop_10s", "fjsp_vs_pyjobshop_60s", "fjsp_worst", "mk_gap_60s"),
     "classic": ("ta_vs_cpsat_30s",),
     "first": ("first_solution_worst_s",),
-    "repair": ("repair_ms", "repair5s_vs_60s", "frozen_moved"),
+    "repair": ("repair_ms", "repair_answer_ms", "repair5s_vs_60s", "frozen_moved"),
     "promise": ("promise_p95_ms", "promise_answer_p95_ms", "promises_kept", "promise_calibration"),
     "rolling": ("rolling20d_vs_rolling_atcs", "rolling_moved_share"),
     "size": ("industrial_first_plan_cpu_s", "industrial_vs_dispatch", "memory_100k_mb"),
@@ -206,7 +206,10 @@ def _repair(options: Options) -> Iterator[Figure]:
     count = -(-BREAKDOWNS // len(seeds))
     found = [disturbed.repairs(disturbed.published(seed, 30.0), seed, count) for seed in seeds]
     values = [value for row in found for value in row.ratio]
-    yield Figure("repair_ms", median(ms for row in found for ms in row.milliseconds), "CPU ms", "limit 20")
+    held = "limit 20, the repair alone, of a plan whose arrays the kernel holds"
+    yield Figure("repair_ms", median(ms for row in found for ms in row.milliseconds), "CPU ms", held)
+    whole = "the product's first answer, from the plant as it is to a checked plan, no limit"
+    yield Figure("repair_answer_ms", median(ms for row in found for ms in row.answers), "CPU ms", whole)
     yield _ratio("repair5s_vs_60s", median(values), 1.15, f"{len(values)} breakdowns, {len(seeds)} seeds")
     yield Figure("frozen_moved", sum(row.frozen_moved for row in found), "operations", "limit 0")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from random import Random
 from statistics import median, quantiles
 
@@ -14,11 +15,14 @@ from planner.checker import check
 from planner.confidence import learn, live, places
 from planner.decoder import decode
 from planner.delays import latest
+from planner.effort import Effort
 from planner.mend import Mender
 from planner.pace import measured
 from planner.pack import pack
-from planner.problem import Operation, Order, Problem
+from planner.problem import Operation, Order, Problem, Window
+from planner.problem import Published as Place
 from planner.promise import Alike, Desk
+from planner.replan import replan
 from planner.schedule import Schedule
 from tests.benchmarks.planner.asked import whole_answers
 from tests.benchmarks.planner.habits import finished, habits, lived
@@ -51,12 +55,14 @@ class Repairs:
     """Figures of a row of breakdowns.
 
     Args:
-        milliseconds: CPU of each repair, from the event to a feasible plan.
+        milliseconds: CPU of each repair of a plan of which the kernel's arrays are held.
+        answers: CPU of the product's whole first answer, from the plant as it is now to a checked plan.
         ratio: What each plan of 5 s costs against one of 60 s from the same event.
         frozen_moved: Operations of the frozen zone that another plan has elsewhere.
     """
 
     milliseconds: list[float]
+    answers: list[float]
     ratio: list[float]
     frozen_moved: int
 
@@ -66,7 +72,7 @@ def repairs(base: Published, seed: int, count: int) -> Repairs:
     random = Random(seed)
     mender = Mender(base.engine.packed, base.plan)
     last_day = max(1, int(np.max(mender.ends)) // DAY // 2)
-    rows, ratios, moved = [], [], 0
+    rows, answers, ratios, moved = [], [], [], 0
     for _ in range(count):
         start = random.randrange(0, last_day) * DAY + random.randrange(480, 960)
         unit = random.randrange(len(base.problem.units))
@@ -75,6 +81,9 @@ def repairs(base: Published, seed: int, count: int) -> Repairs:
         engine, plan = mender.after_stop(*stop)
         rows.append(1000 * (time.process_time() - began))
         moved += _frozen_moved(engine, plan, mender)
+        milliseconds, elsewhere = first_answer(base, *stop)
+        answers.append(milliseconds)
+        moved += elsewhere
         short = engine.search(Budget(seconds=5.0, seed=seed), known=plan.copy(), before=mender.starts)
         long = engine.search(Budget(seconds=60.0, seed=seed), known=plan.copy(), before=mender.starts)
         moved += _frozen_moved(engine, short, mender) + _frozen_moved(engine, long, mender)
@@ -85,7 +94,55 @@ def repairs(base: Published, seed: int, count: int) -> Repairs:
             f"60 s {long.cost / mender.cost:.3f}, ratio {ratios[-1]:.3f}",
             flush=True,
         )
-    return Repairs(rows, ratios, moved)
+    return Repairs(rows, answers, ratios, moved)
+
+
+def first_answer(base: Published, unit: int, start: int, end: int, frozen_until: int) -> tuple[float, int]:
+    """What the product says first when a unit stands still: the plan put right, with whoever is new in gaps.
+
+    Args:
+        unit: Row of the unit.
+        start: First minute of the stop.
+        end: The minute in which it goes on.
+        frozen_until: What starts before this minute is frozen.
+
+    Returns:
+        CPU milliseconds until it is checked, and the operations of the frozen zone that are on another unit
+        or in another order there than published.
+    """
+    problem, places = base.problem, base.schedule.by_operation
+    row = problem.units[unit]
+    after = replace(
+        problem,
+        units=tuple(
+            replace(u, stops=(*u.stops, Window(start, end))) if u is row else u for u in problem.units
+        ),
+        operations=tuple(
+            replace(
+                o,
+                published=Place(places[o.id].unit, places[o.id].start),
+                frozen=places[o.id].start < frozen_until,
+            )
+            for o in problem.operations
+        ),
+    )
+    told: list[tuple[float, Schedule]] = []
+    began = time.process_time()
+    replan(
+        after,
+        Effort(seconds=0.0, kernel=True),
+        consider_moving=False,
+        on_repaired=lambda plan: told.append((time.process_time(), plan.schedule)),
+    )
+    at, plan = told[0]
+    frozen = {o.id for o in after.operations if o.frozen}
+    moved = 0
+    for name, old in base.schedule.by_unit.items():
+        held, found = (
+            [r.operation for r in rows if r.operation in frozen] for rows in (old, plan.by_unit.get(name, ()))
+        )
+        moved += sum(one != two for one, two in zip_longest(held, found))
+    return 1000 * (at - began), moved
 
 
 def _frozen_moved(engine: Engine, plan: Sequences, mender: Mender) -> int:

@@ -15,11 +15,12 @@ from planner import kernel
 from planner.anneal import Budget, Engine, Sequences, Tuning, Walk
 from planner.checker import check
 from planner.decoder import Choice, LocksConflict, decode, placed_order
-from planner.mend import Mender
+from planner.mend import Mender, mended
 from planner.objective import score
 from planner.pack import Ints, Pack, pack
 from planner.problem import Order, Problem, Release, Window
 from planner.readers import read_fjsp
+from planner.replan import as_published, published_places, published_plant, with_the_rest
 from planner.schedule import Schedule
 from tests.properties.planner.strategies import anchored, locked, problems
 from tests.unit.planner.plants import plant, step
@@ -229,6 +230,26 @@ def test_a_mended_plan_is_feasible_and_leaves_what_is_frozen(
         assert check(after, decode(after, choices)) == []
         assert (found.perm[: len(held)] == held).all()
         assert (found.unit_of[held] == plan.unit_of[held]).all()
+
+
+@RUNS
+@given(problems() | locked() | anchored())
+def test_the_first_answer_after_an_event_is_feasible_moves_nobody_and_leaves_what_is_frozen(
+    problem: Problem,
+) -> None:
+    """Whatever happened: nobody knows whether the published places came from a plan at all."""
+    places = published_places(problem)
+    try:
+        plan = with_the_rest(problem, mended(published_plant(problem), places))
+    except LocksConflict:
+        return
+    assert check(problem, plan) == []
+    rows = plan.by_operation
+    free = [o for o in problem.operations if o.published and not (o.started or o.lock)]
+    assert all(rows[o.id].unit == places[o.id].unit for o in free)
+    if not problem.buffers:  # where who waits for a place depends on who comes behind
+        first = as_published(problem).by_operation
+        assert all(rows[o.id] == first[o.id] for o in free if o.frozen)
 
 
 def test_what_a_stop_does_not_touch_stays_where_it_is() -> None:

@@ -18,16 +18,18 @@ from planner.checker import check
 from planner.child import delays_in_child
 from planner.confidence import drawn, learn, live, live_through, places, spread
 from planner.decoder import decode
+from planner.dispatch import best_dispatch
 from planner.effort import Effort
 from planner.form import problem_to_json
+from planner.objective import score
 from planner.pace import Pace, Paces
 from planner.pack import pack
 from planner.pool import SolverPool
-from planner.problem import Problem
+from planner.problem import Problem, Published, Window
 from planner.progress import Progress
-from planner.replan import as_published
+from planner.replan import as_published, replan
 from planner.schedule import Schedule
-from planner.solve import LEAST_OPERATIONS, MOST_OPERATIONS, solve
+from planner.solve import LEAST_OPERATIONS, MOST_OPERATIONS, Solution, solve
 from tests.unit.planner.plants import FAMILIES, oven, people, plant, step
 
 pytestmark = pytest.mark.usefixtures("compiled_kernel")
@@ -92,6 +94,28 @@ def test_the_command_finds_the_same_plan_twice(tmp_path: Path) -> None:
     said = [subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2)]
     assert said[0] == said[1]
     assert json.loads(said[0])["solver"] == "annealing"
+
+
+def test_after_a_stop_the_kernel_moves_nobody_and_costs_less_than_the_old_sequences() -> None:
+    problem = busy(LEAST_OPERATIONS // 5 + 10)
+    plan = best_dispatch(problem)[1].by_operation
+    stopped = replace(
+        problem,
+        units=(replace(problem.units[0], stops=(Window(50, 400),)), *problem.units[1:]),
+        operations=tuple(
+            replace(o, published=Published(plan[o.id].unit, plan[o.id].start), frozen=plan[o.id].start < 100)
+            for o in problem.operations
+        ),
+    )
+    told: list[Solution] = []
+    effort = Effort(seconds=0.0, kernel=True)
+    replan(stopped, effort, consider_moving=False, on_repaired=told.append)
+    quick, pushed = told[0], as_published(stopped)
+    assert quick.score.moved == 0
+    assert quick.score.total < score(stopped, pushed).total
+    frozen = [o.id for o in stopped.operations if o.frozen]
+    rows = [[plan.by_operation[name] for name in frozen] for plan in (quick.schedule, pushed)]
+    assert rows[0] == rows[1]
 
 
 def test_an_empty_plant_has_an_empty_plan() -> None:
