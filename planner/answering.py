@@ -11,7 +11,7 @@ import asyncio
 import time
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -39,7 +39,7 @@ from planner.pace import Paces, evidence
 from planner.pool import SolverPool
 from planner.problem import Operation, Problem
 from planner.promise import Desk, Option, Quote, Taken
-from planner.reading import WEIGHTS
+from planner.reading import WEIGHTS, Standards
 from planner.replan import as_published
 from planner.scenarios import service as scenarios
 from planner.schedule import Schedule
@@ -92,6 +92,7 @@ class Picture:
 
     Args:
         held: What was answered to those who had places reserved in it: a command may come twice.
+        raised: Set-ups of products that were asked for and that no job order has.
     """
 
     view: View
@@ -100,11 +101,18 @@ class Picture:
     skills: frozenset[str]
     taken: float
     held: dict[str, dict[str, Any]] = field(default_factory=dict)
+    raised: Standards = field(default_factory=dict)
 
-    def holds(self, version: int | None, skills: frozenset[str]) -> bool:
-        """Whether it can still be answered from."""
+    def holds(self, version: int | None, master: Sequence[PlanMasterOperation]) -> bool:
+        """Whether it can still be answered from, for a product that is made so."""
         fresh = time.monotonic() - self.taken < FRESH_S
-        return fresh and self.view.version == version and skills <= self.skills
+        needed = self.view.reading.raised_by(master)
+        others = (key for key in self.raised if key not in needed)
+        knows = needed.items() <= self.raised.items() and not any(map(self._is_ordered, others))
+        return fresh and self.view.version == version and knows and skills_of(master) <= self.skills
+
+    def _is_ordered(self, setup: tuple[str, str]) -> bool:
+        return self.view.reading.is_ordered(*setup)
 
 
 class Answerer:
@@ -207,7 +215,7 @@ class Answerer:
             return
         self._prepared = version
         try:
-            self._delays(await self._now(frozenset()))
+            self._delays(await self._now())
         except (InvalidProblem, LocksConflict) as refused:
             log.info("delays.not_prepared", why=str(refused))
         except PlantError as error:
@@ -244,7 +252,7 @@ class Answerer:
         return await asyncio.to_thread(asked.hold, body["name"], body["latest"], body.get("option"))
 
     async def _fixes(self, body: dict[str, Any]) -> dict[str, Any]:
-        picture = await self._now(frozenset())
+        picture = await self._now()
         problem, order = picture.view.problem, str(body["work_order"])
         if order not in problem.order_by_id:
             return {"fixes": []}
@@ -255,35 +263,50 @@ class Answerer:
         material, quantity = MaterialId(body["material"]), Decimal(body["quantity"])
         async with self.db.read() as tx:
             master = await dispatching.planning_master(tx, material, utc_now())
-        picture = await self._now(frozenset(step.skill for step in master if step.skill))
+        picture = await self._now(master)
         wanted = None if body.get("wanted") is None else datetime.fromisoformat(body["wanted"])
         priority = body.get("priority", LEAST_URGENT)
         return Asked(picture, material, quantity, master, priority, wanted, self._delays(picture))
 
-    async def _now(self, skills: frozenset[str]) -> Picture:
-        """The picture at hand while it holds, else a new one."""
+    async def _now(self, master: Sequence[PlanMasterOperation] = ()) -> Picture:
+        """The picture at hand while it holds for a product that is made so, else a new one."""
         async with self.db.read() as tx:
             version, given_back = await version_in_force(tx), await store.given_back(tx)
         if (
             given_back != self._given_back
             or self._picture is None
-            or not self._picture.holds(version, skills)
+            or not self._picture.holds(version, master)
         ):
             self._given_back = given_back
+            before = self._picture.raised if self._picture else {}
             async with self.db.read() as tx:
                 view = await view_plant(tx, utc_now(), self.settings.planner, far=True)
-            self._picture = await asyncio.to_thread(picture_of, view, skills)
+            self._picture = await asyncio.to_thread(picture_of, view, master, before)
         return self._picture
 
 
-def picture_of(view: View, skills: frozenset[str]) -> Picture:
-    """A picture that can be asked for work that needs the skills. Computes for a while."""
+def skills_of(master: Sequence[PlanMasterOperation]) -> frozenset[str]:
+    """What people must be able to do for a product."""
+    return frozenset(step.skill for step in master if step.skill)
+
+
+def picture_of(
+    view: View, master: Sequence[PlanMasterOperation] = (), before: Standards | None = None
+) -> Picture:
+    """A picture that can be asked for a product that is made so. Computes for a while.
+
+    Args:
+        before: Set-ups of products that were asked for before; those that concern no job order stay.
+    """
     taken = time.monotonic()
+    others = {key: m for key, m in (before or {}).items() if not view.reading.is_ordered(*key)}
+    raised = {**others, **view.reading.raised_by(master)}
+    view = replace(view, reading=view.reading.told_of(raised))
     problem = view.problem
-    known = skills | {skill for crew in problem.crews for skill in crew.skills}
+    known = skills_of(master) | {skill for crew in problem.crews for skill in crew.skills}
     plan = as_published(problem)
     desk = Desk(problem, plan, known, accepted=view.reading.accepted)
-    return Picture(view, plan, desk, frozenset(known), taken)
+    return Picture(view, plan, desk, frozenset(known), taken, raised=raised)
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,9 @@ once, and say nothing of the work."""
 Stops = Mapping[EquipmentId, Iterable[PlanInterval]]
 """When units stand still beyond what a snapshot knows."""
 
+Standards = Mapping[tuple[str, str], int]
+"""(Work centre, family) -> minutes of a work master to change to that family."""
+
 
 def problem_of(snapshot: PlanningSnapshot, settings: Planner) -> Problem:
     """The snapshot as a problem in whole minutes.
@@ -83,16 +86,25 @@ def problem_of(snapshot: PlanningSnapshot, settings: Planner) -> Problem:
 class Reading:
     """One snapshot as a problem in whole minutes, and what more work would be in it."""
 
-    def __init__(self, snapshot: PlanningSnapshot, settings: Planner, stops: Stops | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: PlanningSnapshot,
+        settings: Planner,
+        stops: Stops | None = None,
+        standards: Standards | None = None,
+    ) -> None:
         """Read the snapshot.
 
         Args:
             stops: Unit -> when it stands still beyond what the snapshot knows.
+            standards: Set-ups of products that are only asked for, see `raised_by`.
 
         Raises:
             InvalidProblem: The facts contradict each other; names the rows.
         """
         self._snapshot, self._settings = snapshot, settings
+        self._ordered = _standard_setups(snapshot.job_orders)
+        self._standards = standards or {}
         self._origin = snapshot.at.astimezone(UTC).replace(second=0, microsecond=0)
         self._horizon = max(1, self._minute(snapshot.until))
         self._units: dict[EquipmentId, list[EquipmentId]] = defaultdict(list)
@@ -112,6 +124,20 @@ class Reading:
     def paces(self) -> Paces:
         """What the floor makes of standard times, as its finished job orders tell."""
         return measured(_finished(row) for row in self._snapshot.finished)
+
+    def raised_by(self, master: Sequence[PlanMasterOperation]) -> Standards:
+        """The set-ups that count for more as soon as there is an order of a product: they do in its date."""
+        ruled = {(rule.work_center, rule.to_family) for rule in self._snapshot.setups}
+        found = _standard_setups(master).items()
+        return {key: m for key, m in found if key not in ruled and m > self._ordered.get(key, 0)}
+
+    def is_ordered(self, work_center: str, family: str) -> bool:
+        """Whether a job order changes a work centre to that family by the standard of its work master."""
+        return (work_center, family) in self._ordered
+
+    def told_of(self, standards: Standards) -> Reading:
+        """The same snapshot where set-ups of a product that is only asked for count, too."""
+        return Reading(self._snapshot, self._settings, standards=standards) if standards else self
 
     def asked(
         self,
@@ -235,7 +261,7 @@ class Reading:
                 minutes = math.ceil(rule.seconds / 60)
                 setups[rule.work_center].append(Setup(rule.to_family, minutes, rule.from_family))
                 ruled.add((rule.work_center, rule.to_family))
-        for (center, family), minutes in _standard_setups(self._snapshot.job_orders).items():
+        for (center, family), minutes in {**self._ordered, **self._standards}.items():
             if (center, family) not in ruled:
                 setups[center].append(Setup(family, minutes))
         centers = dict.fromkeys(unit.work_center for unit in self._snapshot.equipment)
@@ -474,7 +500,7 @@ def _minutes(job: PlanJobOrder, run_s: Decimal) -> int:
     return max(1, math.ceil(job.remaining * run_s / 60))
 
 
-def _standard_setups(jobs: Iterable[PlanJobOrder]) -> dict[tuple[str, str], int]:
+def _standard_setups(jobs: Iterable[PlanJobOrder | PlanMasterOperation]) -> dict[tuple[str, str], int]:
     """(Work centre, family) -> minutes of the work master to change to that family, the most of any job."""
     found: dict[tuple[str, str], int] = {}
     for job in jobs:

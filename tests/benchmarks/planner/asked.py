@@ -39,7 +39,7 @@ def whole_answers(problem: Problem, plan: Schedule, seed: int, count: int) -> li
     """
     snapshot = _Facts(problem, plan).snapshot()
     reading = Reading(snapshot, Planner(frozen_min=0))
-    picture = picture_of(View(reading, labels_of(snapshot), 1), frozenset())
+    picture = picture_of(View(reading, labels_of(snapshot), 1))
     random, masters, found = Random(seed), list(_masters(problem)), []
     for _ in range(count):
         asked = Asked(picture, PRODUCT, PIECES, random.choice(masters), random.choice((1, 2, 3, 5)))

@@ -69,7 +69,7 @@ class Floor:
 
     def asked(self, priority: int = 5, wanted: datetime | None = None) -> Asked:
         view = View(Reading(self.facts, POLICY), labels_of(self.facts), None)
-        picture = picture_of(view, frozenset({"MACHINING"}))
+        picture = picture_of(view, (self.step,))
         return Asked(picture, MaterialId("PUMP-40"), Decimal(4), (self.step,), priority, wanted)
 
     def way(self, kind: str, asked: Asked) -> dict[str, Any]:
@@ -198,6 +198,38 @@ def test_who_makes_room_goes_later_in_the_next_plan_at_the_price_that_was_told()
     after = floor.after(said, priority=2)
     assert [is_told(after, jobs) for jobs in (frozenset[str](), frozenset({"WO-2-10"}))] == [False, True]
     assert all(way["kind"] != "delay" for way in floor.asked(priority=5).answer()["alternatives"])
+
+
+def set_up(minutes: int, until: int) -> PlanningSnapshot:
+    """Two orders on one unit, which needs ten minutes before each; the second begins late."""
+    jobs = [
+        replace(work(name, long, begins, not_before=at(begins)), family=family, setup_s=Decimal(600))
+        for name, long, begins, family in (("WO-1", minutes, 0, "40"), ("WO-2", 30, until, "65"))
+    ]
+    return replace(one_unit(*jobs), setups=())
+
+
+@pytest.mark.parametrize(
+    ("kind", "minutes", "until", "told"),
+    [
+        (None, 30, 95, 85),
+        (None, 30, 90, 165),
+        ("split", 30, 90, 150),
+        ("overtime", 400, 420, 495),
+    ],
+)
+def test_a_product_that_nobody_has_ordered_yet_is_told_its_own_set_up(
+    kind: str | None, minutes: int, until: int, told: int
+) -> None:
+    step = replace(master(30), family="90", setup_s=Decimal(900))
+    floor = Floor(set_up(minutes, until), step)
+    asked = floor.asked()
+    way = floor.way(kind, asked) if kind else None
+    assert minute((way or asked.answer())["date"]) == told
+    said = asked.hold(NAME, None, way)
+    ends = planned_again(floor.after(said))
+    assert max(end for name, end in ends.items() if name.startswith(NAME)) == told
+    assert ends["WO-2"] == until + 30
 
 
 STEEL = MaterialId("STEEL")
