@@ -105,7 +105,9 @@ class LateFix(BaseModel):
             more of a tool, `sooner` about a material.
         minutes: How much of it is needed.
         saves: Minutes that the order is less late.
-        price: Points of the plan's objective that it costs, with so many for each of its minutes.
+        price: Points of the plan's objective that it takes from other orders, with so many for each of its
+            minutes.
+        also_saves: Minutes that other orders are less late with it; the price is none the lower for it.
     """
 
     code: Literal["overtime", "unit", "before", "grouped", "person", "tool", "sooner", "repair"]
@@ -113,6 +115,7 @@ class LateFix(BaseModel):
     minutes: int
     saves: int
     price: int
+    also_saves: int
 
 
 class LateFixes(BaseModel):

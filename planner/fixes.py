@@ -3,7 +3,8 @@
 The causes of its lateness say what to try: an hour more on a unit, another unit, another order after it, one
 more person or tool, material sooner, a unit that runs again, a set-up less. The plan is timed again with
 that; what the order gains and what all others lose by it is read off, nothing is estimated. What the way
-itself costs is its minutes at a price (`RATES`), so that ways of different kinds can be compared.
+itself costs is its minutes at a price (`RATES`), so that ways of different kinds can be compared. What
+others gain is told beside the price and never taken off it: who stays an hour is paid for the hour.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import Literal
 
 from planner.decoder import Choice, LocksConflict, decode, proposal_of
 from planner.explain import Cause, Explainer
-from planner.objective import score
-from planner.problem import Alternative, Crew, Operation, Problem, Window
-from planner.promise import longer
+from planner.objective import OrderPoints, points_by_order
+from planner.problem import Alternative, Calendar, Crew, Operation, Problem, Window
+from planner.promise import Overtime, after_shifts, overlap
 from planner.schedule import Schedule
-from planner.worktime import WorkTime
+from planner.worktime import WorkTime, merged
 
 TRIED = 5
 """So many causes of an order are looked at, the largest first."""
@@ -61,7 +62,9 @@ class Fix:
         subject: The unit, skill, tool, material or other order that it is about.
         minutes: How much of it is needed.
         saves: Minutes that the order is less late.
-        price: Points of the objective that it costs: others' lateness, set-ups, and its minutes by `RATES`.
+        price: Points that it costs: its minutes by `RATES`, and what each other order loses of the objective
+            (lateness, set-ups, moves), with the order's own set-ups and moves that come to it.
+        also_saves: Minutes that other orders are less late with it, all together.
     """
 
     code: FixCode
@@ -69,6 +72,7 @@ class Fix:
     minutes: int
     saves: int
     price: int
+    also_saves: int
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,9 @@ class _Trial:
 
 
 def fixes(problem: Problem, plan: Schedule, order: str) -> list[Fix]:
-    """The ways that help, the cheapest first, then what saves most; none for an order in time.
+    """The ways that help, the cheapest first, then what saves most, the order and then others.
+
+    There are none for an order in time.
 
     Args:
         plan: Times for all of `problem`, from the decoder.
@@ -113,7 +119,7 @@ def remedies(problem: Problem, plan: Schedule, order: str) -> list[Remedy]:
     late = _Late(problem, base, turns, order)
     trials = {(t.code, t.subject): t for cause in ours for t in late.trials(cause)}
     found = [remedy for trial in trials.values() if (remedy := late.tried(trial))]
-    return sorted(found, key=lambda row: (row.fix.price, -row.fix.saves))
+    return sorted(found, key=lambda row: (row.fix.price, -row.fix.saves, -row.fix.also_saves))
 
 
 class _Late:
@@ -122,7 +128,7 @@ class _Late:
     def __init__(self, problem: Problem, plan: Schedule, turns: list[Choice], order: str) -> None:
         self._problem, self._plan, self._turns, self._order = problem, plan, turns, order
         self._steps = [o for o in problem.operations if o.order == order]
-        self._cost = score(problem, plan).total
+        self._points = points_by_order(problem, plan)
 
     def tried(self, trial: _Trial) -> Remedy | None:
         """Time the plan with it; None where it does not help."""
@@ -130,24 +136,31 @@ class _Late:
             plan = decode(trial.problem, trial.turns)
         except LocksConflict:
             return None
-        saves = self._lateness(self._plan) - self._lateness(plan)
+        then = points_by_order(trial.problem, plan)
+        saves = self._points[self._order].late - then[self._order].late
         weights, minutes = self._problem.weights, trial.effort(plan)
         if saves <= 0 or minutes <= 0:
             return None
         rate = weights.overtime if trial.code == "overtime" else RATES.get(trial.code, 0)
-        own = saves * self._problem.order_by_id[self._order].weight * weights.tardiness
-        price = max(0, score(trial.problem, plan).total - self._cost + own + rate * minutes)
-        return Remedy(Fix(trial.code, trial.subject, minutes, saves, price), trial.problem, plan)
+        others = [(had, then[name]) for name, had in self._points.items() if name != self._order]
+        also_saves = sum(max(0, had.late - has.late) for had, has in others)
+        price = rate * minutes + self._lost(then, plan)
+        return Remedy(Fix(trial.code, trial.subject, minutes, saves, price, also_saves), trial.problem, plan)
 
-    def _lateness(self, plan: Schedule) -> int:
-        end = max(plan.by_operation[step.id].end for step in self._steps)
-        return max(0, end - self._problem.order_by_id[self._order].due)
+    def _lost(self, then: Mapping[str, OrderPoints], plan: Schedule) -> int:
+        """Points that a plan takes from other orders, each for itself, and set-ups and moves of the order."""
+        lost = sum(
+            max(0, then[name].total - had.total) for name, had in self._points.items() if name != self._order
+        )
+        own = max(0, then[self._order].way - self._points[self._order].way)
+        longer = max(0, _last(plan) - _last(self._plan))
+        return lost + own + self._problem.weights.makespan * longer
 
     def trials(self, cause: Cause) -> Iterator[_Trial]:
         """What may help against one cause."""
         match cause.code:
             case "calendar":
-                yield self._overtime(cause.subject)
+                yield from self._overtime(cause.subject)
             case "people":
                 yield self._person(cause.subject)
             case "tool":
@@ -163,13 +176,34 @@ class _Late:
         if cause.code in ELSEWHERE:
             yield from self._elsewhere(cause)
 
-    def _overtime(self, unit: str) -> _Trial:
-        mine = (o for o in self._steps if o.skill and unit in {a.unit for a in o.alternatives})
-        skill = next((o.skill for o in mine), None)
-        other = longer(self._problem, unit, skill)
-        return _Trial(
-            "overtime", unit, other, self._turns, lambda plan: _beyond(self._problem, other, plan, unit)
-        )
+    def _overtime(self, unit: str) -> Iterator[_Trial]:
+        """The unit is open just for what it works up to the order's end, with one person who stays."""
+        mine = [o for o in self._steps if self._plan.by_operation[o.id].unit == unit]
+        skill = next((o.skill for o in mine if o.skill), None)
+        until = max(self._plan.by_operation[o.id].end for o in self._steps)
+        most = Overtime(unit, skill, after_shifts(self._problem, unit, until))
+        windows = self._worked(most, mine)
+        if windows:
+            needed = Overtime(unit, skill, windows)
+            other = _kept_open(self._problem, needed)
+            yield _Trial("overtime", unit, other, self._turns, _always(needed.minutes))
+
+    def _worked(self, most: Overtime, mine: list[Operation]) -> tuple[Window, ...]:
+        """What the unit would work of overtime until it has done some steps."""
+        other = _kept_open(self._problem, most)
+        try:
+            plan = decode(other, self._turns)
+        except LocksConflict:
+            return ()
+        time = WorkTime.of(other, other.unit_by_id[most.unit])
+        until = max((plan.by_operation[o.id].end for o in mine), default=0)
+        pieces = [
+            Window(*piece)
+            for row in plan.by_unit.get(most.unit, ())
+            if row.setup_start < until
+            for piece in time.pieces(time.work(max(0, row.setup_start)), time.work(row.end))
+        ]
+        return merged(overlap(pieces, most.windows))
 
     def _person(self, skill: str) -> _Trial:
         problem = self._problem
@@ -276,13 +310,19 @@ def _minutes(operation: Operation, plan: Schedule) -> int:
     return operation.minutes_on(plan.by_operation[operation.id].unit)
 
 
-def _beyond(problem: Problem, other: Problem, plan: Schedule, unit: str) -> int:
-    """Minutes that a unit works in `other` while it is closed in `problem`."""
-    old = WorkTime.of(problem, problem.unit_by_id[unit])
-    new = WorkTime.of(other, other.unit_by_id[unit])
-    pieces = [
-        piece
-        for row in plan.by_unit.get(unit, ())
-        for piece in new.pieces(new.work(max(0, row.setup_start)), new.work(row.end))
-    ]
-    return sum(end - start - (old.work(end) - old.work(start)) for start, end in pieces)
+def _kept_open(problem: Problem, overtime: Overtime) -> Problem:
+    """The plant with that overtime, as if it were agreed on."""
+    unit = problem.unit_by_id[overtime.unit]
+    name = f"{unit.calendar} and tried overtime of {unit.id}"
+    windows = merged([*problem.calendar_by_id[unit.calendar].windows, *overtime.windows])
+    stays = Crew(f"tried overtime {unit.id}", (overtime.skill,), overtime.windows) if overtime.skill else None
+    return replace(
+        problem,
+        calendars=(*problem.calendars, Calendar(name, windows)),
+        units=tuple(replace(u, calendar=name) if u.id == unit.id else u for u in problem.units),
+        crews=(*problem.crews, stays) if stays and stays.windows else problem.crews,
+    )
+
+
+def _last(plan: Schedule) -> int:
+    return max((row.end for row in plan.assignments), default=0)

@@ -35,6 +35,21 @@ class Score:
     overtime: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class OrderPoints:
+    """One order's part of the objective, makespan left out.
+
+    Args:
+        late: Minutes late.
+        way: Points of its set-ups, moves and shifted starts.
+        total: These and its lateness and flow, in points.
+    """
+
+    late: int
+    way: int
+    total: int
+
+
 def order_ends(problem: Problem, schedule: Schedule) -> dict[str, int]:
     """Order id -> the minute its last planned operation ends."""
     ends: dict[str, int] = {}
@@ -72,3 +87,21 @@ def score(problem: Problem, schedule: Schedule) -> Score:
         + weights.makespan * makespan
     )
     return Score(tardiness, setup, moved, shift, flow, late, makespan, total, problem.overtime)
+
+
+def points_by_order(problem: Problem, schedule: Schedule) -> dict[str, OrderPoints]:
+    """Order id -> its part of the objective; the parts add up to the total without its makespan."""
+    weights, found = problem.weights, {}
+    ways = dict.fromkeys((operation.order for operation in problem.operations), 0)
+    for operation in problem.operations:
+        now, was = schedule.by_operation[operation.id], operation.published
+        ways[operation.order] += weights.setup * now.setup
+        if was and not operation.started:
+            ways[operation.order] += weights.moved * (now.unit != was.unit)
+            ways[operation.order] += weights.shift * min(weights.shift_cap, abs(now.start - was.start))
+    for name, end in order_ends(problem, schedule).items():
+        order = problem.order_by_id[name]
+        late, flow = max(0, end - order.due), end if order.kind == "work" else 0
+        points = weights.tardiness * late * order.weight + weights.flow * flow
+        found[name] = OrderPoints(late, ways[name], ways[name] + points)
+    return found

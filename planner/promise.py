@@ -13,7 +13,7 @@ from typing import Literal
 from planner.decoder import Block, Decoder, Fit
 from planner.fault import Fault, InvalidProblem
 from planner.material import Supply
-from planner.problem import Calendar, Operation, Order, Problem, Release, Window
+from planner.problem import Operation, Order, Problem, Release, Window
 from planner.schedule import Reason, Schedule
 from planner.ties import in_chains
 from planner.worktime import WorkTime, merged, subtract
@@ -219,31 +219,14 @@ class Desk:
                 if fit.unit == unit
                 for piece in time.pieces(fit.block.begin, fit.block.end)
             ]
-        used = [
-            Window(max(a.start, b.start), min(a.end, b.end))
-            for a in pieces
-            for b in closed
-            if a.start < b.end and b.start < a.end
-        ]
+        used = overlap(pieces, closed)
         if then.end >= found.end or not used:
             return None
         return Overtime(unit, step.skill, merged(used))
 
     def _after_shifts(self, unit: str, until: int) -> tuple[Window, ...]:
-        """When a unit may be open longer: after its windows that end before a minute."""
-        problem = self.decoder.problem
-        row = problem.unit_by_id[unit]
-        windows = problem.calendar_by_id[row.calendar].windows
-        ends = [
-            *pairwise(windows),
-            *((last, Window(problem.horizon, problem.horizon)) for last in windows[-1:]),
-        ]
-        closed = [
-            Window(one.end, min(one.end + OVERTIME_MIN, two.start))
-            for one, two in ends
-            if one.end < min(until, two.start)
-        ]
-        return tuple(subtract(closed, (*row.stops, *self._opened.get(unit, ()))))
+        """When a unit may be open longer, beside what is agreed on here."""
+        return tuple(subtract(after_shifts(self.decoder.problem, unit, until), self._opened.get(unit, ())))
 
     @contextmanager
     def kept_open(self, overtime: Overtime) -> Iterator[None]:
@@ -448,34 +431,31 @@ class Desk:
         return replace(operation, releases=(*operation.releases, *waits), materials=())
 
 
-def longer(problem: Problem, unit: str, skill: str | None) -> Problem:
-    """The plant with overtime on one unit, and for those who can do the skill."""
+def after_shifts(problem: Problem, unit: str, until: int) -> tuple[Window, ...]:
+    """When a unit may be open longer: after its windows that end before a minute, unless it stands still."""
     row = problem.unit_by_id[unit]
-    calendar = Calendar(
-        f"{row.calendar} + {unit}", _extended(problem.calendar_by_id[row.calendar].windows, problem.horizon)
-    )
-    crews = tuple(
-        replace(crew, windows=_extended(crew.windows, problem.horizon)) if skill in crew.skills else crew
-        for crew in problem.crews
-    )
-    return replace(
-        problem,
-        calendars=(*problem.calendars, calendar),
-        units=tuple(replace(u, calendar=calendar.id) if u.id == unit else u for u in problem.units),
-        crews=crews,
-    )
+    windows = problem.calendar_by_id[row.calendar].windows
+    ends = [
+        *pairwise(windows),
+        *((last, Window(problem.horizon, problem.horizon)) for last in windows[-1:]),
+    ]
+    closed = [
+        Window(one.end, min(one.end + OVERTIME_MIN, two.start))
+        for one, two in ends
+        if one.end < min(until, two.start)
+    ]
+    return tuple(subtract(closed, row.stops))
 
 
-def _extended(windows: tuple[Window, ...], horizon: int) -> tuple[Window, ...]:
-    """Every window that ends in a gap ends later by the overtime, or with the gap."""
-    found: list[Window] = []
-    for window in windows:
-        end = min(horizon, window.end + OVERTIME_MIN)
-        if found and found[-1].end >= window.start:
-            found[-1] = Window(found[-1].start, end)
-        else:
-            found.append(Window(window.start, end))
-    return tuple(found)
+def overlap(some: Iterable[Window], others: Iterable[Window]) -> list[Window]:
+    """What windows of both have in common."""
+    rows = tuple(others)
+    return [
+        Window(max(a.start, b.start), min(a.end, b.end))
+        for a in some
+        for b in rows
+        if a.start < b.end and b.start < a.end
+    ]
 
 
 class Alike:

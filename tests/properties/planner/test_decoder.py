@@ -15,7 +15,7 @@ from planner.effort import Effort
 from planner.explain import Cause, Explainer
 from planner.fixes import remedies
 from planner.form import problem_from_json, problem_to_json, schedule_from_json, schedule_to_json
-from planner.objective import order_ends
+from planner.objective import order_ends, points_by_order, score
 from planner.problem import Operation, Order, Problem
 from planner.promise import Desk
 from planner.replan import as_published, repair, replan
@@ -119,9 +119,22 @@ def test_what_is_offered_to_a_late_order_saves_what_it_says(problem: Problem, ra
             then = order_ends(remedy.problem, remedy.plan)[order]
             assert max(0, end - due) - max(0, then - due) == remedy.fix.saves > 0
             assert remedy.fix.minutes > 0
+            rate = problem.weights.overtime if remedy.fix.code == "overtime" else 0
+            others = [o for o in ends if o != order]
+            parts = points_by_order(problem, plan), points_by_order(remedy.problem, remedy.plan)
+            lost = sum(max(0, parts[1][o].total - parts[0][o].total) for o in others)
+            assert remedy.fix.price >= rate * remedy.fix.minutes + lost
         prices = [remedy.fix.price for remedy in found]
         assert prices == sorted(prices)
-        assert all(price >= 0 for price in prices)
+
+
+@RUNS
+@given(problems(), st.randoms(use_true_random=False))
+def test_the_points_of_the_orders_add_up_to_the_objective(problem: Problem, random: Random) -> None:
+    plan = decode(problem, shuffled(problem, random))
+    whole = score(problem, plan)
+    points = sum(order.total for order in points_by_order(problem, plan).values())
+    assert points + problem.weights.makespan * whole.makespan == whole.total
 
 
 @RUNS

@@ -167,7 +167,7 @@ def test_maintenance_beyond_its_limit_is_late_and_binds_who_waits_for_it() -> No
     assert why_late(problem, plan)["A"] == (Cause("maintenance", 30, "M", "P"),)
     (fix,) = fixes(problem, plan, "A")
     assert (fix.code, fix.subject, fix.saves) == ("before", "P", 30)
-    assert fix.price == 40 * problem.weights.tardiness - 30 * problem.weights.flow
+    assert fix.price == 40 * problem.weights.tardiness
 
 
 def test_maintenance_before_its_window_is_found_out() -> None:

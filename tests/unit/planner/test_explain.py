@@ -8,9 +8,10 @@ import pytest
 
 from planner.decoder import Choice, decode
 from planner.explain import Cause, Explainer, why_late
-from planner.fixes import fixes
+from planner.fixes import fixes, remedies
 from planner.problem import Calendar, Link, Operation, Problem, Release, Tool, ToolUse, Unit, Window
 from planner.schedule import Assignment
+from planner.worktime import WorkTime
 from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
 
 
@@ -130,7 +131,7 @@ def test_a_unit_that_is_free_helps_before_anybody_is_delayed() -> None:
     first, second = fixes(problem, plan, "B")
     assert (first.code, first.subject, first.minutes, first.saves, first.price) == ("unit", "N", 10, 50, 0)
     assert (second.code, second.subject, second.saves) == ("before", "A", 50)
-    assert second.price == 10 * problem.weights.tardiness - 40 * problem.weights.flow
+    assert second.price == 10 * (problem.weights.tardiness + problem.weights.flow)
 
 
 def test_who_goes_after_its_own_family_needs_no_set_up() -> None:
@@ -173,7 +174,7 @@ def test_unlike_ways_have_prices_that_can_be_compared() -> None:
 
     def price(problem: Problem, order: str) -> int:
         (fix,) = fixes(problem, decode(problem, []), order)
-        return fix.price + fix.saves * problem.weights.flow  # a minute sooner is a minute of flow less
+        return fix.price
 
     assert [price(late, "A"), price(alone, "B"), price(closed, "A"), price(stopped, "A")] == [
         60,
@@ -188,4 +189,46 @@ def test_who_goes_before_another_costs_that_ones_lateness() -> None:
     plan = decode(problem, [Choice("A-1", "M"), Choice("B-1", "M")])
     (fix,) = fixes(problem, plan, "B")
     assert (fix.code, fix.subject, fix.saves) == ("before", "A", 30)
-    assert fix.price == 5 * problem.weights.tardiness - 20 * problem.weights.flow
+    assert fix.price == 5 * problem.weights.tardiness + 10 * problem.weights.flow
+
+
+def test_what_others_gain_by_overtime_is_told_and_does_not_pay_for_it() -> None:
+    """B gains more by A's hour of overtime than the hour costs; the hour is paid for all the same."""
+    rows = (step("A-1", 160), step("B-1", 40))
+    problem = plant(*rows, due={"A": 160, "B": 160}, **shifts((0, 100), (400, 900)))
+    (fix,) = fixes(problem, decode(problem, [Choice("A-1", "M"), Choice("B-1", "M")]), "A")
+    assert (fix.code, fix.minutes, fix.saves) == ("overtime", 60, 300)
+    assert fix.price == 60 * problem.weights.overtime
+    assert fix.also_saves == 60
+
+
+def test_what_an_order_loses_is_not_paid_by_what_another_gains() -> None:
+    """A is ten minutes later for B, and D, which follows B, thirty minutes sooner."""
+    rows = (step("A-1", 30), step("B-1", 10), step("B-2", 50, "N", after="B-1"), step("D-1", 60, "N"))
+    problem = plant(*rows, due={"A": 30, "B": 60, "D": 60})
+    places = (("A-1", "M"), ("B-1", "M"), ("B-2", "N"), ("D-1", "N"))
+    found = fixes(problem, decode(problem, [Choice(*place) for place in places]), "B")
+    (fix,) = [fix for fix in found if fix.code == "before"]
+    assert fix.price == 10 * (problem.weights.tardiness + problem.weights.flow)
+    assert fix.also_saves == 30
+
+
+def test_overtime_keeps_one_person_for_the_minutes_that_are_needed() -> None:
+    """Two of the skill go home at 100, and only the late order's unit gets one back, for its 20 minutes."""
+    rows = (step("A-1", 120, skill="X"), step("B-1", 120, "N", skill="X"))
+    problem = plant(
+        *rows,
+        due={"A": 120, "B": 120},
+        units=(Unit("M", "W", "shift"), Unit("N", "W", "always")),
+        calendars=(
+            Calendar("shift", (Window(0, 100), Window(400, 900))),
+            Calendar("always", (Window(0, 1000),)),
+        ),
+        crews=(replace(people(2, "X"), windows=(Window(0, 100), Window(400, 900))),),
+    )
+    plan = decode(problem, [Choice("A-1", "M"), Choice("B-1", "N")])
+    (remedy,) = [r for r in remedies(problem, plan, "A") if r.fix.code == "overtime"]
+    stays = [crew for crew in remedy.problem.crews if crew not in problem.crews]
+    assert [(crew.count, crew.windows) for crew in stays] == [(1, (Window(100, 120),))]
+    assert WorkTime.of(remedy.problem, remedy.problem.unit_by_id["M"]).windows_until(400) == [(0, 120)]
+    assert (remedy.fix.minutes, remedy.fix.saves, remedy.fix.also_saves) == (20, 300, 0)
