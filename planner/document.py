@@ -26,7 +26,7 @@ class Labels:
     Args:
         jobs: Operation id -> work_order, number, name, material, family, priority.
         orders: Order id -> customer, customer_order, due_at, material, quantity, uom.
-        units: Unit id -> name, work_center.
+        units: Unit id -> name, work_center, time_percent.
     """
 
     jobs: Names = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,6 +25,7 @@ from mes.dispatching.model import (
 )
 from mes.kernel.ids import EquipmentId, JobOrderId, MaintenanceNumber, MaterialId, ToolId, WorkOrderNumber
 from mes.kernel.settings import Planner
+from mes.resources.model import AS_ROUTED
 from planner.document import Labels
 from planner.pace import Finished, Paces, measured
 from planner.problem import (
@@ -110,6 +111,7 @@ class Reading:
         self._units: dict[EquipmentId, list[EquipmentId]] = defaultdict(list)
         for unit in snapshot.equipment:
             self._units[unit.work_center].append(unit.id)
+        self._percents = {unit.id: unit.time_percent for unit in snapshot.equipment}
         self._down = {unit.id for unit in snapshot.equipment if unit.down_since is not None}
         self._stops = {unit: self._windows(rows) for unit, rows in (stops or {}).items()}
         self._jobs = {job.id: job for job in snapshot.job_orders}
@@ -339,30 +341,36 @@ class Reading:
         )
 
     def _operation(self, job: PlanJobOrder, releases: tuple[Release, ...]) -> Operation:
-        minutes = standard = _minutes(job, job.run_s)
-        started = None
-        if job.id in self._running and job.equipment is not None:
-            since = job.started_at or self._snapshot.at
-            minutes = _minutes(job, run_s_of(job))
-            started = Started(job.equipment, min(0, self._minute(since)), max(0, minutes - standard))
         units = self._units.get(job.work_center, [])
         if job.only_on in units:
             units = [job.only_on]
-        if started and started.unit not in units:
-            units = [*units, EquipmentId(started.unit)]
+        minutes = {unit: _minutes(job, self._run_s(job, unit)) for unit in units}
+        started = None
+        if job.id in self._running and job.equipment is not None:
+            started, minutes[job.equipment] = self._started(job, job.equipment)
         return Operation(
             id=job.id,
             order=job.work_order,
-            alternatives=tuple(Alternative(unit, minutes) for unit in units),
+            alternatives=tuple(Alternative(unit, takes) for unit, takes in minutes.items()),
             predecessors=() if started else tuple(self._link(job, before) for before in job.predecessors),
             family=job.family,
             skill=job.skill,
             resumable=job.resumable or started is not None,
             releases=() if started else (*releases, *self._lags(job)),
             started=started,
-            published=self._published(job, units),
+            published=self._published(job, minutes),
             tools=self._uses(job),
         )
+
+    def _run_s(self, job: PlanJobOrder, unit: EquipmentId) -> Decimal:
+        """Seconds for a piece on one of its units."""
+        return job.run_s * self._percents.get(unit, AS_ROUTED) / AS_ROUTED
+
+    def _started(self, job: PlanJobOrder, unit: EquipmentId) -> tuple[Started, int]:
+        """Work under way, and the minutes that are left of it by its own pace."""
+        standard, since = self._run_s(job, unit), job.started_at or self._snapshot.at
+        left = _minutes(job, run_s_of(job, standard))
+        return Started(unit, min(0, self._minute(since)), max(0, left - _minutes(job, standard))), left
 
     def _link(self, job: PlanJobOrder, before: JobOrderId) -> Link:
         """What lies between a job and one before it; no transfer batch is believed smaller than it is."""
@@ -376,7 +384,7 @@ class Reading:
         until = 0 if job.not_before is None else self._ceiling(job.not_before)
         return (Release(until, "lag"),) if until > 0 else ()
 
-    def _published(self, job: PlanJobOrder, units: Sequence[EquipmentId]) -> Published | None:
+    def _published(self, job: PlanJobOrder, units: Collection[EquipmentId]) -> Published | None:
         if job.planned_start is None or job.equipment not in units or job.equipment is None:
             return None
         return Published(job.equipment, self._minute(job.planned_start))
@@ -487,12 +495,12 @@ def is_measured(job: PlanJobOrder) -> bool:
     return job.pace is not None and job.pace.pieces >= LEAST_PIECES
 
 
-def run_s_of(job: PlanJobOrder) -> Decimal:
+def run_s_of(job: PlanJobOrder, standard: Decimal) -> Decimal:
     """Seconds for a piece of running work: measured once enough is done, and the standard, by pieces."""
     if job.pace is None or not is_measured(job):
-        return job.run_s
-    measured = min(job.run_s * SLOWEST, max(job.run_s * FASTEST, job.pace.busy_s / job.pace.pieces))
-    counted = job.run_s * STANDARD_PIECES + measured * job.pace.pieces
+        return standard
+    measured = min(standard * SLOWEST, max(standard * FASTEST, job.pace.busy_s / job.pace.pieces))
+    counted = standard * STANDARD_PIECES + measured * job.pace.pieces
     return counted / (STANDARD_PIECES + job.pace.pieces)
 
 
@@ -552,7 +560,14 @@ def labels_of(snapshot: PlanningSnapshot) -> Labels:
             for order in snapshot.work_orders
         }
         | {one.id: _maintenance_label(one) for one in snapshot.maintenance},
-        units={unit.id: {"name": unit.name, "work_center": unit.work_center} for unit in snapshot.equipment},
+        units={
+            unit.id: {
+                "name": unit.name,
+                "work_center": unit.work_center,
+                "time_percent": unit.time_percent,
+            }
+            for unit in snapshot.equipment
+        },
     )
 
 

@@ -89,9 +89,16 @@ class CalendarWindow(BaseModel):
 
 
 class PlannedUnit(BaseModel):
+    """A unit of the plan.
+
+    Args:
+        time_percent: A piece takes so much of the routing's run time here.
+    """
+
     id: str
     name: str
     work_center: str
+    time_percent: int = 100
     calendar: list[CalendarWindow]
 
 

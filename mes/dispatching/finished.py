@@ -16,7 +16,7 @@ from mes.dispatching.store import FinishedJob
 from mes.kernel.db import Tx
 from mes.kernel.ids import JobOrderId
 from mes.resources import service as resources
-from mes.resources.model import SetupRule
+from mes.resources.model import AS_ROUTED, SetupRule
 
 REACH = timedelta(days=90)
 """What was finished longer ago says little of the floor of today."""
@@ -36,13 +36,18 @@ async def finished_jobs(tx: Tx, at: datetime) -> tuple[PlanFinished, ...]:
         PlanFinished(
             job_order=job.id,
             work_center=job.work_center,
-            planned_s=job.run_s * (job.good + job.scrap) + standard_setup_s(rules, job),
+            planned_s=_run_s(job) * (job.good + job.scrap) + standard_setup_s(rules, job),
             busy_s=busy.get(job.id),
             good=job.good,
             scrap=job.scrap,
         )
         for job in jobs
     )
+
+
+def _run_s(job: FinishedJob) -> Decimal:
+    """Seconds of a piece on its unit: a slow machine that keeps its own time is no slow floor."""
+    return job.run_s * job.time_percent / AS_ROUTED
 
 
 async def _busy(tx: Tx, jobs: list[JobOrderId]) -> dict[JobOrderId, Decimal]:

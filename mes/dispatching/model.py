@@ -15,7 +15,7 @@ from mes.kernel.ids import (
     ToolId,
     WorkOrderNumber,
 )
-from mes.resources.model import FAULT_STATES, STOP_STATES
+from mes.resources.model import AS_ROUTED, FAULT_STATES, STOP_STATES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +115,7 @@ class PlanEquipment:
         down_until: When it is expected back, if anybody said so.
         family: Setup family it is set up for: that of the last job started on it.
         running: The job that runs on it.
+        time_percent: A piece takes so much of the routing's run time here.
     """
 
     id: EquipmentId
@@ -127,6 +128,7 @@ class PlanEquipment:
     down_reason: str | None
     family: str | None
     running: JobOrderId | None
+    time_percent: int = AS_ROUTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,7 +360,8 @@ class PlanFinished:
     """A finished job order against its standard.
 
     Args:
-        planned_s: Seconds by the standard for all that was made, good or scrap, with the set-up (PRI x PQ).
+        planned_s: Seconds by the standard of its unit for all that was made, good or scrap, with the set-up
+            (PRI x PQ).
         busy_s: Seconds that its unit worked on it, stops included, planned breaks not (AUBT), nor nights and
             days off in which nobody was on it; None where that says nothing of its pace, because it waited
             for the pieces of the operation before.

@@ -45,7 +45,7 @@ from mes.kernel.outbox import append
 from mes.maintenance import service as maintenance
 from mes.resources import service as resources
 from mes.resources import tooling
-from mes.resources.model import Equipment, EquipmentStatus, Step, Window, is_down
+from mes.resources.model import AS_ROUTED, Equipment, EquipmentStatus, Step, Window, is_down
 from mes.workorders import service as workorders
 from mes.workorders.model import OVER, JobComponent, JobOrder, JobOrderStatus, Line, WorkOrder
 
@@ -238,7 +238,7 @@ async def _until(
     there_s: dict[str, float] = defaultdict(float)
     windows = await resources.unit_windows(tx, now, now + WEEK)
     for unit in await resources.units(tx):
-        there_s[unit.work_center or unit.id] += _worked_s(windows[unit.id])
+        there_s[unit.work_center or unit.id] += _worked_s(windows[unit.id]) * AS_ROUTED / unit.time_percent
     for person in await resources.availability(tx, now, now + WEEK):
         for skill in person.skills:
             there_s[f"skill {skill}"] += _worked_s(person.windows)
@@ -291,6 +291,7 @@ def _unit(
         down_reason=reason if down else None,
         family=family,
         running=running,
+        time_percent=unit.time_percent,
     )
 
 

@@ -331,6 +331,7 @@ class FinishedJob:
     Args:
         family_before: Setup family of the job that the unit had before; None when it had none.
         alone: All its pieces were there when it began: the operation before was over.
+        time_percent: Of its unit, as it is now.
     """
 
     id: JobOrderId
@@ -342,6 +343,7 @@ class FinishedJob:
     good: Decimal
     scrap: Decimal
     alone: bool
+    time_percent: int
 
 
 async def finished_jobs(tx: Tx, since: datetime, most: int) -> list[FinishedJob]:
@@ -354,7 +356,8 @@ async def finished_jobs(tx: Tx, since: datetime, most: int) -> list[FinishedJob]
         FinishedJob,
         """
         select j.id, j.work_center, j.family, b.family as family_before, j.run_s, j.setup_s, j.good, j.scrap,
-               f.id is null or coalesce(f.completed_at <= j.started_at, false) as alone
+               f.id is null or coalesce(f.completed_at <= j.started_at, false) as alone,
+               coalesce(e.time_percent, 100) as time_percent
         from mes.equipment c
         cross join lateral (
             select * from mes.job_order
@@ -362,6 +365,7 @@ async def finished_jobs(tx: Tx, since: datetime, most: int) -> list[FinishedJob]
               and status in ('Completed', 'Closed')
             order by completed_at desc limit %(most)s) j
         left join mes.job_order f on f.work_order = j.work_order and f.operation = j.from_operation
+        left join mes.equipment e on e.id = j.equipment
         left join lateral (
             select family from mes.job_order
             where equipment = j.equipment and started_at < j.started_at and not simulated

@@ -9,6 +9,9 @@ from uuid import UUID
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId, MaterialId, PersonId, ToolId
 
+AS_ROUTED = 100
+"""Percent: a unit takes the time of the routing."""
+
 
 class EquipmentLevel(StrEnum):
     """Place in the role-based equipment hierarchy (ISA-95 part 1)."""
@@ -41,6 +44,8 @@ class Equipment:
         skill: Skill that work here needs; of a unit: its work centre's.
         calendar: Code of the working calendar.
         assigns_serial: Whether pieces get their serial number here (work centres).
+        time_percent: Of a unit: a piece takes so much of the routing's run time here, 10 to 1000; a faster
+            machine has less than 100. Set-ups and maintenance take their own time.
     """
 
     id: EquipmentId
@@ -54,6 +59,7 @@ class Equipment:
     calendar: str | None = None
     assigns_serial: bool = False
     position: int = 0
+    time_percent: int = AS_ROUTED
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "level", EquipmentLevel(self.level))

@@ -34,7 +34,7 @@ RETIRED = frozenset({"equipment", "people"})
 them, so that they are never deleted."""
 APPENDED = frozenset({"rates"})
 """Tables that only grow: what was once booked must be explained for ever."""
-PLACE = ("level", "name", "parent", "cost_center", "skill", "calendar", "assigns_serial")
+PLACE = ("level", "name", "parent", "cost_center", "skill", "calendar", "assigns_serial", "time_percent")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from mes.kernel.ids import EquipmentId, ToolId
 from mes.resources.model import (
+    AS_ROUTED,
     Calendar,
     Equipment,
     EquipmentLevel,
@@ -29,6 +30,8 @@ YEAR_MIN = 366 * DAY_MIN
 MOST_OVER = 100
 DAYS = range(1, 8)
 WEIGHTS = range(1, 101)
+PERCENTS = range(10, 1001)
+"""Of the routing's run time, beyond which it is no machine of that work centre."""
 ADD = "Add the row, or take one that is there"
 GIVE_CODE = "Take letters, digits, '.', '_' and '-', at most 40"
 
@@ -97,6 +100,7 @@ def _hierarchy(plant: PlantDefinition) -> Iterator[PlantFault]:
             yield PlantFault(row, f"there is no skill {one.skill}", "Add it to skills, or take one of them")
         if one.calendar is not None and one.calendar not in calendars:
             yield PlantFault(row, f"there is no calendar {one.calendar}", ADD)
+        yield from _time_percent(row, one)
         yield from _unit(row, one, known.get(one.work_center) if one.work_center else None)
 
 
@@ -108,6 +112,15 @@ def _unit(row: str, one: Equipment, center: Equipment | None) -> Iterator[PlantF
     if one.calendar is None:
         remedy = "Give it or its work centre a calendar: without one it is never planned"
         yield PlantFault(row, "has no calendar", remedy)
+
+
+def _time_percent(row: str, one: Equipment) -> Iterator[PlantFault]:
+    if one.time_percent not in PERCENTS:
+        remedy = f"Give {PERCENTS[0]} to {PERCENTS[-1]}: 80 is a fifth less than the routing says"
+        yield PlantFault(row, f"takes {one.time_percent} % of the routing's time", remedy)
+    if one.time_percent != AS_ROUTED and one.level is not EquipmentLevel.WORK_UNIT:
+        remedy = "Give it to the units that are faster or slower than the others"
+        yield PlantFault(row, "has a time_percent, and is no unit", remedy)
 
 
 def _calendar(calendar: Calendar) -> Iterator[PlantFault]:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mes.kernel.ids import EquipmentId, MaterialId
 from mes.resources.model import (
+    AS_ROUTED,
     Calendar,
     Equipment,
     EquipmentLevel,
@@ -328,6 +329,8 @@ def _own(place: Equipment, known: Mapping[EquipmentId, Equipment]) -> dict[str, 
             said[name] = value
     if place.assigns_serial:
         said["assigns_serial"] = True
+    if place.time_percent != AS_ROUTED:
+        said["time_percent"] = place.time_percent
     return said
 
 

@@ -8,7 +8,7 @@ from mes.resources.model import FAULT_STATES, STOP_STATES, Equipment, EquipmentS
 
 _EQUIPMENT = """
     select id, level, name, scope, parent, work_center, cost_center, skill, calendar,
-           assigns_serial, position
+           assigns_serial, position, time_percent
     from mes.equipment
 """
 
@@ -48,20 +48,21 @@ async def save_equipment(tx: Tx, one: Equipment) -> bool:
         await tx.execute(
             """
             insert into mes.equipment as e (id, site, scope, level, name, parent, work_center,
-                cost_center, skill, calendar, assigns_serial, position)
+                cost_center, skill, calendar, assigns_serial, position, time_percent)
             values (%(id)s, %(site)s, %(scope)s, %(level)s, %(name)s, %(parent)s, %(work_center)s,
-                %(cost_center)s, %(skill)s, %(calendar)s, %(assigns_serial)s, %(position)s)
+                %(cost_center)s, %(skill)s, %(calendar)s, %(assigns_serial)s, %(position)s,
+                %(time_percent)s)
             on conflict (id) do update set scope = excluded.scope, level = excluded.level,
                 name = excluded.name, parent = excluded.parent, work_center = excluded.work_center,
                 cost_center = excluded.cost_center, skill = excluded.skill,
                 calendar = excluded.calendar, assigns_serial = excluded.assigns_serial,
-                position = excluded.position, until = null
+                position = excluded.position, time_percent = excluded.time_percent, until = null
             where e.until is not null
                or (e.scope, e.level, e.name, e.parent, e.work_center, e.cost_center, e.skill,
-                   e.calendar, e.assigns_serial, e.position)
+                   e.calendar, e.assigns_serial, e.position, e.time_percent)
                is distinct from (excluded.scope, excluded.level, excluded.name, excluded.parent,
                    excluded.work_center, excluded.cost_center, excluded.skill, excluded.calendar,
-                   excluded.assigns_serial, excluded.position)
+                   excluded.assigns_serial, excluded.position, excluded.time_percent)
             """,
             {"site": tx.site, **{name: getattr(one, name) for name in one.__slots__}},
         )
@@ -84,7 +85,7 @@ async def retire_equipment(tx: Tx, kept: Collection[str]) -> list[Equipment]:
         update mes.equipment set until = %(at)s
         where site = %(site)s and until is null and id <> all(%(kept)s::text[])
         returning id, level, name, scope, parent, work_center, cost_center, skill, calendar,
-                  assigns_serial, position
+                  assigns_serial, position, time_percent
         """,
         {"site": tx.site, "kept": list(kept), "at": tx.now},
     )

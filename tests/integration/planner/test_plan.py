@@ -35,6 +35,7 @@ from mes.performance.model import StateReading
 from mes.resources import service as resources
 from mes.resources import tooling
 from mes.resources.model import BackInThePast, EquipmentNotDown, Step, StepTool, Tool
+from mes.resources.plantfile import parse_plant, plant_text
 from planner import answering, asking, desk, holding, rows, service, store
 from planner.answering import Answerer
 from planner.checker import check
@@ -129,6 +130,31 @@ async def test_missing_material_holds_an_operation_until_its_receipt(floor: Floo
     assert [(r.at, r.cause, r.detail) for r in step.releases] == [(45, "material", "SEAL")]
     _, plan = best_dispatch(problem)
     assert plan.by_operation[step.id].start == 45
+
+
+async def test_a_faster_machine_of_the_plant_file_gets_the_work_and_is_shown_as_one(
+    floor: Floor, planner: Desk
+) -> None:
+    text = plant_text(resources.load_plant())
+    faster = parse_plant(text.replace('id = "CNC-3"\n', 'id = "CNC-3"\ntime_percent = 50\n'))
+    await floor.do(lambda tx: resources.put_plant(tx, faster))
+    number = await floor.order(quantity=20)
+    async with floor.db.read() as tx:
+        problem = problem_of(await dispatching.planning_snapshot(tx, at=floor.now), POLICY)
+    minutes = {a.unit: a.minutes for a in problem.operation_by_id[f"{number}-10"].alternatives}
+    assert minutes == {"CNC-1": 5, "CNC-2": 5, "CNC-3": 3, "CNC-4": 5}
+    await planner.step()
+    plan = await shown(floor)
+    (row,) = [one for one in plan["operations"] if one["job_order"] == f"{number}-10"]
+    assert row["equipment"] == "CNC-3"
+    assert datetime.fromisoformat(row["end"]) - datetime.fromisoformat(row["start"]) == timedelta(
+        minutes=minutes["CNC-3"]
+    )
+    assert {one["id"]: one["time_percent"] for one in plan["equipment"]}["CNC-3"] == 50
+    async with floor.db.read() as tx:
+        written = await resources.read_plant(tx, floor.now)
+    assert written is not None
+    assert written.equipment == faster.equipment
 
 
 async def test_one_tool_keeps_jobs_waiting_for_each_other_and_a_lag_for_the_step_before(

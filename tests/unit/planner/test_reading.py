@@ -47,6 +47,19 @@ def test_times_are_whole_minutes_from_now_and_work_is_rounded_up() -> None:
     assert problem.work_centers[0].setups[0].minutes == 2
 
 
+def test_a_slower_unit_takes_longer_for_the_same_pieces_and_its_own_pace_is_no_slow_work() -> None:
+    units = (unit("CNC-1"), unit("CNC-2", time_percent=150))
+    new = job("WO-1", 10, run_s=Decimal(600))
+    running = job(
+        "WO-2", 10, run_s=Decimal(600), status="Running", equipment="CNC-2", started_at=at(-20),
+        pace=PlanPace(pieces=Decimal(45), busy_s=Decimal(45 * 900), last_at=at(0)),
+    )  # fmt: skip
+    problem = read(new, running, equipment=units)
+    first, second = (problem.operation_by_id[name] for name in ("WO-1-10", "WO-2-10"))
+    assert [(a.unit, a.minutes) for a in first.alternatives] == [("CNC-1", 40), ("CNC-2", 60)]
+    assert (second.minutes_on("CNC-2"), second.started and second.started.slow) == (60, 0)
+
+
 def test_the_work_master_says_the_set_up_where_no_rule_of_the_work_centre_does() -> None:
     jobs = (job("A", 10), job("B", 10, family="65", setup_s=Decimal(150)), job("C", 10, family=None))
     problem = read(*jobs)

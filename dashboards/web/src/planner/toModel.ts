@@ -36,11 +36,16 @@ export function shadesOf(unit: PlanEquipment): Shade[] {
   return shades
 }
 
+/** What a piece takes here of the routing's run time, in percent; plans of before that was known say nothing. */
+export function paceOf(unit: PlanEquipment | undefined): number {
+  return unit?.time_percent ?? 100
+}
+
 /** The plan as rows and bars; closed times shade the rows. */
 export function toModel(plan: Plan, words: Words, equipment: PlanEquipment[] = plan.equipment): Model {
   const rows: Row[] = equipment.map((unit) => ({
     id: unit.id,
-    name: words.unit(unit.id, unit.name),
+    name: words.unit(unit.id, unit.name) + (paceOf(unit) === 100 ? '' : ` · ${paceOf(unit)} %`),
     group: words.group(unit.work_center),
     shades: shadesOf(unit),
   }))

@@ -266,6 +266,12 @@ async def test_finished_jobs_show_what_they_took_without_breaks(floor: Floor) ->
     assert (found[mounted].busy_s, found[mounted].planned_s) == (80, 4 * 10)
     assert found.keys() == {cut, mounted}
     assert (await snapshot(floor)).finished == ()
+    demo = resources.load_plant()
+    old = [replace(one, time_percent=200) if one.id == UNITS[10] else one for one in demo.equipment]
+    await floor.do(lambda tx: resources.put_plant(tx, replace(demo, equipment=tuple(old))))
+    async with floor.db.read() as tx:
+        again = await dispatching.planning_snapshot(tx, floor.now, far=True)
+    assert {one.job_order: one.planned_s for one in again.finished} == {cut: 5 * 30, mounted: 4 * 10}
 
 
 async def test_a_job_that_waited_for_pieces_says_nothing_of_its_pace(floor: Floor) -> None:

@@ -22,6 +22,7 @@ JOB = FinishedJob(
     good=Decimal(4),
     scrap=Decimal(0),
     alone=True,
+    time_percent=100,
 )
 RULES = [
     SetupRule(work_center=EquipmentId("MC"), from_family=before, to_family="40", seconds=seconds)

@@ -85,6 +85,26 @@ def test_maintenance_is_written_as_it_is_read() -> None:
     assert parse_plant(plant_text(plant)).maintenance == plant.maintenance
 
 
+def test_a_unit_that_is_faster_than_the_routing_is_written_as_it_is_read() -> None:
+    faster = UPKEEP.replace('name = "U"', 'name = "U"\ntime_percent = 80')
+    plant = parse_plant(faster)
+    assert {one.id: one.time_percent for one in plant.equipment} == {"X": 100, "C": 100, "U": 80}
+    assert parse_plant(plant_text(plant)).equipment == plant.equipment
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ('name = "U"\ntime_percent = 0', "equipment U: takes 0 % of the routing's time"),
+        ('name = "C"\ntime_percent = 80', "equipment C: has a time_percent, and is no unit"),
+    ],
+)
+def test_a_time_that_no_unit_can_have_is_refused(row: str, said: str) -> None:
+    with pytest.raises(PlantFileNotValid) as refused:
+        parse_plant(UPKEEP.replace(row.split("\n", maxsplit=1)[0], row))
+    assert said in str(refused.value)
+
+
 def test_steps_are_written_as_they_are_read() -> None:
     for more in (
         "",

@@ -107,6 +107,13 @@ describe('a plan of the server', () => {
     expect(shadesOf(unit).map((one) => one.kind)).toEqual(['closed', 'closed', 'stop'])
   })
 
+  it('says of a unit how its time differs from that of the routing', () => {
+    const slow = { ...unit, id: 'CNC-2', name: 'CNC 2', time_percent: 150 }
+    const plan = { operations: [], equipment: [unit, slow] } as unknown as Plan
+    const model = toModel(plan, { group: (centre) => centre, unit: (_, name) => name })
+    expect(model.rows.map((row) => row.name)).toEqual(['CNC 1', 'CNC 2 · 150 %'])
+  })
+
   it('becomes bars with set-up, lateness and a short name', () => {
     const plan = { operations: [operation], equipment: [unit] } as unknown as Plan
     const model = toModel(plan, { group: (centre) => centre, unit: (_, name) => name })
