@@ -31,6 +31,7 @@ from planner.replan import as_published, replan
 from planner.schedule import Schedule
 from planner.solve import Solution, solve, wants_kernel
 from planner.ties import excesses
+from planner.too_long import too_long
 from planner.warm import is_installed, is_warm, use_cache, warm_up
 
 REFUSED = 2
@@ -296,6 +297,7 @@ def report(problem: Problem, solution: Solution, *, explain: bool = True) -> dic
         "named": [asdict(row) for row in _named(problem, solution.schedule, is_searched=explain)],
         "schedule": schedule_to_json(solution.schedule),
         "excesses": [asdict(row) for row in excesses(problem.operations, solution.schedule)],
+        "too_long": [asdict(row) for row in too_long(problem)],
         **why,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,8 @@ from planner.form import schedule_from_json
 from planner.objective import order_ends
 from planner.problem import Operation, Problem
 from planner.schedule import Assignment, Schedule
+from planner.ties import Excess, excesses
+from planner.too_long import TooLong, too_long
 from planner.worktime import WorkTime
 
 Names = Mapping[str, Mapping[str, Any]]
@@ -67,6 +69,7 @@ def plan_document(problem: Problem, report: Mapping[str, Any], labels: Labels) -
         ]
         for row in report.get("named", ())
     }
+    unkept = _unkept(problem, schedule)
     locked = {o.id for o in problem.operations if o.lock} - {row["lock"]["operation"] for row in released}
     return {
         "origin": problem.origin.isoformat(),
@@ -87,6 +90,7 @@ def plan_document(problem: Problem, report: Mapping[str, Any], labels: Labels) -
                 "end": clock.text(end),
                 "late_min": late[name],
                 "why": [_cause(cause) for cause in report.get("why_late", {}).get(name, [])],
+                "unkept": unkept.get(name, []),
             }
             for name, end in ends.items()
         ],
@@ -126,6 +130,19 @@ def _released(clock: Clock, row: Mapping[str, Any]) -> dict[str, Any]:
         for lock in (row["lock"], *others)
     )
     return {**place, "rules": list(why["rules"]), "with": with_it, "proved": why["proved"]}
+
+
+def _unkept(problem: Problem, schedule: Schedule) -> dict[str, list[dict[str, Any]]]:
+    """Order -> what is asked of its steps and no plan keeps: a code for the pages, and its parameters."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    rows: list[tuple[str, TooLong | Excess]] = [
+        *(("too-long", row) for row in too_long(problem)),
+        *(("excess", row) for row in excesses(problem.operations, schedule)),
+    ]
+    for code, row in rows:
+        order = problem.operation_by_id[row.operation].order
+        found.setdefault(order, []).append({"code": code, "params": asdict(row)})
+    return found
 
 
 def _cause(cause: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ CauseCode = Literal[
     "tool",  # tool: not free
     "buffer",  # buffer: full, so that it could not have delivered
     "calendar",  # unit: closed
+    "break",  # unit: it closes before a run would be done that may not pause
     "stop",  # unit: stands still
     "material",  # detail: material not there
     "release",  # detail: not released
@@ -155,6 +156,7 @@ class Explainer:
         yield row.setup_start
         for start, end in self._times[row.unit].gaps(free, row.start):
             yield from (start, end)
+            yield self._last_start(operation, row, max(free, start - 1)) + 1
         for stop in self._problem.unit_by_id[row.unit].stops:
             yield from (stop.start, stop.end)
         if self._is_outside(row.unit):
@@ -208,15 +210,13 @@ class Explainer:
         if not self._is_open(row.unit, minute):
             return self._closed_at(row.unit, minute)
         if self._is_outside(row.unit):  # a lock, or a run that cannot pause and waits for a longer window
-            return Cause("sequence" if operation.lock else "calendar", 1, row.unit)
+            return Cause("sequence" if operation.lock else "break", 1, row.unit)
         return self._occupied(operation, row, minute, free)
 
     def _occupied(self, operation: Operation, row: Assignment, minute: int, free: int) -> Cause:
         """What held in a minute in which the step was ready and its unit open."""
-        if minute >= row.setup_start:
-            return Cause("setup", 1, row.unit)
         busy, leader = self._busy_with(row.unit, minute), self._leader(row)
-        if busy is not None and busy == leader:
+        if minute >= row.setup_start or (busy is not None and busy == leader):
             return Cause("setup", 1, row.unit)
         if busy is not None:
             return self._busy_at(busy, row.unit, minute)
@@ -226,6 +226,8 @@ class Explainer:
         full = self._buffers.shortage(operation.id, minute, minute + 1)
         if full is not None and short is None:
             return Cause("buffer", 1, full[1])
+        if short is None and minute > self._last_start(operation, row, minute):
+            return Cause("break", 1, row.unit)
         return self._lacking(operation, row, short, free)
 
     def _busy_at(self, busy: str, unit: str, minute: int) -> Cause:
@@ -249,6 +251,13 @@ class Explainer:
             name = short.tool if short and short.tool else row.reason.params["tool"]
             return Cause("tool", 1, str(name))
         return Cause("sequence", 1, row.unit)
+
+    def _last_start(self, operation: Operation, row: Assignment, minute: int) -> int:
+        """The last minute before the unit closes in which it could begin, where no break may interrupt it."""
+        time, begin = self._times[row.unit], self._times[row.unit].work(minute)
+        if operation.resumable or operation.lock:
+            return row.start
+        return minute + time.room(begin) - operation.minutes_on(row.unit) - row.setup
 
     def _is_open(self, unit: str, minute: int) -> bool:
         time = self._times[unit]

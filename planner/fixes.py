@@ -49,7 +49,7 @@ another unit costs what it does to the plan: others' lateness, set-ups, moves.
 
 
 ELSEWHERE = frozenset(
-    {"unit", "maintenance", "slow", "batch", "stop", "calendar", "setup", "sequence", "work"}
+    {"unit", "maintenance", "slow", "batch", "stop", "calendar", "break", "setup", "sequence", "work"}
 )
 """Causes that another unit may take away."""
 
@@ -159,7 +159,7 @@ class _Late:
     def trials(self, cause: Cause) -> Iterator[_Trial]:
         """What may help against one cause."""
         match cause.code:
-            case "calendar":
+            case "calendar" | "break":
                 yield from self._overtime(cause.subject)
             case "people":
                 yield self._person(cause.subject)

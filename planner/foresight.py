@@ -8,12 +8,14 @@ from typing import Literal
 
 from planner.problem import Operation, Problem
 from planner.promise import Quote
+from planner.too_long import too_long_one
 from planner.worktime import subtract
 
 MissingCode = Literal[
     "material",  # material: too little is there and on order
     "calendar",  # unit: no working time any more, nor for those beside it
     "unit",  # work_center: none of its units is in service
+    "window",  # unit, minutes, longest: no working time is as long as a step that no break may interrupt
     "people",  # skill: nobody is expected who has it
     "time",  # all of these are there, but taken
 ]
@@ -49,15 +51,24 @@ def _missing(problem: Problem, step: Operation, ready: int) -> Missing:
         if release.at >= problem.horizon:
             return Missing("material", {"material": release.detail})
     ready = max(ready, step.release)
+    closed = _never_open(problem, step, ready)
+    if closed is not None or any(one.unit in problem.subcontractors for one in step.alternatives):
+        return closed or Missing("time", {})
+    crews = [crew for crew in problem.crews if step.skill in crew.skills]
+    if step.skill and not any(window.end > ready for crew in crews for window in crew.windows):
+        return Missing("people", {"skill": step.skill})
+    return Missing("time", {})
+
+
+def _never_open(problem: Problem, step: Operation, ready: int) -> Missing | None:
+    """What the units of a step lack of working time; None where they have enough for it."""
     units = [problem.unit_by_id[alternative.unit] for alternative in step.alternatives]
     known = {unit.id: problem.calendar_by_id[unit.calendar].windows for unit in units}
     if not any(window.end > ready for windows in known.values() for window in windows):
         return Missing("calendar", {"unit": units[0].id})
     if not any(window.end > ready for unit in units for window in subtract(known[unit.id], unit.stops)):
         return Missing("unit", {"work_center": units[0].work_center})
-    if any(unit.subcontractor for unit in units):
-        return Missing("time", {})
-    crews = [crew for crew in problem.crews if step.skill in crew.skills]
-    if step.skill and not any(window.end > ready for crew in crews for window in crew.windows):
-        return Missing("people", {"skill": step.skill})
-    return Missing("time", {})
+    long = too_long_one(problem, step)
+    if long is None:
+        return None
+    return Missing("window", {"unit": long.unit, "minutes": str(long.minutes), "longest": str(long.longest)})

@@ -64,6 +64,14 @@ class UnitNotForeseen(DateNotForeseeable):
     remedy = "Put a unit of the work centre into service again, then ask again."
 
 
+class WindowNotForeseen(DateNotForeseeable):
+    """Nobody can say when: no shift of the units is as long as a step that no break may interrupt."""
+
+    remedy = (
+        "Split the step, give the unit a longer shift, or let a break interrupt the step, then ask again."
+    )
+
+
 class SkillNotForeseen(DateNotForeseeable):
     """Nobody can say when: nobody is expected who has the skill that is needed."""
 
@@ -74,6 +82,7 @@ NOT_FORESEEN: Mapping[MissingCode, type[DateNotForeseeable]] = {
     "material": MaterialNotForeseen,
     "calendar": WorkingTimeNotForeseen,
     "unit": UnitNotForeseen,
+    "window": WindowNotForeseen,
     "people": SkillNotForeseen,
     "time": DateNotForeseeable,
 }

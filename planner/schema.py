@@ -28,6 +28,7 @@ from planner.ranges import LONGEST_MIN
 from planner.schedule import Schedule
 from planner.share import CpShare
 from planner.ties import Excess
+from planner.too_long import TooLong
 
 LIMITS: dict[tuple[str, str], tuple[int | None, int | None]] = {
     ("Alternative", "minutes"): (1, LONGEST_MIN),
@@ -82,6 +83,7 @@ class Plan:
         released: Locks that no plan keeps, and that this one is without.
         named: Who could do work that starts before `named_until`.
         excesses: Greatest lags that cannot be kept, because the step before is a fact.
+        too_long: Steps that no break may interrupt and that fit into no shift; they are behind the horizon.
         why_late: Late order -> its minutes by cause, which add up to its lateness; not there when the search
             was stopped, and in the row `repaired`.
     """
@@ -99,6 +101,7 @@ class Plan:
     named: tuple[Named, ...]
     schedule: Schedule
     excesses: tuple[Excess, ...]
+    too_long: tuple[TooLong, ...]
     why_late: Mapping[str, tuple[Cause, ...]] = field(default_factory=dict)
 
 

@@ -64,6 +64,18 @@ class LateCause(BaseModel):
     by: str
 
 
+class UnkeptRule(BaseModel):
+    """What is asked of a step and no plan keeps: a code for the pages to translate, and its parameters.
+
+    Args:
+        code: `too-long`: no break may interrupt it, and no shift of its units is as long; `excess`: it comes
+            later after the step before than is allowed.
+    """
+
+    code: Literal["too-long", "excess"]
+    params: dict[str, str | int]
+
+
 class PlannedOrder(BaseModel):
     work_order: str
     customer: str | None
@@ -76,6 +88,7 @@ class PlannedOrder(BaseModel):
     end: datetime
     late_min: int
     why: list[LateCause]
+    unkept: list[UnkeptRule] = []
 
 
 class CalendarWindow(BaseModel):

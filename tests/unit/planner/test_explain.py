@@ -6,11 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from planner.__main__ import report
 from planner.decoder import Choice, decode
+from planner.document import Labels, plan_document
+from planner.effort import Effort
 from planner.explain import Cause, Explainer, why_late
 from planner.fixes import fixes, remedies
-from planner.problem import Calendar, Link, Operation, Problem, Release, Tool, ToolUse, Unit, Window
+from planner.problem import Calendar, Link, Operation, Problem, Release, Started, Tool, ToolUse, Unit, Window
 from planner.schedule import Assignment
+from planner.solve import solve
+from planner.too_long import TooLong, too_long
 from planner.worktime import WorkTime
 from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
 
@@ -71,6 +76,14 @@ def test_closed_hours_stops_material_people_and_set_ups_are_told_apart() -> None
     assert why(alone, "B", "A-1", "B-1") == (Cause("people", 40, "X"),)
     changed = plant(step("A-1", family="40"), due={"A": 10}, **FAMILIES)
     assert why(changed, "A") == (Cause("setup", 10, "M"),)
+
+
+def test_who_may_not_pause_waits_for_the_break_and_not_for_others() -> None:
+    """At minute 10 the unit has 40 minutes left until its break, and the run takes 60."""
+    rows = (step("A-1", 10), step("B-1", 60, resumable=False))
+    problem = plant(*rows, due={"B": 70}, **shifts((0, 50), (80, 500)))
+    assert why(problem, "B", "A-1", "B-1") == (Cause("break", 40, "M"), Cause("calendar", 30, "M"))
+    assert ways(problem, "B", "A-1", "B-1")[0][:2] == ("overtime", "M")
 
 
 def test_an_order_that_nobody_can_date_is_not_walked_minute_by_minute(
@@ -232,3 +245,21 @@ def test_overtime_keeps_one_person_for_the_minutes_that_are_needed() -> None:
     assert [(crew.count, crew.windows) for crew in stays] == [(1, (Window(100, 120),))]
     assert WorkTime.of(remedy.problem, remedy.problem.unit_by_id["M"]).windows_until(400) == [(0, 120)]
     assert (remedy.fix.minutes, remedy.fix.saves, remedy.fix.also_saves) == (20, 300, 0)
+
+
+def test_a_step_that_fits_into_no_shift_is_told_with_both_lengths() -> None:
+    days = shifts((100, 300), (400, 600), (700, 850))
+    problem = plant(step("A-1", 250, "M", "N", resumable=False), step("B-1", 250), **days)
+    assert too_long(problem) == [TooLong("A-1", "M", 250, 200)]
+    document = plan_document(problem, report(problem, solve(problem, Effort(0.1, workers=1))), Labels())
+    told = {row["work_order"]: row["unkept"] for row in document["orders"]}
+    params = {"operation": "A-1", "unit": "M", "minutes": 250, "longest": 200}
+    assert told == {"A": [{"code": "too-long", "params": params}], "B": []}
+
+
+def test_overtime_and_a_unit_that_never_closes_make_a_long_step_fit() -> None:
+    long = step("A-1", 250, resumable=False)
+    assert not too_long(plant(long, **shifts((100, 360), (400, 600))))
+    assert not too_long(plant(long))
+    assert not too_long(plant(replace(long, started=Started("M")), **shifts((100, 300), (400, 600))))
+    assert not too_long(plant(long, **shifts((0, 200), (900, 1000))))  # nobody knows how long these are

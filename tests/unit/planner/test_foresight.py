@@ -54,6 +54,13 @@ def test_each_thing_that_is_missing_is_told_apart() -> None:
     assert lacks(some, step("Q-1", HORIZON + 1)) == Missing("time", {})
 
 
+def test_a_step_that_no_shift_is_long_enough_for_is_told_with_both_lengths() -> None:
+    days = plant(**shifts((100, 300), (400, 600)))
+    whole = step("Q-1", 250, resumable=False)
+    told = {"unit": "M", "minutes": "250", "longest": "200"}
+    assert lacks(days, whole) == Missing("window", told)
+
+
 def test_a_unit_that_stands_is_no_matter_while_another_can_do_it() -> None:
     stands = Unit("M", "W", "always", stops=(Window(0, HORIZON),))
     problem = plant(
