@@ -4,13 +4,19 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.async_api import BrowserContext, Page, Route, expect
 
 from mes.access.model import Role
 from mes.execution import service as execution
-from mes.kernel.ids import LotNumber
+from mes.kernel.clock import utc_now
+from mes.kernel.ids import EquipmentId, LotNumber
+from mes.performance import service as performance
+from mes.performance.model import StateReading
+from mes.resources import service as resources
 from mes.workorders import service as workorders
 from mes.workorders.model import JobOrder
 from tests.browser.access import axe_by_day_and_night
@@ -346,6 +352,67 @@ async def test_an_answer_that_got_lost_is_not_booked_twice(site: Site) -> None:
     assert await reports(site, number) == 1
 
 
+async def machine(site: Site, state: str, reason: str | None = None) -> None:
+    """Let CNC-1 tell what it does."""
+    reading = StateReading(equipment=EquipmentId("CNC-1"), state=state, at=utc_now(), reason=reason)
+    await site.floor.do(lambda tx: performance.record_state(tx, reading))
+
+
+async def back_at(site: Site) -> datetime | None:
+    """Return when the plant expects CNC-1 back: plans do without it until then."""
+    states = await site.floor.do(resources.equipment_states)
+    return states[EquipmentId("CNC-1")].back_at
+
+
+async def say_back(site: Site, page: Page, choice: str) -> timedelta:
+    """Say by the dialog of a stop when the machine is back; return how long from now the plant expects."""
+    before = await back_at(site)
+    await page.get_by_role("toolbar").get_by_role("button", name="Stop").click()
+    await page.get_by_role("dialog").get_by_role("button", name=choice, exact=True).click()
+    said = utc_now()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+    async def told() -> bool:
+        return await back_at(site) != before
+
+    await eventually(told, True)
+    found = await back_at(site)
+    assert found is not None
+    shown = found.astimezone(ZoneInfo("Asia/Shanghai")).strftime("%H:%M")
+    await expect(page.get_by_text(re.compile(rf"^back \d\d \w{{3,4}}, {shown}$"))).to_be_visible()
+    return found - said
+
+
+async def test_who_reports_a_stop_says_when_the_machine_is_back(site: Site) -> None:
+    await machine(site, "Execute")
+    page = await site.page("/terminal/CNC-1", Role.OPERATOR)
+    await sit_down(page)
+    await scan(page, "CMD:STOP")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("Why does the machine stand?")
+    await expect(dialog.get_by_text("Expected back in")).to_have_count(0)
+    await scan(page, "CMD:CANCEL")
+    await expect(dialog).to_have_count(0)
+
+    await machine(site, "Aborted", "breakdown")
+    await page.reload()
+    await expect(page.get_by_role("toolbar")).to_be_visible()
+    await scan(page, "CMD:STOP")
+    await expect(dialog.get_by_text("Expected back in")).to_be_visible()
+    assert await axe_by_day_and_night(page) == []
+    await scan(page, "CMD:CANCEL")
+    close = timedelta(seconds=30)
+    assert abs(await say_back(site, page, "2 h 00") - timedelta(hours=2)) < close
+    assert abs(await say_back(site, page, "30 min") - timedelta(minutes=30)) < close
+
+    await machine(site, "Execute")
+    assert await back_at(site) is None
+    await page.reload()
+    await expect(page.get_by_role("toolbar")).to_be_visible()
+    await expect(page.get_by_text(re.compile("^back "))).to_have_count(0)
+    assert site.faults == []
+
+
 async def test_a_refusal_is_shown_with_what_to_do_and_holds_what_comes_after(site: Site) -> None:
     page, number = await started(site)
     context: BrowserContext = page.context
@@ -383,8 +450,6 @@ async def test_a_refusal_is_shown_with_what_to_do_and_holds_what_comes_after(sit
 async def test_bad_scans_say_what_to_do_in_the_readers_language(
     site: Site, code: str, says: str, do: str
 ) -> None:
-    from datetime import timedelta
-
     from mes.inventory import service as inventory
 
     floor = site.floor
