@@ -205,7 +205,7 @@ async def _patiently(work: Callable[[], Awaitable[object]]) -> None:
 
 async def ready(settings: Settings) -> bool:
     """Say whether a floor worker is active, this one or another."""
-    from mes.kernel.db import Database, DatabaseUnavailable
+    from mes.kernel.db import Database, DatabaseBusy, DatabaseUnavailable
 
     async with await Database.open(
         settings.database_url, name="floor-ready", site=settings.site, max_size=1
@@ -221,7 +221,7 @@ async def ready(settings: Settings) -> bool:
                         {"key": LOCK},
                     )
                 )
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, DatabaseBusy):
             return False
 
 

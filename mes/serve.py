@@ -87,7 +87,7 @@ async def _register_services(db: "Database", settings: Settings) -> None:
     """Make the tokens of our own programs good; wait for the database as long as it takes."""
     from mes.access.service import SERVICE_RIGHTS, put_service_token
     from mes.kernel.clock import utc_now
-    from mes.kernel.db import Cause, DatabaseUnavailable
+    from mes.kernel.db import Cause, DatabaseBusy, DatabaseUnavailable
     from mes.kernel.secrets import ensure
 
     secrets = {
@@ -98,7 +98,7 @@ async def _register_services(db: "Database", settings: Settings) -> None:
             async with db.transaction(Cause(actor="service:serve", at=utc_now())) as tx:
                 for name, secret in secrets.items():
                     await put_service_token(tx, name, secret)
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, DatabaseBusy):
             await asyncio.sleep(RETRY_S)
         else:
             return

@@ -1,9 +1,11 @@
 """PostgreSQL for every process: a pool, transactions that know their cause, rows as dataclasses."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from types import TracebackType
 from typing import Any, LiteralString, Self, TypeVar
 from uuid import UUID
@@ -28,6 +30,11 @@ SESSION_OPTIONS = (
 TCP_USER_TIMEOUT_MS = 5000
 """Keepalives do not help while data is in flight; this does (measured: hang > 40 s without)."""
 
+ASKED_AFTER_S = 5.0
+"""So long a session is waited for before the server is asked whether it is there."""
+LONGEST_WAIT_S = 30.0
+"""So long a session is waited for where the server is there: as long as a statement may take."""
+
 APP_ROLE = "lineside_app"
 READER_ROLE = "lineside_reader"
 
@@ -51,7 +58,7 @@ class ValueNotStorable(PlantError):
 
 
 class DatabaseBusy(PlantError):
-    """Two changes to the same thing met at the same moment."""
+    """The database has too much to do, or two changes to the same thing met."""
 
     http_status = 503
     retryable = True
@@ -160,6 +167,7 @@ class Database:
     def __init__(self, pool: Pool, url: str, site: str, readers: Pool | None = None) -> None:
         self._pool = pool
         self._readers = readers
+        self._asked: asyncio.Task[bool] | None = None
         self.url = url
         self.site = site
 
@@ -213,10 +221,11 @@ class Database:
         """Open a transaction that commits at the end of the block, or undoes everything.
 
         Raises:
-            DatabaseUnavailable: No connection within 5 s, or it broke.
-            DatabaseBusy: Deadlock, lock time-out or serialisation failure.
+            DatabaseUnavailable: The server cannot be reached, or the connection broke.
+            DatabaseBusy: Deadlock, lock time-out or serialisation failure; a statement or the wait for a
+                session took longer than 30 s.
         """
-        async with translated(), self._pool.connection() as conn, conn.transaction():
+        async with translated(), self._session(self._pool) as conn, conn.transaction():
             yield Tx(conn, cause, self.site)
 
     @asynccontextmanager
@@ -224,9 +233,10 @@ class Database:
         """Open a read-only transaction: one snapshot for all its statements.
 
         Raises:
-            DatabaseUnavailable: No connection within 5 s, or it broke.
+            DatabaseUnavailable: The server cannot be reached, or the connection broke.
+            DatabaseBusy: A statement or the wait for a session took longer than 30 s.
         """
-        async with translated(), (self._readers or self._pool).connection() as conn:
+        async with translated(), self._session(self._readers or self._pool) as conn:
             await conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
             await conn.set_read_only(True)
             try:
@@ -236,6 +246,46 @@ class Database:
                 if not conn.closed:
                     await conn.set_isolation_level(None)
                     await conn.set_read_only(None)
+
+    @asynccontextmanager
+    async def _session(self, pool: Pool) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        conn = await self._waited_for(pool)
+        try:
+            async with conn:
+                yield conn
+        finally:
+            await pool.putconn(conn)
+
+    async def _waited_for(self, pool: Pool) -> psycopg.AsyncConnection[Any]:
+        """Return a session when one is free. Whoever waits for long waits on, as long as the server answers.
+
+        On a busy machine all sessions are at work for longer, a new one takes its time, or this process does
+        not get its turn: none of that says that the database is away.
+        """
+        give_up = monotonic() + LONGEST_WAIT_S
+        while True:
+            try:
+                return await pool.getconn(ASKED_AFTER_S)
+            except PoolTimeout as error:
+                if not await self._answers():
+                    raise
+                if monotonic() >= give_up:
+                    raise DatabaseBusy from error
+
+    async def _answers(self) -> bool:
+        """Ask the server whether it is there; all who wait ask together."""
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.create_task(_answers(self.url))
+        return await asyncio.shield(self._asked)
+
+
+async def _answers(url: str) -> bool:
+    try:
+        conn = await psycopg.AsyncConnection.connect(url, **session_settings("asks"))
+    except psycopg.OperationalError:
+        return False
+    await conn.close()
+    return True
 
 
 def _pool(url: str, name: str, role: LiteralString | None, min_size: int, max_size: int) -> Pool:
@@ -248,7 +298,6 @@ def _pool(url: str, name: str, role: LiteralString | None, min_size: int, max_si
         min_size=min_size,
         max_size=max_size,
         open=False,
-        timeout=5.0,
         reconnect_timeout=float("inf"),
         kwargs=session_settings(name),
         configure=act_as,
@@ -275,6 +324,7 @@ async def translated() -> AsyncIterator[None]:
         psycopg.errors.DeadlockDetected,
         psycopg.errors.SerializationFailure,
         psycopg.errors.LockNotAvailable,
+        psycopg.errors.QueryCanceled,
     ) as error:
         raise DatabaseBusy from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:

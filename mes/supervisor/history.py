@@ -99,7 +99,7 @@ async def prepare(db: Database, settings: Settings) -> Past:
             async with db.read() as tx:
                 masters = await _masters(tx, span[0])
                 floor = await _floor(tx, span)
-        except (WorkMasterUnknown, DatabaseUnavailable) as error:
+        except (WorkMasterUnknown, DatabaseBusy, DatabaseUnavailable) as error:
             log.info("history.waiting", reason=error.code)
             await asyncio.sleep(ASK_AGAIN_S)
             continue
