@@ -13,8 +13,8 @@ from mes.access.model import Caller, Permission
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
-from mes.kernel.ids import MaterialId, uuid7
-from planner import answering, asking, holding, service, store
+from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, uuid7
+from planner import answering, asking, holding, locking, service, store
 from planner.shown import PlanReason, PlanShown, ProposalShown
 from planner.view import version_in_force
 from planner.web import JSON, again_id, answers
@@ -175,6 +175,30 @@ class HoldShown(BaseModel):
 class Released(BaseModel):
     promise: UUID
     status: Literal["released"]
+
+
+class LockWish(CommandBody):
+    """Where a planner puts a job.
+
+    Args:
+        start: Its run, after the set-up, begins in that minute.
+    """
+
+    equipment: Annotated[str, Field(max_length=100)]
+    start: AwareDatetime
+
+
+class Locked(BaseModel):
+    """A job that plans leave where it was put."""
+
+    job_order: str
+    equipment: str
+    start: datetime
+
+
+class Unlocked(BaseModel):
+    job_order: str
+    status: Literal["unlocked"]
 
 
 class Asked(BaseModel):
@@ -360,3 +384,33 @@ async def release_promise(
         return await holding.release_hold(tx, promise_id)
 
     return await run_command(request, caller, "planner.release", body, carry_out)
+
+
+@router.post("/jobs/{job_order}/lock", response_model=Locked)
+async def lock(
+    request: Request,
+    caller: Annotated[Caller, commanded(Permission.PLAN_PUBLISH)],
+    job_order: Annotated[str, Path(max_length=100)],
+    body: LockWish,
+) -> Response:
+    """Put a job that has not begun on a unit, its run beginning at a minute: plans keep it there."""
+
+    async def carry_out(tx: Tx) -> dict[str, str]:
+        return await locking.lock(tx, JobOrderId(job_order), EquipmentId(body.equipment), body.start)
+
+    return await run_command(request, caller, "planner.lock", body, carry_out)
+
+
+@router.post("/jobs/{job_order}/unlock", response_model=Unlocked)
+async def unlock(
+    request: Request,
+    caller: Annotated[Caller, commanded(Permission.PLAN_PUBLISH)],
+    job_order: Annotated[str, Path(max_length=100)],
+    body: CommandBody,
+) -> Response:
+    """Let plans put a job where it is best again."""
+
+    async def carry_out(tx: Tx) -> dict[str, str]:
+        return await locking.unlock(tx, JobOrderId(job_order))
+
+    return await run_command(request, caller, "planner.unlock", body, carry_out)

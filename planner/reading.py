@@ -15,6 +15,7 @@ from mes.dispatching.model import (
     PlanFinished,
     PlanInterval,
     PlanJobOrder,
+    PlanLock,
     PlanMaintenance,
     PlanMasterOperation,
     PlanningSnapshot,
@@ -34,6 +35,7 @@ from planner.problem import (
     Calendar,
     Crew,
     Link,
+    Lock,
     Operation,
     Order,
     Problem,
@@ -342,8 +344,12 @@ class Reading:
 
     def _operation(self, job: PlanJobOrder, releases: tuple[Release, ...]) -> Operation:
         units = self._units.get(job.work_center, [])
+        lock = job.lock if job.lock and job.lock.equipment in units else None
         if job.only_on in units:
             units = [job.only_on]
+        at = self._locked_at(lock)
+        if lock is not None:
+            units = [lock.equipment] if at is None else [*units, lock.equipment]
         minutes = {unit: _minutes(job, self._run_s(job, unit)) for unit in units}
         started = None
         if job.id in self._running and job.equipment is not None:
@@ -356,8 +362,9 @@ class Reading:
             family=job.family,
             skill=job.skill,
             resumable=job.resumable or started is not None,
-            releases=() if started else (*releases, *self._lags(job)),
+            releases=() if started else (*releases, *self._lags(job), *self._no_sooner(lock)),
             started=started,
+            lock=Lock(lock.equipment, at) if lock and at is not None and not started else None,
             published=self._published(job, minutes),
             tools=self._uses(job),
         )
@@ -379,6 +386,20 @@ class Reading:
         sublots = int(pieces // job.transfer) if job.transfer else 1
         return Link(before, job.lag_min, min(max(1, sublots), MOST_SUBLOTS), job.most_min)
 
+    def _locked_at(self, lock: PlanLock | None) -> int | None:
+        """The minute of a firm lock; one that is over is kept as soon as it can be."""
+        if lock is None or not lock.firm:
+            return None
+        minute = self._minute(lock.start)
+        return minute if minute >= 0 else None
+
+    def _no_sooner(self, lock: PlanLock | None) -> tuple[Release, ...]:
+        """What is wished for, and no more: it does not begin before its time."""
+        if lock is None or lock.firm:
+            return ()
+        minute = self._minute(lock.start)
+        return (Release(minute, "lock"),) if minute > 0 else ()
+
     def _lags(self, job: PlanJobOrder) -> tuple[Release, ...]:
         """The time that must still pass after a step that is over."""
         until = 0 if job.not_before is None else self._ceiling(job.not_before)
@@ -399,6 +420,8 @@ class Reading:
             place = operation.published
             if operation.started and operation.started.unit not in self._down:
                 ends[operation.id] = operation.minutes_on(operation.started.unit)
+            elif lock := operation.lock:
+                ends[operation.id] = lock.start + operation.minutes_on(lock.unit)
             elif (
                 place is not None
                 and place.unit not in self._down

@@ -94,7 +94,6 @@ def _jobs(problem: Problem, schedule: Schedule) -> list[dict[str, Any]]:
             "end": clock.text(row.end),
             "sequence": places[row.operation],
             "setup_s": row.setup * 60,
-            "locked": problem.operation_by_id[row.operation].lock is not None,
         }
         for row in schedule.assignments
     ]
@@ -102,6 +101,8 @@ def _jobs(problem: Problem, schedule: Schedule) -> list[dict[str, Any]]:
 
 def is_news(view: View, plan: Plan) -> bool:
     """Whether a plan says anything that the one in force does not, to the minute."""
+    if {row["job_order"] for row in plan.body["released"]} != view.not_kept:
+        return True
     return any(_is_elsewhere(view, row) is not False for row in plan.body["jobs"])
 
 
@@ -151,7 +152,7 @@ def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan |
     Args:
         kept: What happens without it: its changes are told against that anew.
     """
-    found = retimed(view.problem, _as_read(view.problem, plan))
+    found = retimed(view.keepable, _as_read(view.problem, plan))
     if not isinstance(found, Retimed):
         return found
     report = {
@@ -160,7 +161,7 @@ def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan |
         "named": [asdict(row) for row in suggested(found.problem, found.schedule)],
         "why_late": reasons(found.problem, found.schedule),
     }
-    body = _body(view, report)
+    body = _body(view, report) | {"released": plan.body.get("released", [])}
     new = replace(plan, body=body, late_orders=sum(row["late_min"] > 0 for row in body["orders"]))
     if kept is None:
         return _priced(new, plan, score(view.problem, found.schedule))

@@ -210,7 +210,7 @@ async def _retimed(
             return [Slip(fault.row, fault.what) for fault in invalid.faults]
 
     def work() -> Plan | list[Slip]:
-        return retimed_plan(view, plan, as_published(view.problem) if changes else None)
+        return retimed_plan(view, plan, as_published(view.keepable) if changes else None)
 
     return await asyncio.to_thread(work)
 
@@ -382,7 +382,6 @@ def _planned_job(row: Mapping[str, Any]) -> PlannedJob:
         planned_end=datetime.fromisoformat(row["end"]),
         sequence=row["sequence"],
         setup_s=row["setup_s"],
-        locked=row["locked"],
     )
 
 

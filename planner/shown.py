@@ -24,10 +24,24 @@ class PlannedTurn(BaseModel):
     to: datetime
 
 
+class JobLock(BaseModel):
+    """A person put a job there: its run begins on this unit at this time.
+
+    Args:
+        by: Who did, at that time.
+    """
+
+    equipment: str
+    start: datetime
+    by: str
+    at: datetime
+
+
 class PlannedOperation(BaseModel):
     """One bar; the set-up lies between `setup_start` and `start`.
 
     Args:
+        lock: Where a person put it; the plan is there unless it names it among those that it is without.
         people: Who could do it, for work that starts in the frozen zone; two of them take turns.
     """
 
@@ -47,6 +61,7 @@ class PlannedOperation(BaseModel):
     status: str
     locked: bool
     frozen: bool
+    lock: JobLock | None = None
     people: list[PlannedTurn] = []
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from mes.dispatching import service as dispatching
 from mes.dispatching.model import PlanMasterOperation, PlanningSnapshot, PlanOvertime, PlanWorkOrder
@@ -15,6 +16,8 @@ from mes.kernel.ids import EquipmentId, MaterialId, WorkOrderNumber
 from mes.kernel.log import get_logger
 from mes.kernel.settings import Planner
 from planner import store
+from planner.agreed import with_locks
+from planner.contradiction import unlocked
 from planner.document import Labels
 from planner.problem import Problem
 from planner.reading import (
@@ -44,6 +47,7 @@ class View:
         ends: When that has the running jobs end; those that it knows.
         delayed: Jobs that go later than in force, for an accepted date: the next plan says so.
         taken_over: Jobs that no plan has yet; their places are those of the promise of their order.
+        not_kept: Jobs whose locks the plan in force is without.
     """
 
     reading: Reading
@@ -52,10 +56,17 @@ class View:
     ends: Mapping[str, datetime] = field(default_factory=dict)
     delayed: frozenset[str] = frozenset()
     taken_over: frozenset[str] = frozenset()
+    not_kept: frozenset[str] = frozenset()
 
     @property
     def problem(self) -> Problem:
         return self.reading.problem
+
+    @cached_property
+    def keepable(self) -> Problem:
+        """The problem without the locks that the plan in force could not keep."""
+        missed = {o.id for o in self.problem.operations if o.lock and o.id in self.not_kept}
+        return unlocked(self.problem, missed) if missed else self.problem
 
 
 async def view_plant(tx: Tx, at: datetime, settings: Planner, *, far: bool = False) -> View:
@@ -74,16 +85,22 @@ async def view_plant(tx: Tx, at: datetime, settings: Planner, *, far: bool = Fal
     reading = await asyncio.to_thread(Reading, snapshot, settings)
     taken_over = frozenset(row.job_order for row in await store.taken_over(tx))
     ends = await store.running_ends(tx)
-    return View(reading, labels_of(snapshot), version, ends, delayed, taken_over)
+    not_kept = await store.locks_not_kept(tx)
+    return View(reading, labels_of(snapshot), version, ends, delayed, taken_over, not_kept)
 
 
 async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSnapshot:
-    """Read the facts that a plan depends on, with the dates that were accepted as orders, and their terms."""
+    """Read the facts that a plan depends on, with locks, and accepted dates as orders with their terms.
+
+    Args:
+        far: Calendars as far as there are any; locks are no more than wishes then.
+    """
     snapshot = await dispatching.planning_snapshot(tx, at=at, far=far)
     taken = await store.taken_over(tx)
     places = {row.job_order: _place({"equipment": row.equipment, "start": row.start}) for row in taken}
     only_on = {row.job_order: EquipmentId(row.only_on) for row in taken if row.only_on}
     snapshot = with_taken_over(snapshot, places, only_on)
+    snapshot = with_locks(snapshot, await store.locks(tx), firm=not far)
     return with_agreed(snapshot, await store.terms(tx, at), await _kept(tx, at))
 
 

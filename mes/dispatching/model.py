@@ -25,7 +25,6 @@ class PlannedJob:
     Args:
         sequence: 1, 2, … on its unit.
         setup_s: Seconds of setup at the start of the bar.
-        locked: A planner fixed it.
     """
 
     job_order: JobOrderId
@@ -34,7 +33,6 @@ class PlannedJob:
     planned_end: datetime
     sequence: int
     setup_s: int = 0
-    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +249,20 @@ class PlanPace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanLock:
+    """Where a person put a job: on this unit, its run beginning then.
+
+    Args:
+        start: A whole minute.
+        firm: Then, and not only no sooner.
+    """
+
+    equipment: EquipmentId
+    start: datetime
+    firm: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanJobOrder:
     """An operation that is not over.
 
@@ -269,6 +281,7 @@ class PlanJobOrder:
         not_before: When that time is over, where the step before is.
         pace: Of a running job that has reported more than once.
         only_on: The one unit that may do it, by an agreement; None is any of its work centre.
+        lock: Where a person put it.
     """
 
     id: JobOrderId
@@ -302,6 +315,7 @@ class PlanJobOrder:
     not_before: datetime | None = None
     pace: PlanPace | None = None
     only_on: EquipmentId | None = None
+    lock: PlanLock | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -429,6 +443,13 @@ class PlanPublishedAlready(PlantError):
 
     http_status = 409
     remedy = "Nothing to do."
+
+
+class JobNotPlannable(PlantError):
+    """Nobody can say any more where this job goes: it has begun, is over or is unknown."""
+
+    http_status = 409
+    remedy = "Reload the page: what is shown there is out of date."
 
 
 class EquipmentNotForJob(PlantError):

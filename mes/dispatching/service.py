@@ -13,13 +13,13 @@ from mes.dispatching.events import JobOrderDispatched, PlanPublished, PromiseGiv
 from mes.dispatching.finished import finished_jobs
 from mes.dispatching.model import (
     EquipmentNotForJob,
+    JobNotPlannable,
     PlanEquipment,
     PlanInForce,
     PlanInterval,
     PlanJobOrder,
     PlanMaintenance,
     PlanMasterOperation,
-    PlannedJob,
     PlanNeed,
     PlanningSnapshot,
     PlanPace,
@@ -73,7 +73,7 @@ async def apply_plan(tx: Tx, plan: PublishedPlan) -> PlanInForce:
     units = {unit.id: unit for unit in await resources.units(tx)}
     placed = [job for job in plan.operations if job.job_order in plannable]
     for job in placed:
-        _check_unit(job, units, plannable[job.job_order])
+        _check_unit(job.job_order, job.equipment, units, plannable[job.job_order])
     head = await store.insert_plan(tx, plan)
     if head is None:
         raise PlanPublishedAlready(plan=plan.plan)
@@ -86,10 +86,36 @@ async def apply_plan(tx: Tx, plan: PublishedPlan) -> PlanInForce:
     return head
 
 
-def _check_unit(job: PlannedJob, units: Mapping[EquipmentId, Equipment], work_center: EquipmentId) -> None:
-    unit = units.get(job.equipment)
+async def set_locked(tx: Tx, job: JobOrderId, equipment: EquipmentId) -> None:
+    """Note that a planner has put a job on a unit, which stays in service as long as it waits for the job.
+
+    Raises:
+        JobNotPlannable: The job has begun, is over or is unknown.
+        EquipmentNotForJob: The unit does not belong to its work centre.
+    """
+    plannable = await store.lock_plannable(tx, [job])
+    if job not in plannable:
+        raise JobNotPlannable(job_order=job)
+    units = {unit.id: unit for unit in await resources.units(tx)}
+    _check_unit(job, equipment, units, plannable[job])
+    await store.save_locked(tx, job, locked=True)
+
+
+async def set_unlocked(tx: Tx, job: JobOrderId) -> None:
+    """Note that a job goes where plans put it."""
+    await store.lock_plannable(tx, [job])
+    await store.save_locked(tx, job, locked=False)
+
+
+def _check_unit(
+    job: JobOrderId,
+    equipment: EquipmentId,
+    units: Mapping[EquipmentId, Equipment],
+    work_center: EquipmentId,
+) -> None:
+    unit = units.get(equipment)
     if unit is None or unit.work_center != work_center:
-        raise EquipmentNotForJob(job_order=job.job_order, equipment=job.equipment, work_center=work_center)
+        raise EquipmentNotForJob(job_order=job, equipment=equipment, work_center=work_center)
 
 
 def _published(site: str, plan: PublishedPlan, head: PlanInForce) -> PlanPublished:

@@ -129,6 +129,13 @@ async def lock_plannable(tx: Tx, jobs: list[str]) -> dict[str, EquipmentId]:
     return {row.id: row.work_center for row in rows}
 
 
+async def save_locked(tx: Tx, job: JobOrderId, *, locked: bool) -> None:
+    """Remember whether a planner has put a job where it is."""
+    await tx.execute(
+        "update mes.job_order set locked = %(locked)s where id = %(job)s", {"job": job, "locked": locked}
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Moved:
     """A job that came to a terminal: for the first time, or at another unit than before."""
@@ -154,8 +161,8 @@ async def place_jobs(tx: Tx, jobs: Sequence[PlannedJob], horizon: datetime) -> l
         """
         with planned as (
             select * from unnest(%(ids)s::text[], %(equipment)s::text[], %(starts)s::timestamptz[],
-                                 %(ends)s::timestamptz[], %(sequences)s::integer[], %(locked)s::boolean[])
-                as p (id, equipment, planned_start, planned_end, sequence, locked)
+                                 %(ends)s::timestamptz[], %(sequences)s::integer[])
+                as p (id, equipment, planned_start, planned_end, sequence)
         ), before as (
             select j.id, j.status, j.equipment,
                    j.from_operation = 0 or exists (
@@ -165,7 +172,7 @@ async def place_jobs(tx: Tx, jobs: Sequence[PlannedJob], horizon: datetime) -> l
         ), placed as (
             update mes.job_order j
             set equipment = p.equipment, planned_start = p.planned_start, planned_end = p.planned_end,
-                sequence = p.sequence, locked = p.locked,
+                sequence = p.sequence,
                 status = case
                     when b.status in ('Waiting', 'Pending') and p.planned_start >= %(horizon)s
                         then 'Pending'
@@ -188,7 +195,6 @@ async def place_jobs(tx: Tx, jobs: Sequence[PlannedJob], horizon: datetime) -> l
             "starts": [job.planned_start for job in jobs],
             "ends": [job.planned_end for job in jobs],
             "sequences": [job.sequence for job in jobs],
-            "locked": [job.locked for job in jobs],
             "horizon": horizon,
         },
     )

@@ -6,6 +6,7 @@ from planner.store.floor import (
     overdue_jobs,
     running_ends,
 )
+from planner.store.locks import JobLock, drop_lock, drop_old_locks, locks, locks_not_kept, save_lock
 from planner.store.plans import (
     KEPT_DAYS,
     Plan,
@@ -67,6 +68,7 @@ __all__ = [
     "LEASE_S",
     "QUESTIONS",
     "Hold",
+    "JobLock",
     "OrderNow",
     "Plan",
     "Question",
@@ -83,6 +85,8 @@ __all__ = [
     "claim_question",
     "close_proposal",
     "discard_plan",
+    "drop_lock",
+    "drop_old_locks",
     "drop_question",
     "explain",
     "finish",
@@ -93,6 +97,8 @@ __all__ = [
     "insert_plan",
     "insert_plan_once",
     "lock_plans",
+    "locks",
+    "locks_not_kept",
     "move_hold",
     "open_customer_orders",
     "overdue_jobs",
@@ -109,6 +115,7 @@ __all__ = [
     "renew_proposal",
     "replace_in_force",
     "running_ends",
+    "save_lock",
     "shown",
     "shown_by_id",
     "taken_over",

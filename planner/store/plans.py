@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from mes.kernel.db import Tx
+from planner.store.locks import drop_old_locks
 
 KEPT_DAYS = 14
 """How long requests and plans that are gone stay readable."""
@@ -258,7 +259,8 @@ _SHOWN: LiteralString = """
         'late_orders', p.late_orders, 'trigger', p.trigger, 'made_at', p.made_at,
         'published_at', p.published_at, 'by', p.published_by,
         'origin', p.body -> 'origin', 'rule', p.body -> 'rule', 'score', p.body -> 'score',
-        'cp', p.body -> 'cp', 'orders', p.body -> 'orders', 'equipment', p.body -> 'equipment',
+        'cp', p.body -> 'cp', 'released', coalesce(p.body -> 'released', '[]'),
+        'orders', p.body -> 'orders', 'equipment', p.body -> 'equipment',
         'operations', coalesce(operations.rows, '[]'),
         'waiting', (select count(*) from planner.request where site = p.site and done_at is null),
         'trouble', (
@@ -273,11 +275,15 @@ _SHOWN: LiteralString = """
         select jsonb_agg(row || jsonb_build_object(
             'status', coalesce(job.status, case upkeep.status when 'running' then 'Running'
                                            when 'done' then 'Completed' end, 'Waiting'),
-            'locked', coalesce(job.locked, false)
+            'locked', lock.job_order is not null,
+            'lock', case when lock.job_order is not null then jsonb_build_object(
+                'equipment', lock.equipment, 'start', lock.starts_at,
+                'by', lock.locked_by, 'at', lock.locked_at) end
         ) order by place) as rows
         from jsonb_array_elements(p.body -> 'operations') with ordinality as operation (row, place)
         left join mes.job_order job on job.id = row ->> 'job_order'
         left join mes.maintenance upkeep on upkeep.id = row ->> 'job_order' and upkeep.status <> 'cancelled'
+        left join planner.lock lock on lock.job_order = job.id and job.started_at is null
         where job.id is not null or upkeep.id is not null or p.status = 'scenario'
     ) operations
 """
@@ -303,6 +309,7 @@ async def shown_by_id(tx: Tx, plan: UUID) -> str | None:
 
 async def prune(tx: Tx) -> None:
     """Forget what nobody asks for any more."""
+    await drop_old_locks(tx)
     params = {"site": tx.site, "days": KEPT_DAYS}
     await tx.execute(
         """

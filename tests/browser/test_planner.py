@@ -11,6 +11,7 @@ from mes.kernel.ids import EquipmentId
 from mes.maintenance import service as maintenance
 from mes.maintenance.model import MaintenanceDraft
 from mes.resources import service as resources
+from planner import store
 from tests.browser.access import axe_by_day_and_night
 from tests.browser.conftest import Site
 from tests.browser.planning import plan_late_orders
@@ -26,6 +27,27 @@ async def test_a_late_order_says_what_would_help(site: Site, planned: datetime) 
     await expect(fixes).to_contain_text(re.compile(r"saves \d+ (min|h)"))
     await expect(fixes).to_contain_text(re.compile(r"costs (\d|nobody)"))
     assert await axe_by_day_and_night(page) == []
+    assert site.faults == []
+
+
+@pytest.mark.usefixtures("planned")
+async def test_a_planner_fixes_a_job_and_lets_it_go(site: Site) -> None:
+    page = await site.page("/planner", Role.PLANNER)
+    await page.get_by_role("application").press("ArrowDown")
+    lock = page.locator(".plan-board .lock")
+    unit = await lock.get_by_label("Unit at which it is fixed").input_value()
+    await lock.get_by_role("button", name="Fix here").click()
+    await expect(lock).to_contain_text("Fixed at")
+    assert await axe_by_day_and_night(page) == []
+    async with site.floor.db.read() as tx:
+        (kept,) = await store.locks(tx)
+    assert kept.equipment == unit
+    seller = await site.page("/planner", Role.FINANCE)
+    await seller.get_by_role("application").press("ArrowDown")
+    await expect(seller.locator(".plan-board .detail")).to_contain_text("fixed by a person")
+    await expect(seller.locator(".plan-board .lock")).to_have_count(0)
+    await lock.get_by_role("button", name="Let plans move it").click()
+    await expect(lock.get_by_role("button", name="Fix here")).to_be_visible()
     assert site.faults == []
 
 

@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 
 from mes.dispatching import service as dispatching
-from mes.dispatching.model import PlanReceipt
+from mes.dispatching.model import EquipmentNotForJob, JobNotPlannable, PlanReceipt
 from mes.execution import service as execution
 from mes.execution.model import LotUse, QuantityReport
 from mes.inventory import service as inventory
@@ -36,7 +36,7 @@ from mes.resources import service as resources
 from mes.resources import tooling
 from mes.resources.model import BackInThePast, EquipmentNotDown, Step, StepTool, Tool
 from mes.resources.plantfile import parse_plant, plant_text
-from planner import answering, asking, desk, holding, rows, service, store
+from planner import answering, asking, desk, holding, locking, rows, service, store
 from planner.answering import Answerer
 from planner.checker import check
 from planner.child import Answers, SolverLost, replan_in_child
@@ -44,6 +44,7 @@ from planner.desk import Desk
 from planner.dispatch import best_dispatch
 from planner.effort import Effort
 from planner.form import schedule_to_json
+from planner.locking import JobNotLocked, LockInThePast
 from planner.pool import SolverPool
 from planner.problem import Problem
 from planner.reading import problem_of
@@ -222,6 +223,85 @@ async def test_maintenance_is_put_where_it_disturbs_least_and_stays_where_the_pl
     await floor.do(lambda tx: maintenance.complete(tx, upkeep))
     await planner.step()
     assert upkeep not in {row["job_order"] for row in (await store_plan(floor)).body["operations"]}
+
+
+async def test_a_job_that_a_planner_fixes_stays_there_until_he_lets_it_go(
+    floor: Floor, planner: Desk
+) -> None:
+    first = await floor.order(quantity=6)
+    await planner.step()
+    job, late = JobOrderId(f"{first}-10"), floor.now + timedelta(minutes=95, seconds=20)
+    told = await floor.do(lambda tx: locking.lock(tx, job, EquipmentId("CNC-4"), late))
+    assert told["start"] == (floor.now + timedelta(minutes=95)).isoformat()
+    await planner.step()
+    plan = {row["job_order"]: row for row in (await shown(floor))["operations"]}
+    at = (plan[job]["equipment"], datetime.fromisoformat(plan[job]["start"]))
+    assert at == ("CNC-4", floor.now + timedelta(minutes=95))
+    assert (plan[job]["locked"], plan[job]["reason"]["code"]) == (True, "lock")
+    assert (plan[job]["lock"]["by"], plan[job]["lock"]["equipment"]) == ("service:test", "CNC-4")
+    assert datetime.fromisoformat(plan[f"{first}-20"]["start"]) >= datetime.fromisoformat(plan[job]["end"])
+
+    await floor.order(quantity=2)
+    await planner.step()
+    plan = {row["job_order"]: row for row in (await shown(floor))["operations"]}
+    assert (plan[job]["equipment"], datetime.fromisoformat(plan[job]["start"])) == at
+    quote = await told_date(planner)
+    assert "faults" not in quote
+
+    await floor.do(lambda tx: locking.unlock(tx, job))
+    with pytest.raises(JobNotLocked):
+        await floor.do(lambda tx: locking.unlock(tx, job))
+    await planner.step()
+    plan = {row["job_order"]: row for row in (await shown(floor))["operations"]}
+    assert (plan[job]["locked"], plan[job]["lock"]) == (False, None)
+    assert datetime.fromisoformat(plan[job]["start"]) < floor.now + timedelta(minutes=95)
+
+
+async def told_date(planner: Desk) -> dict[str, Any]:
+    return await told(planner, "quote", {"material": "PUMP-40", "quantity": "2", "priority": 5})
+
+
+async def test_a_lock_that_no_plan_can_keep_is_named_with_the_rule_and_hinders_no_date(
+    floor: Floor, planner: Desk
+) -> None:
+    number = await floor.order(quantity=6)
+    await planner.step()
+    second, soon = JobOrderId(f"{number}-20"), floor.now + timedelta(minutes=1)
+    unit = {row["job_order"]: row["equipment"] for row in (await shown(floor))["operations"]}[second]
+    await floor.do(lambda tx: locking.lock(tx, second, EquipmentId(unit), soon))
+    await planner.step()
+    plan = await shown(floor)
+    (missed,) = plan["released"]
+    assert (missed["job_order"], missed["equipment"]) == (second, unit)
+    assert "route" in missed["rules"]
+    rows = {row["job_order"]: row for row in plan["operations"]}
+    assert rows[second]["locked"]
+    assert rows[second]["start"] >= rows[f"{number}-10"]["end"]
+    assert "faults" not in await told_date(planner)
+
+    floor.after(10 * 60)
+    await floor.do(lambda tx: service.ask(tx, "manual", {}, move=True))
+    await planner.step()
+    plan = await shown(floor)
+    assert plan["released"] == []
+    assert {row["job_order"]: row["equipment"] for row in plan["operations"]}[second] == unit
+
+
+async def test_nobody_fixes_what_has_begun_or_where_it_cannot_be_done_or_in_the_past(floor: Floor) -> None:
+    number = await floor.order(quantity=1)
+    await floor.plan(number)
+    job, later = JobOrderId(f"{number}-10"), floor.now + timedelta(hours=1)
+
+    async def fix(unit: str, at: datetime) -> None:
+        await floor.do(lambda tx: locking.lock(tx, job, EquipmentId(unit), at))
+
+    with pytest.raises(LockInThePast):
+        await fix("CNC-1", floor.now - timedelta(minutes=1))
+    with pytest.raises(EquipmentNotForJob):
+        await fix("TEST-1", later)
+    await floor.do(lambda tx: execution.start(tx, job), "E-1001", "CNC-1")
+    with pytest.raises(JobNotPlannable):
+        await fix("CNC-1", later)
 
 
 async def machining(floor: Floor) -> list[dict[str, Any]]:

@@ -110,9 +110,37 @@ async def test_a_supervisor_may_ask_for_a_plan_but_not_publish_one(web: Web, flo
     unknown = "0192a4a0-0000-7000-8000-000000000000"
     refused = await browser.post(f"{API}/proposals/{unknown}/publish", json={}, headers=key())
     assert (refused.status_code, refused.json()["error"]) == (403, "NotPermitted")
+    lock, later = f"{API}/jobs/WO-000001-10/lock", (floor.now + timedelta(hours=1)).isoformat()
+    wish = {"equipment": "CNC-1", "start": later}
+    assert (await browser.post(lock, json=wish, headers=key())).status_code == 403
     boss = await web.browser(Role.PLANNER)
     missing = await boss.post(f"{API}/proposals/{unknown}/discard", json={}, headers=key())
     assert (missing.status_code, missing.json()["error"]) == (404, "PlanUnknown")
+
+
+async def test_a_planner_fixes_a_job_sees_who_did_and_lets_it_go(
+    web: Web, floor: Floor, planner: Desk
+) -> None:
+    job = f"{await floor.order(quantity=4)}-10"
+    await planner.step()
+    browser, start = await web.browser(Role.PLANNER), (floor.now + timedelta(hours=2)).replace(second=0)
+    address, wish = f"{API}/jobs/{job}", {"equipment": "CNC-2", "start": start.isoformat()}
+    said = await browser.post(f"{address}/lock", json=wish, headers=key())
+    assert (said.status_code, said.json()["equipment"]) == (200, "CNC-2")
+
+    async def lock() -> dict[str, Any] | None:
+        rows = (await browser.get(f"{API}/plan")).json()["operations"]
+        (found,) = (row["lock"] for row in rows if row["job_order"] == job)
+        return found  # type: ignore[no-any-return]
+
+    found = await lock()
+    assert found is not None
+    assert found["by"].startswith("account:")
+    assert datetime.fromisoformat(found["start"]) == start.replace(microsecond=0)
+    assert (await browser.post(f"{address}/unlock", json={}, headers=key())).status_code == 200
+    assert await lock() is None
+    again = await browser.post(f"{address}/unlock", json={}, headers=key())
+    assert (again.status_code, again.json()["error"]) == (409, "JobNotLocked")
 
 
 @pytest.mark.usefixtures("answerer")

@@ -8,6 +8,7 @@ from typing import Any
 
 from mes.dispatching.model import (
     PlanJobOrder,
+    PlanLock,
     PlanMaintenance,
     PlanNeed,
     PlanPace,
@@ -22,7 +23,7 @@ from mes.kernel.settings import Planner
 from planner.checker import check
 from planner.dispatch import best_dispatch
 from planner.explain import Cause, why_late
-from planner.problem import Away, Link, Operation, Problem, Setup, ToolUse, Window
+from planner.problem import Away, Link, Lock, Operation, Problem, Setup, ToolUse, Window
 from planner.reading import labels_of, problem_of
 from planner.schedule import Schedule
 from tests.unit.planner.snapshots import NOW, at, job, order, snapshot, unit
@@ -261,6 +262,25 @@ def paced(pieces: int, seconds: float, **changes: Any) -> PlanJobOrder:
     pace = PlanPace(pieces=Decimal(pieces), busy_s=Decimal(pieces * seconds), last_at=NOW)
     row = {"status": "Running", "equipment": "CNC-1", "started_at": at(-90), "run_s": Decimal(60)}
     return job("WO-1", 10, remaining=Decimal(60), pace=pace, **{**row, **changes})
+
+
+def test_a_lock_is_kept_to_the_minute_until_its_minute_is_over_and_is_only_wished_for_by_a_question() -> None:
+    def of(minute: int, *, firm: bool = True) -> tuple[list[str], object, int]:
+        lock = PlanLock(equipment=EquipmentId("CNC-2"), start=at(minute), firm=firm)
+        (operation,) = read(job("WO-1", 10, lock=lock)).operations
+        return [a.unit for a in operation.alternatives], operation.lock, operation.release
+
+    assert of(30) == (["CNC-1", "CNC-2"], Lock("CNC-2", 30), 0)
+    assert of(-1) == (["CNC-2"], None, 0)
+    assert of(30, firm=False) == (["CNC-2"], None, 30)
+
+
+def test_a_lock_is_stronger_than_the_place_of_a_job_that_starts_soon() -> None:
+    lock = PlanLock(equipment=EquipmentId("CNC-2"), start=at(30))
+    soon = job("WO-1", 10, equipment="CNC-1", planned_start=at(2), lock=lock)
+    problem = read(soon)
+    assert not problem.operations[0].frozen
+    assert best_dispatch(problem)[1].by_operation["WO-1-10"].start == 30
 
 
 def test_a_step_that_no_break_may_interrupt_goes_before_it_or_after_it() -> None:

@@ -105,6 +105,10 @@ function drawBar(g: CanvasRenderingContext2D, bar: Bar, scene: Scene, ghost: boo
     g.fillStyle = bar.status === 'running' ? colours.run : colours.warn
     g.fillRect(x, y, width, 4)
   }
+  if (bar.locked) {
+    g.fillStyle = colours.ink
+    g.fillRect(x, y, Math.min(4, width), height)
+  }
   if (width > 18) {
     g.fillStyle = aside || bar.status === 'done' ? colours.ink : '#fff'
     g.globalAlpha = aside ? 0.6 : g.globalAlpha
