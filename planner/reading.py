@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -19,7 +19,6 @@ from mes.dispatching.model import (
     PlanMaintenance,
     PlanMasterOperation,
     PlanningSnapshot,
-    PlanOvertime,
     PlanPerson,
     PlanTool,
     PlanWorkOrder,
@@ -655,67 +654,3 @@ def _asked_job(
         most_min=step.most_min,
         transfer=step.transfer,
     )
-
-
-Place = tuple[EquipmentId, datetime]
-"""A unit, and when it begins there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Work that is only promised, at the places that are kept for it.
-
-    Args:
-        places: Job id -> unit and start.
-        only_on: Job id -> the unit that was agreed on for it.
-    """
-
-    order: PlanWorkOrder
-    master: Sequence[PlanMasterOperation]
-    places: Mapping[str, Place]
-    only_on: Mapping[str, EquipmentId] = field(default_factory=dict)
-
-
-def with_delays(snapshot: PlanningSnapshot, places: Mapping[str, Place]) -> PlanningSnapshot:
-    """The snapshot with jobs where they go for somebody else's accepted date, unless they have begun."""
-    return replace(
-        snapshot, job_orders=tuple(_delayed(job, places.get(job.id)) for job in snapshot.job_orders)
-    )
-
-
-def _delayed(job: PlanJobOrder, place: Place | None) -> PlanJobOrder:
-    if place is None or job.started_at is not None:
-        return job
-    return replace(job, equipment=place[0], planned_start=place[1])
-
-
-def with_taken_over(
-    snapshot: PlanningSnapshot, places: Mapping[str, Place], only_on: Mapping[str, EquipmentId]
-) -> PlanningSnapshot:
-    """The snapshot with jobs of promised orders at the places of their promises, until a plan has them.
-
-    Args:
-        places: Job id -> unit and start.
-        only_on: Job id -> the unit that was agreed on for it.
-    """
-    jobs = with_delays(snapshot, places).job_orders
-    return replace(
-        snapshot, job_orders=tuple(replace(job, only_on=only_on.get(job.id, job.only_on)) for job in jobs)
-    )
-
-
-def with_overtime(snapshot: PlanningSnapshot, rows: Iterable[PlanOvertime]) -> PlanningSnapshot:
-    """The snapshot with overtime beside its calendars."""
-    return replace(snapshot, overtime=(*snapshot.overtime, *rows))
-
-
-def with_kept(snapshot: PlanningSnapshot, rows: Iterable[Kept]) -> PlanningSnapshot:
-    """The snapshot with promised work as orders that are due when they are promised."""
-    orders, jobs = list(snapshot.work_orders), list(snapshot.job_orders)
-    for row in rows:
-        orders.append(row.order)
-        for job in asked_jobs(row.order.id, row.order.material, row.order.quantity, row.master):
-            unit, start = row.places.get(job.id, (None, None))
-            agreed = row.only_on.get(job.id)
-            jobs.append(replace(job, equipment=unit, planned_start=start, only_on=agreed))
-    return replace(snapshot, work_orders=tuple(orders), job_orders=tuple(jobs))

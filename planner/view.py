@@ -16,20 +16,19 @@ from mes.kernel.ids import EquipmentId, MaterialId, WorkOrderNumber
 from mes.kernel.log import get_logger
 from mes.kernel.settings import Planner
 from planner import store
-from planner.agreed import with_locks
-from planner.contradiction import unlocked
-from planner.document import Labels
-from planner.problem import Problem
-from planner.reading import (
+from planner.agreed import (
     Kept,
     Place,
-    Reading,
-    labels_of,
     with_delays,
     with_kept,
+    with_locks,
     with_overtime,
     with_taken_over,
 )
+from planner.contradiction import unlocked
+from planner.document import Labels
+from planner.problem import Problem
+from planner.reading import Reading, labels_of
 from planner.store import Hold, Terms
 
 log = get_logger(__name__)

@@ -26,7 +26,7 @@ from mes.dispatching.model import (
 )
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId, MaterialId, WorkOrderNumber
-from planner.reading import Kept, with_kept
+from planner.agreed import Kept, with_kept
 
 MOST_CHANGES = 200
 """A scenario with more is another plant."""

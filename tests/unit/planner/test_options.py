@@ -22,11 +22,12 @@ from mes.kernel.ids import EquipmentId, MaterialId
 from mes.kernel.settings import Planner
 from planner import rows, store
 from planner.__main__ import report
+from planner.agreed import Kept
 from planner.answering import Asked, picture_of
 from planner.checker import check
 from planner.effort import Effort
 from planner.objective import order_ends, score
-from planner.reading import Kept, Reading, labels_of
+from planner.reading import Reading, labels_of
 from planner.replan import as_published, replan
 from planner.solve import solve
 from planner.view import View, as_order, with_agreed
