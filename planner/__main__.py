@@ -117,8 +117,7 @@ def _plan(options: argparse.Namespace) -> int:
     try:
         problem = _problem(options)
         effort = replace(effort, kernel=_has_kernel(problem, options.kernel))
-        gc.freeze()  # the problem stays: no collection need look at it again
-        gc.set_threshold(OBJECTS_OF_A_PLAN)
+        collect_seldom()
         with stopped_by_signals() as stop:
             _write(answer(problem, effort, options, stop))
     except json.JSONDecodeError as error:
@@ -131,6 +130,12 @@ def _plan(options: argparse.Namespace) -> int:
         why = asdict(error.contradiction) if error.contradiction else {}
         return _refuse("LocksConflict", [fault | why])
     return 0
+
+
+def collect_seldom() -> None:
+    """What is there now stays until this process ends: no collection need look at it again."""
+    gc.freeze()
+    gc.set_threshold(OBJECTS_OF_A_PLAN)
 
 
 def _problem(options: argparse.Namespace) -> Problem:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import accumulate, groupby, pairwise
 
-from planner.problem import Buffer, Link, Operation, Problem, Unit, Window
+from planner.problem import Buffer, Link, Operation, Problem, Setup, Unit, Window
 from planner.schedule import Assignment, Schedule
 
 Stretch = tuple[int, int, str]
@@ -102,6 +102,8 @@ class _Opening:
     def count(self, unit: str, start: int, end: int) -> int:
         """How many minutes of [start, end) the unit works."""
         until = self.units[unit][1]
+        if start <= end <= self.horizon:
+            return until[end] - until[start]
         inside = until[min(end, self.horizon)] - until[min(start, self.horizon)]
         return inside + max(0, end - max(start, self.horizon))
 
@@ -127,13 +129,13 @@ def _marks(
 
 
 def _own_faults(opening: _Opening, operation: Operation, a: Assignment) -> Iterator[str]:
-    minutes = {x.unit: x.minutes for x in operation.alternatives}
-    if a.unit not in minutes:
+    minutes = next((x.minutes for x in operation.alternatives if x.unit == a.unit), None)
+    if minutes is None:
         yield f"{operation.id} is on {a.unit}, which cannot do it"
         return
     run = opening.count(a.unit, max(0, a.start), a.end)
-    if run != minutes[a.unit]:
-        yield f"{operation.id} works {run} minutes instead of {minutes[a.unit]}"
+    if run != minutes:
+        yield f"{operation.id} works {run} minutes instead of {minutes}"
     elif not opening.is_open(a.unit, a.end - 1):
         yield f"{operation.id} ends in closed time"
     elif operation.started:
@@ -151,7 +153,7 @@ def _start_faults(opening: _Opening, operation: Operation, a: Assignment, run: i
         yield f"{operation.id} pauses but cannot"
     if a.setup_start < 0 or opening.count(a.unit, a.setup_start, a.start) != a.setup:
         yield f"{operation.id} has no room for its set-up of {a.setup} minutes"
-    if any(release.at > a.start for release in operation.releases):
+    if operation.releases and any(release.at > a.start for release in operation.releases):
         yield f"{operation.id} starts before it is released"
 
 
@@ -189,10 +191,13 @@ def _unit_faults(
 ) -> Iterator[str]:
     row = sorted(row, key=lambda a: (max(0, a.start), a.setup_start))
     family = unit.family
+    setups: dict[str, list[Setup]] = {}
+    for setup in next(center.setups for center in problem.work_centers if center.id == unit.work_center):
+        setups.setdefault(setup.to_family, []).append(setup)
     for a in row:
         operation = operations[a.operation]
         if not operation.started:
-            needed = _setup_needed(problem, unit, family, operation.family)
+            needed = _setup_needed(setups.get(operation.family or "", []), family, operation.family)
             if a.setup != needed:
                 yield f"{a.operation} has {a.setup} minutes of set-up instead of {needed}"
         family = operation.family
@@ -240,11 +245,10 @@ def _kind_on(unit: str, o: Operation) -> tuple[object, ...]:
     return o.family, minutes, o.skill, tools, o.resumable, held
 
 
-def _setup_needed(problem: Problem, unit: Unit, before: str | None, after: str | None) -> int:
+def _setup_needed(to: list[Setup], before: str | None, after: str | None) -> int:
+    """Minutes of set-up between two families, of those that lead to the second."""
     if after is None or after == before:
         return 0
-    center = next(c for c in problem.work_centers if c.id == unit.work_center)
-    to = [s for s in center.setups if s.to_family == after]
     for setup in to:
         if setup.from_family == before and before is not None:
             return setup.minutes
@@ -280,38 +284,55 @@ def _order_faults(unit: Unit, held: list[tuple[Operation, Assignment]]) -> Itera
 
 def _tool_faults(problem: Problem, at: dict[str, Assignment], riders: set[str]) -> Iterator[str]:
     """A tool is held from the beginning of a set-up to the end of the run, pauses included."""
+    users: dict[str, list[tuple[Operation, int]]] = {tool.id: [] for tool in problem.tools}
+    for operation in problem.operations:
+        for use in operation.tools if operation.id not in riders else ():
+            users[use.tool].append((operation, use.count))
     for tool in problem.tools:
         free = [tool.count] * problem.horizon
         for away in tool.away:
             for minute in range(away.start, away.end):
                 free[minute] -= away.count
-        users = [
-            (operation, use.count)
-            for operation in problem.operations
-            for use in operation.tools
-            if use.tool == tool.id and operation.id not in riders
-        ]
-        for operation, count in users:
+        for operation, count in users[tool.id]:
             if operation.started:
                 for minute in range(min(at[operation.id].end, problem.horizon)):
                     if free[minute] >= count:  # else a fact that the count does not explain
                         free[minute] -= count
-        for operation, count in users:
-            if not operation.started:
-                yield from _taken(tool.id, operation.id, count, at[operation.id], free)
+        planned = [(at[o.id], count) for o, count in users[tool.id] if not o.started]
+        yield from _tool_shortages(tool.id, planned, free)
+
+
+def _tool_shortages(tool: str, planned: list[tuple[Assignment, int]], free: list[int]) -> Iterator[str]:
+    """Whoever began last when more of a tool were held than there are, in some minute of `free`."""
+    changes: dict[int, list[tuple[int, str]]] = {}
+    for a, count in planned:
+        begin, end = max(0, a.setup_start), min(a.end, len(free))
+        if begin < end:
+            changes.setdefault(begin, []).append((count, a.operation))
+            changes.setdefault(end, []).append((-count, ""))
+    held, last = 0, ""
+    for minute, until in pairwise(sorted({*changes, len(free)})):
+        for change, operation in changes[minute]:
+            held += change
+            last = operation or last
+        if held and min(free[minute:until]) < held:
+            short = next(m for m in range(minute, until) if free[m] < held)
+            yield f"too few of {tool} for {last} at minute {short}"
 
 
 def _material_faults(problem: Problem, at: dict[str, Assignment]) -> Iterator[str]:
     """Nobody starts with material that is not there; what runs already has its own."""
+    flows = {
+        material.id: [(receipt.at, 0, receipt.quantity, "") for receipt in material.receipts]
+        for material in problem.materials
+    }
+    for operation in problem.operations:
+        for use in operation.materials:
+            when = -1 if operation.started else at[operation.id].start
+            flows[use.material].append((when, 1, -use.quantity, operation.id))
     for material in problem.materials:
-        flows = [(receipt.at, 0, receipt.quantity, "") for receipt in material.receipts]
-        for operation in problem.operations:
-            for use in operation.materials:
-                if use.material == material.id:
-                    when = -1 if operation.started else at[operation.id].start
-                    flows.append((when, 1, -use.quantity, operation.id))
         left = material.stock
-        for when, _, quantity, operation_id in sorted(flows):
+        for when, _, quantity, operation_id in sorted(flows[material.id]):
             left += quantity
             if left < 0 and 0 <= when < problem.horizon and operation_id:
                 yield f"{operation_id} starts without {material.id}"
@@ -359,15 +380,6 @@ def _is_given(operation: Operation) -> bool:
     return operation.started is not None or operation.lock is not None
 
 
-def _taken(tool: str, operation: str, count: int, a: Assignment, free: list[int]) -> Iterator[str]:
-    held = range(max(0, a.setup_start), min(a.end, len(free)))
-    for minute in held:
-        free[minute] -= count
-    short = [minute for minute in held if free[minute] < 0]
-    if short:
-        yield f"too few of {tool} for {operation} at minute {short[0]}"
-
-
 def _people_faults(
     problem: Problem, opening: _Opening, schedule: Schedule, riders: set[str]
 ) -> Iterator[str]:
@@ -399,8 +411,10 @@ def _shortages(attendance: _Attendance, started: list[Stretch], planned: list[St
             given = _explained(attendance, started, minute)
         for skill, change in changes.get(minute, ()):
             running[skill] += change
+            if not running[skill]:
+                del running[skill]
             begins = begins or change > 0
-        for union in attendance.short(minute, running + given) if begins else ():
+        for union in attendance.short(minute, running + given if given else running) if begins else ():
             if union not in told:
                 told.add(union)
                 yield f"too few people for {' or '.join(union)} at minute {minute}"
@@ -424,29 +438,53 @@ class _Attendance:
         changes = {m for crew in problem.crews for window in crew.windows for m in (window.start, window.end)}
         self.since = sorted({0, *changes})
         at = {minute: change for change, minute in enumerate(self.since)}
-        self.present: list[list[int]] = [[] for _ in self.since]
+        present: list[list[int]] = [[] for _ in self.since]
         for number, crew in enumerate(problem.crews):
             for window in crew.windows:
                 for change in range(at[window.start], at[window.end]):
-                    self.present[change].append(number)
-        self.there: dict[tuple[object, ...], list[tuple[Union, int]]] = {}
+                    present[change].append(number)
+        self.present = [tuple(numbers) for numbers in present]
+        self.there: dict[tuple[tuple[int, ...], tuple[str, ...]], _Unions] = {}
 
-    def short(self, minute: int, running: Counter[str]) -> list[Union]:
+    def short(self, minute: int, running: Mapping[str, int]) -> list[Union]:
         """Unions of running skills that lack people, the smallest first."""
-        there, skills = self.present[bisect_right(self.since, minute) - 1], sorted(running)
-        key = (tuple(there), tuple(skills))
+        key = self.present[bisect_right(self.since, minute) - 1], tuple(sorted(running))
         if key not in self.there:
-            self.there[key] = list(_able([self.crews[number] for number in there], skills))
-        wanted = [0]
-        for skill in skills:
-            wanted += [count + running[skill] for count in wanted]
-        lacking = [
-            union for (union, able), count in zip(self.there[key], wanted, strict=True) if count > able
-        ]
+            self.there[key] = _Unions([self.crews[number] for number in key[0]], key[1])
+        return self.there[key].short(running)
+
+
+LANE = 48
+"""Bits for the count of one union: many more than there are people and operations."""
+
+
+class _Unions:
+    """All unions of some skills, and how many of the people who are there can do one of each.
+
+    The counts of all unions lie side by side in one whole number, a lane for each, so that one subtraction
+    compares them all. The highest bit of a lane is lent to it, and is gone where more run than are able.
+    """
+
+    def __init__(self, present: list[tuple[frozenset[str], int]], skills: tuple[str, ...]) -> None:
+        self.rows = list(_able(present, skills))
+        self.lent = sum(1 << (LANE * lane + LANE - 1) for lane in range(len(self.rows)))
+        self.able = self.lent + sum(able << (LANE * lane) for lane, (_, able) in enumerate(self.rows))
+        self.lanes = {
+            skill: sum(1 << (LANE * lane) for lane, (union, _) in enumerate(self.rows) if skill in union)
+            for skill in skills
+        }
+
+    def short(self, running: Mapping[str, int]) -> list[Union]:
+        """Unions of which more run than are able, the smallest first."""
+        left = self.able - sum(count * self.lanes[skill] for skill, count in running.items())
+        if left & self.lent == self.lent:
+            return []
+        rows = enumerate(self.rows)
+        lacking = [union for lane, (union, _) in rows if not left >> (LANE * lane + LANE - 1) & 1]
         return sorted(lacking, key=len)
 
 
-def _able(present: list[tuple[frozenset[str], int]], skills: list[str]) -> Iterator[tuple[Union, int]]:
+def _able(present: list[tuple[frozenset[str], int]], skills: tuple[str, ...]) -> Iterator[tuple[Union, int]]:
     """How many people have one of the skills of each union, which grow skill by skill."""
     unions: list[Union] = [()]
     for skill in skills:

@@ -36,14 +36,13 @@ class Counter:
 
     def shortage(self, start: int, end: int, count: int = 1) -> int | None:
         """The end of the last stretch of [start, end) with less than `count` free, or None."""
-        times, free = self._times, self._free
-        found: int | None = None
-        i = bisect_right(times, start) - 1
-        while i < len(times) and times[i] < end:
-            if free[i] < count:
-                found = times[i + 1]
-            i += 1
-        return found
+        if start >= end:
+            return None
+        free, first = self._free, bisect_right(self._times, start) - 1
+        last = bisect_left(self._times, end, first)
+        if min(free[first:last]) >= count:
+            return None
+        return self._times[next(i for i in range(last, first, -1) if free[i - 1] < count)]
 
     def free_at(self, minute: int) -> int:
         """How many are free in this minute."""

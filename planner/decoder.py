@@ -28,9 +28,9 @@ from planner.contradiction import Contradiction
 from planner.problem import Alternative, Link, Lock, Operation, Problem, Published, Started, Unit
 from planner.rings import Rings
 from planner.schedule import Assignment, Reason, ReasonCode, Schedule
-from planner.shared import Shortage, left_free
+from planner.shared import Pieces, Shortage, left_free
 from planner.ties import further, in_chains
-from planner.worktime import WorkTime
+from planner.worktime import WorkTime, working_times
 
 
 class LocksConflict(ValueError):
@@ -68,9 +68,14 @@ class Block:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fit:
-    """Where an operation fits on a unit: the block it would be, and its place in the row."""
+    """Where an operation fits on a unit: the block it would be, and its place in the row.
+
+    Args:
+        pieces: The open stretches in which it claims people and tools; none where its batch has them, or the
+            subcontractor.
+    """
 
     unit: str
     position: int
@@ -78,6 +83,7 @@ class Fit:
     start: int
     end: int
     setup: int
+    pieces: Pieces = ()
 
 
 _begin, _run = attrgetter("begin"), attrgetter("run")
@@ -155,10 +161,11 @@ class Decoder:
             LocksConflict: Locks that no plan can keep; names the operation and the remedy.
         """
         self.problem = problem
-        times = {unit.id: WorkTime.of(problem, unit) for unit in problem.units}
+        times = working_times(problem)
         self.shared = left_free(problem, times, skills)
         self.lines = {u.id: _Line(u, times[u.id]) for u in problem.units}
         self.buffers = Buffers(problem)
+        self._is_bounded = bool(problem.buffers)
         self.ends: dict[str, int] = {}
         self.runs: dict[str, tuple[WorkTime, int, int]] = {}  # on which axis, run and end there
         self._least_ends = dict(problem.ties.limits)
@@ -442,37 +449,40 @@ class Decoder:
                 looks into the buffers by the clock.
         """
         ready, why = since
-        joined = self._joining(line, position, operation, ready, room)
+        joined = self._joining(line, position, operation, ready, room) if line.places is not None else None
         if joined is not None:
             return joined
         time, minutes = line.time, operation.minutes_on(line.unit)
+        arrived = time.work(ready)
         before = line.blocks[position - 1] if position else None
         family = line.family_before(position)
         setup = self.problem.setup_minutes(line.unit, family, operation.family)
         limit = self._limit(line, position, operation)
         free = before.end if before else 0
-        earliest, full = _let_in(time, max(free, time.work(ready) - setup), room)
+        earliest, full = _let_in(time, max(free, arrived - setup), room)
         if earliest + setup + minutes > limit:
             return None
-        begin, lacked = self._supplied(time, operation, earliest, setup, minutes, by_clock=room is None)
+        begin, pieces, lacked = self._supplied(
+            time, operation, earliest, setup, minutes, by_clock=room is None
+        )
         run = begin + setup
         if run + minutes > limit:
             return None
-        start = time.at(run)
+        start = time.at(run) if setup else pieces[0][0]
         if lacked:
             why = _lacking(operation, lacked)
         elif begin > earliest:
             why = self._closed(line.unit, start)
         elif full:
             why = Reason("buffer", {"buffer": full})
-        elif before and free + setup > time.work(ready):
+        elif before and free + setup > arrived:
             why = self._queued(line, before, setup, start)
-        elif setup and setup > time.work(ready):
+        elif setup and setup > arrived:
             why = Reason("setup", {"unit": line.unit, "minutes": setup})
         elif start > ready:
             why = self._closed(line.unit, start)
         block = Block(begin, run, run + minutes, operation, why)
-        return Fit(line.unit, position, block, start, time.after(run + minutes), setup)
+        return Fit(line.unit, position, block, start, pieces[-1][1], setup, pieces)
 
     def _joining(
         self, line: _Line, position: int, operation: Operation, ready: int, room: tuple[int, str] | None
@@ -486,7 +496,7 @@ class Decoder:
         held = self.problem.kept_order.get(operation.id, ())
         if start < max([ready, *(self.ends[name] for name in held)]):
             return None
-        if self.buffers and self._is_crowded(operation, start, time.after(leader.end), room):
+        if self._is_bounded and self._is_crowded(operation, start, time.after(leader.end), room):
             return None
         why = Reason("batch", {"unit": line.unit, "operation": leader.operation.id})
         block = Block(leader.run, leader.run, leader.end, operation, why)
@@ -532,26 +542,25 @@ class Decoder:
 
     def _supplied(
         self, time: WorkTime, operation: Operation, begin: int, setup: int, minutes: int, *, by_clock: bool
-    ) -> tuple[int, Shortage | None]:
+    ) -> tuple[int, Pieces, Shortage | None]:
         """Move `begin` on until the run may pause where it must, and people and tools are there.
 
-        Returns the new begin, and what of these was the last to be waited for.
+        Returns the new begin, the open stretches from then on, and what was the last to be waited for.
 
         Args:
             by_clock: There must also be room in the buffers from its begin to its end.
         """
         lacked: Shortage | None = None
         while True:
-            room = time.room(begin + setup)
-            if room < minutes and not operation.resumable:
+            if not operation.resumable and (room := time.room(begin + setup)) < minutes:
                 begin, lacked = begin + room, None
                 continue
             pieces = time.pieces(begin, begin + setup + minutes)
             short = self.shared.shortage(operation, pieces)
-            if short is None and by_clock and self.buffers:
+            if short is None and by_clock and self._is_bounded:
                 short = self._overfull(time, operation, begin, begin + setup + minutes)
             if short is None:
-                return begin, lacked
+                return begin, pieces, lacked
             begin, lacked = time.work(short.until), short
 
     def _overfull(self, time: WorkTime, operation: Operation, begin: int, end: int) -> Shortage | None:
@@ -569,16 +578,15 @@ class Decoder:
         line.blocks.insert(fit.position, block)
         line.floor = max(line.floor, fit.position) + 1
         line.hold(block)
-        if not line.is_served(fit.position):  # a batch takes people and tools once
-            self.shared.claim(block.operation, line.time.pieces(block.begin, block.end))
+        self.shared.claim(block.operation, fit.pieces)
         self._note(line, block, fit.end)
-        if self.buffers:
+        if self._is_bounded:
             self.buffers.pass_on(block.operation.id, fit.start)
 
     def _note(self, line: _Line, block: Block, end: int) -> None:
         self.ends[block.operation.id] = end
         self.runs[block.operation.id] = line.time, block.run, block.end
-        if self.buffers:
+        if self._is_bounded:
             self.buffers.times[block.operation.id] = line.time.at(block.begin), line.time.at(block.run)
 
     def _forget(self, name: str) -> None:
@@ -588,12 +596,11 @@ class Decoder:
     def take_back(self, fit: Fit) -> None:
         """Undo `place`; the last placed goes first."""
         line, block = self.lines[fit.unit], fit.block
-        if not line.is_served(fit.position):
-            self.shared.release(block.operation, line.time.pieces(block.begin, block.end))
+        self.shared.release(block.operation, fit.pieces)
         line.blocks.pop(fit.position)
         line.floor -= 1
         self._forget(block.operation.id)
-        if self.buffers:
+        if self._is_bounded:
             self.buffers.take_back(block.operation.id)
 
     def lift(self, line: _Line, block: Block) -> None:
@@ -661,8 +668,9 @@ class Decoder:
         setup = self.problem.setup_minutes(lock.unit, family, operation.family)
         self._refuse_busy(line, operation, lock, free + setup)
         block = Block(run - setup, run, run + minutes, operation, Reason("lock"))
-        self._refuse_short(operation, lock, time.pieces(block.begin, block.end))
-        return Fit(lock.unit, position, block, lock.start, time.after(block.end), setup)
+        pieces = time.pieces(block.begin, block.end)
+        self._refuse_short(operation, lock, pieces)
+        return Fit(lock.unit, position, block, lock.start, pieces[-1][1], setup, pieces)
 
     def _place_locked(self, operation: Operation, lock: Lock) -> None:
         line = self.lines[lock.unit]
@@ -697,7 +705,7 @@ class Decoder:
             what = f"is locked at minute {lock.start} on {lock.unit}, which is not free{after}"
             raise LocksConflict(operation.id, what, f"Move the lock to minute {line.time.at(free)} or later")
 
-    def _refuse_short(self, operation: Operation, lock: Lock, pieces: Iterable[tuple[int, int]]) -> None:
+    def _refuse_short(self, operation: Operation, lock: Lock, pieces: Pieces) -> None:
         short = self.shared.shortage(operation, pieces)
         if short is None:
             return
@@ -754,15 +762,15 @@ class Decoder:
                 raise LocksConflict(operation.id, what, f"Move the lock to minute {ready} or later")
 
     def _assignments(self, line: _Line) -> Iterable[Assignment]:
-        for position, block in enumerate(line.blocks):
-            operation, time = block.operation, line.time
-            start = time.at(block.run)
-            setup = 0
+        time, family = line.time, line.family
+        for block in line.blocks:
+            operation, setup = block.operation, 0
             if operation.started:
                 start = operation.started.since
             else:
-                family = line.family_before(position)
+                start = time.at(block.run)
                 setup = self.problem.setup_minutes(line.unit, family, operation.family)
+            family = operation.family
             began = time.at(block.run - setup) if setup else start
             end = time.after(block.end)
             yield Assignment(operation.id, line.unit, began, start, end, setup, block.reason)
@@ -781,7 +789,7 @@ def _turn(row: Assignment) -> tuple[int, str, int, bool, str]:
 
 def _let_in(time: WorkTime, begin: int, room: tuple[int, str] | None) -> tuple[int, str]:
     """The working minute at which a set-up can begin, and the buffer that it waits for until then."""
-    if room is None or time.work(room[0]) <= begin:
+    if room is None or not room[0] or time.work(room[0]) <= begin:
         return begin, ""
     return time.work(room[0]), room[1]
 
@@ -809,7 +817,7 @@ def in_turn(problem: Problem, places: Mapping[str, Published]) -> list[str]:
 
 def _arrivals(problem: Problem, places: Mapping[str, Published]) -> dict[str, int]:
     """When each operation would be there if all that it waits for kept its place."""
-    times = {unit.id: WorkTime.of(problem, unit) for unit in problem.units}
+    times = working_times(problem)
 
     def end(link: Link) -> int:
         before, place = problem.operation_by_id[link.operation], places.get(link.operation)
@@ -1042,14 +1050,15 @@ def _in_line(
         stack = [name] if not decoder.is_placed(name) and order.is_ready(name) else []
         while stack:
             operation = problem.operation_by_id[stack.pop()]
-            chain = problem.ties.chain(operation)
-            on = frozen.units(chain, units, elsewhere=elsewhere)
-            waits = on is None or decoder.buffers.full(chain)
-            if rings and not waits:
-                waits = rings.strands(chain, decoder.buffers.free(), decoder.is_placed)
-            if not operation.lock and waits:
-                held_back.append(operation.id)
-                continue
+            chain, on = problem.ties.chain(operation), None
+            if problem.buffers:
+                on = frozen.units(chain, units, elsewhere=elsewhere)
+                waits = on is None or decoder.buffers.full(chain)
+                if rings and not waits:
+                    waits = rings.strands(chain, decoder.buffers.free(), decoder.is_placed)
+                if not operation.lock and waits:
+                    held_back.append(operation.id)
+                    continue
             for fit in _fits(decoder, operation, {**units, **on} if on else units):
                 decoder.place(fit)
                 found.append(Choice(fit.block.operation.id, fit.unit))

@@ -18,7 +18,7 @@ from planner.buffers import Buffers
 from planner.objective import order_ends
 from planner.problem import Link, Operation, Problem
 from planner.schedule import Assignment, Schedule
-from planner.shared import Shortage, left_free
+from planner.shared import Pieces, Shortage, left_free
 from planner.worktime import WorkTime
 
 CauseCode = Literal[
@@ -281,7 +281,7 @@ class Explainer:
                 return row.operation
         return None
 
-    def _worked(self, operation: Operation) -> Iterator[tuple[int, int]]:
+    def _worked(self, operation: Operation) -> Pieces:
         row = self._schedule.by_operation[operation.id]
         time = self._times[row.unit]
         return time.pieces(time.work(row.setup_start), time.work(row.end))

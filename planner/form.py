@@ -80,13 +80,13 @@ def _defaults(kind: type[DataclassInstance]) -> tuple[tuple[str, Any], ...]:
 def _written(value: Any) -> Json:
     if type(value) in PLAIN:
         return value
-    if is_dataclass(value) and not isinstance(value, type):
-        return {name: _written(member) for name, member in _members(value).items()}
     if isinstance(value, tuple):
         return [_written(item) for item in value]
     if isinstance(value, Mapping):
         return dict(value)
-    return value.isoformat() if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return {name: _written(member) for name, member in _members(value).items()}
 
 
 @cache

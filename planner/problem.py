@@ -449,7 +449,8 @@ class Problem:
 
         Who is frozen with somebody at a greatest lag behind him waits for his published start, too.
         """
-        found = (*operation.releases, *self.pegged.get(operation.id, ()))
+        pegged = self.pegged.get(operation.id)
+        found = (*operation.releases, *pegged) if pegged else operation.releases
         wait = self._frozen_waits.get(operation.id)
         return found if wait is None else (*found, wait)
 

@@ -33,7 +33,9 @@ class Draw:
 
     def stretches(self, pieces: Pieces) -> Pieces:
         """The minutes in which it takes them."""
-        return pieces if self.tool is None or not pieces else [(pieces[0][0], pieces[-1][1])]
+        if self.tool is None or len(pieces) < 2:
+            return pieces
+        return [(pieces[0][0], pieces[-1][1])]
 
     def claim(self, pieces: Pieces, sign: int = 1) -> None:
         """Take what the operation needs; -1 gives it back."""
@@ -72,40 +74,33 @@ class Shared:
             self._draws[key] = (*(Draw(counter, 1, None) for counter in people), *tools)
         return self._draws[key]
 
-    def claim(self, operation: Operation, pieces: Iterable[tuple[int, int]]) -> None:
+    def claim(self, operation: Operation, pieces: Pieces) -> None:
         """Take what an operation needs while it works through `pieces`."""
-        self._change(operation, pieces, 1)
+        for draw in self.draws(operation):
+            draw.claim(pieces)
 
-    def release(self, operation: Operation, pieces: Iterable[tuple[int, int]]) -> None:
+    def release(self, operation: Operation, pieces: Pieces) -> None:
         """Give back what `claim` took."""
-        self._change(operation, pieces, -1)
+        for draw in self.draws(operation):
+            draw.claim(pieces, -1)
 
-    def _change(self, operation: Operation, pieces: Iterable[tuple[int, int]], sign: int) -> None:
-        draws = self.draws(operation)
-        worked = list(pieces) if draws else []
-        for draw in draws:
-            draw.claim(worked, sign)
-
-    def claim_where_free(self, operation: Operation, pieces: Iterable[tuple[int, int]]) -> None:
+    def claim_where_free(self, operation: Operation, pieces: Pieces) -> None:
         """Work under way: it holds what it needs wherever that is free, and is a fact elsewhere.
 
         Its tools are on its unit since before minute 0, be that open or not.
         """
-        worked = list(pieces)
         draws = self.draws(operation)
         people = [draw for draw in draws if draw.tool is None]
-        _claim_where_free(people, worked)
+        _claim_where_free(people, pieces)
         for draw in draws:
             if draw.tool is not None:
-                _claim_where_free([draw], [(0, worked[-1][1])])
+                _claim_where_free([draw], [(0, pieces[-1][1])])
 
-    def shortage(self, operation: Operation, pieces: Iterable[tuple[int, int]]) -> Shortage | None:
+    def shortage(self, operation: Operation, pieces: Pieces) -> Shortage | None:
         """What is missing longest of what an operation needs in `pieces`, or None."""
-        draws = self.draws(operation)
-        worked = list(pieces) if draws else []
         found: Shortage | None = None
-        for draw in draws:
-            for start, end in draw.stretches(worked):
+        for draw in self.draws(operation):
+            for start, end in draw.stretches(pieces):
                 until = draw.counter.shortage(start, end, draw.count)
                 if until is not None and (found is None or until > found.until):
                     found = Shortage(until, draw.tool)

@@ -153,7 +153,7 @@ def _searched(
         return bare
     bare = _judged(bare, least_cost(problem))
     watch.knows(bare.bound)
-    if effort.seconds <= 0 or bare.status == "optimal":
+    if effort.seconds <= 0 or bare.status == "optimal" or watch.stop():
         return bare
     if engine and engine.is_bare:
         return _by_portfolio(engine, bare, _part(effort, 1.0, ends), watch)

@@ -91,13 +91,17 @@ class WorkTime:
         i = bisect_right(self._before, number) - 1
         return self._before[i] + self._ends[i] - self._starts[i] - number
 
-    def pieces(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+    def pieces(self, first: int, last: int) -> list[tuple[int, int]]:
         """The open stretches (start, end), in minutes, of working minutes [first, last)."""
+        found: list[tuple[int, int]] = []
+        i = bisect_right(self._before, first) - 1
         while first < last:
-            upto = min(last, first + self.room(first))
-            start = self.at(first)
-            yield start, start + upto - first
-            first = upto
+            start = self._starts[i] + first - self._before[i]
+            end = min(start + last - first, self._ends[i])
+            found.append((start, end))
+            first += end - start
+            i += 1
+        return found
 
     def gaps(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """The closed stretches of [start, end), in minutes."""
@@ -117,3 +121,15 @@ class WorkTime:
             for start, end in zip(self._starts, self._ends, strict=True)
             if start < minute
         ]
+
+
+def working_times(problem: Problem) -> dict[str, WorkTime]:
+    """Unit id -> its working time; units of one calendar without stops share it."""
+    plain: dict[str, WorkTime] = {}
+    found: dict[str, WorkTime] = {}
+    for unit in problem.units:
+        time = plain.get(unit.calendar) if not unit.stops else None
+        found[unit.id] = time or WorkTime.of(problem, unit)
+        if not unit.stops:
+            plain[unit.calendar] = found[unit.id]
+    return found

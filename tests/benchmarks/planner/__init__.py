@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median
 
 from planner import kernel
-from planner.__main__ import report
+from planner.__main__ import collect_seldom, report
 from planner.anneal import Budget, Engine
 from planner.bench import Instance
 from planner.effort import Effort
@@ -36,7 +36,7 @@ from tests.benchmarks.figure import Figure
 from tests.benchmarks.planner import disturbed, plants, rolling
 from tests.benchmarks.planner.instances import DATA, every, listed, suite
 from tests.benchmarks.planner.machines import Duel, first_solution_s, geometric, ratios
-from tests.benchmarks.planner.synthetic import plant
+from tests.benchmarks.planner.synthetic import plant, with_moulds
 
 SEEDS = (11, 12, 13, 14, 15)
 """Plants on which nothing was tuned."""
@@ -282,7 +282,8 @@ def _stop(options: Options) -> Iterator[Figure]:
     """CPU seconds from a `stop` in the middle of the search until the checked plan is written as JSON."""
     seed = options.seeds[0]
     problems = [plant(2_000, 50, seed), plant(10_000, 100, seed), plant(2_000, 50, seed, operators=1.0)]
-    problems += [plant(10_000, 100, seed, operators=1.0)]
+    staffed = plant(10_000, 100, seed, operators=1.0)
+    problems += [staffed, with_moulds(staffed, 1.0)]
     problems += [plant(400, 12, seed), listed(["jsp/ta21"])[0].problem]
     found = [_from_stop_to_plan(problem, after) for problem in problems for after in (3.0, 6.0, 9.0)]
     yield Figure("stop_worst_s", max(found), "CPU s", f"limit 0.5, {len(found)} stops")
@@ -301,6 +302,7 @@ def _share(options: Options) -> Iterator[Figure]:
 
 
 def _from_stop_to_plan(problem: Problem, after: float) -> float:
+    collect_seldom()  # as the solver's process does
     told: list[float] = []
     began = time.process_time()
 
