@@ -48,11 +48,14 @@ def keep_locks(problem: Problem, refused: LocksConflict) -> Kept:
         refused: What the rules said.
 
     Raises:
-        LocksConflict: There is none, with the smallest set of locks at fault; or none was found.
+        LocksConflict: There is none, with the smallest set of locks at fault; or none was found; or no lock
+            is at fault, because there is none.
     """
     from planner.cp.locks import Budget, LockModel, Unproved, contradiction
 
     names = _locked(problem)
+    if not names:
+        raise refused
     budget = Budget()
     found: list[Kept] = []
 
@@ -78,11 +81,16 @@ def release_fewest(problem: Problem, refused: LocksConflict) -> Unlocked:
 
     Args:
         refused: What the search for a plan said.
+
+    Raises:
+        LocksConflict: There is no lock to take off.
     """
     from planner.cp.locks import Budget, LockModel, Unproved, contradiction
 
-    budget = Budget()
     names = _locked(problem)
+    if not names:
+        raise refused
+    budget = Budget()
     kept, released = set(names), []
     try:
         kept = LockModel(problem, names).most(budget)
@@ -95,7 +103,7 @@ def release_fewest(problem: Problem, refused: LocksConflict) -> Unlocked:
         rest = sorted(set(names) - kept - told)
         released += [Released(_place(problem.operation_by_id[name]), _guess(problem, name)) for name in rest]
     if not released:
-        why = refused.contradiction or _guess(problem, refused.operation)
+        why = refused.contradiction or _guess(problem, _suspect(problem, refused))
         released = [Released(why.locks[0], why)]
     gone = {row.lock.operation for row in released}
     return Unlocked(unlocked(problem, gone), tuple(released))
@@ -151,12 +159,18 @@ def _place(operation: Operation) -> LockedPlace:
     return LockedPlace(operation.id, operation.lock.unit, operation.lock.start)
 
 
+def _suspect(problem: Problem, refused: LocksConflict) -> str:
+    """The locked operation that was refused; the one with the last lock where work without one was."""
+    locks = {o.id: o.lock.start for o in problem.operations if o.lock}
+    return refused.operation if refused.operation in locks else max(locks, key=locks.__getitem__)
+
+
 def _guess(problem: Problem, name: str) -> Contradiction:
     return Contradiction((_place(problem.operation_by_id[name]),), (), (Mend(name, None),), proved=False)
 
 
 def _unproved(problem: Problem, refused: LocksConflict) -> LocksConflict:
-    why = refused.contradiction or _guess(problem, refused.operation)
+    why = refused.contradiction or _guess(problem, _suspect(problem, refused))
     return LocksConflict(refused.operation, refused.what, refused.remedy, why)
 
 

@@ -144,11 +144,16 @@ class LockModel:
         solver, is_feasible = budget.solve(self.cp)
         if is_feasible:
             return None
-        found = set(solver.sufficient_assumptions_for_infeasibility())
-        return {name for name in names if self.kept[name].index in found}
+        told = set(solver.sufficient_assumptions_for_infeasibility())
+        found = {name for name in names if self.kept[name].index in told}
+        return found or set(names)  # presolve may prove it without saying by which
 
     def most(self, budget: Budget) -> set[str]:
-        """As many locks as a plan can keep; of equally many those of dearer orders, then the earlier ones."""
+        """As many locks as a plan can keep; of equally many those of dearer orders, then the earlier ones.
+
+        Raises:
+            Unproved: The budget is spent; or the model has no plan even without locks, so it proves nothing.
+        """
         self.cp.clear_assumptions()
         turns = sorted(self.locks, key=lambda name: -self.locks[name].start)
         weight = {o.id: o.weight for o in self.plan.problem.orders}
@@ -160,7 +165,9 @@ class LockModel:
                 [self.kept[name] for name in turns], [first + gain[name] for name in turns]
             )
         )
-        solver, _ = budget.solve(self.cp)
+        solver, is_feasible = budget.solve(self.cp)
+        if not is_feasible:
+            raise Unproved
         self.cp.minimize(0)
         return {name for name in turns if solver.boolean_value(self.kept[name])}
 
@@ -233,8 +240,10 @@ def contradiction(problem: Problem, core: Collection[str], budget: Budget) -> Co
     """Shrink locks that no plan keeps together to a smallest set, and say why it is one.
 
     Raises:
-        Unproved: The budget is spent.
+        Unproved: The budget is spent; or no lock is in the set, which says nothing.
     """
+    if not core:
+        raise Unproved
     model = LockModel(problem, core)
     left = sorted(model.locks, key=lambda name: model.locks[name].start)
     for name in list(left):

@@ -73,6 +73,6 @@ def _add_arc(model: PlanModel, unit: Unit, before: Operation, after: Operation) 
     earliest = model.ends[before.id] + minutes
     model.cp.add(model.starts[after.id] >= earliest).only_enforce_if(follow)
     model.cost(model.problem.weights.setup * minutes, follow)
-    if minutes:
+    if minutes and not after.started:  # nothing can be done before what runs
         model.changes.append(Change(unit.id, before.id, after.id, minutes, follow))
     return follow

@@ -324,7 +324,8 @@ def locked(draw: st.DrawFn) -> Problem:
     rows = []
     for row in problem.operations:
         if not row.started and not row.frozen and draw(st.integers(0, 3)) == 0:
-            lock = Lock(row.alternatives[0].unit, draw(st.integers(0, HORIZON + 40)))
+            unit = draw(st.sampled_from(row.alternatives)).unit
+            lock = Lock(unit, draw(st.integers(0, HORIZON + 40)))
             rows.append(replace(row, lock=lock))
         else:
             rows.append(row)

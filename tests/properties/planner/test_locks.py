@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from planner.checker import check
 from planner.contradiction import Contradiction, unlocked
@@ -18,6 +19,7 @@ from planner.effort import Effort
 from planner.problem import Alternative, Lock, Operation, Problem
 from planner.replan import replan
 from planner.solve import solve
+from tests.properties.planner.strategies import locked
 from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
 
 AT_ONCE = Effort(seconds=0.0)
@@ -94,6 +96,17 @@ def test_what_is_refused_cannot_be_kept_and_no_plant_is_left_without_a_plan(seed
         released = {row.lock.operation for row in found.released}
         assert released
         assert check(unlocked(problem, released), found.schedule) == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(locked())
+def test_whatever_runs_is_frozen_or_locked_there_is_a_plan_or_a_lock_to_take_off(problem: Problem) -> None:
+    why = refusal(problem)
+    assert why is None or (why.locks and why.mends)
+    found = replan(problem, AT_ONCE).kept
+    released = {row.lock.operation for row in found.released}
+    assert bool(released) or why is None or not why.proved
+    assert check(unlocked(problem, released), found.schedule) == []
 
 
 def refusal(problem: Problem) -> Contradiction | None:

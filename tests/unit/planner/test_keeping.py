@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +15,23 @@ from planner.decoder import LocksConflict
 from planner.dispatch import best_dispatch
 from planner.document import Labels, plan_document
 from planner.effort import Effort
-from planner.problem import Lock, Operation, Problem, Published, Release, Started, Tool, ToolUse, Unit, Window
+from planner.problem import (
+    Lock,
+    Operation,
+    Problem,
+    Published,
+    Release,
+    Setup,
+    Started,
+    Tool,
+    ToolUse,
+    Unit,
+    Window,
+    WorkCenter,
+)
 from planner.replan import replan
 from planner.solve import solve
-from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
+from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step, store, through
 
 AT_ONCE = Effort(seconds=0.0)
 
@@ -141,3 +155,50 @@ def test_frozen_work_behind_a_released_lock_is_free() -> None:
     )
     assert not unlocked(plant(*rows), {"A-1"}).operation_by_id["A-2"].frozen
     assert check(unlocked(plant(*rows), {"A-1"}), replan(plant(*rows), AT_ONCE).kept.schedule) == []
+
+
+def test_a_lock_before_a_manned_run_of_another_family_is_over_is_refused_with_the_next_minute() -> None:
+    rows = (
+        step("A-1", 30, family="65", skill="X", started=Started("M")),
+        step("B-1", 30, family="40", skill="X", published=Published("M", 35), **on("M", 35)),
+    )
+    problem = plant(*rows, **FAMILIES, crews=(people(1, "X"),))
+    found = contradiction(problem)
+    assert (found.rules, found.mends) == (("setup",), (Mend("B-1", 40),))
+    released = replan(problem, AT_ONCE).kept.released
+    assert [row.lock.operation for row in released] == ["B-1"]
+
+
+def test_a_refusal_that_the_solver_proves_without_naming_a_lock_names_the_lock() -> None:
+    change = WorkCenter("W", (Setup("80", 2),))
+    rows = (
+        step("A-1", 24),
+        step("A-2", 3, "N", after="A-1"),
+        step("A-3", 5, "N", after="A-2", **on("N", 4)),
+        step("B-1", 24, started=Started("M")),
+        step("C-1", 24, releases=(Release(17),)),
+    )
+    open_for = {"horizon": 200, **shifts((0, 52), (173, 189))}
+    units = (Unit("M", "W", "always", family="80"), Unit("N", "W", "always"))
+    found = contradiction(plant(*rows, work_centers=(change,), units=units, **open_for))
+    assert (found.rules, found.mends) == (("route",), (Mend("A-3", 51),))
+
+
+@pytest.mark.parametrize("plan", [solve, replan])
+def test_held_work_that_finds_no_place_is_no_lock_s_fault(plan: Callable[[Problem, Effort], object]) -> None:
+    with pytest.raises(LocksConflict, match="operations A-1: finds no place in RACK"):
+        plan(never_in(), AT_ONCE)
+
+
+def never_in(*others: Operation) -> Problem:
+    """The rack is full for ever: who is to go first cannot get in."""
+    lying = step("S-1", 50, "N", stored=True, published=Published("N", 60), kept=True)
+    first, second = through("A", 10, 30)
+    ahead = replace(second, published=Published("N", 20), kept=True)
+    return plant(lying, first, ahead, *others, **store(1))
+
+
+def test_where_held_work_finds_no_place_a_lock_beside_it_is_a_guess() -> None:
+    problem = never_in(step("B-1", 10, **on("M", 400)))
+    found = contradiction(problem)
+    assert ([lock.operation for lock in found.locks], found.proved) == (["B-1"], False)
