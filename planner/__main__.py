@@ -151,9 +151,20 @@ def _problem(options: argparse.Namespace) -> Problem:
 
 def _parsed(text: str) -> Json:
     try:
-        return json.loads(text, object_pairs_hook=_members)
+        return json.loads(text, object_pairs_hook=_members, parse_int=_whole)
     except RecursionError:
         raise InvalidProblem([Fault("problem", "is nested too deeply", "See the form in the docs")]) from None
+
+
+MOST_DIGITS = 40
+"""Of a whole number; those beyond cannot be told apart from a slip, and Python refuses to read thousands."""
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        what = f"has a number of {len(digits)} digits"
+        raise InvalidProblem([Fault("problem", what, f"Give at most {MOST_DIGITS} digits")])
+    return int(digits)
 
 
 def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -312,7 +323,8 @@ def _rounded(share: float | None) -> float | None:
 
 
 def _read(source: str) -> str:
-    return sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    return text.removeprefix("\ufeff")  # the byte order mark that some editors write first
 
 
 def _write(row: dict[str, Any]) -> None:

@@ -866,7 +866,9 @@ def _common_unit_faults(problem: Problem, units: set[str]) -> Iterator[Fault]:
 
 def _fixed_faults(row: str, operation: Operation) -> Iterator[Fault]:
     units = {alternative.unit for alternative in operation.alternatives}
-    fixed = operation.fixed_unit or (operation.published and operation.published.unit)
+    fixed = operation.fixed_unit
+    if fixed is None and operation.published:
+        fixed = operation.published.unit
     if fixed is not None and fixed not in units:
         what = f"is held on {fixed}, which cannot do it"
         yield Fault(row, what, f"Move it to one of {', '.join(sorted(units)) or 'none'}")

@@ -49,7 +49,8 @@ def read_jsp(text: str) -> Problem:
     if len(rows) != jobs:
         what = f"announces {jobs} jobs where {len(rows)} follow"
         raise refused("line 1", what, "Check the first line, and that the file is complete")
-    return _problem([[[pair] for pair in _pairs(row, words)] for row, words in rows], machines)
+    routes = [[[pair] for pair in _pairs(row, words)] for row, words in rows]
+    return _problem(routes, machines, [row for row, _ in rows])
 
 
 def _pairs(row: str, words: list[str]) -> list[tuple[int, int]]:
@@ -68,9 +69,9 @@ def read_fjsp(text: str) -> Problem:
     """
     numbers = Numbers(text)
     jobs, machines = _head(numbers)
-    routes = _routes(numbers, jobs)
+    routes, lines = _routes(numbers, jobs)
     numbers.finish()
-    return _problem(routes, machines)
+    return _problem(routes, machines, lines)
 
 
 def read_fjsp_with_setups(text: str) -> Problem:
@@ -81,7 +82,7 @@ def read_fjsp_with_setups(text: str) -> Problem:
     """
     numbers = Numbers(text)
     jobs, machines = _head(numbers)
-    routes = _routes(numbers, jobs)
+    routes, lines = _routes(numbers, jobs)
     count = sum(len(route) for route in routes)
     setups = [
         tuple(
@@ -92,7 +93,7 @@ def read_fjsp_with_setups(text: str) -> Problem:
         for _ in range(machines)
     ]
     numbers.finish()
-    return _problem(routes, machines, setups)
+    return _problem(routes, machines, lines, setups)
 
 
 def _head(numbers: Numbers) -> tuple[int, int]:
@@ -102,27 +103,41 @@ def _head(numbers: Numbers) -> tuple[int, int]:
     return jobs, machines
 
 
-def _routes(numbers: Numbers, jobs: int) -> list[list[Step]]:
-    return [
-        [
+def _routes(numbers: Numbers, jobs: int) -> tuple[list[list[Step]], list[str]]:
+    """The steps of each job, and the line in which it begins."""
+    routes: list[list[Step]] = []
+    lines: list[str] = []
+    for _ in range(jobs):
+        steps = numbers.next("a number of steps")
+        lines.append(f"line {numbers.line}")
+        routes.append(
             [
-                (numbers.next("a machine"), numbers.next("a time"))
-                for _ in range(numbers.next("a number of alternatives"))
+                [
+                    (numbers.next("a machine"), numbers.next("a time"))
+                    for _ in range(numbers.next("a number of alternatives"))
+                ]
+                for _ in range(steps)
             ]
-            for _ in range(numbers.next("a number of steps"))
-        ]
-        for _ in range(jobs)
-    ]
+        )
+    return routes, lines
 
 
 def _problem(
     routes: list[list[Step]],
     machines: int,
+    lines: list[str],
     setups: list[tuple[Setup, ...]] | None = None,
 ) -> Problem:
     """Every machine is a centre of its own; steps that take no time are left out."""
     named = [machine for route in routes for step in route for machine, _ in step]
-    first_machine = 1 if max(named, default=0) == machines else 0
+    first_machine = 1 if max(named, default=0) == machines and 0 not in named else 0
+    known = range(first_machine, first_machine + machines)
+    for line, route in zip(lines, routes, strict=True):
+        for machine in (machine for step in route for machine, _ in step):
+            if machine not in known:
+                what = f"machine {machine}, but the first line announces {machines} machines"
+                span = f" ({known[0]} to {known[-1]})" if machines else ""
+                raise refused(line, what + span, "Check the machine, and the first line")
     rows: list[Operation] = []
     number = 0
     for job, route in enumerate(routes):

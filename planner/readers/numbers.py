@@ -52,13 +52,18 @@ class Numbers:
         self._at += 1
         return whole([word], of or f"line {line}")[0]
 
+    @property
+    def line(self) -> int:
+        """The line of the number that was read last."""
+        return self._words[self._at - 1][0]
+
     def take(self, count: int, what: str, of: str = "") -> tuple[int, ...]:
         """The next `count` numbers."""
         return tuple(self.next(what, of) for _ in range(count))
 
     def leave_line(self) -> None:
         """Skip what is left of the line that was read last."""
-        line = self._words[self._at - 1][0]
+        line = self.line
         while self._at < len(self._words) and self._words[self._at][0] == line:
             self._at += 1
 

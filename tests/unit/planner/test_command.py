@@ -76,6 +76,7 @@ def test_a_problem_that_cannot_be_planned_is_refused_with_reasons(text: str, err
         (b"\xff\xfe", "cannot be read"),
         (b"[" * 100_000, "is nested too deeply"),
         (b'{"orders": [{"id": "A", "due": 1, "due": 2}]}', "has the field due twice"),
+        (b'{"horizon": ' + b"9" * 5000 + b"}", "has a number of 5000 digits"),
     ],
 )
 def test_a_file_that_is_no_problem_is_refused_with_a_remedy(
@@ -88,6 +89,15 @@ def test_a_file_that_is_no_problem_is_refused_with_a_remedy(
     fault = json.loads(capsys.readouterr().out)["faults"][0]
     assert what in fault["what"]
     assert fault["remedy"]
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "problem.json"
+    file.write_text(json.dumps(problem_to_json(plant(step("A-1")))), encoding="utf-8-sig")
+    assert main(["solve", str(file), "--seconds", "0"]) == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "optimal"
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,8 @@ ALWAYS = Calendar("always", (Window(0, 10),))
         ),
         ([step("A-1", after="A-2"), step("A-2", after="A-1")], {}, "wait for one another"),
         ([step("A-1", started=Started("N"))], {}, "is held on N, which cannot do it. Move it to"),
+        ([step("A-1", started=Started(""))], {}, "is held on , which cannot do it. Move it to"),
+        ([step("A-1", lock=Lock("", 5))], {}, "is held on , which cannot do it. Move it to"),
         ([step("A-1", started=Started("M", 5))], {}, "started at minute 5, in the future"),
         ([step("A-1", 9, started=Started("M", 0, 10))], {}, "is slow by 10 minutes. Give at least 0"),
         ([step("A-1", lock=Lock("M", -1))], {}, "locked at minute -1, in the past"),

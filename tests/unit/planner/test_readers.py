@@ -130,13 +130,20 @@ def test_every_stored_instance_can_be_read(instance: Instance) -> None:
         (read_jsp, "1 2\n0 3 1\n", "line 2: has 3 numbers where each machine has its time"),
         (read_jsp, "1 2\n\n0 3 1 four\n", "line 3: has 'four' where a whole number is due"),
         (read_jsp, "1 2\n0 3 1 -4\n", "line 2: has '-4' where a whole number is due"),
-        (read_jsp, "1 2\n0 3 7 4\n", "operations J0-1: names no unit M7"),
+        (read_jsp, "1 2\n0 3 7 4\n", "line 2: machine 7, but the first line announces 2 machines (0 to 1)"),
         (read_fjsp, "4\n", "line 1: ends where the number of machines is due"),
         (read_fjsp, "1 2 1.5\n2 1 1 4\n", "line 2: ends where a number of alternatives is due"),
         (read_fjsp, "1 2\n1 1 x 4\n", "line 2: has 'x' where a whole number is due"),
         (read_fjsp, "1 2\n1 1 1 4\n9 9\n", "line 3: goes on with '9' where the instance is complete"),
         (read_fjsp, "1 2\n-1\n", "line 2: has '-1' where a whole number is due"),
         (read_fjsp_with_setups, "1 1\n1 1 1 4\n", "line 2: ends where a set-up time is due"),
+        (
+            read_jsp,
+            "2 2\n0 3 5 2\n1 2 0 1\n",
+            "line 2: machine 5, but the first line announces 2 machines (0 to 1)",
+        ),
+        (read_jsp, "1 2\n0 3 2 2\n", "line 2: machine 2, but the first line announces 2 machines (0 to 1)"),
+        (read_fjsp, "2 2\n1 1 1 4\n1 1 3 4\n", "line 3: machine 3, but the first line announces 2 machines"),
     ],
 )
 def test_a_shop_that_cannot_be_read_is_refused_with_its_line(
