@@ -203,8 +203,9 @@ class Explainer:
     def _cause_at(self, operation: Operation, row: Assignment, minute: int, free: int) -> Cause:
         for release in self._problem.releases_of(operation):
             if minute < release.at:
-                known: dict[str, CauseCode] = {"material": "material", "tied": "tied"}
-                return Cause(known.get(release.cause, "release"), 1, release.detail)
+                known: dict[str, CauseCode] = {"material": "material", "tied": "tied", "lag": "lag"}
+                about = operation.id if release.cause == "lag" else release.detail
+                return Cause(known.get(release.cause, "release"), 1, about)
         if any(minute < self._passed_on(link, row, link.lag) for link in operation.predecessors):
             return Cause("lag", 1, operation.id)
         if not self._is_open(row.unit, minute):

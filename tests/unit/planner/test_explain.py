@@ -78,6 +78,12 @@ def test_closed_hours_stops_material_people_and_set_ups_are_told_apart() -> None
     assert why(changed, "A") == (Cause("setup", 10, "M"),)
 
 
+def test_what_still_dries_after_a_complete_step_is_told_so_and_nobody_can_hurry_it() -> None:
+    problem = plant(step("A-1", releases=(Release(25, "lag"),)), due={"A": 10})
+    assert why(problem, "A") == (Cause("lag", 25, "A-1"),)
+    assert ways(problem, "A") == []
+
+
 def test_who_may_not_pause_waits_for_the_break_and_not_for_others() -> None:
     """At minute 10 the unit has 40 minutes left until its break, and the run takes 60."""
     rows = (step("A-1", 10), step("B-1", 60, resumable=False))
