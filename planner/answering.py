@@ -111,6 +111,12 @@ class Picture:
         knows = needed.items() <= self.raised.items() and not any(map(self._is_ordered, others))
         return fresh and self.view.version == version and knows and skills_of(master) <= self.skills
 
+    @property
+    def promises(self) -> set[str]:
+        """The accepted dates that it knows, the names of all their parts."""
+        given = (part["name"] for answer in self.held.values() for part in answer["parts"])
+        return {*self.view.promises, *given}
+
     def _is_ordered(self, setup: tuple[str, str]) -> bool:
         return self.view.reading.is_ordered(*setup)
 
@@ -272,9 +278,11 @@ class Answerer:
         """The picture at hand while it holds for a product that is made so, else a new one."""
         async with self.db.read() as tx:
             version, given_back = await version_in_force(tx), await store.given_back(tx)
+            kept = {hold.name for hold in await store.holds(tx, utc_now())}
         if (
             given_back != self._given_back
             or self._picture is None
+            or not kept <= self._picture.promises
             or not self._picture.holds(version, master)
         ):
             self._given_back = given_back
@@ -348,7 +356,8 @@ class Asked:
             wish: The other way, as it was told.
         """
         if name not in self.picture.held:
-            answer = self._held(name, latest, wish)
+            knows = {"version": self.picture.view.version, "promises": sorted(self.picture.promises)}
+            answer = {**self._held(name, latest, wish), "knows": knows}
             if answer.get("parts") is None:
                 return answer
             self.picture.view.reading.reserve(self.material, self.quantity, self.master)

@@ -53,7 +53,7 @@ from mes.resources.events import (
 from mes.resources.model import is_down
 from mes.workorders import service as workorders
 from mes.workorders.events import WorkOrderCancelled, WorkOrderChanged, WorkOrderReleased
-from planner import rows, service, store
+from planner import holding, rows, service, store
 from planner.child import Answers, SolverLost, SolverRefused, compile_in_child, replan_in_child
 from planner.drift import DRIFT_MIN, drifts
 from planner.effort import Effort
@@ -62,8 +62,8 @@ from planner.form import schedule_from_json
 from planner.pool import SolverPool
 from planner.problem import Problem
 from planner.refusal import refusal
-from planner.replan import LEAST_GAIN
-from planner.service import PlanMovedOn
+from planner.replan import LEAST_GAIN, as_published
+from planner.service import PlanMovedOn, PromisedMeanwhile
 from planner.solve import wants_kernel
 from planner.store import Request
 from planner.view import ACTOR, View, view_plant
@@ -436,8 +436,39 @@ class Desk:
         kept = await asyncio.to_thread(rows.explained, view.problem, answers.kept)
         answers = replace(answers, kept=kept)
         standing = await self._standing(first, answers, move=move)
+        trigger, now = _trigger(requests), utc_now()
+        plan = rows.plan_row(view, kept, trigger, now)
+        better = rows.plan_row(view, answers.better, trigger, now, answers) if answers.better else None
+        first, plan, better = await self._with_promises(first, plan, better)
         async with self._transaction() as tx:
-            return await self._store(tx, requests, first, answers, standing)
+            return await self._store(tx, requests, first, plan, better, standing=standing)
+
+    async def _with_promises(
+        self, first: AtOnce, kept: store.Plan, better: store.Plan | None
+    ) -> tuple[AtOnce, store.Plan, store.Plan | None]:
+        """The plans with the dates in their gaps that were accepted while they were searched.
+
+        A better plan that has no room for them goes.
+
+        Raises:
+            PromisedMeanwhile: Not even the plan that moves nobody has room for them: it is planned again.
+        """
+        async with self.db.read() as tx:
+            accepted = await holding.unknown_promises(tx, utc_now(), first.view.promises)
+            if not accepted:
+                return first, kept, better
+            view = await view_plant(tx, utc_now(), self.settings.planner)
+        if view.version != first.view.version:
+            raise PlanMovedOn(planned_on=first.view.version, in_force=view.version)
+        plan = await asyncio.to_thread(rows.retimed_plan, view, kept)
+        if not isinstance(plan, store.Plan):
+            log.info("plan.no_room_for_promise", slips=[str(slip) for slip in plan])
+            raise PromisedMeanwhile(promises=", ".join(accepted))
+        if better is not None:
+            standing = await asyncio.to_thread(as_published, view.problem)
+            found = await asyncio.to_thread(rows.retimed_plan, view, better, standing)
+            better = found if isinstance(found, store.Plan) else None
+        return replace(first, view=view), plan, better
 
     async def _at_once(
         self, tx: Tx, requests: list[Request], view: View, report: Mapping[str, Any]
@@ -512,16 +543,13 @@ class Desk:
         tx: Tx,
         requests: list[Request],
         first: AtOnce,
-        answers: Answers,
+        kept: store.Plan,
+        better: store.Plan | None,
+        *,
         standing: store.Plan | None,
     ) -> str:
         """Store the answer and close the requests, in one transaction."""
-        view, trigger = first.view, _trigger(requests)
-        await service.hold_plans(tx, view.version)
-        kept = rows.plan_row(view, answers.kept, trigger, tx.now)
-        better = None
-        if answers.better is not None:
-            better = rows.plan_row(view, answers.better, trigger, tx.now, answers)
+        await service.hold_plans(tx, first.view.version)
         outcome = await self._decide(tx, first, kept, better, standing)
         await store.prune(tx)
         if not await store.finish(tx, self.name, [request.id for request in requests], outcome):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from mes.kernel.ids import MaterialId, uuid7
 from planner import store
 from planner.foresight import MissingCode
 from planner.store import Hold, Plan
+from planner.view import version_in_force
 
 
 class QuantityNotPossible(PlantError):
@@ -88,6 +89,14 @@ NOT_FORESEEN: Mapping[MissingCode, type[DateNotForeseeable]] = {
 }
 
 
+class DateOutdated(PlantError):
+    """Another plan came in force, or somebody accepted another date, while this one was answered."""
+
+    http_status = 409
+    retryable = True
+    remedy = "Ask again: the date may be another one now."
+
+
 class PromiseNotHeld(PlantError):
     """No places are kept for this promise."""
 
@@ -106,8 +115,15 @@ async def hold(tx: Tx, wish: Hold, said: Mapping[str, Any]) -> dict[str, Any]:
         DateGone: It would be later than the customer accepts by now.
         OfferGone: The other way to a date that he chose is not to be had any more as it was told.
         DateNotForeseeable: Nobody can say when.
+        DateOutdated: The answer does not know the plan, or a date, that is in force by now.
     """
     check_answer(said)
+    await store.lock_plans(tx)
+    knows = said["knows"]
+    if knows["version"] != await version_in_force(tx) or await unknown_promises(
+        tx, tx.now, knows["promises"]
+    ):
+        raise DateOutdated
     if said["parts"] is None:
         gone = DateGone if wish.option is None else OfferGone
         now = {name: said[name] for name in ("date", "alternatives")}
@@ -129,6 +145,11 @@ def _part_of(wish: Hold, part: Mapping[str, Any], option: dict[str, Any] | None)
         begins_at=min(datetime.fromisoformat(place["start"]) for place in part["places"].values()),
         option=option,
     )
+
+
+async def unknown_promises(tx: Tx, at: datetime, known: Iterable[str]) -> list[str]:
+    """The names of the dates whose places are kept at a moment, and that are not among the known ones."""
+    return sorted({hold.name for hold in await store.holds(tx, at)}.difference(known))
 
 
 async def release_hold(tx: Tx, promise: UUID) -> dict[str, Any]:

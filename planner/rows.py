@@ -16,6 +16,7 @@ from planner.explain import reasons
 from planner.form import schedule_from_json, schedule_to_json
 from planner.named import suggested
 from planner.objective import Score, order_ends, score
+from planner.offers import SAME_DATE
 from planner.problem import Problem, Published
 from planner.replan import as_read
 from planner.schedule import Schedule
@@ -62,7 +63,11 @@ def plan_row(
 
 def _body(view: View, report: Mapping[str, Any]) -> dict[str, Any]:
     schedule = schedule_from_json(report["schedule"])
-    own = {"jobs": _jobs(view.problem, schedule), "undated": _undated(view.problem, schedule)}
+    own = {
+        "jobs": _jobs(view.problem, schedule),
+        "undated": _undated(view.problem, schedule),
+        "promises": sorted(view.promises),
+    }
     return plan_document(view.problem, report, view.labels) | own
 
 
@@ -155,6 +160,9 @@ def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan |
     found = retimed(view.keepable, _as_read(view.problem, plan))
     if not isinstance(found, Retimed):
         return found
+    put_off = _put_off(view, plan, found)
+    if put_off:
+        return put_off
     report = {
         **{name: plan.body.get(name) for name in ("rule", "score", "cp")},
         "schedule": schedule_to_json(found.schedule),
@@ -173,6 +181,18 @@ def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan |
         moved=len(changes.moved),
         current_objective=score(read, kept).total,
     )
+
+
+def _put_off(view: View, plan: Plan, found: Retimed) -> list[Slip]:
+    """The dates that were accepted since a plan was made, and that its gaps are too small for."""
+    read = {row["work_order"] for row in plan.body["orders"]}
+    ends, orders = order_ends(found.problem, found.schedule), found.problem.order_by_id
+    late = {name: ends[name] - orders[name].due for name in view.reading.accepted - read if name in ends}
+    return [
+        Slip(name, f"gets {minutes} minutes late")
+        for name, minutes in sorted(late.items())
+        if minutes * MINUTE >= SAME_DATE
+    ]
 
 
 def _priced(new: Plan, plan: Plan, cost: Score) -> Plan:

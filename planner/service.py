@@ -78,6 +78,12 @@ class PlanMovedOn(PlantError):
     remedy = "It is planned again by itself."
 
 
+class PromisedMeanwhile(PlanMovedOn):
+    """Somebody accepted a date at this moment that this plan has no places for."""
+
+    remedy = "Publish again: the plan is timed with that date in it."
+
+
 async def ask(tx: Tx, reason: str, params: Mapping[str, Any], *, move: bool) -> UUID:
     """Ask for a new plan; the worker makes it.
 
@@ -125,6 +131,7 @@ async def put_in_force(tx: Tx, plan: Plan) -> int:
     Promises follow the plan when it is explained, see `explain_in_force`.
 
     Raises:
+        PromisedMeanwhile: Somebody has accepted a date since the plant was read for it.
         PlantError: The plan does not fit the plant any more.
     """
     await store.insert_plan(tx, replace(plan, status="superseded"))  # until its version is known
@@ -232,6 +239,7 @@ async def publish_proposal(tx: Tx, plan_id: UUID, said: Mapping[str, Any]) -> di
         ProposalGone: It was published or discarded.
         ProposalOverruled: A person, or the planner's rule, put another plan in force since it was made.
         ProposalOutdated: An order would be late that was in time, or something that it needs is missing.
+        PromisedMeanwhile: Somebody has accepted a date since it was renewed.
     """
     plan = await _open_proposal(tx, plan_id)
     ruling = await store.overruled_by(tx, plan, ACTOR)
@@ -347,6 +355,9 @@ async def _open_proposal(tx: Tx, plan_id: UUID) -> Plan:
 
 
 async def _publish(tx: Tx, plan: Plan) -> int:
+    accepted = await holding.unknown_promises(tx, tx.now, plan.body.get("promises", ()))
+    if accepted:
+        raise PromisedMeanwhile(promises=", ".join(accepted))
     await store.replace_in_force(tx)
     head = await dispatching.apply_plan(
         tx,

@@ -47,6 +47,7 @@ class View:
         delayed: Jobs that go later than in force, for an accepted date: the next plan says so.
         taken_over: Jobs that no plan has yet; their places are those of the promise of their order.
         not_kept: Jobs whose locks the plan in force is without.
+        promises: Names of the accepted dates whose places are kept, be they made here or no more.
     """
 
     reading: Reading
@@ -56,6 +57,7 @@ class View:
     delayed: frozenset[str] = frozenset()
     taken_over: frozenset[str] = frozenset()
     not_kept: frozenset[str] = frozenset()
+    promises: frozenset[str] = frozenset()
 
     @property
     def problem(self) -> Problem:
@@ -85,7 +87,8 @@ async def view_plant(tx: Tx, at: datetime, settings: Planner, *, far: bool = Fal
     taken_over = frozenset(row.job_order for row in await store.taken_over(tx))
     ends = await store.running_ends(tx)
     not_kept = await store.locks_not_kept(tx)
-    return View(reading, labels_of(snapshot), version, ends, delayed, taken_over, not_kept)
+    promises = frozenset(hold.name for hold in await store.holds(tx, at))
+    return View(reading, labels_of(snapshot), version, ends, delayed, taken_over, not_kept, promises)
 
 
 async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSnapshot:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,8 +24,9 @@ from mes.kernel.clock import utc_now
 from mes.kernel.db import Cause, Database
 from mes.kernel.settings import Planner, Settings
 from mes.resources.service import person_card
-from planner import answering, desk, service, store
+from planner import answering, desk, holding, service, store
 from planner.answering import Answerer
+from planner.child import Answers, replan_in_child
 from planner.desk import Desk
 from planner.document import Clock
 from planner.objective import order_ends
@@ -385,3 +387,82 @@ async def test_the_order_that_was_promised_takes_its_places_over(floor: Floor, p
     await planner.step()
     async with floor.db.read() as tx:
         assert (await view_plant(tx, floor.now, POLICY)).taken_over == frozenset()
+
+
+def held_now(floor: Floor, **changes: Any) -> store.Hold:
+    until = floor.now + timedelta(hours=1)
+    return replace(HOLD, begins_at=floor.now, held_until=until, accepted_at=floor.now, **changes)
+
+
+async def _meanwhile(
+    planner: Desk, monkeypatch: pytest.MonkeyPatch, accept: Callable[[], Awaitable[None]]
+) -> None:
+    """Plan, and let somebody accept a date while the first plan is searched; plan until there is one."""
+
+    async def searched(*args: Any, **named: Any) -> Answers:
+        answers = await replan_in_child(*args, **named)
+        await accept()
+        monkeypatch.setattr(desk, "replan_in_child", replan_in_child)
+        return answers
+
+    monkeypatch.setattr(desk, "replan_in_child", searched)
+    for _ in range(2):
+        with suppress(service.PlanMovedOn):
+            await planner.step()
+
+
+@pytest.mark.parametrize("quantity", [3, 60])
+async def test_a_date_that_is_accepted_while_a_plan_is_searched_stands_in_the_plan(
+    floor: Floor, planner: Desk, monkeypatch: pytest.MonkeyPatch, quantity: int
+) -> None:
+    await floor.lot("BOLT", "2000")
+    number = await floor.order(quantity=quantity)
+    hold = await _promised(floor, number, held_now(floor, quantity=Decimal(quantity)))
+    hold = replace(hold, option=None)
+    await _meanwhile(planner, monkeypatch, lambda: floor.do(lambda tx: store.insert_hold(tx, hold)))
+    async with floor.db.read() as tx:
+        plan = await store.plan_of(tx, "in_force")
+        view = await view_plant(tx, utc_now(), POLICY)
+    assert plan is not None
+    assert hold.places.keys() <= {row["job_order"] for row in plan.body["jobs"]}
+    (order,) = [row for row in plan.body["orders"] if row["work_order"] == hold.name]
+    assert datetime.fromisoformat(order["end"]) - hold.promised_at < service.SAME_PROMISE
+    ends = order_ends(view.problem, as_published(view.problem))
+    assert ends[hold.name] <= view.problem.order_by_id[hold.name].due + 5
+
+
+async def test_no_plan_is_published_that_does_not_know_a_date_that_somebody_accepts_at_this_moment(
+    floor: Floor, planner: Desk
+) -> None:
+    await floor.order(quantity=3)
+    await planner.step()
+    await floor.order(quantity=3)
+    await planner.step()
+    async with floor.db.read() as tx:
+        proposal = await store.plan_of(tx, "proposed")
+    assert proposal is not None
+    said = await service.renew(floor.db, proposal.id, utc_now(), POLICY)
+    hold = held_now(floor, promised_at=floor.now + timedelta(days=1))
+    await floor.do(lambda tx: store.insert_hold(tx, hold))
+    with pytest.raises(service.PromisedMeanwhile):
+        await floor.do(lambda tx: service.publish_proposal(tx, proposal.id, said))
+    too_soon = held_now(floor, id=uuid4(), name="PROMISE-2", promised_at=floor.now)
+    await floor.do(lambda tx: store.insert_hold(tx, too_soon))
+    said = await service.renew(floor.db, proposal.id, utc_now(), POLICY)
+    assert [row for row, _ in said["slips"]] == ["PROMISE-2"]
+    await floor.do(lambda tx: store.release_hold(tx, too_soon.id))
+    said = await service.renew(floor.db, proposal.id, utc_now(), POLICY)
+    assert await floor.do(lambda tx: service.publish_proposal(tx, proposal.id, said))
+
+
+async def test_a_date_is_not_kept_that_was_answered_before_another_one_was_accepted(
+    floor: Floor, planner: Desk
+) -> None:
+    answerer = Answerer(planner.db, planner.settings, planner.name)
+    body = {"material": "PUMP-40", "quantity": "3", "latest": None, "name": "PROMISE-1"}
+    said = await answerer._hold(body)
+    await floor.do(lambda tx: store.insert_hold(tx, held_now(floor, id=uuid4(), name="PROMISE-9")))
+    with pytest.raises(holding.DateOutdated):
+        await floor.do(lambda tx: holding.hold(tx, held_now(floor), said))
+    said = await answerer._hold(body)
+    assert (await floor.do(lambda tx: holding.hold(tx, held_now(floor), said)))["name"] == "PROMISE-1"
