@@ -65,6 +65,16 @@ def with_taken_over(
     )
 
 
+def with_reserved(snapshot: PlanningSnapshot, since: Mapping[str, datetime]) -> PlanningSnapshot:
+    """The snapshot with the orders whose dates were accepted before they came.
+
+    Args:
+        since: Order -> when its date was accepted.
+    """
+    orders = (replace(o, reserved_at=since.get(o.id, o.reserved_at)) for o in snapshot.work_orders)
+    return replace(snapshot, work_orders=tuple(orders))
+
+
 def with_overtime(snapshot: PlanningSnapshot, rows: Iterable[PlanOvertime]) -> PlanningSnapshot:
     """The snapshot with overtime beside its calendars."""
     return replace(snapshot, overtime=(*snapshot.overtime, *rows))

@@ -452,14 +452,39 @@ class Reading:
         return False
 
     def _materials(self, jobs: Sequence[PlanJobOrder]) -> dict[str, tuple[Release, ...]]:
-        """Peg stock and receipts to jobs, earliest due first, work under way before all."""
-        first = sorted(jobs, key=lambda job: job.id not in self._running)
-        return {job.id: self._waits(self._supply, job) for job in first}
+        """Peg stock and receipts to jobs: to work under way, to accepted dates, then earliest due first.
 
-    def _waits(self, supply: _Supply, job: PlanJobOrder) -> tuple[Release, ...]:
+        An accepted date has what was left by the orders that were there before it, whatever is due when:
+        it takes nothing of theirs, and nobody who comes after it takes any of its own.
+        """
+        orders = {order.id: order for order in self._snapshot.work_orders}
+        running = [job for job in jobs if job.id in self._running]
+        rest = [job for job in jobs if job.id not in self._running]
+        since = {order.id: order.reserved_at for order in orders.values() if order.reserved_at}
+        mine = sorted((job for job in rest if job.work_order in since), key=lambda job: since[job.work_order])
+        others = [job for job in rest if job.work_order not in since]
+        waits: dict[str, tuple[Release, ...]] = {job.id: self._waits(self._supply, job) for job in running}
+        left, before = self._supply.copy(), list(others)
+        for job in mine:
+            accepted = since[job.work_order]
+            for other in before:
+                if orders[other.work_order].received_at <= accepted:
+                    self._waits(left, other)
+            before = [row for row in before if orders[row.work_order].received_at > accepted]
+            waits[job.id] = self._waits(left, job, self._supply)
+        return waits | {job.id: self._waits(self._supply, job) for job in others}
+
+    def _waits(self, supply: _Supply, job: PlanJobOrder, whole: _Supply | None = None) -> tuple[Release, ...]:
+        """Peg the materials of a job; what it waits for.
+
+        Args:
+            whole: What the supply is a part of: the same is gone there.
+        """
         waits = []
         for need in job.components:
-            at = supply.take(need.material, need.quantity)
+            at, taken = supply.take(need.material, need.quantity)
+            if whole is not None:
+                whole.lose(need.material, taken)
             minute = self._horizon if at is None else self._ceiling(at)
             if minute > 0:
                 waits.append(Release(minute, "material", need.material))
@@ -469,17 +494,21 @@ class Reading:
         return math.ceil((time - self._origin).total_seconds() / 60)
 
 
+_Piece = tuple[datetime, Decimal]
+"""When so much of a material is there."""
+
+
 class _Supply:
     """Stock now and receipts to come of each material, used up in the order of asking."""
 
-    def __init__(self, left: Mapping[str, Iterable[tuple[datetime, Decimal]]]) -> None:
+    def __init__(self, left: Mapping[str, Iterable[_Piece]]) -> None:
         """Begin with what each material has: (when it is there, so much), the earliest first."""
         self._left = defaultdict(list, {name: list(rows) for name, rows in left.items()})
 
     @classmethod
     def of(cls, snapshot: PlanningSnapshot) -> _Supply:
         """All that the snapshot knows of."""
-        left: dict[str, list[tuple[datetime, Decimal]]] = defaultdict(list)
+        left: dict[str, list[_Piece]] = defaultdict(list)
         for stock in snapshot.stock:
             left[stock.material].append((datetime.min.replace(tzinfo=UTC), stock.quantity))
         for receipt in sorted(snapshot.receipts, key=lambda row: row.expected_at):
@@ -490,21 +519,35 @@ class _Supply:
         """What is left, to be used up without being missed."""
         return _Supply(self._left)
 
-    def take(self, material: MaterialId, quantity: Decimal) -> datetime | None:
-        """Use `quantity` up; returns when the last of it is there, None when it never is."""
+    def take(self, material: MaterialId, quantity: Decimal) -> tuple[datetime | None, list[_Piece]]:
+        """Use `quantity` up; when the last of it is there, None when it never is; and what it took."""
         rows = self._left[material]
         at = datetime.min.replace(tzinfo=UTC)
+        taken: list[_Piece] = []
         while quantity > 0:
             if not rows:
-                return None
+                return None, taken
             at, there = rows[0]
             used = min(quantity, there)
             quantity -= used
+            taken.append((at, used))
             if used == there:
                 rows.pop(0)
             else:
                 rows[0] = (at, there - used)
-        return at
+        return at, taken
+
+    def lose(self, material: MaterialId, taken: Iterable[_Piece]) -> None:
+        """Somebody else has used this up."""
+        gone: dict[datetime, Decimal] = defaultdict(Decimal)
+        for at, used in taken:
+            gone[at] += used
+        rows = []
+        for at, there in self._left[material]:
+            used = min(there, gone[at])
+            gone[at] -= used
+            rows.append((at, there - used))
+        self._left[material] = [(at, there) for at, there in rows if there > 0]
 
 
 def _comes(expected_at: datetime, now: datetime) -> datetime:

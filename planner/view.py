@@ -23,6 +23,7 @@ from planner.agreed import (
     with_kept,
     with_locks,
     with_overtime,
+    with_reserved,
     with_taken_over,
 )
 from planner.contradiction import unlocked
@@ -103,6 +104,7 @@ async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSna
     only_on = {row.job_order: EquipmentId(row.only_on) for row in taken if row.only_on}
     snapshot = with_taken_over(snapshot, places, only_on)
     snapshot = with_locks(snapshot, await store.locks(tx), firm=not far)
+    snapshot = with_reserved(snapshot, await store.accepted_orders(tx))
     return with_agreed(snapshot, await store.terms(tx, at), await _kept(tx, at))
 
 
@@ -183,6 +185,7 @@ def as_order(hold: Hold, master: Sequence[PlanMasterOperation]) -> Kept:
         promised_at=hold.promised_at,
         received_at=hold.accepted_at,
         accepted=True,
+        reserved_at=hold.accepted_at,
     )
     agreed = hold.option["kept"].get("only_on", {}) if hold.option else {}
     only_on = {job: EquipmentId(unit) for job, unit in agreed.items()}

@@ -213,8 +213,11 @@ class PlanWorkOrder:
     """A released work order that is not completed.
 
     Args:
+        received_at: When plans first knew of it: when it was released.
         accepted: A customer has accepted its date and his order has not come yet: the date is as good as
             given, and nobody else's work may put it off.
+        reserved_at: When its date was accepted, also after the order has come: from then on its material is
+            its own. None where nobody has accepted a date for it.
     """
 
     id: WorkOrderNumber
@@ -228,6 +231,7 @@ class PlanWorkOrder:
     promised_at: datetime | None
     received_at: datetime
     accepted: bool = False
+    reserved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

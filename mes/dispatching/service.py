@@ -352,7 +352,7 @@ def _work_order(order: WorkOrder) -> PlanWorkOrder:
         customer_order=order.customer_order,
         customer=order.customer,
         promised_at=order.promised_at,
-        received_at=order.received_at,
+        received_at=order.released_at or order.received_at,
     )
 
 

@@ -66,6 +66,14 @@ class TakenOver:
     only_on: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class AcceptedOrder:
+    """An order that has come for an accepted date."""
+
+    work_order: str
+    accepted_at: datetime
+
+
 _HOLD: LiteralString = (
     "id, name, material, quantity, priority, customer_order, promised_at, places, begins_at,"
     " held_until, accepted_at, accepted_by, customer, option, whole"
@@ -146,6 +154,22 @@ async def taken_over(tx: Tx) -> list[TakenOver]:
         """,
         {"site": tx.site},
     )
+
+
+async def accepted_orders(tx: Tx) -> dict[str, datetime]:
+    """Return the open orders that have come for accepted dates, and when those were accepted."""
+    rows = await tx.fetch_all(
+        AcceptedOrder,
+        """
+        select p.work_order, min(p.accepted_at) as accepted_at
+        from planner.promise p
+        join mes.work_order w on w.id = p.work_order and w.status in ('Waiting', 'Released', 'Running')
+        where p.site = %(site)s and p.status = 'ordered'
+        group by p.work_order
+        """,
+        {"site": tx.site},
+    )
+    return {row.work_order: row.accepted_at for row in rows}
 
 
 async def move_hold(tx: Tx, hold: UUID, places: dict[str, dict[str, str]]) -> None:

@@ -264,6 +264,47 @@ def test_no_two_accepted_dates_are_told_of_the_same_stock(kind: str | None) -> N
     assert ends == {"WO-1": 30, **told}
 
 
+def test_an_accepted_date_takes_no_material_of_a_published_order_and_gives_none_away() -> None:
+    """Neither while it is only a date, nor when its order has come, whoever is due before whom."""
+    floor = some_steel(4)
+    needs = (PlanNeed(material=STEEL, quantity=Decimal(4)),)
+    (first,) = floor.facts.job_orders
+    floor.facts = replace(
+        floor.facts,
+        job_orders=(replace(first, components=needs),),
+        work_orders=(replace(order("WO-1", 900), received_at=at(-9)),),
+        receipts=tuple(
+            PlanReceipt(
+                purchase=f"PO-{minutes}", material=STEEL, quantity=Decimal(4), expected_at=at(minutes)
+            )
+            for minutes in (100, 300)
+        ),
+    )
+    said = floor.asked().hold(NAME, None)
+    assert minute(said["date"]) == 120
+    after = floor.after(said)
+    assert planned_again(after) == {"WO-1": 30, NAME: 120}
+    rush = replace(order("WO-2", 119), received_at=at(9))
+    job_of_it = replace(work("WO-2", 20, 0), equipment=None, planned_start=None, components=needs)
+    with_rush = replace(
+        after,
+        work_orders=(
+            rush,
+            *(
+                replace(row, due_at=min(row.due_at, at(118 if row.id == "WO-1" else 120)))
+                for row in after.work_orders
+            ),
+        ),
+        job_orders=(*after.job_orders, job_of_it),
+    )
+    assert planned_again(with_rush)[NAME] == 120
+    ordered = tuple(
+        replace(row, accepted=False, received_at=at(10)) if row.id == NAME else row
+        for row in with_rush.work_orders
+    )
+    assert planned_again(replace(with_rush, work_orders=ordered))[NAME] == 120
+
+
 def test_what_is_left_of_the_stock_is_the_next_ones() -> None:
     asked = some_steel(9).asked()
     said = [minute(asked.hold(f"PROMISE-{number}", None)["date"]) for number in (1, 2, 3)]
