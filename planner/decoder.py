@@ -833,8 +833,8 @@ def _arrivals(problem: Problem, places: Mapping[str, Published]) -> dict[str, in
 def first_in_line(problem: Problem) -> list[str]:
     """The operations that every proposal places before the rest.
 
-    Frozen ones in their published order, then those that follow held ones at a greatest lag, the most
-    pressing first, then whatever these or locked ones wait for.
+    Frozen ones in their published order, then those that follow held or complete ones at a greatest lag, the
+    most pressing first, then whatever these or locked ones wait for.
     Where one of them finds its buffer full, also whoever leaves it a place goes first.
 
     Raises:
@@ -912,8 +912,13 @@ def _behind_their_own(problem: Problem, names: Iterable[str]) -> list[str]:
     return list(found)
 
 
+KEPT_FREE = 60
+"""Minutes for which a unit may be kept free for who follows a complete step: whoever must still dry for
+longer, or gets his material too late to come in time, holds up nobody."""
+
+
 def _pressing(problem: Problem) -> list[str]:
-    """Operations that follow held ones at a greatest lag, by when they should begin."""
+    """Operations that follow held or complete ones at a greatest lag, by when they should begin."""
 
     def deadline(operation: Operation, link: Link) -> tuple[int, str]:
         before, start = problem.operation_by_id[link.operation], 0
@@ -922,7 +927,13 @@ def _pressing(problem: Problem) -> list[str]:
         minutes = before.minutes_on(before.fixed_unit or before.alternatives[0].unit)
         return start + minutes + (link.most or 0), operation.id
 
-    return [name for _, name in sorted(deadline(*row) for row in problem.ties.urgent)]
+    behind_held = [deadline(*row) for row in problem.ties.urgent]
+    behind_complete = [
+        (minute, operation.id)
+        for operation, minute in problem.ties.pressing
+        if problem.release_of(operation) <= max(0, min(minute, KEPT_FREE))
+    ]
+    return [name for _, name in sorted([*behind_held, *behind_complete])]
 
 
 class InOrder:

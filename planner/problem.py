@@ -253,6 +253,23 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class After:
+    """A step before that is over, and that must not be waited after for longer than so many minutes.
+
+    The operation goes before all free work as soon as nothing but an hour, at most, keeps it from its start;
+    what it comes too late by is told with the plan.
+
+    Args:
+        ended: Minute it ended (<= 0).
+        most: Greatest minutes between that and the start, on the clock, as of a `Link`.
+    """
+
+    operation: str
+    ended: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lock:
     """A person's word: on this unit, its run starting at exactly this minute."""
 
@@ -287,6 +304,7 @@ class Operation:
         materials: What it uses up, each material once; taken when its run starts.
         places: How many places of a batch it takes, on a unit that has places.
         stored: What it works on lies in the buffer of its work centre already.
+        after: The step before that is complete, where it must follow that in time.
     """
 
     id: str
@@ -306,6 +324,7 @@ class Operation:
     materials: tuple[MaterialUse, ...] = ()
     places: int = 1
     stored: bool = False
+    after: After | None = None
 
     @property
     def release(self) -> int:
@@ -822,8 +841,9 @@ def _tie_faults(problem: Problem, known: dict[str, Operation]) -> Iterator[Fault
     for operation in problem.operations:
         row = f"operations {operation.id}"
         tied = [link for link in operation.predecessors if link.most is not None]
-        if len(tied) > 1:
-            what = f"has greatest lags after {tied[0].operation} and {tied[1].operation}"
+        names = [link.operation for link in tied] + ([operation.after.operation] if operation.after else [])
+        if len(names) > 1:
+            what = f"has greatest lags after {names[0]} and {names[1]}"
             yield Fault(row, what, "Keep one of them, after the step that ends last")
         for link in tied:
             yield from _most_faults(row, link)
@@ -874,6 +894,9 @@ def _fixed_faults(row: str, operation: Operation) -> Iterator[Fault]:
         yield Fault(row, what, f"Move it to one of {', '.join(sorted(units)) or 'none'}")
     if operation.started and operation.lock:
         yield Fault(row, "is started and locked", "Drop the lock: it runs already")
+    if operation.after and operation.after.ended > 0:
+        what = f"follows {operation.after.operation}, which is over at minute {operation.after.ended}"
+        yield Fault(row, what, "Give 0 or a minute in the past")
     if operation.started and operation.started.since > 0:
         what = f"is started at minute {operation.started.since}, in the future"
         yield Fault(row, what, "Give 0 or a minute in the past")

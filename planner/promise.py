@@ -330,7 +330,7 @@ class Desk:
         """The steps of an order, taken out of the plan for as long as the block runs.
 
         Nothing is lifted, and () given, where one of them runs, is locked, is held, shares a batch or follows
-        another order at a greatest lag.
+        another order, or what is complete, at a greatest lag.
         """
         out = self._lift(order)
         try:
@@ -347,7 +347,7 @@ class Desk:
         followed = any(not mine.issuperset(decoder.problem.successors[name]) for name in mine)
         links = [link for o in steps for link in o.predecessors if link.operation not in mine]
         tied = any(link.most is not None for link in links)
-        if followed or tied or any(o.started or o.lock or o.frozen for o in steps):
+        if followed or tied or any(o.started or o.lock or o.frozen or o.after for o in steps):
             return []
         out = [(*self._where(step), decoder.ends[step.id]) for step in steps]
         if any(decoder.lines[unit].shares(block) for unit, block, _ in out):

@@ -97,6 +97,11 @@ def _operation_faults(operation: Operation) -> Iterator[Fault]:
     greatest = {link.operation: link.most for link in operation.predecessors if link.most is not None}
     numbers |= {f"has the greatest lag after {name}": most for name, most in greatest.items()}
     numbers |= {f"waits ({release.cause}) until minute": release.at for release in operation.releases}
+    if operation.after:
+        numbers[f"has the greatest lag after {operation.after.operation}"] = operation.after.most
+        if operation.after.most < 0:
+            what = f"may start at most {operation.after.most} minutes after {operation.after.operation}"
+            yield Fault(row, what, "Give 0 or more, or leave it out")
     if operation.started:
         yield from _slow_faults(row, operation, operation.started.slow)
     if operation.lock:

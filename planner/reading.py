@@ -29,6 +29,7 @@ from mes.resources.model import AS_ROUTED
 from planner.document import Labels
 from planner.pace import Finished, Paces, measured
 from planner.problem import (
+    After,
     Alternative,
     Away,
     Calendar,
@@ -366,6 +367,7 @@ class Reading:
             lock=Lock(lock.equipment, at) if lock and at is not None and not started else None,
             published=self._published(job, minutes),
             tools=self._uses(job),
+            after=None if started else self._after(job),
         )
 
     def _run_s(self, job: PlanJobOrder, unit: EquipmentId) -> Decimal:
@@ -377,6 +379,12 @@ class Reading:
         standard, since = self._run_s(job, unit), job.started_at or self._snapshot.at
         left = _minutes(job, run_s_of(job, standard))
         return Started(unit, min(0, self._minute(since)), max(0, left - _minutes(job, standard))), left
+
+    def _after(self, job: PlanJobOrder) -> After | None:
+        """The step before that is over, where a job must not wait after it for longer than so long."""
+        if job.after is None or job.ended_at is None or job.most_min is None:
+            return None
+        return After(job.after, min(0, self._minute(job.ended_at)), job.most_min)
 
     def _link(self, job: PlanJobOrder, before: JobOrderId) -> Link:
         """What lies between a job and one before it; no transfer batch is believed smaller than it is."""

@@ -31,6 +31,8 @@ from planner.ties import Excess
 from planner.too_long import TooLong
 
 LIMITS: dict[tuple[str, str], tuple[int | None, int | None]] = {
+    ("After", "ended"): (None, 0),
+    ("After", "most"): (0, LONGEST_MIN),
     ("Alternative", "minutes"): (1, LONGEST_MIN),
     ("Away", "count"): (1, None),
     ("Away", "start"): (0, None),

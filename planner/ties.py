@@ -2,8 +2,8 @@
 
 A step and those that follow it at a greatest lag are a chain, and its first step is the head of it: a
 plan places all of a chain at its head's turn, and the head begins so late that everybody comes in time.
-Where the step before is a fact (it runs, is locked or frozen), nothing can be shifted: who follows it
-goes first of all free work, and what cannot be in time is told as an excess.
+Where the step before is a fact (it is over, runs, is locked or frozen), nothing can be shifted: who
+follows it goes first of all free work, and what cannot be in time is told as an excess.
 
 Source:
     Brucker, Hilbig, Hurink: "A branch and bound algorithm for a single-machine scheduling problem with
@@ -50,12 +50,14 @@ class Ties:
         limits: Operation -> the minute at which it may end at the earliest, for the locked operation that
             follows it, and the name of that.
         urgent: Operations that follow a held one, with the link.
+        pressing: Operations that follow one that is over, with the minute by which they should begin.
     """
 
     chains: Mapping[str, tuple[Operation, ...]] = field(default_factory=dict)
     head_of: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     urgent: tuple[tuple[Operation, Link], ...] = ()
+    pressing: tuple[tuple[Operation, int], ...] = ()
 
     @classmethod
     def of(cls, operations: Iterable[Operation]) -> Ties:
@@ -64,6 +66,7 @@ class Ties:
         behind: dict[str, Operation] = {}
         limits: dict[str, tuple[int, str]] = {}
         urgent: list[tuple[Operation, Link]] = []
+        pressing = [(o, o.after.ended + o.after.most) for o in rows.values() if o.after and not is_held(o)]
         for operation in rows.values():
             for link in () if operation.started else operation.predecessors:
                 before = rows.get(link.operation)
@@ -77,7 +80,7 @@ class Ties:
                     behind[before.id] = operation
         chains = _chains(rows, behind)
         head_of = {o.id: head for head, chain in chains.items() for o in chain[1:]}
-        return cls(chains, head_of, limits, tuple(urgent))
+        return cls(chains, head_of, limits, tuple(urgent), tuple(pressing))
 
     @property
     def are_none(self) -> bool:
@@ -188,7 +191,7 @@ class Excess:
     """A step that comes later than its greatest lag allows, because the one before it is a fact.
 
     Args:
-        before: The step before it, which runs, is locked or frozen.
+        before: The step before it, which is over, runs, is locked or frozen.
         most: Minutes that are allowed.
         minutes: Minutes beyond them.
     """
@@ -199,10 +202,15 @@ class Excess:
     minutes: int
 
 
-def excesses(operations: Iterable[Operation], schedule: Schedule) -> list[Excess]:
+def excesses(operations: Sequence[Operation], schedule: Schedule) -> list[Excess]:
     """Where a plan cannot keep greatest lags; those are all that a plan may break."""
     at = schedule.by_operation
-    return [
+    over = [
+        Excess(o.id, o.after.operation, o.after.most, late)
+        for o in operations
+        if o.after and not o.started and (late := at[o.id].start - o.after.ended - o.after.most) > 0
+    ]
+    return over + [
         Excess(operation.id, link.operation, link.most, late)
         for operation in operations
         for link in (() if operation.started else operation.predecessors)

@@ -283,6 +283,7 @@ class PlanJobOrder:
         most_min: Minutes that it may begin at the latest after their end; None when it may wait.
         transfer: So many pieces come on from them at a time; None when all come together.
         not_before: When that time is over, where the step before is.
+        after, ended_at: The step before where it is over, and when it ended.
         pace: Of a running job that has reported more than once.
         only_on: The one unit that may do it, by an agreement; None is any of its work centre.
         lock: Where a person put it.
@@ -317,6 +318,8 @@ class PlanJobOrder:
     most_min: int | None = None
     transfer: Decimal | None = None
     not_before: datetime | None = None
+    after: JobOrderId | None = None
+    ended_at: datetime | None = None
     pace: PlanPace | None = None
     only_on: EquipmentId | None = None
     lock: PlanLock | None = None

@@ -426,6 +426,8 @@ def _job_order(line: Line, job: JobOrder, needs: Iterable[JobComponent], step: S
         most_min=step.most_min,
         transfer=step.transfer,
         not_before=ended_at + timedelta(minutes=step.lag_min) if over and ended_at and step.lag_min else None,
+        after=before.id if before is not None and over else None,
+        ended_at=ended_at if over else None,
     )
 
 

@@ -12,6 +12,7 @@ from planner.decoder import LocksConflict, placed_order
 from planner.fault import InvalidProblem
 from planner.material import Material, MaterialUse, Receipt
 from planner.problem import (
+    After,
     Alternative,
     Away,
     Buffer,
@@ -124,6 +125,12 @@ def places(unit: str) -> st.SearchStrategy[Published | None]:
     return st.none() | st.builds(Published, st.just(unit), st.integers(-5, 100))
 
 
+def afters() -> st.SearchStrategy[After | None]:
+    """For one first step of six, a step before it that is complete."""
+    over = st.builds(After, st.just("BEFORE"), st.integers(-30, 0), st.integers(0, 60))
+    return st.sampled_from(range(6)).flatmap(lambda turn: st.none() if turn else over)
+
+
 @st.composite
 def operations(
     draw: st.DrawFn,
@@ -169,6 +176,7 @@ def operations(
                 tools=() if in_batches and draw(st.booleans()) else draw(uses(there)),
                 materials=draw(ingredients(stock)),
                 places=draw(st.sampled_from((1, 1, 2))),
+                after=None if made or known else draw(afters()),
                 stored=not (made or known or before[able[0].id] is None) and draw(st.booleans()),
             )
         )

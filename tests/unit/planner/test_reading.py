@@ -18,12 +18,12 @@ from mes.dispatching.model import (
     PlanToolOut,
     PlanToolUse,
 )
-from mes.kernel.ids import EquipmentId, MaintenanceNumber, MaterialId, ToolId
+from mes.kernel.ids import EquipmentId, JobOrderId, MaintenanceNumber, MaterialId, ToolId
 from mes.kernel.settings import Planner
 from planner.checker import check
 from planner.dispatch import best_dispatch
 from planner.explain import Cause, why_late
-from planner.problem import Away, Link, Lock, Operation, Problem, Setup, ToolUse, Window
+from planner.problem import After, Away, Link, Lock, Operation, Problem, Setup, ToolUse, Window
 from planner.reading import labels_of, problem_of
 from planner.schedule import Schedule
 from tests.unit.planner.snapshots import NOW, at, job, order, snapshot, unit
@@ -192,6 +192,16 @@ def test_a_step_that_dries_waits_for_its_end_and_for_what_is_left_of_it() -> Non
     left = read(replace(dries, not_before=at(12.5))).operations[0]
     assert [(r.at, r.cause) for r in left.releases] == [(13, "lag")]
     assert read(replace(dries, not_before=at(-1))).operations[0].releases == ()
+
+
+def test_a_step_that_must_not_wait_knows_the_step_before_when_that_is_over() -> None:
+    """Out of the oven 20 minutes ago, and to be coated within the hour."""
+    coat = job("WO-1", 20, most_min=60, after=JobOrderId("WO-1-10"), ended_at=at(-20))
+    (operation,) = read(coat).operations
+    assert (operation.predecessors, operation.after) == ((), After("WO-1-10", -20, 60))
+    assert read(replace(coat, most_min=None)).operations[0].after is None
+    running = replace(coat, status="Running", equipment=EquipmentId("CNC-1"), started_at=at(-1))
+    assert read(running).operations[0].after is None
 
 
 def test_no_transfer_batch_is_believed_smaller_than_it_is() -> None:

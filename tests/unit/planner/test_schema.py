@@ -32,6 +32,7 @@ def whole() -> dict[str, Any]:
     data |= {"weights": {"tardiness": 100}, "buffers": [{"id": "RACK", "places": 6}]}
     first, second, third = data["operations"]
     first |= {"published": {"unit": "CNC-1", "start": 5}, "lock": {"unit": "CNC-1", "start": 90}}
+    second["after"] = {"operation": "A-0", "ended": -5, "most": 60}
     third["started"] = {"unit": "CNC-1", "since": -5}
     assert second["predecessors"]
     return data

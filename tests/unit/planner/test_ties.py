@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
+from planner.__main__ import report
 from planner.checker import check
 from planner.decoder import Choice, LocksConflict, decode, proposal_of
 from planner.dispatch import best_dispatch
+from planner.document import Labels, plan_document
 from planner.effort import Effort
 from planner.explain import Cause, why_late
 from planner.fault import InvalidProblem
 from planner.objective import score
 from planner.problem import (
+    After,
     Link,
     Lock,
     Operation,
@@ -138,6 +141,48 @@ def test_after_work_under_way_the_next_step_goes_first_and_the_excess_is_told(he
     assert excesses(problem.operations, plan) == [Excess("A-2", "A-1", 5, 45)]
     found = solve(problem, Effort(0.2, workers=1))
     assert found.schedule.by_operation["A-2"].start == 60
+
+
+def test_what_came_out_of_the_oven_is_coated_before_all_that_may_wait() -> None:
+    """The oven step is complete since minute -20, and is known no more; it may wait until minute 40."""
+    coat = replace(step("A-2", 10, "N"), after=After("A-1", -20, 60))
+    problem = plant(coat, step("B-1", 60, "N"), due={"A": 500, "B": 60})
+    for plan in (planned(problem, "B-1", "A-2"), best_dispatch(problem)[1]):
+        assert plan.by_operation["A-2"].start == 0
+        assert not excesses(problem.operations, plan)
+    assert solve(problem, Effort(0.2, workers=1)).schedule.by_operation["A-2"].start == 0
+
+
+@pytest.mark.parametrize(("ready", "first"), [(30, "A-2"), (200, "B-1")])
+def test_who_must_still_dry_for_long_after_a_complete_step_holds_up_nobody(ready: int, first: str) -> None:
+    dries = replace(step("A-2", 10, "N"), after=After("A-1", 0, 400), releases=(Release(ready, "lag"),))
+    plan = planned(plant(dries, step("B-1", 60, "N")), "B-1", "A-2")
+    assert plan.by_unit["N"][0].operation == first
+
+
+def test_what_is_too_late_after_a_complete_step_is_told() -> None:
+    late = replace(step("A-2", 10, "N"), after=After("A-1", -20, 60))
+    problem = plant(late, step("B-1", 70, "N", started=Started("N", -5)))
+    plan = planned(problem)
+    assert plan.by_operation["A-2"].start == 70
+    assert excesses(problem.operations, plan) == [Excess("A-2", "A-1", 60, 30)]
+    document = plan_document(problem, report(problem, solve(problem, Effort(0.1, workers=1))), Labels())
+    params = {"operation": "A-2", "before": "A-1", "most": 60, "minutes": 30}
+    assert document["orders"][0]["unkept"] == [{"code": "excess", "params": params}]
+
+
+@pytest.mark.parametrize(
+    ("after", "what"),
+    [
+        (After("A-1", 5, 60), "is over at minute 5"),
+        (After("A-1", -5, -1), "may start at most -1 minutes after A-1"),
+    ],
+)
+def test_a_complete_step_that_cannot_be_is_refused(after: After, what: str) -> None:
+    with pytest.raises(InvalidProblem, match=what):
+        plant(replace(step("A-2"), after=after))
+    with pytest.raises(InvalidProblem, match="has greatest lags after A-1 and X-1"):
+        plant(step("A-1"), replace(tied(5), after=After("X-1", 0, 60)))
 
 
 def test_frozen_steps_keep_their_distance() -> None:

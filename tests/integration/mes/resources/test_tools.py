@@ -116,6 +116,7 @@ async def test_what_lies_between_steps_is_seen_until_it_is_over(floor: Floor) ->
     await floor.after(60).do(lambda tx: execution.complete(tx, job), "E-1001", "CNC-1")
     after = {one.operation: one for one in (await seen(floor)).job_orders}
     assert (after[20].predecessors, after[20].not_before) == ((), floor.now + timedelta(minutes=30))
+    assert (after[20].after, after[20].ended_at, after[20].most_min) == (job, floor.now, 90)
 
 
 async def test_a_tool_is_out_of_service_until_its_time_or_until_it_is_put_back(floor: Floor) -> None:
