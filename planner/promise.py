@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 from random import Random
 from typing import Literal
 
@@ -358,11 +358,14 @@ class Desk:
 
     def _where(self, step: Operation) -> tuple[str, Block]:
         """The unit of a placed step, and what it is there."""
-        time, run, _ = self.decoder.runs[step.id]
-        units = (self.decoder.lines[alternative.unit] for alternative in step.alternatives)
-        line = next(line for line in units if line.time is time)
-        first = bisect_left(line.blocks, run, key=lambda block: block.run)
-        return line.unit, next(block for block in line.blocks[first:] if block.operation.id == step.id)
+        run = self.decoder.runs[step.id][1]
+        for alternative in step.alternatives:
+            blocks = self.decoder.lines[alternative.unit].blocks
+            first = bisect_left(blocks, run, key=lambda block: block.run)
+            for block in takewhile(lambda block: block.run == run, islice(blocks, first, None)):
+                if block.operation.id == step.id:
+                    return alternative.unit, block
+        raise KeyError(step.id)
 
     def is_sound(self, units: Iterable[str] | None = None) -> bool:
         """Whether every set-up still has the time that it needs, and every step its place in a buffer.

@@ -102,6 +102,16 @@ def test_an_order_of_less_weight_makes_room_and_its_lateness_is_the_price() -> N
     assert list(asked.instead_of_others((step("W-1", 20),), weight=4)) == []
 
 
+def test_an_order_makes_room_on_the_unit_that_it_is_on() -> None:
+    """M and N keep the same hours, and B could be on either."""
+    problem = plant(step("A-1", 30, "M"), step("B-1", 30, "M", "N"))
+    asked = Desk(problem, decode(problem, [Choice("A-1", "M"), Choice("B-1", "N")]))
+    with asked.lifted("B") as steps:
+        assert [row.id for row in steps] == ["B-1"]
+        assert asked.quote((step("W-1", 20, "N"),)).end == 20
+    assert asked.quote((step("W-1", 20, "N"),)).end == 50
+
+
 @settings(max_examples=25, deadline=None)
 @given(problems())
 def test_overtime_that_is_taken_is_a_calendar_that_the_checker_accepts(problem: Problem) -> None:
