@@ -241,7 +241,9 @@ class Engine:
         rows = {o.id: row for row, o in enumerate(problem.operations)}
         units = {unit.id: row for row, unit in enumerate(problem.units)}
         asked = {choice.operation: choice.unit for choice in choices} | units_of_first(problem)
-        begin = [Choice(name, asked[name]) for name in (problem.operations[row].id for row in first)]
+        held = [problem.operations[row] for row in first]
+        fastest = {o.id: min(o.alternatives, key=lambda a: a.minutes).unit for o in held}
+        begin = [Choice(o.id, asked.get(o.id, o.fixed_unit or fastest[o.id])) for o in held]
         order = placed_order(problem, [*begin, *choices])
         unit_of = np.zeros(len(rows), np.int64)
         for choice in (*choices, *order):  # what is locked, too

@@ -18,7 +18,7 @@ from planner.decoder import Choice, LocksConflict, decode, placed_order
 from planner.mend import Mender, mended
 from planner.objective import score
 from planner.pack import Ints, Pack, pack
-from planner.problem import Order, Problem, Release, Window
+from planner.problem import Link, Order, Problem, Published, Release, Started, Window
 from planner.readers import read_fjsp
 from planner.replan import as_published, published_places, published_plant, with_the_rest
 from planner.schedule import Schedule
@@ -250,6 +250,19 @@ def test_the_first_answer_after_an_event_is_feasible_moves_nobody_and_leaves_wha
     if not problem.buffers:  # where who waits for a place depends on who comes behind
         first = as_published(problem).by_operation
         assert all(rows[o.id] == first[o.id] for o in free if o.frozen)
+
+
+def test_who_was_never_planned_and_must_follow_work_under_way_gets_a_place_in_the_first_answer() -> None:
+    """A-2 has no place in the plan in force, A-3 behind it has one, and C is a chain."""
+    problem = plant(
+        step("A-1", 10, started=Started("M", -5)),
+        step("A-2", 10, "N", predecessors=(Link("A-1", most=5),)),
+        step("A-3", 10, after="A-2", published=Published("M", 30)),
+        step("C-1", 10, "N"),
+        step("C-2", 10, predecessors=(Link("C-1", most=9),), published=Published("M", 60)),
+    )
+    plan = mended(published_plant(problem), published_places(problem))
+    assert plan.by_operation["A-2"].start == 10
 
 
 def test_what_a_stop_does_not_touch_stays_where_it_is() -> None:
