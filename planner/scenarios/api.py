@@ -57,6 +57,16 @@ class SolveWish(CommandBody):
     seconds: Annotated[float, Field(ge=0.1, le=600)] = 10.0
 
 
+class ScenarioPublish(CommandBody):
+    """Which plan is put in force.
+
+    Args:
+        plan: The one that the scenario had when it was read.
+    """
+
+    plan: UUID
+
+
 class ScenarioProgress(BaseModel):
     """How far the search is.
 
@@ -77,6 +87,7 @@ class ScenarioHead(BaseModel):
         revision: Counts its changes.
         taken_at: When the plant was copied.
         planned_on: Version of the plan in force then.
+        plan: The one that it was solved with; None while it has none.
         version: Under which its plan was published.
         late_orders: Of its plan.
         objective: Points of its plan.
@@ -90,6 +101,7 @@ class ScenarioHead(BaseModel):
     changes: int
     taken_at: datetime
     planned_on: int | None
+    plan: UUID | None
     made_at: datetime
     made_by: str
     changed_at: datetime
@@ -268,17 +280,21 @@ async def publish(
     request: Request,
     caller: Annotated[Caller, commanded(Permission.PLAN_PUBLISH)],
     scenario_id: ScenarioId,
-    body: CommandBody,
+    body: ScenarioPublish,
 ) -> Response:
-    """Put the plan of a scenario in force, with the times of now, unless it does not hold any more."""
+    """Put the plan that was read in force, with the times of now, unless it does not hold any more."""
     db, again = plant_of(request).db, again_id(request)
     async with db.read() as tx:
         read = await service.scenario(tx, scenario_id)
     said: dict[str, Any] = {}
-    if read.plan is not None and read.version is None:
+    if read.plan == body.plan and read.version is None:
         said = await asking.inquire(db, caller.actor, "bring-back", _asked(read, again, caller))
     return await run_command(
-        request, caller, "planner.scenario.publish", body, lambda tx: service.publish(tx, read, again, said)
+        request,
+        caller,
+        "planner.scenario.publish",
+        body,
+        lambda tx: service.publish(tx, read, body.plan, again, said),
     )
 
 

@@ -56,10 +56,10 @@ class ScenarioBusy(PlantError):
 
 
 class ScenarioMovedOn(PlantError):
-    """Somebody has changed this scenario meanwhile."""
+    """Somebody has changed this scenario, or had it solved again, meanwhile."""
 
     http_status = 409
-    remedy = "Reload the page and look at the changes, then change it again."
+    remedy = "Look at its changes and its plan as they are now, then decide again."
 
 
 class ScenarioNotSolved(PlantError):
@@ -272,7 +272,7 @@ async def discard(tx: Tx, scenario: UUID) -> dict[str, Any]:
     return {"scenario": str(scenario), "status": "discarded"}
 
 
-async def publish(tx: Tx, read: Scenario, again: UUID, said: Mapping[str, Any]) -> dict[str, Any]:
+async def publish(tx: Tx, read: Scenario, plan: UUID, again: UUID, said: Mapping[str, Any]) -> dict[str, Any]:
     """Put the plan of a scenario in force, with the times of now and the checks of a proposal.
 
     Its changes are no facts: work that only the scenario has is left out, work that it took out and what
@@ -280,6 +280,7 @@ async def publish(tx: Tx, read: Scenario, again: UUID, said: Mapping[str, Any]) 
 
     Args:
         read: The scenario as it was when its plan was timed again.
+        plan: The one that whoever publishes has seen.
         again: The id that the planner's process gave its plan when it was timed again.
         said: What that process said of it.
 
@@ -292,7 +293,7 @@ async def publish(tx: Tx, read: Scenario, again: UUID, said: Mapping[str, Any]) 
     _check_free(found)
     if found.plan is None:
         raise ScenarioNotSolved(scenario=str(read.id), state={"status": found.status})
-    if found.plan != read.plan:
+    if not found.plan == read.plan == plan:
         raise ScenarioMovedOn(scenario=str(read.id), state={"revision": found.revision})
     try:
         published = await plans.publish_again(tx, found.plan, again, said)

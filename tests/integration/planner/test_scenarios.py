@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
@@ -162,14 +162,15 @@ async def test_a_scenario_is_copied_changed_solved_compared_published_and_taken_
 
     once = key()
     path = f"{API}/scenarios/{scenario}/publish"
-    published = (await browser.post(path, json={}, headers=once)).json()
+    body = {"plan": head["plan"]}
+    published = (await browser.post(path, json=body, headers=once)).json()
     assert published["version"] == before["version"] + 1, published
-    assert (await browser.post(path, json={}, headers=once)).json() == published
+    assert (await browser.post(path, json=body, headers=once)).json() == published
     now = PlanShown.model_validate_json((await browser.get(f"{API}/plan")).text)
     assert now.trigger[-1].reason == "scenario"
     assert {row.work_order for row in now.orders} == set(numbers)
     assert unit not in {row.equipment for row in now.operations}
-    assert await refused(browser, f"/scenarios/{scenario}/publish") == (409, "ScenarioEnded")
+    assert await refused(browser, f"/scenarios/{scenario}/publish", body) == (409, "ScenarioEnded")
 
     back = {"version": published["version"], "reason": "the machine stays up"}
     undone = await said(browser, "/plan/undo", back)
@@ -202,7 +203,8 @@ async def test_a_plan_that_counts_on_what_is_not_so_is_not_published(
         shown = await solved(browser, scenario)
     assert shown["comparison"]["after"]["late_orders"] == 0
     assert [row["work_order"] for row in shown["comparison"]["saved"]] == [number]
-    assert await refused(browser, f"/scenarios/{scenario}/publish") == (409, "ScenarioNotTrue")
+    seen = {"plan": shown["head"]["plan"]}
+    assert await refused(browser, f"/scenarios/{scenario}/publish", seen) == (409, "ScenarioNotTrue")
     assert (await browser.get(f"{API}/scenarios/{scenario}")).json()["head"]["status"] == "solved"
 
 
@@ -216,10 +218,9 @@ async def test_a_scenario_from_before_another_plan_came_in_force_is_overruled(
     first = await copied(browser)
     second = (await said(browser, "/scenarios", {"name": "The same", "source": first}))["scenario"]
     async with working(floor.db, tmp_path / "here"):
-        await solved(browser, first)
-        await solved(browser, second)
-    await said(browser, f"/scenarios/{first}/publish")
-    assert await refused(browser, f"/scenarios/{second}/publish") == (409, "ProposalOverruled")
+        plans = [{"plan": (await solved(browser, one))["head"]["plan"]} for one in (first, second)]
+    await said(browser, f"/scenarios/{first}/publish", plans[0])
+    assert await refused(browser, f"/scenarios/{second}/publish", plans[1]) == (409, "ProposalOverruled")
     assert (await said(browser, f"/scenarios/{second}/discard"))["status"] == "discarded"
     assert await refused(browser, f"/scenarios/{second}/solve") == (409, "ScenarioEnded")
     listed = (await browser.get(f"{API}/scenarios")).json()
@@ -248,7 +249,8 @@ async def test_a_scenario_is_changed_by_one_at_a_time_and_only_while_nobody_solv
     assert (await refused(browser, f"{path}/changes", {"changes": [strange], "revision": 2}))[0] == 404
     assert await refused(browser, f"{path}/stop") == (409, "ScenarioNotAsked")
     assert (await browser.get(f"{API}{path}/plan")).json()["error"] == "ScenarioNotSolved"
-    assert await refused(browser, f"{path}/publish") == (403, "NotPermitted")
+    seen = {"plan": str(uuid4())}
+    assert await refused(browser, f"{path}/publish", seen) == (403, "NotPermitted")
     await said(browser, f"{path}/solve")
     assert await refused(browser, f"{path}/changes", {"changes": [], "revision": 2}) == (409, "ScenarioBusy")
     assert await refused(browser, f"{path}/solve") == (409, "ScenarioBusy")
@@ -256,7 +258,28 @@ async def test_a_scenario_is_changed_by_one_at_a_time_and_only_while_nobody_solv
     async with floor.db.read() as tx:
         assert await tx.value("select count(*) from procrastinate.procrastinate_jobs") == 0
     boss = await web.browser(Role.PLANNER)
-    assert await refused(boss, f"{path}/publish") == (409, "ScenarioNotSolved")
+    assert await refused(boss, f"{path}/publish", seen) == (409, "ScenarioNotSolved")
+
+
+@pytest.mark.usefixtures("answerer")
+async def test_only_the_plan_that_a_planner_has_seen_is_published_however_often_others_solve_it_again(
+    web: Web, floor: Floor, planner: Desk, tmp_path: Path
+) -> None:
+    number = await floor.order(quantity=4)
+    await planner.step()
+    one, other = [await web.browser(Role.PLANNER) for _ in range(2)]
+    scenario = await copied(one)
+    path = f"/scenarios/{scenario}"
+    rush = {"kind": "priority", "work_order": number, "priority": 1}
+    async with working(floor.db, tmp_path):
+        seen = (await solved(one, scenario))["head"]
+        edit = {"changes": [rush], "revision": seen["revision"]}
+        await said(other, f"{path}/changes", edit)
+        now = (await solved(other, scenario))["head"]
+    before = (await one.get(f"{API}/plan")).json()["version"]
+    assert await refused(one, f"{path}/publish", {"plan": seen["plan"]}) == (409, "ScenarioMovedOn")
+    assert (await one.get(f"{API}/plan")).json()["version"] == before
+    assert (await said(one, f"{path}/publish", {"plan": now["plan"]}))["version"] == before + 1
 
 
 @pytest.mark.usefixtures("answerer")

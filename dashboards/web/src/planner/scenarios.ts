@@ -1,4 +1,4 @@
-import { computed, ref } from 'vue'
+import { computed, onScopeDispose, ref } from 'vue'
 import { answer, client } from '@/api/client'
 import type { Scenario, ScenarioChange } from '@/api/types'
 import type { useCommands } from '@/lib/command'
@@ -18,22 +18,22 @@ const PATHS = {
 export function useScenarios(send: ReturnType<typeof useCommands>['send']) {
   const chosen = ref<string | null>(null)
   const all = useResource(() => answer(client.GET(ROOT, {})), { concerns: touches('scenario') })
-  const one = useResource(read, { concerns: touches('scenario'), every_s: 1 })
+  const one = useResource(read, { concerns: touches('scenario') })
   const shown = computed(() => (one.data.value?.head.id === chosen.value ? one.data.value : null))
 
   async function read(): Promise<Scenario | null> {
     if (chosen.value === null) return null
-    const known = one.data.value
-    const head = known?.head
-    if (head && head.id === chosen.value && head.status !== 'waiting' && head.status !== 'solving' && !stale) return known
-    stale = false
     const path = { scenario_id: chosen.value }
     return answer(client.GET('/api/v1/planner/scenarios/{scenario_id}', { params: { path } }))
   }
 
-  let stale = true
+  const asking = setInterval(() => {
+    const status = shown.value?.head.status
+    if ((status === 'waiting' || status === 'solving') && document.visibilityState === 'visible') void one.reload()
+  }, 1000)
+  onScopeDispose(() => clearInterval(asking))
+
   async function refresh(): Promise<void> {
-    stale = true
     await Promise.all([all.reload(), one.reload()])
   }
 
@@ -62,7 +62,7 @@ export function useScenarios(send: ReturnType<typeof useCommands>['send']) {
     return done
   }
 
-  async function act(verb: ScenarioVerb, body: { seconds?: number } = {}): Promise<boolean> {
+  async function act(verb: ScenarioVerb, body: { seconds?: number; plan?: string } = {}): Promise<boolean> {
     const head = shown.value?.head
     if (!head) return false
     const done = await send(`${verb} ${head.id} ${head.changed_at}`, (header) =>
