@@ -41,7 +41,7 @@ api = APIRouter(prefix="/api/v1", tags=["pages"])
 
 @api.get("/site")
 async def site(
-    request: Request, tx: ReadTx, _caller: Annotated[Caller, require(Permission.PLANT_VIEW)]
+    request: Request, _caller: Annotated[Caller, require(Permission.PLANT_VIEW)], tx: ReadTx
 ) -> SiteFacts:
     """Return zone, currency, terminals and ERP of this site."""
     settings = plant_of(request).settings
@@ -61,7 +61,7 @@ async def status(request: Request, caller: Annotated[Caller, require(Permission.
 
 @api.get("/lookup/{number}")
 async def lookup(
-    request: Request, number: str, tx: ReadTx, caller: Annotated[Caller, require(Permission.PLANT_VIEW)]
+    request: Request, number: str, caller: Annotated[Caller, require(Permission.PLANT_VIEW)], tx: ReadTx
 ) -> Lookup:
     """Return everything about one number: order, production, job, lot or serial number."""
     return await service.lookup(

@@ -216,7 +216,7 @@ class Discarded(BaseModel):
 
 
 @router.get("/plan", responses=answers(PlanShown))
-async def plan(tx: ReadTx, _caller: Reader) -> Response:
+async def plan(_caller: Reader, tx: ReadTx) -> Response:
     """Return the plan in force: operations, orders with why they are late, units' calendars."""
     found = await service.plan_in_force(tx)
     if found is None:
@@ -225,7 +225,7 @@ async def plan(tx: ReadTx, _caller: Reader) -> Response:
 
 
 @router.get("/proposal", responses={**answers(ProposalShown), 204: {"description": "No open proposal"}})
-async def proposal(tx: ReadTx, _caller: Reader) -> Response:
+async def proposal(_caller: Reader, tx: ReadTx) -> Response:
     """Return the open proposal and what it changes; 204 when there is none."""
     found = await service.open_proposal(tx)
     return Response(status_code=204) if found is None else Response(found, media_type=JSON)
@@ -335,7 +335,7 @@ async def late_fixes(
 
 
 @router.get("/promises", response_model=list[HoldShown])
-async def promises(tx: ReadTx, _caller: Reader) -> list[dict[str, Any]]:
+async def promises(_caller: Reader, tx: ReadTx) -> list[dict[str, Any]]:
     """Return the accepted dates whose places are kept, the earliest first."""
     rows = await store.holds(tx, utc_now())
     return [{name: getattr(row, name) for name in HoldShown.model_fields} for row in rows]

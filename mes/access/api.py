@@ -151,7 +151,7 @@ async def speak(
 
 @router.get("/terminals")
 async def terminals(
-    tx: ReadTx, caller: Annotated[Caller, require(Permission.PLANT_VIEW)]
+    caller: Annotated[Caller, require(Permission.PLANT_VIEW)], tx: ReadTx
 ) -> list[service.TerminalCard]:
     """Return every terminal and who is there."""
     return await service.terminals(tx, caller, utc_now())

@@ -107,8 +107,12 @@ async def _read_tx(request: Request) -> AsyncIterator[Tx]:
         yield tx
 
 
-ReadTx = Annotated[Tx, Depends(_read_tx)]
-"""A read-only transaction: one snapshot for the whole reply."""
+ReadTx = Annotated[Tx, Depends(_read_tx, scope="function")]
+"""A read-only transaction: one snapshot for the whole reply, over before a slow browser takes it.
+
+A handler names its caller first: who calls is read in a session of its own, and whoever holds one and
+waits for another waits for ever, with all the others who do.
+"""
 
 
 def cookie_name(request: Request) -> str:

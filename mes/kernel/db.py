@@ -35,6 +35,12 @@ ASKED_AFTER_S = 5.0
 LONGEST_WAIT_S = 30.0
 """So long a session is waited for where the server is there: as long as a statement may take."""
 
+GIVES_UP_S = 2.0
+"""So long a pool tries for a lost session by itself; then the next who asks for one makes it try at once.
+
+The waits between a pool's own tries double: after an hour without the database it would wait for another.
+"""
+
 APP_ROLE = "lineside_app"
 READER_ROLE = "lineside_reader"
 
@@ -298,7 +304,7 @@ def _pool(url: str, name: str, role: LiteralString | None, min_size: int, max_si
         min_size=min_size,
         max_size=max_size,
         open=False,
-        reconnect_timeout=float("inf"),
+        reconnect_timeout=GIVES_UP_S,
         kwargs=session_settings(name),
         configure=act_as,
         check=AsyncConnectionPool.check_connection,

@@ -209,7 +209,7 @@ def _head(row: Scenario) -> dict[str, Any]:
 
 
 @router.get("", response_model=list[ScenarioHead])
-async def scenarios(tx: ReadTx, _caller: Reader) -> list[dict[str, Any]]:
+async def scenarios(_caller: Reader, tx: ReadTx) -> list[dict[str, Any]]:
     """Return the scenarios that nobody has given up, the newest first."""
     return [_head(row) for row in await service.scenarios(tx)]
 
@@ -230,14 +230,14 @@ async def copy(request: Request, caller: Proposer, body: NewScenario) -> Respons
 
 
 @router.get("/{scenario_id}", response_model=ScenarioShown)
-async def scenario(tx: ReadTx, _caller: Reader, scenario_id: ScenarioId) -> dict[str, Any]:
+async def scenario(_caller: Reader, tx: ReadTx, scenario_id: ScenarioId) -> dict[str, Any]:
     """Return one scenario: ask again while it is solved."""
     found = await service.scenario(tx, scenario_id)
     return {"head": _head(found), "changes": found.changes, "comparison": found.comparison}
 
 
 @router.get("/{scenario_id}/plan", responses=answers(PlanShown))
-async def solution(tx: ReadTx, _caller: Reader, scenario_id: ScenarioId) -> Response:
+async def solution(_caller: Reader, tx: ReadTx, scenario_id: ScenarioId) -> Response:
     """Return the plan of a scenario, as the plan in force is returned."""
     return Response(await service.solution(tx, scenario_id), media_type=JSON)
 

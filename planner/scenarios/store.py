@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
-from mes.kernel.db import Tx, act_as_app, session_settings
+from mes.kernel.db import GIVES_UP_S, Tx, act_as_app, session_settings
 
 KEPT_DAYS = 14
 """So long a scenario that nobody touches, and its plan, can be read."""
@@ -93,7 +93,7 @@ def queue_pool(url: str) -> AsyncConnectionPool[AsyncConnection[Any]]:
         max_size=2,
         open=False,
         timeout=5.0,
-        reconnect_timeout=float("inf"),
+        reconnect_timeout=GIVES_UP_S,
         kwargs=sessions,
         configure=act_as_app,
         check=AsyncConnectionPool.check_connection,

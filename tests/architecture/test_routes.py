@@ -200,11 +200,11 @@ async def test_a_right_at_one_line_changes_nothing_that_is_the_whole_sites(web: 
     assert got_in == []
 
 
-async def test_every_page_is_read_with_the_role_that_may_only_read(
+async def test_every_page_is_read_in_one_session_that_may_only_read(
     database_url: str, tmp_path: Path, web_routers: list[APIRouter]
 ) -> None:
-    """As `lineside serve` opens its database: a page that needs more rights than to read fails here."""
-    async with await Database.open(database_url, name="test", site=SITE, readers=4) as db:
+    """A page that needs more rights, or a second session while it holds the first, fails here."""
+    async with await Database.open(database_url, name="test", site=SITE, readers=1) as db:
         web = Web(build_app(Plant(db, demo_settings(tmp_path), anybody), web_routers), db)
         browser = await web.browser(*Role)
         failed = [
@@ -212,7 +212,7 @@ async def test_every_page_is_read_with_the_role_that_may_only_read(
             for method, address, _ in guarded()
             if method == "GET"
             and address != "/api/v1/live"
-            and (reply := await browser.get(address)).status_code == 500
+            and (reply := await browser.get(address)).status_code >= 500
         ]
         await browser.aclose()
     assert failed == []

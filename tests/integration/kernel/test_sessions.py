@@ -2,12 +2,16 @@
 
 import asyncio
 import time
+from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
+from psycopg_pool.base import AttemptWithBackoff
 
 from mes.kernel import db as kernel
 from mes.kernel.db import Database, DatabaseBusy, DatabaseUnavailable
-from tests.fixtures.postgres import SITE, cause
+from tests.fixtures.postgres import SITE, address, cause
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 
@@ -76,3 +80,18 @@ async def test_a_database_that_does_not_answer_is_told_soon() -> None:
     async with await one_session(NOWHERE) as db:
         with pytest.raises(DatabaseUnavailable):
             await read(db)
+
+
+async def test_a_database_that_was_away_for_long_is_used_as_soon_as_it_is_back(
+    postgres_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AttemptWithBackoff, "INITIAL_DELAY", 3600.0)  # what the waits have doubled to by then
+    name = f"test_{uuid4().hex[:12]}"
+    async with await one_session(address(postgres_server, name)) as db:
+        with pytest.raises(DatabaseUnavailable):
+            await read(db)
+        with psycopg.connect(address(postgres_server, "postgres"), autocommit=True) as conn:
+            conn.execute(SQL("create database {}").format(Identifier(name)))
+        assert await read(db) == 1
+    with psycopg.connect(address(postgres_server, "postgres"), autocommit=True) as conn:
+        conn.execute(SQL("drop database {} with (force)").format(Identifier(name)))
