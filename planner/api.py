@@ -8,7 +8,16 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from mes.access.guard import CommandBody, ReadTx, commanded, idempotency_key, plant_of, require, run_command
+from mes.access.guard import (
+    CommandBody,
+    ReadTx,
+    answer_given,
+    commanded,
+    idempotency_key,
+    plant_of,
+    require,
+    run_command,
+)
 from mes.access.model import Caller, Permission
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
@@ -253,6 +262,8 @@ async def undo(
     body: UndoWish,
 ) -> Response:
     """Put the plan in force again that was there before `version`, with the times of now."""
+    if (given := await answer_given(request, "planner.undo", body)) is not None:
+        return given
     db, again = plant_of(request).db, again_id(request)
     async with db.read() as tx:
         before = await service.plan_before(tx, body.version)
@@ -274,6 +285,8 @@ async def publish(
     body: CommandBody,
 ) -> Response:
     """Put a proposal in force, with the times of now, unless the floor has overtaken it."""
+    if (given := await answer_given(request, "planner.publish", body)) is not None:
+        return given
     db, question = plant_of(request).db, {"plan": str(plan_id)}
     said = await asking.inquire(db, caller.actor, "renew", question)
 
@@ -348,6 +361,8 @@ async def accept_promise(
     body: HoldWish,
 ) -> Response:
     """Accept a date: its places are kept until the order comes; the plan in force stays as it is."""
+    if (given := await answer_given(request, "planner.promise", body)) is not None:
+        return given
     db, now = plant_of(request).db, utc_now()
     name = f"PROMISE-{idempotency_key(request)[-8:].upper()}"
     async with db.read() as tx:

@@ -322,7 +322,7 @@ class Desk:
             events = await consume(tx, CONSUMER, TYPES)
             for stored in events:
                 if isinstance(stored.event, WorkOrderReleased) and not stored.simulated:
-                    await store.redeem_hold(tx, stored.event.work_order)
+                    await store.redeem_hold(tx, stored.event.work_order, stored.at)
                 trigger = trigger_of(stored)
                 if trigger is not None and await _matters(tx, stored.event):
                     self.on_news()

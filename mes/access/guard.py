@@ -285,16 +285,14 @@ async def run_command(
     key = idempotency_key(request)
     now = utc_now()
     at = business_time(request.headers.get("x-waited-s"), now)
-    sent = {"path": request.url.path, "body": body.model_dump(mode="json")}
     try:
         caller, at = await _as_person(plant.db, caller, at, _receipt(request))
     except (NobodySignedOn, TerminalTakenOver):
         # The person may have left between a command and the second asking for its lost answer.
-        async with plant.db.read() as tx:
-            done = await answered(tx, key, kind, sent)
+        done = await answer_given(request, kind, body)
         if done is None:
             raise
-        return _response(done)
+        return done
     cause = Cause(actor=caller.actor, at=at, terminal=caller.terminal, key=key)
 
     async def carry_out(tx: Tx) -> Any:
@@ -302,7 +300,26 @@ async def run_command(
             await service.use_terminal(tx, caller.terminal, caller.session, now)
         return to_json(await handler(tx))
 
-    return _response(await execute(plant.db, cause, kind, sent, carry_out))
+    return _response(await execute(plant.db, cause, kind, _sent(request, body), carry_out))
+
+
+async def answer_given(request: Request, kind: str, body: BaseModel) -> JSONResponse | None:
+    """Return the stored reply of a command that comes again, or None where it is new.
+
+    For a handler that finds something out before its transaction: nothing is asked twice for one command.
+
+    Raises:
+        IdempotencyKeyMissing: The header is not there.
+        IdempotencyKeyNotValid: The header is no UUID.
+        IdempotencyKeyReused: The key belongs to another command.
+    """
+    async with plant_of(request).db.read() as tx:
+        done = await answered(tx, idempotency_key(request), kind, _sent(request, body))
+    return None if done is None else _response(done)
+
+
+def _sent(request: Request, body: BaseModel) -> dict[str, Any]:
+    return {"path": request.url.path, "body": body.model_dump(mode="json")}
 
 
 def idempotency_key(request: Request) -> str:

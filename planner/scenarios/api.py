@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
-from mes.access.guard import CommandBody, ReadTx, commanded, plant_of, require, run_command
+from mes.access.guard import CommandBody, ReadTx, answer_given, commanded, plant_of, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel.db import Tx
 from planner import asking
@@ -283,6 +283,8 @@ async def publish(
     body: ScenarioPublish,
 ) -> Response:
     """Put the plan that was read in force, with the times of now, unless it does not hold any more."""
+    if (given := await answer_given(request, "planner.scenario.publish", body)) is not None:
+        return given
     db, again = plant_of(request).db, again_id(request)
     async with db.read() as tx:
         read = await service.scenario(tx, scenario_id)

@@ -74,6 +74,12 @@ class AcceptedOrder:
     accepted_at: datetime
 
 
+_KEPT: LiteralString = (
+    "p.status = 'held' and p.held_until > %(at)s"
+    f" and p.begins_at > %(at)s - make_interval(mins => {WAITED_FOR_MIN})"
+)
+"""Of a promise `p`: its places are kept at a moment."""
+
 _HOLD: LiteralString = (
     "id, name, material, quantity, priority, customer_order, promised_at, places, begins_at,"
     " held_until, accepted_at, accepted_by, customer, option, whole"
@@ -108,11 +114,8 @@ async def holds(tx: Tx, at: datetime) -> list[Hold]:
     return await tx.fetch_all(
         Hold,
         f"""
-        select {_HOLD} from planner.promise
-        where site = %(site)s and status = 'held' and held_until > %(at)s
-          and begins_at > %(at)s - make_interval(mins => {WAITED_FOR_MIN})
-        order by promised_at, name
-        """,  # noqa: S608 - a constant list of columns and a number of ours
+        select {_HOLD} from planner.promise p where site = %(site)s and {_KEPT} order by promised_at, name
+        """,  # noqa: S608 - a constant list of columns and a condition of ours
         {"site": tx.site, "at": at},
     )
 
@@ -124,15 +127,13 @@ async def terms(tx: Tx, at: datetime) -> list[Terms]:
         f"""
         select option from planner.promise p
         where site = %(site)s and id = whole and option is not null and (
-            status = 'held' and held_until > %(at)s
-            and begins_at > %(at)s - make_interval(mins => {WAITED_FOR_MIN})
-            or status = 'ordered' and exists (
+            {_KEPT} or status = 'ordered' and exists (
                 select from mes.work_order w
                 where w.id = p.work_order and w.status in ('Waiting', 'Released', 'Running')
             )
         )
         order by accepted_at, name
-        """,  # noqa: S608 - a number of ours
+        """,  # noqa: S608 - a condition of ours
         {"site": tx.site, "at": at},
     )
 
@@ -199,14 +200,17 @@ async def given_back(tx: Tx) -> int:
     return int(await tx.value(query, {"site": tx.site}))
 
 
-async def redeem_hold(tx: Tx, work_order: str) -> None:
+async def redeem_hold(tx: Tx, work_order: str, at: datetime) -> None:
     """The order has come that a date was accepted for: from now on the plan has the order itself.
 
     A date that was accepted before the order had a number is known by its customer and what he asked for.
     Of a promise in parts an order for as many as one of them takes that one over, another one takes all.
+
+    Args:
+        at: When it came; a date whose places were not kept any more by then is not taken over.
     """
     await tx.execute(
-        """
+        f"""
         with found as (
             select p.id, p.whole, p.quantity = w.quantity as alone
             from planner.promise p
@@ -219,13 +223,13 @@ async def redeem_hold(tx: Tx, work_order: str) -> None:
                    )
                    and lower(p.customer) in (lower(c.customer), lower(c.customer_name))
             )
-            where p.site = %(site)s and w.id = %(order)s and p.status = 'held'
+            where p.site = %(site)s and w.id = %(order)s and {_KEPT}
             order by p.customer_order is null, p.quantity <> w.quantity, p.accepted_at, p.promised_at limit 1
         )
         update planner.promise p
-        set status = 'ordered', work_order = %(order)s, closed_at = %(at)s, closed_by = %(by)s
+        set status = 'ordered', work_order = %(order)s, closed_at = %(now)s, closed_by = %(by)s
         from found
         where p.id = found.id or p.whole = found.whole and not found.alone and p.status = 'held'
-        """,
-        {"site": tx.site, "order": work_order, "at": tx.now, "by": tx.cause.actor},
+        """,  # noqa: S608 - a condition of ours
+        {"site": tx.site, "order": work_order, "at": at, "now": tx.now, "by": tx.cause.actor},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -62,10 +62,11 @@ def planner(floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> De
 
 
 @pytest_asyncio.fixture
-async def answerer(planner: Desk) -> AsyncIterator[None]:
+async def answerer(planner: Desk) -> AsyncIterator[Answerer]:
     """The part of the planner's process that answers questions."""
-    answering = asyncio.create_task(Answerer(planner.db, planner.settings, planner.name).run())
-    yield
+    answerer = Answerer(planner.db, planner.settings, planner.name)
+    answering = asyncio.create_task(answerer.run())
+    yield answerer
     answering.cancel()
     await asyncio.wait([answering])
 
@@ -270,7 +271,8 @@ async def _two_parts_are_kept_and_given_back(
     await floor.order(quantity=3)
     await planner.step()
     planned = {row["work_order"]: row for row in (await browser.get(f"{API}/proposal")).json()["orders"]}
-    assert [planned[part["name"]]["late_min"] for part in parts] == [0, 0]
+    minutes_gone = service.SAME_PROMISE / timedelta(minutes=1)  # work that should begin at once begins later
+    assert all(planned[part["name"]]["late_min"] <= minutes_gone for part in parts)
     for promise, status in ((held["promise"], 200), (parts[-1]["id"], 409)):
         reply = await browser.post(f"{API}/promises/{promise}/release", json={}, headers=key())
         assert reply.status_code == status
@@ -297,10 +299,18 @@ async def test_overtime_of_an_accepted_date_is_in_the_plants_calendar_until_its_
 
     assert await stays() == 120
     number = await floor.order(quantity=3)
-    await floor.do(lambda tx: store.redeem_hold(tx, number))
+    await floor.do(lambda tx: store.redeem_hold(tx, number, floor.now))
     assert await stays() == 120
     await floor.do(lambda tx: tx.execute("update mes.work_order set status = 'Cancelled'", {}))
     assert await stays() == 0
+
+
+@dataclass(frozen=True)
+class Redeemed:
+    """A promise, and the order that has come for it."""
+
+    name: str
+    work_order: str | None
 
 
 HOLD = store.Hold(
@@ -367,7 +377,7 @@ async def test_the_order_that_was_promised_takes_its_places_over(floor: Floor, p
         await floor.do(lambda tx, row=row: store.insert_hold(tx, row))  # type: ignore[misc]
 
     async def held() -> set[str]:
-        await floor.do(lambda tx: store.redeem_hold(tx, number))
+        await floor.do(lambda tx: store.redeem_hold(tx, number, floor.now))
         async with floor.db.read() as tx:
             assert await tx.value("select min(work_order) from planner.promise") == number
             return {row.name for row in await store.holds(tx, floor.now)}
@@ -466,3 +476,40 @@ async def test_a_date_is_not_kept_that_was_answered_before_another_one_was_accep
         await floor.do(lambda tx: holding.hold(tx, held_now(floor), said))
     said = await answerer._hold(body)
     assert (await floor.do(lambda tx: holding.hold(tx, held_now(floor), said)))["name"] == "PROMISE-1"
+
+
+async def test_an_order_takes_over_no_date_that_was_kept_for_it_once_but_the_one_that_is(
+    floor: Floor, planner: Desk
+) -> None:
+    ago, day = floor.now - timedelta(days=9), timedelta(days=1)
+    live = held_now(floor, id=uuid4(), name="PROMISE-2", customer="Linde")
+    over = replace(live, id=uuid4(), name="PROMISE-1", accepted_at=ago, begins_at=ago, held_until=ago + day)
+    never_called = replace(over, id=uuid4(), name="PROMISE-3", held_until=floor.now + day)
+    for row in (over, live, never_called):
+        await floor.do(lambda tx, row=row: store.insert_hold(tx, row))  # type: ignore[misc]
+    number = await floor.order(quantity=3)
+    await planner.step()
+    async with floor.db.read() as tx:
+        taken = await tx.fetch_all(Redeemed, "select name, work_order from planner.promise order by name")
+    assert [(row.name, row.work_order) for row in taken] == [
+        ("PROMISE-1", None),
+        ("PROMISE-2", number),
+        ("PROMISE-3", None),
+    ]
+
+
+async def test_an_acceptance_that_comes_again_gets_its_answer_without_the_planner(
+    web: Web, floor: Floor, planner: Desk, answerer: Answerer
+) -> None:
+    await floor.order(quantity=3)
+    await planner.step()
+    browser = await web.browser(Role.PLANNER)
+    query = {"material": "PUMP-40", "quantity": "3"}
+    once = key()
+    held = await browser.post(f"{API}/promises", json=query, headers=once)
+    assert held.status_code == 200
+    answerer.forget()
+    told = (await browser.get(f"{API}/promise", params=query)).json()["date"]
+    again = await browser.post(f"{API}/promises", json=query, headers=once)
+    assert (again.status_code, again.json()) == (200, held.json())
+    assert (await browser.get(f"{API}/promise", params=query)).json()["date"] == told
