@@ -19,6 +19,7 @@ from mes.access.guard import (
     run_command,
 )
 from mes.access.model import Caller, Permission
+from mes.definitions import service as definitions
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
@@ -55,6 +56,13 @@ class UndoWish(CommandBody):
 
     version: Annotated[int, Field(ge=1)]
     reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Product(BaseModel):
+    """What is made here, whether or not anything of it is on order."""
+
+    material: str
+    name: str
 
 
 class PromiseOption(BaseModel):
@@ -309,6 +317,12 @@ async def discard(
         return await service.discard_proposal(tx, plan_id)
 
     return await run_command(request, caller, "planner.discard", body, carry_out)
+
+
+@router.get("/products", response_model=list[Product])
+async def products(_caller: Reader, tx: ReadTx) -> list[dict[str, str]]:
+    """Return the products that a customer may be told a date for: those with a work master."""
+    return [{"material": row.id, "name": row.name} for row in await definitions.made_here(tx)]
 
 
 @router.get("/promise", response_model=PromiseShown)

@@ -138,6 +138,11 @@ async def materials(tx: Tx) -> list[Material]:
     return await store.all_materials(tx)
 
 
+async def made_here(tx: Tx) -> list[Material]:
+    """Return the materials that are made at the site: it knows a work master of each."""
+    return await store.made_materials(tx)
+
+
 async def work_master(tx: Tx, number: str, version: int) -> WorkMaster:
     """Return one version of a work master.
 

@@ -36,6 +36,19 @@ async def all_materials(tx: Tx) -> list[Material]:
     )
 
 
+async def made_materials(tx: Tx) -> list[Material]:
+    """Return the site's materials that have a work master."""
+    return await tx.fetch_all(
+        Material,
+        f"""
+        {_MATERIAL} where m.site = %(site)s
+          and exists (select from mes.work_master w where w.site = m.site and w.material = m.id)
+        order by m.id
+        """,
+        {"site": tx.site},
+    )
+
+
 async def save_material(tx: Tx, draft: MaterialDraft) -> bool:
     """Insert or change a material; return whether anything differed."""
     return bool(

@@ -7,7 +7,8 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from mes.access.model import Role
-from mes.kernel.ids import EquipmentId
+from mes.definitions import service as definitions
+from mes.kernel.ids import EquipmentId, MaterialId
 from mes.maintenance import service as maintenance
 from mes.maintenance.model import MaintenanceDraft
 from mes.resources import service as resources
@@ -15,6 +16,7 @@ from planner import store
 from tests.browser.access import axe_by_day_and_night
 from tests.browser.conftest import Site
 from tests.browser.planning import plan_late_orders
+from tests.fixtures.floor import work_master
 
 
 async def test_a_late_order_says_what_would_help(site: Site, planned: datetime) -> None:
@@ -94,6 +96,21 @@ async def test_a_date_that_a_customer_accepts_keeps_its_places(site: Site) -> No
     await take_another_way(dialog)
     seller = await ask_for_a_date(site, Role.FINANCE)
     await expect(seller.get_by_role("button", name="Keep this date")).to_have_count(0)
+
+
+@pytest.mark.usefixtures("planned")
+async def test_a_date_is_asked_for_a_product_that_has_no_open_job(site: Site) -> None:
+    other = work_master(id="WM-PUMP-65", material=MaterialId("PUMP-65"), components=())
+    await site.floor.do(lambda tx: definitions.put_work_master(tx, other))
+    page = await site.page("/planner", Role.PLANNER)
+    await page.get_by_role("button", name="Quote a date").click()
+    dialog = page.get_by_role("dialog")
+    offered = dialog.locator("#products option")
+    await expect(offered).to_have_text(["Pump-40", "Pump-65"])
+    await dialog.get_by_label("Product").fill(await offered.last.get_attribute("value") or "")
+    await dialog.get_by_role("button", name="Ask").click()
+    await expect(dialog.locator(".answer strong")).to_contain_text("Planned so")
+    assert site.faults == []
 
 
 async def take_another_way(dialog: Locator) -> None:

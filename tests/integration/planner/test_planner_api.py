@@ -158,6 +158,12 @@ async def test_a_date_is_quoted_with_what_binds_it(web: Web, floor: Floor) -> No
     assert (await browser.get(f"{API}/promise", params={**query, "quantity": "0"})).status_code == 422
 
 
+async def test_what_is_made_here_is_offered_without_an_order_or_a_plan(web: Web) -> None:
+    browser = await web.browser(Role.PLANNER)
+    reply = await browser.get(f"{API}/products")
+    assert reply.json() == [{"material": "PUMP-40", "name": "Pump-40"}]
+
+
 @pytest.mark.usefixtures("answerer")
 async def test_slow_jobs_make_the_date_later_that_may_be_told(
     web: Web, floor: Floor, monkeypatch: pytest.MonkeyPatch
