@@ -323,6 +323,8 @@ def _rounded(share: float | None) -> float | None:
 
 
 def _read(source: str) -> str:
+    if source == "-" and sys.stdin is None:
+        raise OSError("standard input is closed")
     text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
     return text.removeprefix("\ufeff")  # the byte order mark that some editors write first
 

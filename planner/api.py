@@ -27,7 +27,7 @@ from mes.kernel.ids import EquipmentId, JobOrderId, MaterialId, uuid7
 from planner import answering, asking, holding, locking, service, store
 from planner.shown import PlanReason, PlanShown, ProposalShown
 from planner.view import version_in_force
-from planner.web import JSON, again_id, answers
+from planner.web import JSON, answers
 
 router = APIRouter(prefix="/api/v1/planner", tags=["planner"])
 
@@ -272,7 +272,7 @@ async def undo(
     """Put the plan in force again that was there before `version`, with the times of now."""
     if (given := await answer_given(request, "planner.undo", body)) is not None:
         return given
-    db, again = plant_of(request).db, again_id(request)
+    db, again = plant_of(request).db, uuid7()
     async with db.read() as tx:
         before = await service.plan_before(tx, body.version)
     why = {"reason": "undo", "params": {"version": body.version, "reason": body.reason}, "by": caller.actor}

@@ -202,7 +202,7 @@ async def bring_back(
         planned_on=asked["planned_on"],
     )
     async with db.transaction(Cause(actor=ACTOR, at=at)) as tx:
-        await store.insert_plan_once(tx, row)
+        await store.insert_plan_aside(tx, row)
     return {"renewed": at.isoformat()}
 
 

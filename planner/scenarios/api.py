@@ -11,13 +11,14 @@ from pydantic import BaseModel, Field
 from mes.access.guard import CommandBody, ReadTx, answer_given, commanded, plant_of, require, run_command
 from mes.access.model import Caller, Permission
 from mes.kernel.db import Tx
+from mes.kernel.ids import uuid7
 from planner import asking
 from planner.scenarios import service
 from planner.scenarios.changes import Change, Changes
 from planner.scenarios.service import Edit
 from planner.scenarios.store import Scenario
 from planner.shown import LateCause, PlanMove, PlanShift, PlanShown, PlanTrouble
-from planner.web import JSON, again_id, answers
+from planner.web import JSON, answers
 
 router = APIRouter(prefix="/api/v1/planner/scenarios", tags=["planner"])
 
@@ -217,7 +218,9 @@ async def scenarios(_caller: Reader, tx: ReadTx) -> list[dict[str, Any]]:
 @router.post("", response_model=ScenarioKept)
 async def copy(request: Request, caller: Proposer, body: NewScenario) -> Response:
     """Copy the plan in force, with the plant as it is now, or another scenario."""
-    scenario = again_id(request)
+    if (given := await answer_given(request, "planner.scenario.copy", body)) is not None:
+        return given
+    scenario = uuid7()
     if body.source is None:
         await asking.inquire(plant_of(request).db, caller.actor, "picture", {"picture": str(scenario)})
 
@@ -285,7 +288,7 @@ async def publish(
     """Put the plan that was read in force, with the times of now, unless it does not hold any more."""
     if (given := await answer_given(request, "planner.scenario.publish", body)) is not None:
         return given
-    db, again = plant_of(request).db, again_id(request)
+    db, again = plant_of(request).db, uuid7()
     async with db.read() as tx:
         read = await service.scenario(tx, scenario_id)
     said: dict[str, Any] = {}

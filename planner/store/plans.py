@@ -73,11 +73,8 @@ async def insert_plan(tx: Tx, plan: Plan) -> None:
     )
 
 
-async def insert_plan_once(tx: Tx, plan: Plan) -> None:
+async def insert_plan_aside(tx: Tx, plan: Plan) -> None:
     """Store a plan that waits for its publication; it is forgotten if that never comes."""
-    known = await tx.value("select true from planner.plan where id = %(id)s", {"id": plan.id})
-    if known:
-        return
     await insert_plan(tx, plan)
     await tx.execute(
         "update planner.plan set closed_at = %(at)s, closed_by = %(by)s where id = %(id)s",

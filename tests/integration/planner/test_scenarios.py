@@ -21,7 +21,7 @@ from mes.kernel.clock import utc_now
 from mes.kernel.db import Database
 from mes.kernel.settings import Planner, Settings
 from mes.resources.service import person_card
-from planner import desk, store
+from planner import asking, desk, store
 from planner.answering import Answerer
 from planner.desk import Desk
 from planner.scenarios import service
@@ -422,3 +422,29 @@ async def test_old_scenarios_and_pictures_that_nobody_uses_are_forgotten(floor: 
     async with floor.db.read() as tx:
         assert await tx.value("select count(*) from planner.scenario") == 0
         assert await tx.value("select count(*) from planner.picture") == 0
+
+
+@pytest.mark.usefixtures("answerer")
+async def test_a_plan_that_did_not_know_a_new_date_is_taken_back_when_it_is_asked_again(
+    web: Web, floor: Floor, planner: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await floor.lot("BOLT", "2000")
+    browser = await web.browser(Role.PLANNER)
+    for _ in range(2):
+        await floor.order(quantity=4, due_in_h=20)
+        await planner.step()
+    proposal = (await browser.get(f"{API}/proposal")).json()["id"]
+    version = (await said(browser, f"/proposals/{proposal}/publish"))["version"]
+    inquire = asking.inquire
+
+    async def answered_while_a_date_is_accepted(*asked: Any) -> dict[str, Any]:
+        answer = await inquire(*asked)
+        monkeypatch.setattr(asking, "inquire", inquire)
+        await said(browser, "/promises", {"material": "PUMP-40", "quantity": "5"})
+        return answer
+
+    monkeypatch.setattr(asking, "inquire", answered_while_a_date_is_accepted)
+    wish, once = {"version": version, "reason": "too soon"}, key()
+    first, second = [await browser.post(f"{API}/plan/undo", json=wish, headers=once) for _ in range(2)]
+    assert (first.status_code, first.json()["error"]) == (409, "PromisedMeanwhile")
+    assert (second.status_code, second.json().get("version")) == (200, version + 1)

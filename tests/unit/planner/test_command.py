@@ -91,6 +91,16 @@ def test_a_file_that_is_no_problem_is_refused_with_a_remedy(
     assert fault["remedy"]
 
 
+def test_a_problem_from_an_input_that_is_closed_is_refused_with_a_remedy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # what Python makes of `<&-`
+    assert main(["solve", "-"]) == 2
+    (fault,) = json.loads(capsys.readouterr().out)["faults"]
+    assert "standard input is closed" in fault["what"]
+    assert fault["remedy"]
+
+
 def test_a_file_that_begins_with_a_byte_order_mark_is_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
