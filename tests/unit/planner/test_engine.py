@@ -30,6 +30,7 @@ from planner.progress import Progress
 from planner.replan import as_published, replan
 from planner.schedule import Schedule
 from planner.solve import LEAST_OPERATIONS, MOST_OPERATIONS, Solution, solve
+from tests.benchmarks.planner.disturbed import promised, published
 from tests.unit.planner.plants import FAMILIES, oven, people, plant, step
 
 pytestmark = pytest.mark.usefixtures("compiled_kernel")
@@ -116,6 +117,13 @@ def test_after_a_stop_the_kernel_moves_nobody_and_costs_less_than_the_old_sequen
     frozen = [o.id for o in stopped.operations if o.frozen]
     rows = [[plan.by_operation[name] for name in frozen] for plan in (quick.schedule, pushed)]
     assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_accepted_dates_are_kept_by_the_next_plan_where_nothing_else_has_changed(seed: int) -> None:
+    asked = promised(published(seed, 0.3, 600, 16), seed, 10)
+    found = replan(asked.whole, Effort(seconds=0.0, kernel=True), consider_moving=False)
+    assert asked.share(found.kept.schedule) == 1.0
 
 
 def test_an_empty_plant_has_an_empty_plan() -> None:
