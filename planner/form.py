@@ -1,6 +1,7 @@
 """The JSON form of problems and schedules: the field names of the dataclasses, defaults left out.
 
-Reading is strict: an unknown field, a missing one or a wrong type is a fault that names its row.
+Reading is strict: an unknown field, a missing one, a wrong type and a blank text are faults that name
+their row.
 """
 
 from __future__ import annotations
@@ -114,7 +115,9 @@ class _Reader:
                 self._fault(row, f"has the unknown field {name}", f"Use {', '.join(known)}")
         values: dict[str, Any] = {}
         for name, field in known.items():
-            if name in data:
+            if name in data and data[name] == "" == field.default:
+                values[name] = ""
+            elif name in data:
                 values[name] = self.value(_hints(kind)[name], data[name], f"{row} {name}")
             elif field.default is MISSING and field.default_factory is MISSING:
                 self._fault(row, f"has no {name}", f"Add the field {name}")
@@ -158,6 +161,8 @@ class _Reader:
             return dict(data) if isinstance(data, Mapping) else {}
         if type(data) is not kind:
             self._fault(row, f"is {_named(data)}", f"Give {_article(kind)}")
+        elif kind is str and not data.strip():
+            self._fault(row, "is blank", "Give it a name, or leave it out where nothing is meant")
         return data
 
     def _time(self, data: Json, row: str) -> datetime | None:
@@ -170,7 +175,7 @@ class _Reader:
 
 def _label(row: str, index: int, item: Json) -> str:
     name = item.get("id", item.get("operation")) if isinstance(item, Mapping) else None
-    return f"{row}[{index}]" if name is None else f"{row} {name}"
+    return f"{row} {name}" if isinstance(name, str) and name.strip() else f"{row}[{index}]"
 
 
 def _named(data: Json) -> str:

@@ -244,7 +244,7 @@ class Reading:
         if unit.down_since is not None and unit.id not in self._maintained:
             down = Window(0, min(self._horizon, self._back(unit.down_since, unit.down_until)))
             stops = merged([down, *stops])
-        return Unit(unit.id, unit.work_center, unit.id, unit.family, stops)
+        return Unit(unit.id, unit.work_center, unit.id, unit.family or None, stops)
 
     def _back(self, since: datetime, until: datetime | None) -> int:
         """When a stopped unit is taken to work again: as long again as it lasted, unless somebody said.
@@ -261,7 +261,7 @@ class Reading:
         setups: dict[str, list[Setup]] = defaultdict(list)
         ruled: set[tuple[str, str]] = set()
         for rule in self._snapshot.setups:
-            if rule.to_family is not None:
+            if rule.to_family and rule.from_family != "":
                 minutes = math.ceil(rule.seconds / 60)
                 setups[rule.work_center].append(Setup(rule.to_family, minutes, rule.from_family))
                 ruled.add((rule.work_center, rule.to_family))
@@ -359,8 +359,8 @@ class Reading:
             order=job.work_order,
             alternatives=tuple(Alternative(unit, takes) for unit, takes in minutes.items()),
             predecessors=() if started else tuple(self._link(job, before) for before in job.predecessors),
-            family=job.family,
-            skill=job.skill,
+            family=job.family or None,
+            skill=job.skill or None,
             resumable=job.resumable or started is not None,
             releases=() if started else (*releases, *self._lags(job), *self._no_sooner(lock)),
             started=started,
@@ -585,7 +585,7 @@ def _standard_setups(jobs: Iterable[PlanJobOrder | PlanMasterOperation]) -> dict
     """(Work centre, family) -> minutes of the work master to change to that family, the most of any job."""
     found: dict[tuple[str, str], int] = {}
     for job in jobs:
-        if job.family is not None and job.setup_s > 0:
+        if job.family and job.setup_s > 0:
             key = (job.work_center, job.family)
             found[key] = max(found.get(key, 0), math.ceil(job.setup_s / 60))
     return found

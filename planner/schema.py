@@ -22,38 +22,16 @@ from planner.fault import Fault
 from planner.form import Json
 from planner.named import Named
 from planner.objective import Score
-from planner.problem import MOST_PLACES, Problem, Weights
+from planner.problem import Problem
 from planner.progress import Progress
-from planner.ranges import LONGEST_MIN
+from planner.ranges import RANGES
 from planner.schedule import Schedule
 from planner.share import CpShare
 from planner.ties import Excess
 from planner.too_long import TooLong
 
-LIMITS: dict[tuple[str, str], tuple[int | None, int | None]] = {
-    ("After", "ended"): (None, 0),
-    ("After", "most"): (0, LONGEST_MIN),
-    ("Alternative", "minutes"): (1, LONGEST_MIN),
-    ("Away", "count"): (1, None),
-    ("Away", "start"): (0, None),
-    ("Buffer", "places"): (1, MOST_PLACES),
-    ("Crew", "count"): (1, None),
-    ("Link", "lag"): (0, LONGEST_MIN),
-    ("Link", "most"): (0, LONGEST_MIN),
-    ("Link", "sublots"): (1, None),
-    ("Lock", "start"): (0, LONGEST_MIN),
-    ("MaterialUse", "quantity"): (1, None),
-    ("Operation", "places"): (1, None),
-    ("Order", "weight"): (1, 100),
-    ("Problem", "horizon"): (1, LONGEST_MIN),
-    ("Published", "start"): (None, LONGEST_MIN),
-    ("Release", "at"): (0, LONGEST_MIN),
-    ("Setup", "minutes"): (0, LONGEST_MIN),
-    ("Started", "since"): (None, 0),
-    ("Tool", "count"): (1, None),
-    ("Unit", "places"): (1, None),
-    ("Window", "start"): (0, None),
-    **{("Weights", one.name): (0, None) for one in fields(Weights)},
+LIMITS: dict[tuple[str, str], tuple[int, int]] = {
+    place: (limits.least, limits.most) for place, limits in RANGES.items()
 }
 """The least and the greatest of a number; a refusal names what is beyond."""
 
@@ -269,9 +247,8 @@ def _members(kind: type, definitions: dict[str, Json], found: dict[str, type] | 
     properties: dict[str, Json] = {}
     for one in fields(kind):
         row = _of(hints[one.name], definitions, found)
-        least, most = LIMITS.get((kind.__name__, one.name), (None, None))
-        row |= {} if least is None else {"minimum": least}
-        row |= {} if most is None else {"maximum": most}
+        if limits := LIMITS.get((kind.__name__, one.name)):
+            row |= {"minimum": limits[0], "maximum": limits[1]}
         row |= {"description": words[one.name]} if one.name in words else {}
         properties[one.name] = row
     return {

@@ -33,6 +33,9 @@ from planner.readers.numbers import Numbers, refused, whole
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
 MAKESPAN = Weights(tardiness=0, setup=0, moved=0, shift=0, flow=0, makespan=1)
 
+MOST_MACHINES = 100_000
+"""Each of them is a unit of the problem, whether a step names it or not."""
+
 Step = list[tuple[int, int]]
 """(machine, time) of each alternative."""
 
@@ -99,6 +102,9 @@ def read_fjsp_with_setups(text: str) -> Problem:
 def _head(numbers: Numbers) -> tuple[int, int]:
     """How many jobs and machines; the mean of alternatives behind them is not needed."""
     jobs, machines = numbers.next("the number of jobs"), numbers.next("the number of machines")
+    if machines > MOST_MACHINES:
+        what = f"announces {machines} machines"
+        raise refused(f"line {numbers.line}", what, f"Give at most {MOST_MACHINES}")
     numbers.leave_line()
     return jobs, machines
 

@@ -10,16 +10,36 @@ def refused(row: str, what: str, remedy: str) -> InvalidProblem:
     return InvalidProblem([Fault(row, what, remedy)])
 
 
+LONGEST_WORD = 40
+"""Signs of a word that are shown."""
+
+MOST_DIGITS = 15
+"""Of a number in a file; no instance has one that is nearly as large."""
+
+
 def whole(words: list[str], row: str) -> list[int]:
     """The words as whole numbers that are not negative.
 
     Raises:
-        InvalidProblem: One is something else; names the row.
+        InvalidProblem: One is something else, or has more than `MOST_DIGITS`; names the row.
     """
     for word in words:
         if not (word.isascii() and word.isdecimal()):
-            raise refused(row, f"has {word!r} where a whole number is due", "Check the format of the file")
+            what = f"has {shown(word)} where a whole number is due"
+            raise refused(row, what, "Check the format of the file")
+        if len(word) > MOST_DIGITS:
+            remedy = f"Give at most {MOST_DIGITS} digits"
+            raise refused(row, f"has a number of {len(word)} digits", remedy)
     return [int(word) for word in words]
+
+
+def shown(word: str) -> str:
+    """A word of the file in quotation marks, and not all of it where it is long."""
+    return repr(word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}...")
+
+
+def _row(line: int, of: str) -> str:
+    return f"line {line}, {of}" if of else f"line {line}"
 
 
 class Numbers:
@@ -39,18 +59,17 @@ class Numbers:
 
         Args:
             what: What it is, for the refusal.
-            of: Whose it is, for the refusal; the line when it is left out.
+            of: Whose it is, for the refusal.
 
         Raises:
             InvalidProblem: The file ends, or has something else there.
         """
         if self._at == len(self._words):
             last = self._words[-1][0] if self._words else 1
-            row = of or f"line {last}"
-            raise refused(row, f"ends where {what} is due", "Check that the file is complete")
+            raise refused(_row(last, of), f"ends where {what} is due", "Check that the file is complete")
         line, word = self._words[self._at]
         self._at += 1
-        return whole([word], of or f"line {line}")[0]
+        return whole([word], _row(line, of))[0]
 
     @property
     def line(self) -> int:
@@ -75,5 +94,5 @@ class Numbers:
         """
         if self._at < len(self._words):
             line, word = self._words[self._at]
-            what = f"goes on with {word!r} where the instance is complete"
+            what = f"goes on with {shown(word)} where the instance is complete"
             raise refused(f"line {line}", what, "Check the counts in the first lines")

@@ -16,7 +16,6 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from planner.problem import (
@@ -68,8 +67,8 @@ def read_rcpsp(text: str) -> Problem:
 
 def _patterson(text: str) -> _Project:
     numbers = Numbers(text)
-    count, kinds = numbers.take(2, "the number of activities and of resources", "line 1")
-    resources = numbers.take(kinds, "how many there are of each resource", "line 2")
+    count, kinds = numbers.take(2, "the number of activities and of resources")
+    resources = numbers.take(kinds, "how many there are of each resource")
     activities = {}
     for activity in range(1, count + 1):
         row = f"activity {activity}"
@@ -84,57 +83,106 @@ def _patterson(text: str) -> _Project:
 # --- PSPLIB -------------------------------------------------------------------------------------
 
 
-def _section(lines: list[str], title: str) -> Iterator[tuple[str, list[str]]]:
-    """The rows of numbers behind a title: which line each is, and its words."""
+def _section(lines: list[str], title: str) -> tuple[str, list[tuple[str, list[str]]]]:
+    """The words behind a title that name the columns, and the rows of numbers: which line each is, its words.
+
+    Raises:
+        InvalidProblem: The section is not there, or ends with the file.
+    """
     begin = next((i for i, line in enumerate(lines) if line.startswith(title)), None)
     if begin is None:
-        raise refused("instance", f"has no section {title}", "Check that the file is complete")
-    for i in range(begin + 1, len(lines)):
-        words = lines[i].split()
+        raise refused(f"line {len(lines)}", f"ends without a section {title}", INCOMPLETE)
+    columns = ""
+    rows: list[tuple[str, list[str]]] = []
+    for number, line in enumerate(lines[begin + 1 :], begin + 2):
+        words = line.split()
         if words and words[0].startswith("***"):
-            return
-        if words and words[0].isdecimal():
-            yield f"line {i + 1}", words
+            return columns, rows
+        if words and not columns:
+            columns = line
+        elif words and not words[0].startswith("---"):
+            rows.append((f"line {number}", words))
+    if title != AVAILABILITIES:
+        raise refused(f"line {len(lines)}", f"ends within the section {title}", INCOMPLETE)
+    return columns, rows
+
+
+AVAILABILITIES = "RESOURCEAVAILABILITIES"
+"""The title of the last section."""
+
+INCOMPLETE = "Check that the file is complete"
 
 
 def _psplib(text: str) -> _Project:
     lines = text.splitlines()
     resources = _availabilities(lines)
-    needs = dict(_requests(lines, len(resources)))
-    activities = {}
-    for row, words in _section(lines, "PRECEDENCE RELATIONS"):
-        number, modes, count, *successors = whole(words, row) if len(words) > 2 else (0, 0, 0)
+    _, rows = _section(lines, "PRECEDENCE RELATIONS")
+    needs = _requests(lines, len(resources))
+    activities: dict[int, _Activity] = {}
+    for row, words in rows:
+        number, modes, count, *successors = _at_least(3, words, row)
         if modes != 1:
             raise refused(row, f"has {modes} modes", "Give every activity one mode")
-        if len(successors) != count or number not in needs:
+        if len(successors) != count:
             what = f"announces {count} successors and names {len(successors)}"
-            raise refused(row, what, "Check the row, and that the activity has a duration")
-        minutes, *used = needs[number]
+            raise refused(row, what, "Give as many as are announced")
+        if number in activities:
+            raise refused(row, f"has activity {number} again", "Keep one row")
+        if number not in needs:
+            what = f"has activity {number}, of which no line says how long it takes"
+            raise refused(row, what, INCOMPLETE)
+        _, minutes, *used = needs[number]
         activities[number] = _Activity(minutes, tuple(used), tuple(successors))
+    for number, (line, *_) in needs.items():
+        if number not in activities:
+            what = f"has activity {number}, of which no line names the successors"
+            raise refused(f"line {line}", what, INCOMPLETE)
+    _check_count(lines, len(activities))
     return _Project(activities, resources)
+
+
+def _at_least(count: int, words: list[str], row: str) -> list[int]:
+    """The whole numbers of a row that has so many columns or more."""
+    if len(words) < count:
+        raise refused(row, f"has {len(words)} numbers where there are {count} columns", INCOMPLETE)
+    return whole(words, row)
+
+
+def _check_count(lines: list[str], count: int) -> None:
+    """Make sure that there are as many activities as the head of the file announces, if it does."""
+    for number, line in enumerate(lines, 1):
+        if line.startswith("jobs "):
+            row = f"line {number}"
+            if whole(line.rpartition(":")[2].split()[:1], row) not in ([], [count]):
+                what = f"announces {line.split()[-1]} activities where {count} follow"
+                raise refused(row, what, INCOMPLETE)
 
 
 def _availabilities(lines: list[str]) -> tuple[int, ...]:
     """What there is of each resource; only renewable ones are known here."""
-    title = "RESOURCEAVAILABILITIES"
-    rows = list(_section(lines, title))
-    names = lines[next(i for i, line in enumerate(lines) if line.startswith(title)) + 1].split()
-    if any(name in {"N", "D"} for name in names):
+    title = AVAILABILITIES
+    columns, rows = _section(lines, title)
+    if any(name in {"N", "D"} for name in columns.split()):
         remedy = "Leave them out, or give the project renewable ones"
         raise refused(f"section {title}", "has resources that are used up", remedy)
     if len(rows) != 1:
-        raise refused(f"section {title}", "is not one line of numbers", "Check the format of the file")
+        what = f"has {len(rows)} lines of numbers where one is due"
+        raise refused(f"section {title}", what, "Check the format of the file")
     return tuple(whole(rows[0][1], rows[0][0]))
 
 
-def _requests(lines: list[str], kinds: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Activity -> its duration and what it needs of each resource."""
-    for row, words in _section(lines, "REQUESTS/DURATIONS"):
-        number, *rest = whole(words, row)
-        if len(rest) != kinds + 2:
-            what = f"has {len(rest) - 2} requests where there are {kinds} resources"
+def _requests(lines: list[str], kinds: int) -> dict[int, tuple[int, ...]]:
+    """Activity -> the line that says it, its duration, and what it needs of each resource."""
+    found: dict[int, tuple[int, ...]] = {}
+    for row, words in _section(lines, "REQUESTS/DURATIONS")[1]:
+        number, _, *rest = _at_least(3, words, row)
+        if len(rest) != kinds + 1:
+            what = f"has {len(rest) - 1} requests where there are {kinds} resources"
             raise refused(row, what, "Give each activity one line with all its requests")
-        yield number, tuple(rest[1:])
+        if number in found:
+            raise refused(row, f"has activity {number} again", "Keep one row")
+        found[number] = (int(row.split()[1]), *rest)
+    return found
 
 
 # --- the problem --------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def _class(kind: type) -> Iterator[str]:
     hints = get_type_hints(kind)
     for field in fields(kind):
         meaning = words.get(field.name, "")
-        limits = _limits(*LIMITS.get((kind.__name__, field.name), (None, None)))
+        limits = _limits(LIMITS.get((kind.__name__, field.name)))
         cells = (f"`{field.name}`", _type(hints[field.name]), _default(field), limits, meaning)
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield ""
@@ -100,12 +100,8 @@ def _default(field: Field[Any]) -> str:
     return "its own" if is_dataclass(value) else f"`{json.dumps(value)}`"
 
 
-def _limits(least: int | None, most: int | None) -> str:
-    if least is None and most is None:
-        return ""
-    if most is None:
-        return f"from {least}"
-    return f"up to {most:,}" if least is None else f"{least} to {most:,}"
+def _limits(limits: tuple[int, int] | None) -> str:
+    return "" if limits is None else f"{limits[0]:,} to {limits[1]:,}"
 
 
 def _codes(title: str, module: ModuleType) -> Iterator[str]:

@@ -32,6 +32,7 @@ from planner.problem import (
     Window,
     WorkCenter,
 )
+from planner.ranges import LONGEST_MIN
 from tests.unit.planner.plants import FAMILIES, hardening, oven, plant, step, store
 
 ALWAYS = Calendar("always", (Window(0, 10),))
@@ -110,9 +111,9 @@ ALWAYS = Calendar("always", (Window(0, 10),))
         ([step("A-1", started=Started("N"))], {}, "is held on N, which cannot do it. Move it to"),
         ([step("A-1", started=Started(""))], {}, "is held on , which cannot do it. Move it to"),
         ([step("A-1", lock=Lock("", 5))], {}, "is held on , which cannot do it. Move it to"),
-        ([step("A-1", started=Started("M", 5))], {}, "started at minute 5, in the future"),
+        ([step("A-1", started=Started("M", 5))], {}, "started at minute 5. That is in the future. Give"),
         ([step("A-1", 9, started=Started("M", 0, 10))], {}, "is slow by 10 minutes. Give at least 0"),
-        ([step("A-1", lock=Lock("M", -1))], {}, "locked at minute -1, in the past"),
+        ([step("A-1", lock=Lock("M", -1))], {}, "locked at minute -1. That is in the past. Move the lock"),
         ([step("A-1", lock=Lock("M", 1), started=Started("M"))], {}, "is started and locked"),
         ([step("A-1", frozen=True)], {}, "is held but has no published place"),
         (
@@ -138,10 +139,11 @@ ALWAYS = Calendar("always", (Window(0, 10),))
             "operations A-1: takes 3 places on M, which has 2. Give 1 to 2, or do it on another unit",
         ),
         ([], {"horizon": 10**12}, "problem: horizon is 1000000000000. Give at most 5270400, ten years"),
+        ([], {"weights": Weights(shift=0, shift_cap=10**30)}, "Give at most 1000000000"),
         ([], {"weights": Weights(tardiness=-5)}, "weights: tardiness is -5. Give 0 or more"),
         (
             [step("A-1")],
-            {"weights": Weights(tardiness=10**18)},
+            {"weights": Weights(tardiness=10**9), "orders": (Order("A", 5 * 10**9),)},
             "points for a plan. Give smaller ones: 1152921504606846976 can be counted",
         ),
         (
@@ -154,12 +156,16 @@ ALWAYS = Calendar("always", (Window(0, 10),))
             {"tools": (Tool("T", 2, (Away(0, 9, 2), Away(5, 20))),)},
             "tools T: has 3 of its 2 away at minute 5. Join the rows that speak of the same pieces",
         ),
-        ([step("A-1", 10**17)], {}, "operations A-1: takes on M 100000000000000000. Give at most 5270400"),
+        (
+            [step("A-1", 10**12)],
+            {},
+            "operations A-1: takes 1000000000000 minutes on M. Give at most 5270400",
+        ),
         ([step("A-1", lock=Lock("M", 10**9))], {}, "operations A-1: is locked at minute 1000000000"),
         (
             [step("A-1", releases=(Release(-5),))],
             {},
-            "operations A-1: waits (order) until minute -5, in the past. Drop it, or give the minute",
+            "operations A-1: waits (order) until minute -5. That is in the past. Drop it, or give the minute",
         ),
         ([], {"buffers": (Buffer("R", 0),)}, "buffers R: has 0 places. Give 1 to 1000000, or drop the row"),
         (
@@ -234,6 +240,12 @@ def test_a_contradiction_is_refused(rows: list[Any], changes: dict[str, Any], sa
     assert said in str(refusal.value)
 
 
+def test_more_minutes_than_can_be_counted_are_refused() -> None:
+    links = [Link(f"A-{i}", LONGEST_MIN) for i in range(500)]
+    with pytest.raises(InvalidProblem, match=r"could take 657487671900 minutes, one step"):
+        plant(*(step(f"A-{i}", 1, predecessors=tuple(links[:i])) for i in range(500)))
+
+
 def test_all_faults_are_named_at_once() -> None:
     with pytest.raises(InvalidProblem) as refusal:
         plant(step("A-1", 0), step("B-1", 5, "Z"))
@@ -256,6 +268,13 @@ def form(**changes: Any) -> dict[str, Any]:
         (form(units=[{"id": "M"}]), "problem units M: has no work_center. Add the field"),
         (form(orders=[{"id": "A", "due": None}]), "problem orders A due: is None"),
         (form(orders=[{"id": "A", "due": 9, "kind": "rest"}]), "kind: is 'rest'. Use one of work, main"),
+        (form(orders=[{"id": " ", "due": 9}]), "problem orders[0] id: is blank. Give it a name, or leave it"),
+        (form(orders=[{"id": ["A"], "due": 9}]), "problem orders[0] id: is a list. Give text"),
+        (form(crews=[{"id": "C", "skills": ["\t"], "windows": []}]), "crews C skills[0]: is blank"),
+        (
+            form(units=[{"id": "M", "work_center": "W", "calendar": "always", "family": ""}]),
+            "M family: is",
+        ),
     ],
 )
 def test_a_fault_of_form_names_its_row(data: Any, said: str) -> None:

@@ -108,7 +108,48 @@ def test_a_project_shares_its_resources(text: str) -> None:
             PSPLIB.replace("  R 1  R 2\n   3", "  R 1  N 1\n   3"),
             "has resources that are used up",
         ),
-        (PSPLIB.replace("REQUESTS", "WISHES"), "has no section REQUESTS/DURATIONS. Check that"),
+        (PATTERSON.replace("5 2 0 1 5", "5 -2 0 1 5"), "line 5, activity 3: has '-2' where a whole number"),
+        (PATTERSON.replace("3 0", f"{'9' * 5000} 0"), "line 2: has a number of 5000 digits. Give at most 15"),
+        (PATTERSON[:28], "line 4, activity 2: ends where a successor is due. Check that the file is"),
+        (PATTERSON + "1 3 0 0\n", "line 8: goes on with '1' where the instance is complete"),
+        (
+            PSPLIB.replace("  2      1     4", " -2      1     4"),
+            "line 17: has '-2' where a whole number is due",
+        ),
+        (
+            PSPLIB.replace("  2      1     4", "  2      1    -4"),
+            "line 17: has '-4' where a whole number is due",
+        ),
+        (
+            PSPLIB.replace("  2      1     4       2    0\n", ""),
+            "line 8: has activity 2, of which no line says how long it takes. Check that the file",
+        ),
+        (
+            PSPLIB.replace("   5        1          0\n", ""),
+            "line 19: has activity 5, of which no line names the successors. Check that the file is",
+        ),
+        (
+            PSPLIB.replace("):  5", "):  6"),
+            "line 3: announces 6 activities where 5 follow. Check",
+        ),
+        (
+            PSPLIB.replace("  4      1     0", "  3      1     0"),
+            "line 19: has activity 3 again. Keep one",
+        ),
+        (
+            PSPLIB.replace("   4        1   ", "   3        1   "),
+            "line 10: has activity 3 again. Keep one",
+        ),
+        (
+            PSPLIB.replace("   4        1          1           5", "   4"),
+            "line 10: has 1 numbers where there are 3",
+        ),
+        (PSPLIB.partition("  3      1     5")[0], "line 17: ends without a section RESOURCEAVAILABILITIES"),
+        (
+            PSPLIB.partition("  R 1  R 2\n   3")[0],
+            "RESOURCEAVAILABILITIES: has 0 lines of numbers where",
+        ),
+        (PSPLIB.replace("REQUESTS", "WISHES"), "line 25: ends without a section REQUESTS/DURATIONS"),
     ],
 )
 def test_a_project_that_cannot_be_read_is_refused_with_its_row(text: str, said: str) -> None:
@@ -131,6 +172,11 @@ def test_every_stored_instance_can_be_read(instance: Instance) -> None:
         (read_jsp, "1 2\n\n0 3 1 four\n", "line 3: has 'four' where a whole number is due"),
         (read_jsp, "1 2\n0 3 1 -4\n", "line 2: has '-4' where a whole number is due"),
         (read_jsp, "1 2\n0 3 7 4\n", "line 2: machine 7, but the first line announces 2 machines (0 to 1)"),
+        (read_jsp, f"1 2\n0 3 1 {'9' * 5000}\n", "line 2: has a number of 5000 digits. Give at most 15"),
+        (read_jsp, f"{'9' * 5000} 2\n", "line 1: has a number of 5000 digits. Give at most 15"),
+        (read_jsp, "1 999999999999\n0 3\n", "line 1: announces 999999999999 machines. Give at most 100000"),
+        (read_fjsp_with_setups, "0 999999999999\n", "line 1: announces 999999999999 machines. Give at most"),
+        (read_fjsp, f"1 1\n1 1 1 {'x' * 5000}\n", f"line 2: has '{'x' * 40}...' where a whole number is due"),
         (read_fjsp, "4\n", "line 1: ends where the number of machines is due"),
         (read_fjsp, "1 2 1.5\n2 1 1 4\n", "line 2: ends where a number of alternatives is due"),
         (read_fjsp, "1 2\n1 1 x 4\n", "line 2: has 'x' where a whole number is due"),

@@ -23,6 +23,7 @@ from mes.kernel.settings import Planner
 from planner.checker import check
 from planner.dispatch import best_dispatch
 from planner.explain import Cause, why_late
+from planner.form import problem_from_json, problem_to_json
 from planner.problem import After, Away, Link, Lock, Operation, Problem, Setup, ToolUse, Window
 from planner.reading import labels_of, problem_of
 from planner.schedule import Schedule
@@ -67,6 +68,14 @@ def test_the_work_master_says_the_set_up_where_no_rule_of_the_work_centre_does()
     (ruled,) = read(job("A", 10)).work_centers[0].setups
     assert problem.work_centers[0].setups == (ruled, Setup("65", 3))
     assert problem.setup_minutes("CNC-1", "40", "65") == 3
+
+
+def test_a_family_or_a_skill_that_is_left_blank_is_none() -> None:
+    problem = read(
+        job("A", 10, family="", skill="", setup_s=Decimal(150)), equipment=(unit("CNC-1", family=""),)
+    )
+    assert (problem.operations[0].family, problem.operations[0].skill) == (None, None)
+    assert problem_from_json(problem_to_json(problem)) == problem
 
 
 def test_people_who_are_alike_are_one_crew() -> None:

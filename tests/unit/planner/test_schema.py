@@ -13,6 +13,7 @@ import pytest
 from planner.__main__ import main
 from planner.fault import InvalidProblem
 from planner.form import problem_from_json
+from planner.ranges import RANGES
 from planner.schema import LIMITS, schema
 from tests.unit.planner.schemas import WHOLE, differences
 
@@ -34,6 +35,7 @@ def whole() -> dict[str, Any]:
     first |= {"published": {"unit": "CNC-1", "start": 5}, "lock": {"unit": "CNC-1", "start": 90}}
     second["after"] = {"operation": "A-0", "ended": -5, "most": 60}
     third["started"] = {"unit": "CNC-1", "since": -5}
+    third["releases"] = [{"at": 0}]
     assert second["predecessors"]
     return data
 
@@ -79,11 +81,25 @@ def places(data: Any, kind: str, name: str = "Problem") -> list[dict[str, Any]]:
     return found
 
 
+def test_every_number_of_a_problem_has_its_range() -> None:
+    kinds = ["Problem"]
+    for kind in kinds:
+        below = re.findall(r"#/\$defs/(\w+)", json.dumps(WHOLE["$defs"][kind]))
+        kinds += [one for one in dict.fromkeys(below) if one not in kinds]
+    numbers = {
+        (kind, field)
+        for kind in kinds
+        for field, rule in WHOLE["$defs"][kind]["properties"].items()
+        if '"integer"' in json.dumps(rule) or '"number"' in json.dumps(rule)
+    }
+    assert numbers == RANGES.keys()
+
+
 @pytest.mark.parametrize("limit", sorted(LIMITS), ids=".".join)
 def test_a_number_beyond_its_limit_is_refused(limit: tuple[str, str]) -> None:
     kind, field = limit
     least, most = LIMITS[limit]
-    for beyond in ([] if least is None else [least - 1]) + ([] if most is None else [most + 1]):
+    for beyond in (least - 1, most + 1, -(10**30), 10**30):
         data = whole()
         row = places(data, kind)[0]
         row[field] = beyond
