@@ -37,6 +37,9 @@ Reader = Annotated[Caller, require(Permission.PLAN_VIEW)]
 MOST_PARAMS = 12
 """Of another way to a date; more are none of ours."""
 
+Whole = Annotated[int, Field(ge=-(10**9), le=10**9)]
+"""A number in another way to a date: minutes and points stay far within."""
+
 
 class NothingPlanned(PlantError):
     """There is no plan yet."""
@@ -80,7 +83,7 @@ class PromiseOption(BaseModel):
     kind: Literal["split", "overtime", "unit", "delay"]
     date: AwareDatetime
     price: int
-    params: Annotated[dict[str, str | int], Field(max_length=MOST_PARAMS)]
+    params: Annotated[dict[str, str | Whole], Field(max_length=MOST_PARAMS)]
 
 
 class DateEvidence(BaseModel):

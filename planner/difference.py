@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from planner.explain import Cause, Explainer
 from planner.objective import order_ends
-from planner.problem import Problem
+from planner.problem import Problem, Published
 from planner.schedule import Schedule
 
 
@@ -16,6 +17,7 @@ class Move:
     """An operation that changes its unit or start; minutes after the new plan's origin.
 
     Args:
+        from_start: When it begins in the plan in force, as people have read it.
         cause: What its own order is saved from; else the order that has its place now, or the set-up that
             is saved. Its minutes are those of the order, 0 where that is not saved.
     """
@@ -67,16 +69,24 @@ def difference(problem: Problem, kept: Schedule, new: Schedule) -> Difference:
     """Compare a new plan with the one that people have read.
 
     Args:
-        kept: The published sequences on the plant as it is now: same units, same order.
+        problem: Where its operations are published is what people have read.
+        kept: What the plan in force comes to on the plant as it is now, without the new plan.
     """
-    published = [o.id for o in problem.operations if o.published and not o.started]
-    changed = _changed(problem, set(published), kept, new)
-    moved = tuple(_move(name, kept, new) for name in published if name in changed)
+    published = {o.id: o.published for o in problem.operations if o.published and not o.started}
+    changed = _changed(problem, published, new)
+    moved = tuple(_move(name, place, new) for name, place in published.items() if name in changed)
     added = tuple(o.id for o in problem.operations if not o.published and not o.started)
     shifts = _shifts(problem, kept, new)
     late = tuple(s for s in shifts if s.late_after > s.late_before)
     saved = tuple(s for s in shifts if s.late_after < s.late_before)
     return Difference(moved, late, saved, added)
+
+
+def moved_by_itself(problem: Problem, plan: Schedule) -> Difference:
+    """What the plan in force comes to on the plant as it is now, against what people have read."""
+    changes = difference(problem, plan, plan)
+    moved = tuple(replace(move, cause=_why_moved(move, problem, plan, plan, {})) for move in changes.moved)
+    return replace(changes, moved=moved)
 
 
 def by_cause(changes: Difference, problem: Problem, kept: Schedule, new: Schedule) -> Difference:
@@ -111,19 +121,23 @@ def _why_moved(
     if order in gains:
         return gains[order]
     old, now = kept.by_operation[move.operation], new.by_operation[move.operation]
-    for row in new.by_unit.get(old.unit, ()):
+    end = move.from_start + old.end - old.setup_start
+    for row in new.by_unit.get(move.from_unit, ()):
         other = problem.operation_by_id[row.operation].order
-        if other != order and row.setup_start < old.end and old.setup_start < row.end:
-            return Cause("unit", 0, old.unit, other)
+        if other != order and row.setup_start < end and move.from_start < row.end:
+            return Cause("unit", 0, move.from_unit, other)
+    stops = next((unit.stops for unit in problem.units if unit.id == move.from_unit), ())
+    if any(stop.start < end and move.from_start < stop.end for stop in stops):
+        return Cause("stop", 0, move.from_unit)
     return Cause("setup" if now.setup < old.setup else "sequence", 0, now.unit)
 
 
-def _move(name: str, kept: Schedule, new: Schedule) -> Move:
-    old, row = kept.by_operation[name], new.by_operation[name]
-    return Move(name, old.unit, row.unit, old.start, row.start)
+def _move(name: str, place: Published, new: Schedule) -> Move:
+    row = new.by_operation[name]
+    return Move(name, place.unit, row.unit, place.start, row.start)
 
 
-def _changed(problem: Problem, published: set[str], kept: Schedule, new: Schedule) -> set[str]:
+def _changed(problem: Problem, published: Mapping[str, Published], new: Schedule) -> set[str]:
     """Published operations that are elsewhere, or jumped the queue of their unit.
 
     Of those that stay on a unit, a longest part that keeps its order counts as unmoved; a subcontractor
@@ -131,22 +145,22 @@ def _changed(problem: Problem, published: set[str], kept: Schedule, new: Schedul
     """
     still: set[str] = set()
     for unit, rows in new.by_unit.items():
-        before = kept.by_unit.get(unit, ())
-        rank = {a.operation: i for i, a in enumerate(before) if a.operation in published}
-        stayed = [a.operation for a in rows if a.operation in rank]
+        stayed = [a for a in rows if a.operation in published and published[a.operation].unit == unit]
         if unit in problem.subcontractors:
-            still.update(stayed)
+            still.update(a.operation for a in stayed)
             continue
-        still.update(stayed[i] for i in _longest_rising([rank[name] for name in stayed]))
-    return published - still
+        stayed.sort(key=lambda a: (a.start, published[a.operation].start))  # in a batch nobody is first
+        before = [published[a.operation].start for a in stayed]
+        still.update(stayed[i].operation for i in _longest_rising(before))
+    return published.keys() - still
 
 
 def _longest_rising(values: list[int]) -> list[int]:
-    """The positions of a longest rising subsequence."""
+    """The positions of a longest subsequence that never falls."""
     tops: list[int] = []  # position of the least last value of each length
     before: list[int] = []
     for position, value in enumerate(values):
-        length = bisect_left([values[top] for top in tops], value)
+        length = bisect_right([values[top] for top in tops], value)
         before.append(tops[length - 1] if length else -1)
         tops[length:] = [position, *tops[length + 1 :]]
     found: list[int] = []

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from mes.definitions import service as definitions
 from mes.dispatching import service as dispatching
 from mes.kernel.db import Tx
 from mes.kernel.errors import PlantError
@@ -195,8 +196,10 @@ async def check_quote(tx: Tx, material: MaterialId, quantity: Decimal, at: datet
 
     Raises:
         QuantityNotPossible: Nothing is asked for.
+        QuantityNotWhole, QuantityTooFine: It has more decimals than the product's unit.
         PlantError: The material is unknown or not made here.
     """
     if quantity <= 0:
         raise QuantityNotPossible(quantity=str(quantity))
+    (await definitions.get_material(tx, material)).check(quantity)
     await dispatching.planning_master(tx, material, at)

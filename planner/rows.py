@@ -9,7 +9,7 @@ from typing import Any
 
 from mes.kernel.ids import uuid7
 from planner.child import Answers
-from planner.difference import by_cause, difference
+from planner.difference import by_cause, difference, moved_by_itself
 from planner.document import Clock, difference_document, plan_document, sequences
 from planner.drift import is_elsewhere
 from planner.explain import reasons
@@ -37,7 +37,13 @@ def plan_row(
     at: datetime,
     answers: Answers | None = None,
 ) -> Plan:
-    """A plan as it is stored; a proposal when `answers` with its changes are given."""
+    """A plan as it is stored.
+
+    Args:
+        answers: Of a better plan: what it changes against the one that goes on without it. Else the plan is
+            that one, and overrules nobody who has read a proposal: it has `moved` nothing, and tells what
+            the plant as it is now has moved.
+    """
     changes = answers.changes if answers else None
     return Plan(
         id=uuid7(),
@@ -53,7 +59,7 @@ def plan_row(
         moved=len(changes["moved"]) if changes else 0,
         trigger=trigger,
         body=_body(view, report),
-        diff=difference_document(view.problem, changes or _only_added(view.problem)),
+        diff=difference_document(view.problem, changes or _by_itself(view.problem, report)),
         made_at=at,
         published_at=None,
         published_by=None,
@@ -83,9 +89,10 @@ def _undated(problem: Problem, schedule: Schedule) -> list[str]:
     return [name for name, end in order_ends(problem, schedule).items() if end >= problem.horizon]
 
 
-def _only_added(problem: Problem) -> dict[str, Any]:
-    added = [o.id for o in problem.operations if not o.published and not o.started]
-    return {"moved": [], "late": [], "saved": [], "added": added}
+def _by_itself(problem: Problem, report: Mapping[str, Any]) -> dict[str, Any]:
+    """What changes against the plan in force when it goes on by itself."""
+    plan = schedule_from_json(report["schedule"])
+    return asdict(moved_by_itself(problem, plan))
 
 
 def _jobs(problem: Problem, schedule: Schedule) -> list[dict[str, Any]]:

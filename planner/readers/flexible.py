@@ -1,11 +1,11 @@
 """Job shops: classic, flexible, and flexible with sequence-dependent set-ups.
 
 Formats:
-    JSP: number of jobs and machines; a line for each job with (machine, time) for each step,
-    machines from 0 or from 1. FJSP: number of jobs and machines (and the mean of alternatives); for
-    each job the number of steps, for each step the number of alternatives and (machine, time) of
-    each. With set-ups: the same, then for each machine a square matrix of the set-up time from each
-    operation to each, the first set-up on a machine being nought.
+    JSP: number of jobs and machines; a line for each job with (machine, time) for each step.
+    FJSP: number of jobs and machines (and the mean of alternatives); for each job the number of
+    steps, for each step the number of alternatives and (machine, time) of each. Machines count from
+    1, or from 0 where one is called 0. With set-ups: the same, then for each machine a square matrix
+    of the set-up time from each operation to each, the first set-up on a machine being nought.
 
 Sources:
     Taillard, EJOR 64 (1993); Brandimarte, Annals of Operations Research 41 (1993).
@@ -134,9 +134,9 @@ def _problem(
     lines: list[str],
     setups: list[tuple[Setup, ...]] | None = None,
 ) -> Problem:
-    """Every machine is a centre of its own; steps that take no time are left out."""
-    named = [machine for route in routes for step in route for machine, _ in step]
-    first_machine = 1 if max(named, default=0) == machines and 0 not in named else 0
+    """Every machine is a centre of its own; a step that somebody can do in no time is left out."""
+    named = {machine for route in routes for step in route for machine, _ in step}
+    first_machine = 0 if 0 in named else 1
     known = range(first_machine, first_machine + machines)
     for line, route in zip(lines, routes, strict=True):
         for machine in (machine for step in route for machine, _ in step):
@@ -149,8 +149,8 @@ def _problem(
     for job, route in enumerate(routes):
         before = ""
         for step, choices in enumerate(route):
-            able = tuple(Alternative(f"M{m - first_machine}", t) for m, t in choices if t > 0)
-            if able:
+            able = tuple(Alternative(f"M{m - first_machine}", t) for m, t in choices)
+            if able and all(choice.minutes for choice in able):
                 name = f"J{job}-{step}"
                 links = (Link(before),) if before else ()
                 family = str(number) if setups else None

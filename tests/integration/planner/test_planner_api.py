@@ -519,3 +519,17 @@ async def test_an_acceptance_that_comes_again_gets_its_answer_without_the_planne
     again = await browser.post(f"{API}/promises", json=query, headers=once)
     assert (again.status_code, again.json()) == (200, held.json())
     assert (await browser.get(f"{API}/promise", params=query)).json()["date"] == told
+
+
+async def test_what_no_product_and_no_offer_can_be_is_refused_before_the_planner_is_asked(
+    web: Web, floor: Floor, planner: Desk
+) -> None:
+    await floor.order(quantity=3)
+    await planner.step()
+    browser = await web.browser(Role.PLANNER)
+    reply = await browser.get(f"{API}/promise", params={"material": "PUMP-40", "quantity": "0.5"})
+    assert (reply.status_code, reply.json()["error"]) == (422, "QuantityNotWhole")
+    offer = {"kind": "overtime", "date": utc_now().isoformat(), "price": 1, "params": {"minutes": 10**15}}
+    wish = {"material": "PUMP-40", "quantity": "3", "option": offer}
+    reply = await browser.post(f"{API}/promises", json=wish, headers=key())
+    assert reply.status_code == 422

@@ -10,7 +10,7 @@ from planner.bench import Instance
 from planner.checker import check
 from planner.effort import Effort
 from planner.fault import InvalidProblem
-from planner.problem import Problem
+from planner.problem import Alternative, Problem
 from planner.readers import read_fjsp, read_fjsp_with_setups, read_jsp, read_rcpsp
 from planner.solve import solve
 from tests.benchmarks.planner.instances import DATA, every
@@ -30,6 +30,19 @@ def test_machines_may_count_from_one() -> None:
         [("M0", 4)],
         [("M0", 3), ("M1", 5)],
     ]
+
+
+def test_machines_count_from_one_where_none_is_called_nought_and_the_last_one_is_idle() -> None:
+    """Else each machine had the set-up times of the next one."""
+    steps, matrices = "1 1 1 5\n1 1 1 5\n", ("0 0\n0 0\n", "50 50\n50 50\n", "90 90\n90 90\n")
+    problem = read_fjsp_with_setups("2 3\n" + steps + "".join(matrices))
+    assert [o.alternatives for o in problem.operations] == [(Alternative("M0", 5),)] * 2
+    assert {s.minutes for s in problem.work_centers[0].setups} == {0}
+
+
+def test_a_step_that_somebody_can_do_in_no_time_is_left_out() -> None:
+    problem = read_fjsp("2 2\n1 2 1 0 2 5\n1 1 2 3\n")
+    assert [(o.order, o.alternatives) for o in problem.operations] == [("J1", (Alternative("M1", 3),))]
 
 
 def test_set_ups_depend_on_the_operation_before() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from planner.checker import check
 from planner.decoder import Choice, decode
-from planner.difference import by_cause, difference
+from planner.difference import by_cause, difference, moved_by_itself
 from planner.effort import Effort
 from planner.explain import Cause
 from planner.problem import Order, Problem, Published, Release, Unit, Window
@@ -120,3 +120,14 @@ def test_a_promise_uses_the_gap_and_says_what_binds() -> None:
     assert (short.end, short.binding.code) == (20, "now")
     long = desk.quote((step("Q-1", 40, "M"),))
     assert (long.end, long.binding.code) == (100, "unit")
+
+
+def test_a_plan_that_goes_on_by_itself_says_what_it_moves() -> None:
+    rows = [replace(step(f"{n}-1"), published=Published("M", 10 * i)) for i, n in enumerate("ABC")]
+    problem = plant(*rows, due={"A": 100, "B": 20, "C": 30})
+    changes = moved_by_itself(problem, decode(problem, [Choice(f"{n}-1", "M") for n in "BCA"]))
+    assert [(m.operation, m.from_start, m.to_start) for m in changes.moved] == [("A-1", 0, 20)]
+    assert changes.moved[0].cause == Cause("unit", 0, "M", "B")
+    assert (changes.late, changes.saved) == ((), ())
+    later = moved_by_itself(problem, decode(problem, [Choice(f"{n}-1", "M") for n in "ABC"]))
+    assert later.moved == ()
