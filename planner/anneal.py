@@ -509,7 +509,9 @@ class Engine:
         on_better: Callable[[int], None],
         stop: Stop,
     ) -> Sequences:
-        """Chains side by side until the budget is spent."""
+        """Chains side by side until the budget is spent; none is begun that is to end at once."""
+        if stop():
+            return min(best, self._in_order_of_starts(best.copy()), key=lambda p: p.cost)
         seeds = range(
             clock.budget.seed, clock.budget.seed + SEED_STEP * max(1, clock.budget.chains), SEED_STEP
         )
@@ -582,11 +584,10 @@ class Engine:
 
     def choices(self, plan: Sequences) -> list[Choice]:
         """The plan as a proposal for the decoder."""
-        problem = self.packed.problem
-        return [
-            Choice(problem.operations[op].id, problem.units[plan.unit_of[op]].id)
-            for op in self.packed.with_followers(plan.perm).tolist()
-        ]
+        operations, unit_of = self.packed.problem.operations, plan.unit_of.tolist()
+        names = [unit.id for unit in self.packed.problem.units]
+        rows = self.packed.with_followers(plan.perm).tolist()
+        return [Choice(operations[row].id, names[unit_of[row]]) for row in rows]
 
 
 class Walk:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import accumulate, groupby, pairwise
 
-from planner.problem import Buffer, Link, Operation, Problem, Setup, Unit, Window
+from planner.problem import Buffer, Link, Operation, Problem, Setup, Tool, Unit, Window
 from planner.schedule import Assignment, Schedule
 
 Stretch = tuple[int, int, str]
@@ -46,13 +46,12 @@ def require_feasible(problem: Problem, schedule: Schedule) -> None:
 
 
 def _faults(problem: Problem, schedule: Schedule) -> Iterator[str]:
-    planned = [a.operation for a in schedule.assignments]
-    if sorted(planned) != sorted(o.id for o in problem.operations):
+    at = {a.operation: a for a in schedule.assignments}
+    operations = {o.id: o for o in problem.operations}
+    if at.keys() != operations.keys() or len(at) != len(schedule.assignments):
         yield "not every operation is planned exactly once"
         return
-    at = {a.operation: a for a in schedule.assignments}
-    opening = _Opening(problem)
-    operations = {o.id: o for o in problem.operations}
+    opening = _Opening(problem, max((a.end for a in schedule.assignments), default=0))
     rows: dict[str, list[Assignment]] = {unit.id: [] for unit in problem.units}
     for operation in problem.operations:
         a = at[operation.id]
@@ -75,24 +74,29 @@ def _faults(problem: Problem, schedule: Schedule) -> Iterator[str]:
             yield from (f"{a.operation} has a set-up at {unit.id}" for a in rows[unit.id] if a.setup)
         else:
             yield from _unit_faults(problem, unit, rows[unit.id], operations)
-    yield from _people_faults(problem, opening, schedule, riders)
+    yield from _people_faults(problem, opening, at, riders)
     yield from _tool_faults(problem, at, riders)
     yield from _material_faults(problem, at)
     yield from _buffer_faults(problem, at)
 
 
 class _Opening:
-    """The minutes in which units can work, one mark a minute up to the horizon."""
+    """The minutes in which units can work, one mark a minute up to the horizon.
 
-    def __init__(self, problem: Problem) -> None:
+    Args:
+        last: Nobody ends after this minute: how much is worked is counted until then.
+    """
+
+    def __init__(self, problem: Problem, last: int) -> None:
         self.horizon = problem.horizon
+        self.counted = max(0, min(last, problem.horizon))
         calendars = {c.id: c.windows for c in problem.calendars}
-        made: dict[tuple[object, ...], tuple[bytearray, list[int]]] = {}
+        made: dict[object, tuple[bytearray, list[int]]] = {}
         self.units: dict[str, tuple[bytearray, list[int]]] = {}
         for unit in problem.units:
-            key = (calendars[unit.calendar], unit.stops)
+            key = (unit.calendar, unit.stops)
             if key not in made:
-                made[key] = _marks(calendars[unit.calendar], unit.stops, problem.horizon)
+                made[key] = _marks(calendars[unit.calendar], unit.stops, problem.horizon, self.counted)
             self.units[unit.id] = made[key]
 
     def is_open(self, unit: str, minute: int) -> bool:
@@ -102,9 +106,9 @@ class _Opening:
     def count(self, unit: str, start: int, end: int) -> int:
         """How many minutes of [start, end) the unit works."""
         until = self.units[unit][1]
-        if start <= end <= self.horizon:
+        if start <= end <= self.counted:
             return until[end] - until[start]
-        inside = until[min(end, self.horizon)] - until[min(start, self.horizon)]
+        inside = until[min(end, self.counted)] - until[min(start, self.counted)]
         return inside + max(0, end - max(start, self.horizon))
 
     def worked(self, a: Assignment, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -117,20 +121,23 @@ class _Opening:
 
 
 def _marks(
-    windows: tuple[Window, ...], stops: tuple[Window, ...], horizon: int
+    windows: tuple[Window, ...], stops: tuple[Window, ...], horizon: int, counted: int
 ) -> tuple[bytearray, list[int]]:
-    """One mark for each minute, and how many minutes are marked before each."""
+    """One mark for each minute, and how many minutes are marked before each of those that are counted."""
     marks = bytearray(horizon)
     for window in windows:
         marks[window.start : window.end] = b"\1" * (window.end - window.start)
     for stop in stops:
         marks[stop.start : stop.end] = bytes(stop.end - stop.start)
-    return marks, list(accumulate(marks, initial=0))
+    return marks, list(accumulate(marks[:counted], initial=0))
 
 
 def _own_faults(opening: _Opening, operation: Operation, a: Assignment) -> Iterator[str]:
-    minutes = next((x.minutes for x in operation.alternatives if x.unit == a.unit), None)
-    if minutes is None:
+    for able in operation.alternatives:
+        if able.unit == a.unit:
+            minutes = able.minutes
+            break
+    else:
         yield f"{operation.id} is on {a.unit}, which cannot do it"
         return
     run = opening.count(a.unit, max(0, a.start), a.end)
@@ -143,7 +150,8 @@ def _own_faults(opening: _Opening, operation: Operation, a: Assignment) -> Itera
             yield f"{operation.id} runs on {operation.started.unit} but is planned elsewhere"
     else:
         yield from _start_faults(opening, operation, a, run)
-        yield from _promise_faults(operation, a)
+        if operation.lock or operation.published:
+            yield from _promise_faults(operation, a)
 
 
 def _start_faults(opening: _Opening, operation: Operation, a: Assignment, run: int) -> Iterator[str]:
@@ -284,38 +292,63 @@ def _order_faults(unit: Unit, held: list[tuple[Operation, Assignment]]) -> Itera
 
 def _tool_faults(problem: Problem, at: dict[str, Assignment], riders: set[str]) -> Iterator[str]:
     """A tool is held from the beginning of a set-up to the end of the run, pauses included."""
-    users: dict[str, list[tuple[Operation, int]]] = {tool.id: [] for tool in problem.tools}
+    users: dict[str, list[tuple[Assignment, int]]] = {tool.id: [] for tool in problem.tools}
+    running: dict[str, list[tuple[int, int]]] = {tool.id: [] for tool in problem.tools}
     for operation in problem.operations:
         for use in operation.tools if operation.id not in riders else ():
-            users[use.tool].append((operation, use.count))
-    for tool in problem.tools:
-        free = [tool.count] * problem.horizon
-        for away in tool.away:
-            for minute in range(away.start, away.end):
-                free[minute] -= away.count
-        for operation, count in users[tool.id]:
+            a = at[operation.id]
             if operation.started:
-                for minute in range(min(at[operation.id].end, problem.horizon)):
-                    if free[minute] >= count:  # else a fact that the count does not explain
-                        free[minute] -= count
-        planned = [(at[o.id], count) for o, count in users[tool.id] if not o.started]
-        yield from _tool_shortages(tool.id, planned, free)
+                running[use.tool].append((a.end, use.count))
+            else:
+                users[use.tool].append((a, use.count))
+    for tool in problem.tools:
+        taken = sum(away.count for away in tool.away) + sum(count for _, count in running[tool.id])
+        crowded = _crowded(users[tool.id], problem.horizon, max(0, tool.count - taken))
+        if crowded:
+            yield from _tool_shortages(tool.id, crowded, _left(tool, running[tool.id], problem.horizon))
 
 
-def _tool_shortages(tool: str, planned: list[tuple[Assignment, int]], free: list[int]) -> Iterator[str]:
-    """Whoever began last when more of a tool were held than there are, in some minute of `free`."""
-    changes: dict[int, list[tuple[int, str]]] = {}
-    for a, count in planned:
-        begin, end = max(0, a.setup_start), min(a.end, len(free))
+def _crowded(
+    users: list[tuple[Assignment, int]], horizon: int, least: int
+) -> list[tuple[int, int, int, str]]:
+    """The stretches before the horizon in which more than `least` are held: from, to, how many, and who
+    began last.
+    """
+    changes: dict[int, int] = {}
+    begins: dict[int, str] = {}
+    for a, count in users:
+        begin, end = max(0, a.setup_start), min(a.end, horizon)
         if begin < end:
-            changes.setdefault(begin, []).append((count, a.operation))
-            changes.setdefault(end, []).append((-count, ""))
+            changes[begin] = changes.get(begin, 0) + count
+            changes[end] = changes.get(end, 0) - count
+            begins[begin] = a.operation
+    found: list[tuple[int, int, int, str]] = []
     held, last = 0, ""
-    for minute, until in pairwise(sorted({*changes, len(free)})):
-        for change, operation in changes[minute]:
-            held += change
-            last = operation or last
-        if held and min(free[minute:until]) < held:
+    for minute, until in pairwise(sorted({*changes, horizon})):
+        held += changes[minute]
+        last = begins.get(minute, last)
+        if held > least:
+            found.append((minute, until, held, last))
+    return found
+
+
+def _left(tool: Tool, running: list[tuple[int, int]], horizon: int) -> list[int]:
+    """How many of a tool are free in each minute, of what is away and held by work under way."""
+    free = [tool.count] * horizon
+    for away in tool.away:
+        for minute in range(away.start, away.end):
+            free[minute] -= away.count
+    for end, count in running:
+        for minute in range(min(end, horizon)):
+            if free[minute] >= count:  # else a fact that the count does not explain
+                free[minute] -= count
+    return free
+
+
+def _tool_shortages(tool: str, crowded: list[tuple[int, int, int, str]], free: list[int]) -> Iterator[str]:
+    """Whoever began last when more of a tool were held than there are, in some minute of `free`."""
+    for minute, until, held, last in crowded:
+        if min(free[minute:until]) < held:
             short = next(m for m in range(minute, until) if free[m] < held)
             yield f"too few of {tool} for {last} at minute {short}"
 
@@ -381,11 +414,10 @@ def _is_given(operation: Operation) -> bool:
 
 
 def _people_faults(
-    problem: Problem, opening: _Opening, schedule: Schedule, riders: set[str]
+    problem: Problem, opening: _Opening, at: dict[str, Assignment], riders: set[str]
 ) -> Iterator[str]:
     started: list[Stretch] = []
     planned: list[Stretch] = []
-    at = {a.operation: a for a in schedule.assignments}
     for operation in problem.operations:
         if operation.skill is None or at[operation.id].unit not in opening.units or operation.id in riders:
             continue
@@ -397,12 +429,11 @@ def _people_faults(
 
 
 def _shortages(attendance: _Attendance, started: list[Stretch], planned: list[Stretch]) -> Iterator[str]:
-    """People can only be lacking from a minute in which somebody begins, comes or goes."""
+    """People can only be lacking from a minute in which more of a skill work than before, or somebody comes
+    or goes.
+    """
     told: set[Union] = set()
-    changes: dict[int, list[tuple[str, int]]] = {}
-    for start, end, skill in planned:
-        changes.setdefault(start, []).append((skill, 1))
-        changes.setdefault(end, []).append((skill, -1))
+    changes = _net_changes(planned)
     facts = {*attendance.since, *(minute for start, end, _ in started for minute in (start, end))}
     running, given = Counter[str](), Counter[str]()
     for minute in sorted({*changes, *facts}):
@@ -418,6 +449,21 @@ def _shortages(attendance: _Attendance, started: list[Stretch], planned: list[St
             if union not in told:
                 told.add(union)
                 yield f"too few people for {' or '.join(union)} at minute {minute}"
+
+
+def _net_changes(planned: list[Stretch]) -> dict[int, list[tuple[str, int]]]:
+    """Minute -> by how many more of each skill work from then on, or fewer."""
+    rows: dict[str, dict[int, int]] = {}
+    for start, end, skill in planned:
+        row = rows.setdefault(skill, {})
+        row[start] = row.get(start, 0) + 1
+        row[end] = row.get(end, 0) - 1
+    found: dict[int, list[tuple[str, int]]] = {}
+    for skill, row in rows.items():
+        for minute, change in row.items():
+            if change:
+                found.setdefault(minute, []).append((skill, change))
+    return found
 
 
 def _explained(attendance: _Attendance, started: list[Stretch], minute: int) -> Counter[str]:

@@ -22,12 +22,15 @@ class Counter:
 
     def claim(self, start: int, end: int, count: int = 1) -> None:
         """Take so many from `start` to `end`; below 0 gives them back."""
-        first, last = self._cut(start), self._cut(end)
+        first = self._cut(start, 0)
+        last = self._cut(end, first)
+        free = self._free
         for i in range(first, last):
-            self._free[i] -= count
+            free[i] -= count
 
-    def _cut(self, minute: int) -> int:
-        i = bisect_right(self._times, minute) - 1
+    def _cut(self, minute: int, behind: int) -> int:
+        """The step that begins at a minute, made if there is none; it is not before step `behind`."""
+        i = bisect_right(self._times, minute, behind) - 1
         if self._times[i] == minute:
             return i
         self._times.insert(i + 1, minute)

@@ -25,7 +25,7 @@ from operator import attrgetter
 
 from planner.buffers import FULL, Buffers
 from planner.contradiction import Contradiction
-from planner.problem import Alternative, Link, Lock, Operation, Problem, Published, Started, Unit
+from planner.problem import Alternative, Link, Lock, Operation, Problem, Published, Release, Started, Unit
 from planner.rings import Rings
 from planner.schedule import Assignment, Reason, ReasonCode, Schedule
 from planner.shared import Pieces, Shortage, left_free
@@ -87,6 +87,15 @@ class Fit:
 
 
 _begin, _run = attrgetter("begin"), attrgetter("run")
+
+Cause = Reason | Link | Release
+"""What lets an operation begin no sooner: most are never told, because its unit is busy for longer."""
+
+NOTHING: Cause = Reason("now")
+"""Nothing keeps an operation from beginning at once."""
+
+ROOM = 0, ""
+"""From minute 0 on there is room in every buffer."""
 
 
 class _Line:
@@ -189,24 +198,17 @@ class Decoder:
         line = self.lines[unit]
         return line.family_before(line.floor)
 
-    def ready(self, operation: Operation) -> tuple[int, Reason]:
+    def ready(self, operation: Operation) -> tuple[int, Cause]:
         """When releases and (placed) predecessors let it start, and which of them is last."""
-        minute, reason = 0, Reason("now")
+        minute, cause = 0, NOTHING
         for release in self.problem.releases_of(operation):
             if release.at > minute:
-                detail = {"cause": release.cause, "detail": release.detail}
-                minute, reason = release.at, Reason("release", detail)
-                if release.cause == "tied":
-                    reason = Reason("tied", {"operation": release.detail})
-        code: ReasonCode
+                minute, cause = release.at, release
         for link in operation.predecessors:
-            if link.sublots > 1:
-                end, code = self._first_made(link) + link.lag, "overlap"
-            else:
-                end, code = self.ends[link.operation] + link.lag, "lag" if link.lag else "predecessor"
+            end = (self._first_made(link) if link.sublots > 1 else self.ends[link.operation]) + link.lag
             if end > minute:
-                minute, reason = end, Reason(code, {"operation": link.operation})
-        return minute, reason
+                minute, cause = end, link
+        return minute, cause
 
     def _first_made(self, link: Link) -> int:
         """The minute at which a predecessor has worked a sub-lot's share of its run."""
@@ -219,13 +221,13 @@ class Decoder:
         run = time.work(self.ends[link.operation] + link.lag) - minutes + link.share(minutes)
         return time.at(max(0, run))
 
-    def _ready_on(self, operation: Operation, unit: str, since: tuple[int, Reason]) -> tuple[int, Reason]:
+    def _ready_on(self, operation: Operation, unit: str, since: tuple[int, Cause]) -> tuple[int, Cause]:
         """As `ready`, which is `since`, with what is waited for on one unit: the last sub-lots."""
         for link in operation.predecessors:
             if link.sublots > 1:
                 minute = self._last_made(link, operation, unit)
                 if minute > since[0]:
-                    since = minute, Reason("overlap", {"operation": link.operation})
+                    since = minute, link
         if operation.id in self._least_ends:
             end, behind = self._least_ends[operation.id]
             time = self.lines[unit].time
@@ -248,7 +250,7 @@ class Decoder:
         """
         line = self.lines[unit]
         since = self._ready_on(operation, unit, self.ready(operation))
-        room = None if gaps else self.buffers.free_from(operation.id)
+        room = None if gaps else self.buffers.free_from(operation.id) if self._is_bounded else ROOM
         if line.outside:
             return self._fit_outside(line, operation, since, room)
         first = line.floor
@@ -315,7 +317,7 @@ class Decoder:
         return found
 
     def _fit_until(
-        self, operation: Operation, on: Alternative, since: tuple[int, Reason], end: int
+        self, operation: Operation, on: Alternative, since: tuple[int, Cause], end: int
     ) -> Fit | None:
         """The earliest place in a gap, or None when it cannot be done by minute `end`."""
         line, minutes = self.lines[on.unit], on.minutes
@@ -348,11 +350,11 @@ class Decoder:
         self,
         line: _Line,
         operation: Operation,
-        since: tuple[int, Reason],
+        since: tuple[int, Cause],
         room: tuple[int, str] | None = None,
     ) -> Fit:
         """The place at a subcontractor: from when he has it, in his working time; see `_fit_gap`."""
-        (ready, why), time, minutes = since, line.time, operation.minutes_on(line.unit)
+        (ready, cause), time, minutes = since, line.time, operation.minutes_on(line.unit)
         run, full = _let_in(time, time.work(ready), room)
         while True:
             if not operation.resumable and time.room(run) < minutes:
@@ -367,6 +369,8 @@ class Decoder:
             why = Reason("buffer", {"buffer": full})
         elif start > ready:
             why = self._closed(line.unit, start)
+        else:
+            why = _told(cause)
         block = Block(run, run, run + minutes, operation, why)
         position = bisect_right(line.blocks, run, key=_begin)
         return Fit(line.unit, position, block, start, time.after(run + minutes), 0)
@@ -438,7 +442,7 @@ class Decoder:
         line: _Line,
         position: int,
         operation: Operation,
-        since: tuple[int, Reason],
+        since: tuple[int, Cause],
         room: tuple[int, str] | None = None,
     ) -> Fit | None:
         """The place in the gap before a position, if it is wide enough.
@@ -448,14 +452,14 @@ class Decoder:
             room: From when there is room in the buffer that it waits for, by the order of placement; None
                 looks into the buffers by the clock.
         """
-        ready, why = since
+        ready, cause = since
         joined = self._joining(line, position, operation, ready, room) if line.places is not None else None
         if joined is not None:
             return joined
         time, minutes = line.time, operation.minutes_on(line.unit)
         arrived = time.work(ready)
         before = line.blocks[position - 1] if position else None
-        family = line.family_before(position)
+        family = before.operation.family if before else line.family
         setup = self.problem.setup_minutes(line.unit, family, operation.family)
         limit = self._limit(line, position, operation)
         free = before.end if before else 0
@@ -481,6 +485,8 @@ class Decoder:
             why = Reason("setup", {"unit": line.unit, "minutes": setup})
         elif start > ready:
             why = self._closed(line.unit, start)
+        else:
+            why = _told(cause)
         block = Block(begin, run, run + minutes, operation, why)
         return Fit(line.unit, position, block, start, pieces[-1][1], setup, pieces)
 
@@ -578,7 +584,8 @@ class Decoder:
         line.blocks.insert(fit.position, block)
         line.floor = max(line.floor, fit.position) + 1
         line.hold(block)
-        self.shared.claim(block.operation, fit.pieces)
+        if fit.pieces:
+            self.shared.claim(block.operation, fit.pieces)
         self._note(line, block, fit.end)
         if self._is_bounded:
             self.buffers.pass_on(block.operation.id, fit.start)
@@ -769,10 +776,11 @@ class Decoder:
                 start = operation.started.since
             else:
                 start = time.at(block.run)
-                setup = self.problem.setup_minutes(line.unit, family, operation.family)
+                if operation.family != family:
+                    setup = self.problem.setup_minutes(line.unit, family, operation.family)
             family = operation.family
             began = time.at(block.run - setup) if setup else start
-            end = time.after(block.end)
+            end = self.ends[operation.id]
             yield Assignment(operation.id, line.unit, began, start, end, setup, block.reason)
 
 
@@ -785,6 +793,18 @@ def _most_after(operation: Operation, before: Operation) -> int:
 def _turn(row: Assignment) -> tuple[int, str, int, bool, str]:
     """The order of a schedule: of a batch, whoever leads it is first."""
     return row.start, row.unit, -row.setup, row.reason.code == "batch", row.operation
+
+
+def _told(cause: Cause) -> Reason:
+    """What an operation waits for, as the pages tell it."""
+    if isinstance(cause, Reason):
+        return cause
+    if isinstance(cause, Link):
+        code: ReasonCode = "overlap" if cause.sublots > 1 else "lag" if cause.lag else "predecessor"
+        return Reason(code, {"operation": cause.operation})
+    if cause.cause == "tied":
+        return Reason("tied", {"operation": cause.detail})
+    return Reason("release", {"cause": cause.cause, "detail": cause.detail})
 
 
 def _let_in(time: WorkTime, begin: int, room: tuple[int, str] | None) -> tuple[int, str]:
@@ -944,10 +964,10 @@ class InOrder:
 
     def __init__(self, problem: Problem, decoder: Decoder) -> None:
         self._ties = problem.ties
-        self._followers = {name: list(after) for name, after in problem.successors.items()}
+        self._followers: dict[str, tuple[str, ...]] = dict(problem.successors)
         for after, held in problem.kept_order.items():
             for before in held:
-                self._followers[before].append(after)
+                self._followers[before] += (after,)
         if self._ties.chains:
             self._followers = self._of_heads()
         self._missing = dict.fromkeys(self._followers, 0)
@@ -964,13 +984,13 @@ class InOrder:
             return False
         return name not in self._ties.head_of
 
-    def _of_heads(self) -> dict[str, list[str]]:
+    def _of_heads(self) -> dict[str, tuple[str, ...]]:
         found: dict[str, list[str]] = {name: [] for name in self._followers}
         for before, names in self._followers.items():
             head = self._ties.head(before)
             heads = [self._ties.head(name) for name in names]
             found[head] += [name for name in heads if name != head]
-        return found
+        return {name: tuple(heads) for name, heads in found.items()}
 
     def placed(self, name: str) -> list[str]:
         """Tell that `name` was placed; returns the held-back ones that now can be."""
@@ -1013,12 +1033,13 @@ def placed_order(problem: Problem, proposal: Iterable[Choice]) -> list[Choice]:
     Raises:
         LocksConflict: As `decode`.
     """
-    return _decoded(problem, list(proposal))[1]
+    fits = _decoded(problem, list(proposal))[1]
+    return [Choice(fit.block.operation.id, fit.unit) for fit in fits]
 
 
 def _decoded(
     problem: Problem, proposal: list[Choice], *, locks_first: bool = True
-) -> tuple[Decoder, list[Choice]]:
+) -> tuple[Decoder, list[Fit]]:
     """All operations placed, and their order."""
     units = {choice.operation: choice.unit for choice in proposal}
     held = _held_first(problem) if locks_first else []
@@ -1045,7 +1066,7 @@ def _in_line(
     *,
     elsewhere: bool = False,
     rings: Rings | None = None,
-) -> tuple[Decoder, list[Choice], list[str]]:
+) -> tuple[Decoder, list[Fit], list[str]]:
     """Place operations in an order; also the order that came of it, and who found no place in a buffer.
 
     Args:
@@ -1055,14 +1076,15 @@ def _in_line(
     problem = decoder.problem
     order = InOrder(problem, decoder)
     frozen = _Frozen(problem, decoder)
-    found: list[Choice] = []
+    known, has_buffers = problem.operation_by_id, bool(problem.buffers)
+    found: list[Fit] = []
     held_back: list[str] = []
     for name in dict.fromkeys(names):
         stack = [name] if not decoder.is_placed(name) and order.is_ready(name) else []
         while stack:
-            operation = problem.operation_by_id[stack.pop()]
-            chain, on = problem.ties.chain(operation), None
-            if problem.buffers:
+            operation, on = known[stack.pop()], None
+            if has_buffers:
+                chain = problem.ties.chain(operation)
                 on = frozen.units(chain, units, elsewhere=elsewhere)
                 waits = on is None or decoder.buffers.full(chain)
                 if rings and not waits:
@@ -1072,9 +1094,9 @@ def _in_line(
                     continue
             for fit in _fits(decoder, operation, {**units, **on} if on else units):
                 decoder.place(fit)
-                found.append(Choice(fit.block.operation.id, fit.unit))
+                found.append(fit)
             stack += reversed(order.placed(operation.id))
-            if held_back and (operation.frozen or decoder.buffers.leaves(chain)):
+            if held_back and (operation.frozen or decoder.buffers.leaves(problem.ties.chain(operation))):
                 stack += reversed(held_back)
                 held_back.clear()
     return decoder, found, held_back

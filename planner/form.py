@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get
 
 from planner.fault import Fault, InvalidProblem
 from planner.problem import Problem
-from planner.schedule import Schedule
+from planner.schedule import Assignment, Schedule
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -47,8 +47,23 @@ def problem_from_json(data: Json) -> Problem:
 
 
 def schedule_to_json(schedule: Schedule) -> dict[str, Json]:
-    """The schedule as a JSON object."""
-    return {name: _written(value) for name, value in _members(schedule).items()}
+    """The schedule as a JSON object; row by row by hand, because who stopped a search waits for it."""
+    return {"assignments": [_assignment(row) for row in schedule.assignments]}
+
+
+def _assignment(row: Assignment) -> dict[str, Json]:
+    reason: dict[str, Json] = {"code": row.reason.code}
+    if row.reason.params:
+        reason["params"] = dict(row.reason.params)
+    return {
+        "operation": row.operation,
+        "unit": row.unit,
+        "setup_start": row.setup_start,
+        "start": row.start,
+        "end": row.end,
+        "setup": row.setup,
+        "reason": reason,
+    }
 
 
 def schedule_from_json(data: Json) -> Schedule:

@@ -31,19 +31,8 @@ class Draw:
     count: int
     tool: str | None
 
-    def stretches(self, pieces: Pieces) -> Pieces:
-        """The minutes in which it takes them."""
-        if self.tool is None or len(pieces) < 2:
-            return pieces
-        return [(pieces[0][0], pieces[-1][1])]
 
-    def claim(self, pieces: Pieces, sign: int = 1) -> None:
-        """Take what the operation needs; -1 gives it back."""
-        for start, end in self.stretches(pieces):
-            self.counter.claim(start, end, sign * self.count)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Shortage:
     """Something is missing until minute `until`: a tool, room in a buffer, or else somebody."""
 
@@ -67,22 +56,25 @@ class Shared:
 
     def draws(self, operation: Operation) -> tuple[Draw, ...]:
         """What an operation draws on: the same for all of the same skill and tools."""
-        key = (operation.skill, operation.tools)
-        if key not in self._draws:
+        key: object = operation.skill
+        if operation.tools:
+            key = operation.skill, *[(use.tool, use.count) for use in operation.tools]
+        found = self._draws.get(key)
+        if found is None:
             people = self.people.of_skill[operation.skill] if operation.skill is not None else ()
             tools = tuple(Draw(self.tools[use.tool], use.count, use.tool) for use in operation.tools)
-            self._draws[key] = (*(Draw(counter, 1, None) for counter in people), *tools)
-        return self._draws[key]
+            found = self._draws[key] = (*(Draw(counter, 1, None) for counter in people), *tools)
+        return found
 
-    def claim(self, operation: Operation, pieces: Pieces) -> None:
-        """Take what an operation needs while it works through `pieces`."""
+    def claim(self, operation: Operation, pieces: Pieces, sign: int = 1) -> None:
+        """Take what an operation needs while it works through `pieces`; -1 gives it back."""
         for draw in self.draws(operation):
-            draw.claim(pieces)
+            for start, end in pieces if draw.tool is None else _whole(pieces):
+                draw.counter.claim(start, end, sign * draw.count)
 
     def release(self, operation: Operation, pieces: Pieces) -> None:
         """Give back what `claim` took."""
-        for draw in self.draws(operation):
-            draw.claim(pieces, -1)
+        self.claim(operation, pieces, -1)
 
     def claim_where_free(self, operation: Operation, pieces: Pieces) -> None:
         """Work under way: it holds what it needs wherever that is free, and is a fact elsewhere.
@@ -98,13 +90,19 @@ class Shared:
 
     def shortage(self, operation: Operation, pieces: Pieces) -> Shortage | None:
         """What is missing longest of what an operation needs in `pieces`, or None."""
-        found: Shortage | None = None
+        longest: int | None = None
+        tool: str | None = None
         for draw in self.draws(operation):
-            for start, end in draw.stretches(pieces):
+            for start, end in pieces if draw.tool is None else _whole(pieces):
                 until = draw.counter.shortage(start, end, draw.count)
-                if until is not None and (found is None or until > found.until):
-                    found = Shortage(until, draw.tool)
-        return found
+                if until is not None and (longest is None or until > longest):
+                    longest, tool = until, draw.tool
+        return None if longest is None else Shortage(longest, tool)
+
+
+def _whole(pieces: Pieces) -> Pieces:
+    """The minutes in which a run through `pieces` holds its tools."""
+    return pieces if len(pieces) < 2 else [(pieces[0][0], pieces[-1][1])]
 
 
 def _claim_where_free(group: Sequence[Draw], stretches: Pieces) -> None:

@@ -93,8 +93,11 @@ class WorkTime:
 
     def pieces(self, first: int, last: int) -> list[tuple[int, int]]:
         """The open stretches (start, end), in minutes, of working minutes [first, last)."""
-        found: list[tuple[int, int]] = []
         i = bisect_right(self._before, first) - 1
+        start = self._starts[i] + first - self._before[i]
+        if start + last - first <= self._ends[i]:
+            return [(start, start + last - first)] if first < last else []
+        found: list[tuple[int, int]] = []
         while first < last:
             start = self._starts[i] + first - self._before[i]
             end = min(start + last - first, self._ends[i])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
 from random import Random
 
 from hypothesis import given, settings
@@ -16,10 +18,12 @@ from planner.explain import Cause, Explainer
 from planner.fixes import remedies
 from planner.form import problem_from_json, problem_to_json, schedule_from_json, schedule_to_json
 from planner.objective import order_ends, points_by_order, score
-from planner.problem import Operation, Order, Problem
+from planner.problem import Operation, Order, Problem, Unit, Window
 from planner.promise import Desk
 from planner.replan import as_published, repair, replan
-from tests.properties.planner.strategies import locked, operations, problems
+from planner.schedule import Schedule
+from tests.properties.planner.strategies import SKILLS, crews, locked, operations, problems
+from tests.unit.planner.plants import plant, shifts, step
 
 RUNS = settings(max_examples=50, deadline=None)
 
@@ -46,6 +50,49 @@ def test_a_plan_with_batches_that_wait_is_feasible(problem: Problem) -> None:
 @given(problems(), st.randoms(use_true_random=False))
 def test_any_order_of_operations_is_timed_feasibly(problem: Problem, random: Random) -> None:
     assert check(problem, decode(problem, shuffled(problem, random))) == []
+
+
+@st.composite
+def staffed(draw: st.DrawFn) -> Problem:
+    """Steps on three units with a break, and a few people for them."""
+    skills = st.sampled_from(SKILLS)
+    rows = draw(st.lists(st.tuples(st.integers(1, 15), st.sampled_from("MNO"), skills), max_size=12))
+    steps = (step(f"A{i}-1", minutes, unit, skill=skill) for i, (minutes, unit, skill) in enumerate(rows))
+    units = tuple(Unit(name, "W", "always") for name in "MNO")
+    return plant(*steps, units=units, crews=draw(crews()), horizon=200, **shifts((0, 30), (40, 200)))
+
+
+def lacks_people(problem: Problem, plan: Schedule) -> bool:
+    """Whether more work in some minute than there are people: counted for each minute and union of skills."""
+    calendars = {calendar.id: calendar.windows for calendar in problem.calendars}
+    units = {unit.id: (calendars[unit.calendar], unit.stops) for unit in problem.units}
+    needs = [(row, problem.operation_by_id[row.operation].skill) for row in plan.assignments]
+    for minute in range(problem.horizon):
+        working = [
+            skill
+            for row, skill in needs
+            if skill and row.setup_start <= minute < row.end and is_open(*units[row.unit], minute)
+        ]
+        there = [crew for crew in problem.crews if any(w.start <= minute < w.end for w in crew.windows)]
+        for size in range(1, len(set(working)) + 1):
+            for union in combinations(set(working), size):
+                able = sum(crew.count for crew in there if not set(crew.skills).isdisjoint(union))
+                if sum(skill in union for skill in working) > able:
+                    return True
+    return False
+
+
+def is_open(windows: tuple[Window, ...], stops: tuple[Window, ...], minute: int) -> bool:
+    inside = (any(w.start <= minute < w.end for w in rows) for rows in (windows, stops))
+    return next(inside) and not next(inside)
+
+
+@RUNS
+@given(staffed())
+def test_a_plan_is_refused_when_some_minute_has_too_few_people(problem: Problem) -> None:
+    alone = replace(problem, operations=tuple(replace(o, skill=None) for o in problem.operations))
+    plan = dispatch(alone, edd(alone))
+    assert bool(check(problem, plan)) == lacks_people(problem, plan)
 
 
 @RUNS
