@@ -176,7 +176,12 @@ class Held(BaseModel):
 
 
 class HoldShown(BaseModel):
-    """An accepted date whose places are kept; of an order in two parts each has its own."""
+    """An accepted date whose places are kept; of an order in two parts each has its own.
+
+    Args:
+        promised_at: What was told and accepted.
+        planned_at: When the plan in force has it done.
+    """
 
     id: UUID
     name: str
@@ -186,6 +191,7 @@ class HoldShown(BaseModel):
     customer_order: str | None
     customer: str | None
     promised_at: datetime
+    planned_at: datetime
     held_until: datetime
     accepted_at: datetime
     accepted_by: str

@@ -566,10 +566,11 @@ class Desk:
     ) -> str:
         """Times are corrected at once where the policy allows; what moves people waits for one.
 
-        A proposal that people read stays theirs while it holds and no other is clearly better.
+        A proposal that people read stays theirs while it holds and no other is clearly better. No plan
+        comes in force by itself that puts off an accepted date which the one that moves nobody keeps.
         """
         policy = self.settings.planner.auto_publish
-        if better is not None and policy == "always":
+        if better is not None and policy == "always" and not rows.puts_off(better, kept):
             await store.close_proposal(tx, "superseded")
             await service.put_in_force(tx, better)
             return "published"

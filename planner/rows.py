@@ -73,6 +73,7 @@ def _body(view: View, report: Mapping[str, Any]) -> dict[str, Any]:
         "jobs": _jobs(view.problem, schedule),
         "undated": _undated(view.problem, schedule),
         "promises": sorted(view.promises),
+        "breaks": _breaks(view, schedule),
     }
     return plan_document(view.problem, report, view.labels) | own
 
@@ -87,6 +88,22 @@ def explained(problem: Problem, report: Mapping[str, Any]) -> Mapping[str, Any]:
 def _undated(problem: Problem, schedule: Schedule) -> list[str]:
     """The orders that end where no calendar reaches, or wait for material that nobody has on order."""
     return [name for name, end in order_ends(problem, schedule).items() if end >= problem.horizon]
+
+
+def _breaks(view: View, schedule: Schedule) -> list[dict[str, str]]:
+    """The accepted dates that a plan does not keep."""
+    clock, ends = Clock(view.problem.origin), order_ends(view.problem, schedule)
+    return [
+        {"work_order": name, "promised_at": promised.isoformat(), "end": clock.text(ends[name])}
+        for name, promised in sorted(view.promised.items())
+        if name in ends and clock.at(ends[name]) - promised >= SAME_DATE
+    ]
+
+
+def puts_off(plan: Plan, kept: Plan) -> bool:
+    """Whether a plan breaks an accepted date that the plan which moves nobody keeps."""
+    broken, lost = ({row["work_order"] for row in one.body["breaks"]} for one in (plan, kept))
+    return not broken <= lost
 
 
 def _by_itself(problem: Problem, report: Mapping[str, Any]) -> dict[str, Any]:

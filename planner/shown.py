@@ -217,6 +217,14 @@ class ReleasedLock(LockPlace):
     proved: bool
 
 
+class BrokenDate(BaseModel):
+    """A date that somebody has accepted, and when the plan has it done."""
+
+    work_order: str
+    promised_at: datetime
+    end: datetime
+
+
 class PlanShown(BaseModel):
     """A plan.
 
@@ -231,6 +239,7 @@ class PlanShown(BaseModel):
         current_objective: What going on as now costs, for a proposal.
         waiting: Wishes for a plan that are not answered yet.
         released: Locks that contradict each other or the plant as it is, and that the plan is without.
+        breaks: Accepted dates that it does not keep.
     """
 
     id: UUID
@@ -257,6 +266,7 @@ class PlanShown(BaseModel):
     waiting: int
     trouble: PlanTrouble | None
     released: list[ReleasedLock] = []
+    breaks: list[BrokenDate] = []
 
 
 class PlanPlace(BaseModel):

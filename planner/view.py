@@ -49,6 +49,7 @@ class View:
         taken_over: Jobs that no plan has yet; their places are those of the promise of their order.
         not_kept: Jobs whose locks the plan in force is without.
         promises: Names of the accepted dates whose places are kept, be they made here or no more.
+        promised: Order -> the date of it that was accepted, also where the order has come.
     """
 
     reading: Reading
@@ -59,6 +60,7 @@ class View:
     taken_over: frozenset[str] = frozenset()
     not_kept: frozenset[str] = frozenset()
     promises: frozenset[str] = frozenset()
+    promised: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def problem(self) -> Problem:
@@ -88,8 +90,11 @@ async def view_plant(tx: Tx, at: datetime, settings: Planner, *, far: bool = Fal
     taken_over = frozenset(row.job_order for row in await store.taken_over(tx))
     ends = await store.running_ends(tx)
     not_kept = await store.locks_not_kept(tx)
-    promises = frozenset(hold.name for hold in await store.holds(tx, at))
-    return View(reading, labels_of(snapshot), version, ends, delayed, taken_over, not_kept, promises)
+    promised = {hold.name: hold.promised_at for hold in await store.holds(tx, at)}
+    promises = frozenset(promised)
+    promised |= {row.work_order: row.promised_at for row in await store.accepted_orders(tx)}
+    labels = labels_of(snapshot)
+    return View(reading, labels, version, ends, delayed, taken_over, not_kept, promises, promised)
 
 
 async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSnapshot:
@@ -104,7 +109,8 @@ async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSna
     only_on = {row.job_order: EquipmentId(row.only_on) for row in taken if row.only_on}
     snapshot = with_taken_over(snapshot, places, only_on)
     snapshot = with_locks(snapshot, await store.locks(tx), firm=not far)
-    snapshot = with_reserved(snapshot, await store.accepted_orders(tx))
+    came = await store.accepted_orders(tx)
+    snapshot = with_reserved(snapshot, {row.work_order: row.accepted_at for row in came})
     return with_agreed(snapshot, await store.terms(tx, at), await _kept(tx, at))
 
 

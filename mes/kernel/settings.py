@@ -168,7 +168,8 @@ class Planner(Section):
     """Search strategies of CP-SAT; they take turns in one process."""
     seed: int = 1
     auto_publish: Literal["first", "appended-only", "always"] = "appended-only"
-    """`first`: only when nothing is in force; `appended-only`: also a plan that moves nobody."""
+    """`first`: only when nothing is in force; `appended-only`: also a plan that moves nobody; `always`: any
+    but one that puts off an accepted date which can be kept."""
     frozen_min: Annotated[int, Field(ge=0, le=1440)] = 3
     """Published work that starts within so many minutes keeps its unit and its order."""
     stop_min: Annotated[int, Field(ge=1, le=1440)] = 15

@@ -257,6 +257,7 @@ _SHOWN: LiteralString = """
         'published_at', p.published_at, 'by', p.published_by,
         'origin', p.body -> 'origin', 'rule', p.body -> 'rule', 'score', p.body -> 'score',
         'cp', p.body -> 'cp', 'released', coalesce(p.body -> 'released', '[]'),
+        'breaks', coalesce(p.body -> 'breaks', '[]'),
         'orders', p.body -> 'orders', 'equipment', p.body -> 'equipment',
         'operations', coalesce(operations.rows, '[]'),
         'waiting', (select count(*) from planner.request where site = p.site and done_at is null),

@@ -43,6 +43,12 @@ class Hold:
     option: dict[str, Any] | None = None
     whole: UUID | None = None
 
+    @property
+    def planned_at(self) -> datetime:
+        """When the plan in force has it done."""
+        ends = (datetime.fromisoformat(place["end"]) for place in self.places.values())
+        return max(ends, default=self.promised_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -68,10 +74,11 @@ class TakenOver:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedOrder:
-    """An order that has come for an accepted date."""
+    """An order that has come for an accepted date; of one in parts, the last date."""
 
     work_order: str
     accepted_at: datetime
+    promised_at: datetime
 
 
 _KEPT: LiteralString = (
@@ -157,12 +164,12 @@ async def taken_over(tx: Tx) -> list[TakenOver]:
     )
 
 
-async def accepted_orders(tx: Tx) -> dict[str, datetime]:
-    """Return the open orders that have come for accepted dates, and when those were accepted."""
-    rows = await tx.fetch_all(
+async def accepted_orders(tx: Tx) -> list[AcceptedOrder]:
+    """Return the open orders that have come for accepted dates."""
+    return await tx.fetch_all(
         AcceptedOrder,
         """
-        select p.work_order, min(p.accepted_at) as accepted_at
+        select p.work_order, min(p.accepted_at) as accepted_at, max(p.promised_at) as promised_at
         from planner.promise p
         join mes.work_order w on w.id = p.work_order and w.status in ('Waiting', 'Released', 'Running')
         where p.site = %(site)s and p.status = 'ordered'
@@ -170,7 +177,6 @@ async def accepted_orders(tx: Tx) -> dict[str, datetime]:
         """,
         {"site": tx.site},
     )
-    return {row.work_order: row.accepted_at for row in rows}
 
 
 async def move_hold(tx: Tx, hold: UUID, places: dict[str, dict[str, str]]) -> None:

@@ -15,7 +15,7 @@ from mes.resources import service as resources
 from planner import store
 from tests.browser.access import axe_by_day_and_night
 from tests.browser.conftest import Site
-from tests.browser.planning import plan_late_orders
+from tests.browser.planning import plan_late_orders, propose_the_other_way_round, quiet_hour
 from tests.fixtures.floor import work_master
 
 
@@ -110,6 +110,52 @@ async def test_a_date_is_asked_for_a_product_that_has_no_open_job(site: Site) ->
     await dialog.get_by_label("Product").fill(await offered.last.get_attribute("value") or "")
     await dialog.get_by_role("button", name="Ask").click()
     await expect(dialog.locator(".answer strong")).to_contain_text("Planned so")
+    assert site.faults == []
+
+
+async def put_off(site: Site, by: timedelta) -> None:
+    """The plan in force has the accepted date done later."""
+    async with site.floor.db.read() as tx:
+        (hold,) = await store.holds(tx, quiet_hour())
+    later = {
+        step: {**place, "end": (datetime.fromisoformat(place["end"]) + by).isoformat()}
+        for step, place in hold.places.items()
+    }
+    await site.floor.do(lambda tx: store.move_hold(tx, hold.id, later))
+
+
+@pytest.mark.usefixtures("planned")
+async def test_a_kept_date_shows_what_was_promised_and_that_the_plan_is_beyond_it(site: Site) -> None:
+    dialog = await ask_for_a_date(site, Role.PLANNER)
+    date = await dialog.locator(".answer b").inner_text()
+    await dialog.get_by_label("Customer order").fill("SO-79")
+    await dialog.get_by_role("button", name="Keep this date").click()
+    kept = dialog.get_by_role("listitem").filter(has_text="SO-79")
+    await expect(kept).to_contain_text(f"promised {date}")
+    await expect(kept).to_contain_text(f"now planned {date}")
+    await expect(kept).not_to_contain_text("later than promised")
+    await put_off(site, timedelta(hours=2))
+    again = await site.page("/planner", Role.PLANNER)
+    await again.get_by_role("button", name="Quote a date").click()
+    kept = again.get_by_role("listitem").filter(has_text="SO-79")
+    await expect(kept).to_contain_text(f"promised {date}")
+    await expect(kept.locator(".bad")).to_contain_text("later than promised")
+    assert await axe_by_day_and_night(again) == []
+    assert site.faults == []
+
+
+async def test_a_proposal_names_the_accepted_dates_that_it_puts_off(site: Site, planned: datetime) -> None:
+    dialog = await ask_for_a_date(site, Role.PLANNER)
+    await dialog.get_by_role("button", name="Keep this date").click()
+    await expect(dialog.get_by_role("listitem")).to_have_count(1)
+    sooner = "update planner.promise set promised_at = promised_at - interval '1 day' returning name"
+    name = str(await site.floor.do(lambda tx: tx.value(sooner)))
+    await propose_the_other_way_round(site.floor, planned)
+    page = await site.page("/planner", Role.PLANNER)
+    told = page.locator(".proposal .bad")
+    await expect(told).to_contain_text("Puts off dates that customers have accepted: Kept date")
+    await expect(told).to_contain_text(name.removeprefix("PROMISE-"))
+    assert await axe_by_day_and_night(page) == []
     assert site.faults == []
 
 

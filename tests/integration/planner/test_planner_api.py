@@ -311,6 +311,24 @@ async def test_overtime_of_an_accepted_date_is_in_the_plants_calendar_until_its_
     assert await stays() == 0
 
 
+@pytest.mark.usefixtures("answerer")
+async def test_no_plan_comes_in_force_by_itself_that_puts_an_accepted_date_off(
+    web: Web, floor: Floor, planner: Desk
+) -> None:
+    always = POLICY.model_copy(update={"auto_publish": "always", "frozen_min": 0})
+    planner.settings = planner.settings.model_copy(update={"planner": always})
+    await floor.lot("BOLT", "2000")
+    browser = await web.browser(Role.PLANNER)
+    wish = {"material": "PUMP-40", "quantity": "60"}
+    held = (await browser.post(f"{API}/promises", json=wish, headers=key())).json()
+    await floor.order(quantity=60, due_in_h=0.1, priority=1)
+    await planner.step()
+    assert (await browser.get(f"{API}/plan")).json()["breaks"] == []
+    (broken,) = (await browser.get(f"{API}/proposal")).json()["breaks"]
+    assert broken["work_order"] == held["name"]
+    assert broken["promised_at"] == held["date"] < broken["end"]
+
+
 @dataclass(frozen=True)
 class Redeemed:
     """A promise, and the order that has come for it."""
