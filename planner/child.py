@@ -50,7 +50,7 @@ class SolverLost(RuntimeError):
 
 @dataclass(frozen=True)
 class Answers:
-    """What the child said; reports as `planner.__main__.report` writes them.
+    """What the child said; reports as `planner.command_line.report` writes them.
 
     Args:
         kept: The plan that moves nobody, or the first plan. Cut off before the search for it ended it is the

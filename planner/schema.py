@@ -137,17 +137,17 @@ class FaultRow(Fault):
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """A refusal, with exit code 2.
+    """A refusal, with exit code 2; 74 where the answer cannot be written.
 
     Args:
         error: `NotJson` (it is no JSON), `InvalidProblem` (a field is missing, unknown, of a wrong type or
             out of its range, or rows contradict each other; every fault is named), `LocksConflict` (no plan
-            keeps all locks); of `bench` also `NoInstance` and `NoKernel`.
+            keeps all locks); of `bench` also `NoInstance` and `NoKernel`; on standard error `NotWritten`.
         instance: Of `bench`, the file that is no instance; the others are planned.
     """
 
     kind: Literal["refused"]
-    error: Literal["NotJson", "InvalidProblem", "LocksConflict", "NoInstance", "NoKernel"]
+    error: Literal["NotJson", "InvalidProblem", "LocksConflict", "NoInstance", "NoKernel", "NotWritten"]
     faults: tuple[FaultRow, ...]
     instance: str = ""
 

@@ -7,8 +7,8 @@ from uuid import UUID
 from mes.kernel.clock import utc_now
 from mes.kernel.settings import Planner
 from planner import rows, service
-from planner.__main__ import report
 from planner.child import Answers
+from planner.command_line import report
 from planner.difference import difference
 from planner.dispatch import dispatch, ranked
 from planner.effort import Effort

@@ -25,9 +25,9 @@ from pathlib import Path
 from statistics import median
 
 from planner import kernel
-from planner.__main__ import collect_seldom, report
 from planner.anneal import Budget, Engine
 from planner.bench import Instance
+from planner.command_line import collect_seldom, report
 from planner.effort import Effort
 from planner.pack import pack
 from planner.problem import Problem

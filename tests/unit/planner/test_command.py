@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ import psutil
 import pytest
 
 from planner import child
-from planner.__main__ import command_line, main
 from planner.child import SolverLost, replan_in_child
+from planner.command_line import command_line
+from planner.command_line import run as main
 from planner.effort import Effort
 from planner.form import problem_to_json
 from planner.measure import in_seconds
@@ -26,6 +28,8 @@ from planner.problem import Lock, Problem
 from planner.readers import read_jsp
 from tests.unit.planner.plants import FAMILIES, plant, step
 from tests.unit.planner.schemas import differences
+
+ROOT = Path(__file__).parents[3]
 
 
 def run(*arguments: str, text: str = "") -> tuple[int, dict[str, Any]]:
@@ -182,6 +186,66 @@ def test_a_solve_that_is_stopped_writes_its_best_plan(number: int, tmp_path: Pat
     assert "why_late" not in plan
     assert (told[0]["kind"], told[0]["solver"]) == ("progress", "dispatch")
     assert len(plan["schedule"]["assignments"]) == 150
+
+
+INTERRUPTED_AMID = """
+import os, runpy, signal, sys
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == MODULE:
+            os.kill(os.getpid(), signal.SIGINT)
+
+MODULE = sys.argv.pop(1)
+sys.meta_path.insert(0, Interrupts())
+runpy.run_module("planner", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("planner.command_line", ["schema"]),
+        ("planner.decoder", ["solve", "-"]),
+        ("planner.problem", ["bench", "."]),
+        ("planner.warm", ["warm"]),
+    ],
+)
+def test_ctrl_c_while_the_planner_is_still_being_loaded_ends_it_without_a_word(
+    module: str, words: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_AMID, module, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+@pytest.mark.parametrize("nowhere", [">&-", "> /dev/full"])
+@pytest.mark.parametrize("words", ["schema", "solve FILE --kernel no", "solve none.json", "bench ."])
+def test_an_answer_that_cannot_be_written_is_told_with_what_to_do(
+    words: str, nowhere: str, tmp_path: Path
+) -> None:
+    (tmp_path / "FILE").write_text(json.dumps(problem_to_json(plant(step("A-1")))))
+    shell = f'"{sys.executable}" -m planner {words} {nowhere}'
+    env = {**os.environ, "PYTHONUNBUFFERED": "", "PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        ["sh", "-c", shell], cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, check=False
+    )
+    told = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.returncode == 74
+    assert (told[-1]["error"], told[-1]["faults"][0]["row"]) == ("NotWritten", "standard output")
+
+
+@pytest.mark.parametrize("nowhere", ["2>&-", "2> /dev/full"])
+def test_a_plan_is_written_though_nobody_takes_what_is_told_beside_it(nowhere: str, tmp_path: Path) -> None:
+    file = tmp_path / "problem.json"
+    file.write_text(json.dumps(problem_to_json(plant(step("A-1")))))
+    shell = f'"{sys.executable}" -m planner solve "{file}" --kernel no {nowhere}'
+    done = subprocess.run(["sh", "-c", shell], stdout=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "optimal")
 
 
 async def test_a_child_that_is_stopped_answers_with_what_it_has() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from planner.__main__ import report
+from planner.command_line import report
 from planner.decoder import Choice, decode
 from planner.document import Labels, plan_document
 from planner.effort import Effort

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from planner.__main__ import report
 from planner.checker import check
+from planner.command_line import report
 from planner.contradiction import Contradiction, LockedPlace, Mend, unlocked
 from planner.decoder import LocksConflict
 from planner.dispatch import best_dispatch

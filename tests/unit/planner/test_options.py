@@ -21,10 +21,10 @@ from mes.dispatching.model import (
 from mes.kernel.ids import EquipmentId, MaterialId
 from mes.kernel.settings import Planner
 from planner import rows, store
-from planner.__main__ import report
 from planner.agreed import Kept
 from planner.answering import Asked, picture_of
 from planner.checker import check
+from planner.command_line import report
 from planner.effort import Effort
 from planner.objective import order_ends, score
 from planner.reading import Reading, labels_of

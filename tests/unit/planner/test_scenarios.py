@@ -13,7 +13,7 @@ from mes.dispatching.model import PlanMasterOperation, PlanNeed, PlanningSnapsho
 from mes.kernel.errors import PlantError
 from mes.kernel.ids import EquipmentId, MaterialId
 from mes.kernel.settings import Planner
-from planner.__main__ import report
+from planner.command_line import report
 from planner.effort import Effort
 from planner.problem import Problem, Window
 from planner.reading import Reading

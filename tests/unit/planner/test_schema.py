@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from planner.__main__ import main
+from planner.command_line import run
 from planner.fault import InvalidProblem
 from planner.form import problem_from_json
 from planner.ranges import RANGES
@@ -49,7 +49,7 @@ def test_the_examples_of_the_docs_are_as_the_schema_says() -> None:
 
 
 def test_the_command_writes_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["schema"]) == 0
+    assert run(["schema"]) == 0
     assert json.loads(capsys.readouterr().out) == schema() == WHOLE
 
 

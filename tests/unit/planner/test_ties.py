@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from planner.__main__ import report
 from planner.checker import check
+from planner.command_line import report
 from planner.decoder import Choice, LocksConflict, decode, proposal_of
 from planner.dispatch import best_dispatch
 from planner.document import Labels, plan_document
