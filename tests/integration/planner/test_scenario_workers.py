@@ -3,47 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
-
-import psutil
 
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Database
 from planner.scenarios import service
 from planner.scenarios.store import Scenario
 from tests.fixtures.floor import Floor, open_floor
+from tests.fixtures.planners import ended, running
 from tests.fixtures.web import key
-
-RUN = """
-import asyncio
-from mes.kernel.settings import load
-from planner.worker import solve_scenarios
-asyncio.run(solve_scenarios(load()))
-"""
-
-
-@asynccontextmanager
-async def worker(url: str, home: Path) -> AsyncIterator[psutil.Process]:
-    """What `lineside worker` runs, as a process; ended by its pid if it still runs."""
-    started = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        RUN,
-        env={**os.environ, "DATABASE_URL": url, "LINESIDE_HOME": str(home)},
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield psutil.Process(started.pid)
-    finally:
-        if started.returncode is None:
-            started.kill()
-        await started.wait()
 
 
 async def asked_for(floor: Floor) -> UUID:
@@ -68,12 +38,6 @@ def is_searching(found: Scenario) -> bool:
     return found.status == "solving" and (found.progress or {}).get("objective") is not None
 
 
-async def gone(process: psutil.Process) -> None:
-    with suppress(psutil.NoSuchProcess):
-        while process.status() != psutil.STATUS_ZOMBIE:
-            await asyncio.sleep(0.02)
-
-
 async def test_a_killed_worker_s_scenario_is_solved_once_while_another_solves_its_own(
     db: Database, tmp_path: Path
 ) -> None:
@@ -84,14 +48,17 @@ async def test_a_killed_worker_s_scenario_is_solved_once_while_another_solves_it
         await floor.order(quantity=6, due_in_h=0.3)
     first = await asked_for(floor)
     async with asyncio.timeout(240):
-        async with worker(db.url, tmp_path / "one") as dying:
+        async with running("solve_scenarios", db.url, tmp_path / "one") as dying:
             await until(db, first, is_searching)
             solvers = dying.children()
             dying.kill()
             for solver in solvers:
-                await gone(solver)
+                await ended(solver)
         second = await asked_for(floor)
-        async with worker(db.url, tmp_path / "two"), worker(db.url, tmp_path / "one"):
+        async with (
+            running("solve_scenarios", db.url, tmp_path / "two"),
+            running("solve_scenarios", db.url, tmp_path / "one"),
+        ):
             await until(db, first, lambda one: one.attempts == 2 and is_searching(one))
             await until(db, second, is_searching)
             async with db.read() as tx:
