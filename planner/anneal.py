@@ -87,7 +87,7 @@ class Tuning:
         critical: Share of moves on operations that keep a late order waiting.
         reach: How many places of a unit's sequence a move may jump.
         other_unit: Share of moves to another unit, where there is one.
-        hope: Weight of gains that are still hoped for when a move is given up.
+        hope: Weight of gains that are hoped for, and of losses feared, when a move is given up.
         same_family: Share of moves to the side of an operation that needs no set-up between.
         guided: Share of moves on critical operations that go where an estimate is best.
     """
@@ -395,7 +395,8 @@ class Engine:
         Args:
             st: Where the kernel has timed them; by default where the engine does.
         """
-        rows = (self.st if st is None else st).reshape(-1, kernel.ST)
+        st = self.st if st is None else st
+        rows = self.packed.rows(st)
         first = len(self.packed.first)
         if not self.packed.is_counted and not len(self.packed.followers):
             order = np.argsort(rows[perm[first:], kernel.START], kind="stable")
@@ -405,7 +406,7 @@ class Engine:
         if self.packed.problem.buffers:  # of one minute, those who make room stay before those who use it
             key[perm] = key[perm] * len(perm) + np.arange(len(perm))
         found = np.zeros_like(perm)
-        kernel.in_turn(self.packed.plant, perm, key, rows.reshape(-1), found)
+        kernel.in_turn(self.packed.plant, perm, key, st, found)
         return found
 
     def search(
@@ -598,7 +599,7 @@ class Walk:
         self.engine = engine
         plant = engine.packed.plant
         self.perm, self.unit_of = plan.perm.copy(), plan.unit_of.copy()
-        self.st = np.zeros_like(engine.st)
+        self.st = engine.packed.state()
         self.crowd = engine.packed.crowd(searched=True)
         self.cost = kernel.retime(plant, self.perm, self.unit_of, self.st, self.crowd)
         self.od = np.zeros(int(plant[kernel.ORDER_COUNT]) * (kernel.OE + 2) + 2, np.int64)
@@ -654,16 +655,15 @@ class Walk:
         if not self.engine.packed.is_counted:
             packed, perm = self.engine.packed, self.engine.by_start(self.perm, self.st)
             self.perm = perm
-            self.st[perm * kernel.ST + kernel.POS] = np.arange(len(perm))
-            at = kernel.ST * packed.heads + kernel.POS
-            self.st[packed.followers * kernel.ST + kernel.POS] = self.st[at]
+            self.st[~perm] = np.arange(len(perm))
+            self.st[~packed.followers] = self.st[~packed.heads]
             return
         moves = int(self.io[kernel.MOVES])
         if moves - self.sorted_at < len(self.perm) // 2:
             return
         self.sorted_at = moves
         perm = self.engine.by_start(self.perm, self.st)
-        unit_of = self.st.reshape(-1, kernel.ST)[: len(self.unit_of), kernel.UNIT].copy()
+        unit_of = self.engine.packed.rows(self.st)[:, kernel.UNIT].copy()
         plant, before = self.engine.packed.plant, int(self.io[kernel.CURRENT])
         cost = kernel.retime(plant, perm, unit_of, self.st, self.crowd)
         if cost > before:

@@ -80,14 +80,14 @@ def live(engine: Engine, plan: Sequences, starts: Ints, share: Shares) -> Ints:
     rank[plan.perm] = -np.arange(len(plan.perm), dtype=np.float64)
     if lived.ranked(rank, "the plan's order").cost == kernel.IMPOSSIBLE:
         lived.retime(plan)
-    ends: Ints = lived.st.reshape(-1, kernel.ST)[:count, kernel.END].copy()
+    ends: Ints = lived.packed.rows(lived.st)[:, kernel.END].copy()
     return ends
 
 
 def places(engine: Engine, plan: Sequences) -> tuple[Ints, Ints]:
     """When a plan starts and ends each operation."""
     engine.retime(plan)
-    rows = engine.st.reshape(-1, kernel.ST)[: len(plan.unit_of)]
+    rows = engine.packed.rows(engine.st)
     return rows[:, kernel.START].copy(), rows[:, kernel.END].copy()
 
 

@@ -144,10 +144,6 @@ V_BEFORE, V_LAG, V_SUBLOTS = range(3)
 TI = 5
 I_HEAD, I_BEFORE, I_BEHIND, I_MOST, I_LIMIT = range(TI)
 
-# Columns of a second row for each operation, behind those of its place, where there are ties: at which minute
-# it has to end at the earliest, its place as `_fit` says it, and who was before and behind it before a move.
-K_UNTIL, K_BEGIN, K_WANTED, K_PREV, K_NEXT = range(5)
-
 PATIENCE, FARTHEST = 32, 30
 """After so many shifts of a chain they grow by powers of 2, up to this one."""
 
@@ -176,9 +172,14 @@ G_BUFFER, G_COUNT, G_OWN, G_SLOT = range(GI)
 TA = 3
 A_BUFFER, A_COUNT, A_SLOT = range(TA)
 
-# Columns of an operation's place in a plan.
-ST = 12
-UNIT, DUR, PREV, NEXT, START, END, WEND, SETUP, POS, BEGIN, WANTED, HAS = range(12)
+# Columns of an operation's place in a plan. What every plant needs fills one line of the processor's
+# cache; the second one is for people and batches (when it begins, when it would if people were there,
+# whether it has them) and for chains (at which minute it has to end at the earliest, its place as `_fit`
+# says it, and who was before and behind it before a move). Its position in the permutation is `st[~op]`,
+# from the end of `st`: positions stand close together, because a move writes hundreds of them.
+ST = 16
+UNIT, DUR, PREV, NEXT, START, END, WEND, SETUP, BEGIN, WANTED, HAS = range(11)
+K_UNTIL, K_BEGIN, K_WANTED, K_PREV, K_NEXT = range(11, ST)
 
 NOBODY, COUNTED, SEARCHED = 0, 1, 2
 """How people and tools are counted: not at all, in order of placement, or so that it can be taken back."""
@@ -390,14 +391,14 @@ def _gives_way(plant: Ints, op: int, at: int, minute: int, count: int, st: Ints,
     """
     if crowd[C_MODE] != SEARCHED or crowd[crowd[C_PRESENT] + at - crowd[C_FREE]] < count:
         return False
-    position = st[op * ST + POS]
+    position = st[~op]
     head = _first_bucket(plant, op, crowd)
     for k in range(2):
         node = crowd[head + k * (1 + (minute >> BUCKET))]
         while node >= 0:
             e = node // SLOTS
             row = e * ST
-            if st[row + HAS] == 1 and st[row + POS] > position:
+            if st[row + HAS] == 1 and st[~e] > position:
                 if st[row + BEGIN] <= minute < st[row + END]:
                     _hold(plant, e, GIVE, st, crowd)
                     crowd[crowd[C_WOKEN] + crowd[C_WOKEN_COUNT]] = e
@@ -800,9 +801,9 @@ def _taken_with(plant: Ints, op: int, unit: int, last: int, ready: int, st: Ints
 
 
 @compiled()
-def _rides(op: int, st: Ints) -> bool:
+def _rides(plant: Ints, op: int, st: Ints) -> bool:
     """Whether an operation is in a batch that another one leads, or outside: it takes no people."""
-    return st[op * ST + BEGIN] < -1
+    return plant[BATCHES] != 0 and st[op * ST + BEGIN] < -1
 
 
 @compiled()
@@ -870,6 +871,12 @@ def _arrival(plant: Ints, op: int, st: Ints) -> int:
 
 
 @compiled()
+def _keeps_begins(plant: Ints, crowd: Ints) -> bool:
+    """Whether the begin of operations is kept: people are counted, or some ride in batches."""
+    return crowd[C_MODE] != NOBODY or plant[BATCHES] != 0
+
+
+@compiled()
 def _place_fixed(plant: Ints, st: Ints, crowd: Ints) -> None:
     """Write down started and locked work, and clear the rest."""
     if plant[BUFFERS] > 0:
@@ -878,9 +885,12 @@ def _place_fixed(plant: Ints, st: Ints, crowd: Ints) -> None:
         row = op * ST
         if crowd[C_MODE] != NOBODY and st[row + HAS] == 1:
             _hold(plant, op, GIVE, st, crowd)
-        for k in range(ST):
+        for k in range(BEGIN):
             st[row + k] = -1
+        if _keeps_begins(plant, crowd):
+            st[row + BEGIN] = st[row + WANTED] = st[row + HAS] = -1
         st[row + SETUP] = 0
+        st[~op] = -1
         if plant[plant[OPS] + op * OP + FIXED]:
             place = plant[FIXED_PLACES] + op * 3
             st[row + START] = plant[place]
@@ -997,7 +1007,7 @@ def _count_chain_in(plant: Ints, op: int, change: int, st: Ints, crowd: Ints) ->
     row = op * ST
     if crowd[C_MODE] == NOBODY or plant[plant[OPS] + op * OP + NEED] < 0:
         return
-    if st[plant[COUNT] * ST + row + K_WANTED] < 0:
+    if st[row + K_WANTED] < 0:
         return  # it rides in a batch
     c = plant[plant[UNITS] + st[row + UNIT] * UN + U_TIME]
     end = st[row + WEND]
@@ -1007,16 +1017,15 @@ def _count_chain_in(plant: Ints, op: int, change: int, st: Ints, crowd: Ints) ->
 @compiled()
 def _fit_chain(plant: Ints, head: int, st: Ints, crowd: Ints) -> None:
     """Write down the places of a chain, each on its unit behind what is before it there; takes no people."""
-    rows = plant[COUNT] * ST
     op = head
     while op >= 0:
-        st[rows + op * ST + K_UNTIL] = _tie(plant, op, I_LIMIT)
+        st[op * ST + K_UNTIL] = _tie(plant, op, I_LIMIT)
         op = _tie(plant, op, I_BEHIND)
     op, before, rounds = head, NONE, 0
     while op >= 0:
         row = op * ST
         unit, dur = st[row + UNIT], st[row + DUR]
-        ready = max(_ready(plant, op, st), _least_start(plant, unit, dur, st[rows + row + K_UNTIL]))
+        ready = max(_ready(plant, op, st), _least_start(plant, unit, dur, st[row + K_UNTIL]))
         place = _behind(plant, op, unit, dur, st[row + PREV], ready, st, crowd)
         if before >= 0:
             end = st[before * ST + END]
@@ -1025,13 +1034,13 @@ def _fit_chain(plant: Ints, head: int, st: Ints, crowd: Ints) -> None:
             if late > 0:
                 further = 1 << min(max(rounds - PATIENCE, 0), FARTHEST)
                 rounds += 1
-                st[rows + before * ST + K_UNTIL] = end + max(late, further)
+                st[before * ST + K_UNTIL] = end + max(late, further)
                 _count_chain_in(plant, before, GIVE, st, crowd)
                 op = before
                 before = _tie(plant, op, I_BEFORE)
                 continue
-        st[rows + row + K_BEGIN] = place[0]
-        st[rows + row + K_WANTED] = place[2]
+        st[row + K_BEGIN] = place[0]
+        st[row + K_WANTED] = place[2]
         _write(plant, op, place, st)
         if plant[BUFFERS] > 0:
             _leave(plant, op, st)
@@ -1074,7 +1083,7 @@ def _keep_in_time(plant: Ints, head: int, st: Ints, crowd: Ints) -> None:
     op = head
     while op >= 0:
         needs = has_people and plant[plant[OPS] + op * OP + NEED] >= 0
-        if needs and st[plant[COUNT] * ST + op * ST + K_WANTED] >= 0:
+        if needs and st[op * ST + K_WANTED] >= 0:
             _hold(plant, op, TAKE, st, crowd)
         op = _tie(plant, op, I_BEHIND)
 
@@ -1090,7 +1099,7 @@ def _settle_followers(
         _settle(plant, op, on[0], _minutes(plant, op, on[0]), (on[1], on[2], on[3]), tail, st, crowd)
         if plant[BUFFERS] > 0:
             _leave(plant, op, st)
-        st[op * ST + POS] = position
+        st[~op] = position
         op = _tie(plant, op, I_BEHIND)
     _keep_in_time(plant, head, st, crowd)
 
@@ -1107,7 +1116,7 @@ def _choose_followers(
         _settle(plant, op, on[0], _minutes(plant, op, on[0]), (on[1], on[2], on[3]), tail, st, crowd)
         if plant[BUFFERS] > 0:
             _number_next(plant, op, st)
-        st[op * ST + POS] = position
+        st[~op] = position
         op = _tie(plant, op, I_BEHIND)
     _keep_in_time(plant, head, st, crowd)
 
@@ -1239,7 +1248,7 @@ def retime(plant: Ints, perm: Ints, unit_of: Ints, st: Ints, crowd: Ints) -> int
         dur = _minutes(plant, op, unit)
         place = _behind(plant, op, unit, dur, tail[unit], _ready(plant, op, st), st, crowd)
         _settle(plant, op, unit, dur, place, tail, st, crowd)
-        st[op * ST + POS] = position
+        st[~op] = position
         if plant[BUFFERS] > 0:
             _leave(plant, op, st)
         if plant[TIES] > 0:
@@ -1464,7 +1473,7 @@ def _place_next(
     _settle(plant, op, on[0], dur, (on[1], on[2], on[3]), tail, st, crowd)
     perm[position] = op
     unit_of[op] = on[0]
-    st[op * ST + POS] = position
+    st[~op] = position
     if plant[BUFFERS] > 0:
         _number_next(plant, op, st)
     if plant[TIES] > 0:
@@ -1526,7 +1535,7 @@ def _events(plant: Ints) -> int:
 @compiled()
 def _come_again(plant: Ints, op: int, now: int, st: Ints, times: Ints, names: Ints, size: int) -> int:
     """Let one that a batch cannot take, its buffer being full, come to its queue again; the heap's size."""
-    st[op * ST + POS] = -1
+    st[~op] = -1
     if _arrival(plant, op, st) > now:
         return size  # it has not come yet
     return _push(times, names, size, now, op)
@@ -1607,7 +1616,7 @@ def _pick_coming(
     for i in range(size):
         op = names[i]
         if op < plant[COUNT] and times[i] <= until and plant[plant[QUEUE_OF] + op] == queue:
-            if st[op * ST + POS] < 0 and plant[recipes + op] == plant[recipes + chosen]:
+            if st[~op] < 0 and plant[recipes + op] == plant[recipes + chosen]:
                 if plant[plant[OP_PLACES] + op] <= room:
                     if times[i] < best_time or (times[i] == best_time and op < best):
                         best, best_time = op, times[i]
@@ -1648,7 +1657,7 @@ def _fill_batch(
     queue = plant[plant[QUEUE_OF] + chosen]
     until = start + int(wait * _minutes(plant, chosen, unit))
     count = 1
-    st[chosen * ST + POS] = 0  # taken
+    st[~chosen] = 0  # taken
     is_open = True
     while is_open and room > 0:
         op = _pick_there(plant, chosen, unit, room, now, head, behind, queue, base, latest, k1)
@@ -1656,7 +1665,7 @@ def _fill_batch(
             op = _pick_coming(plant, chosen, unit, room, until, queue, times, names, size, st)
         is_open = op >= 0
         if is_open:
-            st[op * ST + POS] = 0
+            st[~op] = 0
             room -= plant[plant[OP_PLACES] + op]
             ready = _arrival(plant, op, st)
             i = count
@@ -1714,7 +1723,7 @@ def dispatch(
     while size > 0:
         now, name = times[0], names[0]
         size = _pop(times, names, size)
-        if name < count and st[name * ST + POS] >= 0:
+        if name < count and st[~name] >= 0:
             continue  # a batch has waited for it
         if name < count:
             queue = plant[plant[QUEUE_OF] + name]
@@ -1780,7 +1789,8 @@ def dispatch(
 # A move takes one operation out of its unit's sequence and puts it somewhere else; the permutation
 # is mended between the two places, and what the move touches is timed again in the order of the
 # permutation. The threshold of acceptance is drawn before, so that a bad move is given up as soon as
-# it costs more.
+# it costs more, or will: who ends later by more than its slack makes its order late, long before the
+# order's last operation is timed.
 
 # Entries of `io`: seed and counters, then the move at hand.
 SEED, MOVES, ACCEPTED, LATE_COUNT, STAMP, HIGH, LOGGED, TOUCHED, CURRENT, BEST, SAVED_AT, TIMED, WAITING = (
@@ -1796,9 +1806,9 @@ IO = 32
 # Entries of `tuning`.
 HEAT, CHILL, CRITICAL, REACH, OTHER_UNIT, HOPE, SAME_FAMILY, GUIDED = range(8)
 
-# Columns of an order in a search: its end, that after the move at hand, what is still hoped for,
-# whether the move touches it, and where it is in the list of late orders. Behind the rows are the
-# list of late orders and that of touched ones.
+# Columns of an order in a search: its end, that after the move at hand, what is still hoped for (or
+# feared, where it is below 0), whether the move touches it, and where it is in the list of late orders.
+# Behind the rows are the list of late orders and that of touched ones.
 OE = 5
 E_END, E_NEW, E_HOPE, E_FLAG, E_LATE_AT = range(5)
 
@@ -1818,7 +1828,7 @@ FAR = 600
 @compiled()
 def _mark(op: int, st: Ints, words: Ints, io: Ints) -> None:
     """Say that an operation has to be timed again."""
-    position = st[op * ST + POS]
+    position = st[~op]
     word = position >> 5
     words[word] |= 1 << (position & 31)
     if word > io[HIGH]:
@@ -1832,7 +1842,7 @@ def _wake(
     """Time later operations again that waited for people in the working minutes [begin, end)."""
     if begin >= end:
         return
-    position = st[op * ST + POS]
+    position = st[~op]
     start, stop = _at(plant, c, begin), _at(plant, c, end - 1) + 1
     row = plant[NEEDS] + plant[plant[OPS] + op * OP + NEED] * NE
     if plant[plant[row + N_DRAW_END] - DR + D_STAYS]:  # a tool was held in the pauses on both sides, too
@@ -1847,7 +1857,7 @@ def _wake(
         while node >= 0:
             e = node // SLOTS
             row = e * ST
-            if st[row + BEGIN] > st[row + WANTED] and st[row + POS] > position:
+            if st[row + BEGIN] > st[row + WANTED] and st[~e] > position:
                 if st[row + WANTED] < stop and start < st[row + END]:
                     _mark(e, st, words, io)
             node = crowd[crowd[C_NODES] + node]
@@ -1899,7 +1909,7 @@ def _time_again(plant: Ints, op: int, st: Ints, words: Ints, log: Ints, crowd: I
     begin, run, wanted = place
     setup = run - begin
     stays = run + dur == st[row + WEND] and setup == st[row + SETUP] and st[row + START] >= 0
-    if wanted < 0 and _rides(op, st):
+    if wanted < 0 and _rides(plant, op, st):
         counted = False  # it had nothing and needs nothing
     if plant[BATCHES] != 0 and min(wanted, -1) != min(st[row + BEGIN], -1):
         stays = False
@@ -1914,8 +1924,9 @@ def _time_again(plant: Ints, op: int, st: Ints, words: Ints, log: Ints, crowd: I
     log[at + 2] = st[row + END]
     log[at + 3] = st[row + WEND]
     log[at + 4] = st[row + SETUP]
-    log[at + 5] = st[row + BEGIN]
-    log[at + 6] = st[row + WANTED]
+    if _keeps_begins(plant, crowd):
+        log[at + 5] = st[row + BEGIN]
+        log[at + 6] = st[row + WANTED]
     old_setup, old_start = st[row + SETUP], st[row + START]
     if counted:
         _mark_woken(st, words, crowd, io)
@@ -1941,18 +1952,18 @@ def _mark_room(plant: Ints, op: int, turn: int, st: Ints, words: Ints, io: Ints)
     """
     take = plant[TAKES] + op * TA
     row = plant[BUFFERS] + BUFFER_ROWS + plant[take + A_BUFFER] * BF
-    state, position = plant[row + F_STATE], st[op * ST + POS]
+    state, position = plant[row + F_STATE], st[~op]
     late = plant[row + F_LOCKED_END] - plant[row + F_LOCKED] + plant[row + F_OWN]
     first = turn + plant[row + F_PLACES]
     last = min(first + late + 1, st[state + F_TAKEN])
     for n in range(max(first, plant[row + F_FACTS]), last):
         e = st[plant[row + F_TAKER] + n - plant[row + F_FACTS]]
-        if st[e * ST + POS] > position:
+        if st[~e] > position:
             _mark(e, st, words, io)
     until = st[plant[take + A_SLOT]] + plant[take + A_COUNT]
     if turn + 1 == until and until < st[state + F_GONE]:
         e = st[plant[row + F_WHO] + until]
-        if st[e * ST + POS] > position:
+        if st[~e] > position:
             _mark(e, st, words, io)
 
 
@@ -2022,28 +2033,39 @@ def _undo_leaves(plant: Ints, st: Ints) -> None:
 
 
 @compiled()
-def _order_change(plant: Ints, op: int, old_end: int, st: Ints, od: Ints, io: Ints) -> tuple[int, int]:
-    """How the cost of an operation's order changes with its end, and how the hope for gains does."""
+def _order_change(
+    plant: Ints, op: int, old_end: int, delay: int, slack: Ints, st: Ints, od: Ints, io: Ints
+) -> tuple[int, int]:
+    """How the cost of an operation's order changes with its end, and how what is expected of it does.
+
+    Args:
+        delay: Working minutes by which it ends later.
+        slack: By how many each could; see `_slacks`.
+    """
     order = plant[plant[OPS] + op * OP + ORDER]
     at = order * OE
     if od[at + E_FLAG] == 0:
         od[at + E_FLAG] = 1
         od[plant[ORDER_COUNT] * (OE + 1) + io[TOUCHED]] = order
         io[TOUCHED] += 1
-    end, was, hoped = st[op * ST + END], od[at + E_NEW], od[at + E_HOPE]
+    end, was, expected = st[op * ST + END], od[at + E_NEW], od[at + E_HOPE]
     behind = plant[SUCCESSORS] + op
     if plant[behind] == plant[behind + 1] or was < end or was == old_end:
         now = _order_end(plant, order, st)
         od[at + E_HOPE] = 0
         od[at + E_NEW] = now
-        return _order_cost(plant, order, now) - _order_cost(plant, order, was), -hoped
+        return _order_cost(plant, order, now) - _order_cost(plant, order, was), -expected
+    row = plant[ORDERS] + order * OR
     if end < old_end:
-        row = plant[ORDERS] + order * OR
         gain = min(old_end - end, max(0, od[at + E_END] - plant[row + O_DUE]))
         gain = gain * plant[row + O_PRICE] + plant[row + O_FLOW] * (old_end - end)
-        if gain > hoped:
+        if gain > expected:
             od[at + E_HOPE] = gain
-            return 0, gain - hoped
+            return 0, gain - expected
+    elif delay > slack[op]:
+        loss = (delay - slack[op]) * plant[row + O_PRICE]
+        od[at + E_HOPE] = -loss
+        return 0, -loss - expected
     return 0, 0
 
 
@@ -2055,13 +2077,19 @@ def _propagate(
     words: Ints,
     log: Ints,
     od: Ints,
+    slack: Ints,
     first_word: int,
     threshold: float,
     hope_weight: float,
     crowd: Ints,
     io: Ints,
 ) -> int:
-    """Time what is marked, in order; the change of cost, or FOREVER when it is given up."""
+    """Time what is marked, in order; the change of cost, or FOREVER when it is given up.
+
+    Args:
+        slack: Working minutes by which each operation could end later, as they were some moves ago.
+        threshold: What the change may come to, with what is still hoped for and feared.
+    """
     delta, hope = 0, 0
     word = first_word
     bit_of = plant[DIRTY_BIT]
@@ -2093,7 +2121,8 @@ def _propagate(
         for k in range(plant[behind], plant[behind + 1]):
             if plant[plant[OPS] + plant[k] * OP + FIXED] == 0:
                 _mark(plant[k], st, words, io)
-        change, more = _order_change(plant, op, old_end, st, od, io)
+        delay = st[row + WEND] - old_wend if old_wend > -FOREVER else ZERO
+        change, more = _order_change(plant, op, old_end, delay, slack, st, od, io)
         delta += change
         hope += more
         if delta - hope * hope_weight > threshold:
@@ -2118,14 +2147,14 @@ def _take_again(
     old_begin = old_end - st[row + DUR] - log[at + 4]
     if log[at + 5] < -1:
         old_end = NONE  # it had nobody
-    if _rides(op, st):
+    if _rides(plant, op, st):
         if old_end >= 0:
             _wake(plant, op, c, old_begin, old_end, st, words, crowd, io)
         return
     _enlist(plant, op, st, crowd)
     _hold(plant, op, TAKE, st, crowd)
     if old_end >= 0:
-        begin = st[plant[COUNT] * ST + row + K_BEGIN]
+        begin = st[row + K_BEGIN]
         _wake(plant, op, c, old_begin, min(old_end, begin), st, words, crowd, io)
         _wake(plant, op, c, max(old_begin, st[row + WEND]), old_end, st, words, crowd, io)
 
@@ -2172,7 +2201,7 @@ def _time_chain_again(
 @compiled()
 def _mark_elsewhere(op: int, position: int, st: Ints, words: Ints, io: Ints) -> None:
     """Mark an operation unless it is at a position that has just been timed."""
-    if op >= 0 and st[op * ST + POS] != position:
+    if op >= 0 and st[~op] != position:
         _mark(op, st, words, io)
 
 
@@ -2198,7 +2227,7 @@ def _own_change(plant: Ints, op: int, at: int, st: Ints, log: Ints) -> int:
 def _spread(plant: Ints, op: int, at: int, st: Ints, words: Ints, log: Ints, io: Ints) -> bool:
     """Mark what one of a chain touches that has moved since its log row; whether orders change."""
     row = op * ST
-    position = st[row + POS]
+    position = st[~op]
     if st[row + WEND] != log[at + 3] or _rode(st[row + BEGIN]) != _rode(log[at + 5]):
         _mark_elsewhere(st[row + NEXT], position, st, words, io)
     if st[row + END] == log[at + 2] and (plant[OVERLAPS] == 0 or op != io[MOVED]):
@@ -2218,6 +2247,7 @@ def _propagate_chains(
     words: Ints,
     log: Ints,
     od: Ints,
+    slack: Ints,
     first_word: int,
     threshold: float,
     hope_weight: float,
@@ -2250,7 +2280,8 @@ def _propagate_chains(
             stays = False
             delta += _own_change(plant, op, at, st, log)
             if _spread(plant, op, at, st, words, log, io):
-                change, more = _order_change(plant, op, log[at + 2], st, od, io)
+                delay = st[row + WEND] - log[at + 3] if log[at + 3] > -FOREVER else ZERO
+                change, more = _order_change(plant, op, log[at + 2], delay, slack, st, od, io)
                 delta += change
                 hope += more
         if stays:
@@ -2297,35 +2328,56 @@ def _attach(op: int, unit: int, before: int, st: Ints, unit_head: Ints) -> None:
 
 
 @compiled()
-def _is_beside(plant: Ints, op: int, side: int, mark: Ints, stamp: int, st: Ints) -> bool:
-    """Whether one of a chain has a marked one beside it on its unit."""
-    while op >= 0:
-        beside = st[op * ST + side]
-        if beside >= 0 and mark[_tie(plant, beside, I_HEAD)] == stamp:
-            return True
-        op = _tie(plant, op, I_BEHIND)
-    return False
+def _take_along(plant: Ints, e: int, to: int, step: int, st: Ints, mark: Ints, moved: Ints, io: Ints) -> bool:
+    """Let an entry go along with a move, if it stands on its way; whether it stands where that ends."""
+    if mark[e] == io[STAMP] or plant[plant[OPS] + e * OP + FIXED]:
+        return False
+    at = st[~e]
+    if (at - to) * step > 0:
+        return False
+    mark[e] = io[STAMP]
+    moved[moved[0]] = e
+    moved[0] += 1
+    return at == to
 
 
 @compiled()
-def _mark_chains_between(
-    plant: Ints, at: int, to: int, step: int, perm: Ints, st: Ints, mark: Ints, stamp: int
-) -> None:
-    """Mark what goes along with a marked entry of the permutation, as `_shift` says."""
-    side, links = PREV, plant[ENTRY_PREDECESSORS]
+def _gather(plant: Ints, op: int, to: int, step: int, st: Ints, mark: Ints, moved: Ints, io: Ints) -> bool:
+    """Gather what goes along with a detached operation to a position; False when what is there does.
+
+    Args:
+        step: 1 for all that waits for it, before it on a unit or in an order; -1 for all that it waits for.
+        moved: Gets their number, plus 1, and then they themselves, in the order of the permutation.
+    """
+    io[STAMP] += 1
+    side, links, width = NEXT, plant[SUCCESSORS], 1
+    if plant[TIES] > 0:
+        links = plant[ENTRY_SUCCESSORS]
     if step < 0:
-        side, links = NEXT, plant[ENTRY_SUCCESSORS]
-    i = at
-    while i != to:
-        i += step
-        e = perm[i]
-        if _is_beside(plant, e, side, mark, stamp, st):
-            mark[e] = stamp
-            continue
-        for k in range(plant[links + e], plant[links + e + 1]):
-            if mark[plant[k]] == stamp:
-                mark[e] = stamp
-                break
+        side, links, width = PREV, plant[PREDECESSORS], 2
+        if plant[TIES] > 0:
+            links, width = plant[ENTRY_PREDECESSORS], 1
+    mark[op] = io[STAMP]
+    moved[0], moved[1] = 2, op
+    k = 1
+    while k < moved[0]:
+        e = moved[k]
+        k += 1
+        for i in range(plant[links + e], plant[links + e + 1], width):
+            if _take_along(plant, plant[i], to, step, st, mark, moved, io):
+                return False
+        while e >= 0 and k > 2:
+            beside = st[e * ST + side]
+            if beside >= 0 and _take_along(plant, _head(plant, beside), to, step, st, mark, moved, io):
+                return False
+            e = _behind_in_chain(plant, e)
+    for i in range(2, moved[0]):
+        e, k = moved[i], i
+        while (st[~moved[k - 1]] - st[~e]) * step > 0:
+            moved[k] = moved[k - 1]
+            k -= 1
+        moved[k] = e
+    return True
 
 
 @compiled()
@@ -2334,60 +2386,35 @@ def _tell_positions(plant: Ints, perm: Ints, low: int, high: int, st: Ints) -> N
     for i in range(low, high + 1):
         op = perm[i]
         while op >= 0:
-            st[op * ST + POS] = i
+            st[~op] = i
             op = _tie(plant, op, I_BEHIND)
 
 
 @compiled()
-def _shift(plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, segment: Ints, io: Ints) -> bool:
+def _shift(plant: Ints, op: int, to: int, perm: Ints, st: Ints, mark: Ints, moved: Ints, io: Ints) -> bool:
     """Move a detached operation back to position `to` with all that it waits for, or on to it with all
     that waits for it.
 
     False, and nothing changed, when what is at `to` is among those.
     """
-    io[STAMP] += 1
-    stamp = io[STAMP]
-    at = st[op * ST + POS]
-    step, side, links, width = 1, PREV, plant[PREDECESSORS], 2
-    if to < at:
-        step, side, links, width = -1, NEXT, plant[SUCCESSORS], 1
-    mark[op] = stamp
-    if plant[TIES] > 0:
-        _mark_chains_between(plant, at, to, step, perm, st, mark, stamp)
-        i = to
-    else:
-        i = at
-        while i != to:
-            i += step
-            e = perm[i]
-            beside = st[e * ST + side]
-            if beside >= 0 and mark[beside] == stamp:
-                mark[e] = stamp
-                continue
-            for k in range(plant[links + e], plant[links + e + 1], width):
-                if mark[plant[k]] == stamp:
-                    mark[e] = stamp
-                    break
-    if mark[perm[to]] == stamp:
+    at = put = st[~op]
+    step = -1 if to < at else 1
+    if not _gather(plant, op, to, step, st, mark, moved, io):
         return False
-    others = 0
-    put = to
-    while True:
-        e = perm[i]
-        if mark[e] == stamp:
+    count = moved[0]
+    for k in range(1, count):
+        i = st[~moved[k]] + step
+        end = st[~moved[k + 1]] if k + 1 < count else to + step
+        while i != end:
+            e = perm[i]
             perm[put] = e
-            st[e * ST + POS] = put
-            put -= step
-        else:
-            segment[others] = e
-            others += 1
-        if i == at:
-            break
-        i -= step
-    for k in range(others):
-        perm[put] = segment[k]
-        st[segment[k] * ST + POS] = put
-        put -= step
+            st[~e] = put
+            put += step
+            i += step
+    for k in range(1, count):
+        perm[put] = moved[k]
+        st[~moved[k]] = put
+        put += step
     if plant[TIES] > 0:
         _tell_positions(plant, perm, min(at, to), max(at, to), st)
     return True
@@ -2449,7 +2476,7 @@ def _blocker(plant: Ints, op: int, st: Ints, crowd: Ints, io: Ints) -> int:
         while node >= 0:
             e = node // SLOTS
             at = e * ST
-            if st[at + POS] < st[row + POS] and st[at + BEGIN] <= minute < st[at + END]:
+            if st[~e] < st[~op] and st[at + BEGIN] <= minute < st[at + END]:
                 count += 1
                 if _random(io) * count < 1.0:
                     found = e
@@ -2481,7 +2508,7 @@ def _bottleneck(plant: Ints, od: Ints, st: Ints, crowd: Ints, io: Ints) -> int:
             break
         at = op * ST
         prev = st[at + PREV]
-        if prev >= 0 and _rides(op, st):
+        if prev >= 0 and _rides(plant, op, st):
             count += 1
             if _random(io) * count < 1.0:
                 found = op
@@ -2575,7 +2602,7 @@ def _best_before(
     best, target = 0.0, -1
     e = st[row + PREV]
     for _ in range(int(2.0 * reach)):
-        if e < 0 or st[e * ST + POS] < least:
+        if e < 0 or st[~e] < least:
             break
         delay = push - slack[e]
         if delay > 0:
@@ -2657,7 +2684,7 @@ def _choose_operation(
     op = NONE
     if _random(io) < tuning[CRITICAL]:
         op = _bottleneck(plant, od, st, crowd, io)
-        if op >= 0 and st[op * ST + POS] < least:
+        if op >= 0 and st[~op] < least:
             op = -1
     is_critical = op >= 0
     if op < 0:
@@ -2691,7 +2718,7 @@ def _elsewhere(plant: Ints, perm: Ints, st: Ints, steps: int, unit_head: Ints, i
     if unit_head[io[TO_UNIT]] == NO_TURNS:
         io[BEFORE] = -1
         return -1
-    at = st[io[MOVED] * ST + POS]
+    at = st[~io[MOVED]]
     if plant[TIES] > 0:
         found = _neighbour_in_chains(plant, perm, st, io[TO_UNIT], at - 1)
     else:
@@ -2727,7 +2754,7 @@ def _choose_target(
     io[GOES_BACK] = 1 if goes_back else 0
     io[BY_PEOPLE] = 0
     io[BEFORE] = io[OLD_PREV]
-    io[TO] = st[op * ST + POS]
+    io[TO] = st[~op]
     is_guided = False
     if io[TO_UNIT] != io[OLD_UNIT_OF]:
         target = _elsewhere(plant, perm, st, steps, unit_head, io)
@@ -2756,12 +2783,12 @@ def _choose_target(
 @compiled()
 def _aim(plant: Ints, target: int, st: Ints, io: Ints) -> bool:
     """Note the position to move to; False when it is held or too far."""
-    to = st[target * ST + POS]
+    to = st[~target]
     io[TARGET] = target
     io[TO] = to
     if io[GOES_BACK] and to < plant[FIRST_COUNT]:
         return False
-    return abs(to - st[io[MOVED] * ST + POS]) <= 4 * FAR
+    return abs(to - st[~io[MOVED]]) <= 4 * FAR
 
 
 @compiled()
@@ -2775,11 +2802,11 @@ def _last_before(
     """
     before = start
     while before >= 0 and _tie(plant, before, I_HEAD) == head:
-        before = st[plant[COUNT] * ST + before * ST + K_PREV]
-    while before >= 0 and st[before * ST + POS] > position:
+        before = st[before * ST + K_PREV]
+    while before >= 0 and st[~before] > position:
         before = st[before * ST + PREV]
     after = st[before * ST + NEXT] if before >= 0 else unit_head[unit]
-    while after >= 0 and st[after * ST + POS] <= position:
+    while after >= 0 and st[~after] <= position:
         before = after
         after = st[after * ST + NEXT]
     return before
@@ -2799,7 +2826,7 @@ def _put_chain_back(plant: Ints, head: int, st: Ints, unit_head: Ints, io: Ints)
     op = head
     while op >= 0:
         unit = io[OLD_UNIT_OF] if op == io[MOVED] else st[op * ST + UNIT]
-        _attach(op, unit, st[plant[COUNT] * ST + op * ST + K_PREV], st, unit_head)
+        _attach(op, unit, st[op * ST + K_PREV], st, unit_head)
         op = _tie(plant, op, I_BEHIND)
 
 
@@ -2809,30 +2836,30 @@ def _rearrange_chain(
     perm: Ints,
     st: Ints,
     mark: Ints,
-    segment: Ints,
+    moved: Ints,
     keep: Ints,
     unit_head: Ints,
     io: Ints,
 ) -> bool:
     """As `_rearrange`: all of a chain go, and are on their units in the order of the permutation."""
-    head, to, rows = _tie(plant, io[MOVED], I_HEAD), io[TO], plant[COUNT] * ST
-    at = st[head * ST + POS]
+    head, to = _tie(plant, io[MOVED], I_HEAD), io[TO]
+    at = st[~head]
     op = head
     while op >= 0:
-        st[rows + op * ST + K_PREV] = st[op * ST + PREV]
-        st[rows + op * ST + K_NEXT] = st[op * ST + NEXT]
+        st[op * ST + K_PREV] = st[op * ST + PREV]
+        st[op * ST + K_NEXT] = st[op * ST + NEXT]
         op = _tie(plant, op, I_BEHIND)
     _detach_chain(plant, head, st, unit_head)
     io[LOW], io[FAR_END] = min(at, to), max(at, to)
     for i in range(io[LOW], io[FAR_END] + 1):
         keep[i - io[LOW]] = perm[i]
-    if to != at and not _shift(plant, head, to, perm, st, mark, segment, io):
+    if to != at and not _shift(plant, head, to, perm, st, mark, moved, io):
         _put_chain_back(plant, head, st, unit_head, io)
         return False
-    position = st[head * ST + POS]
+    position = st[~head]
     op = head
     while op >= 0:
-        unit, start = st[op * ST + UNIT], st[rows + op * ST + K_PREV]
+        unit, start = st[op * ST + UNIT], st[op * ST + K_PREV]
         if op == io[MOVED] and io[TO_UNIT] != io[OLD_UNIT_OF]:
             unit, start = io[TO_UNIT], io[BEFORE]
         _attach(op, unit, _last_before(plant, unit, start, head, position, st, unit_head), st, unit_head)
@@ -2849,14 +2876,14 @@ def _rearrange_chain(
 @compiled()
 def _mark_beside_chain(plant: Ints, moved: int, st: Ints, words: Ints, io: Ints) -> int:
     """Mark what was behind the moved chain on its units, and what is; the first word that has marks."""
-    first = st[moved * ST + POS] >> 5
+    first = st[~moved] >> 5
     op = _tie(plant, moved, I_HEAD)
     while op >= 0:
-        was, now = st[plant[COUNT] * ST + op * ST + K_NEXT], st[op * ST + NEXT]
+        was, now = st[op * ST + K_NEXT], st[op * ST + NEXT]
         for e in (was, now):
             if e >= 0:
                 _mark(e, st, words, io)
-                first = min(first, st[e * ST + POS] >> 5)
+                first = min(first, st[~e] >> 5)
         op = _tie(plant, op, I_BEHIND)
     return first
 
@@ -2867,29 +2894,28 @@ def _rearrange(
     perm: Ints,
     st: Ints,
     mark: Ints,
-    segment: Ints,
+    moved: Ints,
     keep: Ints,
     unit_head: Ints,
     io: Ints,
 ) -> bool:
     """Make the move in the sequences; False, and nothing changed, when links forbid it."""
     if plant[TIES] > 0:
-        return _rearrange_chain(plant, perm, st, mark, segment, keep, unit_head, io)
+        return _rearrange_chain(plant, perm, st, mark, moved, keep, unit_head, io)
     op, to = io[MOVED], io[TO]
-    row = op * ST
-    at = st[row + POS]
+    at = st[~op]
     _detach(op, st, unit_head)
     io[LOW], io[FAR_END] = min(at, to), max(at, to)
     for i in range(io[LOW], io[FAR_END] + 1):
         keep[i - io[LOW]] = perm[i]
     before = io[BEFORE]
     if to != at:
-        if not _shift(plant, op, to, perm, st, mark, segment, io):
+        if not _shift(plant, op, to, perm, st, mark, moved, io):
             _attach(op, io[OLD_UNIT_OF], io[OLD_PREV], st, unit_head)
             return False
         if io[BY_PEOPLE]:
             before = io[OLD_PREV]
-            while before >= 0 and st[before * ST + POS] > st[row + POS]:
+            while before >= 0 and st[~before] > st[~op]:
                 before = st[before * ST + PREV]
         else:
             before = io[TARGET] if to > at else st[io[TARGET] * ST + PREV]
@@ -2908,7 +2934,7 @@ def _put_positions_back(plant: Ints, perm: Ints, st: Ints, keep: Ints, io: Ints)
     low = io[LOW]
     for i in range(low, io[FAR_END] + 1):
         perm[i] = keep[i - low]
-        st[perm[i] * ST + POS] = i
+        st[~perm[i]] = i
     if plant[BUFFERS] > 0:
         _number_again(plant, perm, st, io)
 
@@ -2932,7 +2958,7 @@ def _mark_numbered(plant: Ints, st: Ints, words: Ints, io: Ints) -> int:
     for i in range(1, st[moved] + 1):
         e = st[moved + i]
         _mark(e, st, words, io)
-        first = min(first, st[e * ST + POS] >> 5)
+        first = min(first, st[~e] >> 5)
     st[plant[plant[BUFFERS] + BUFFERS_LOG]] = 0
     return first
 
@@ -2941,7 +2967,7 @@ def _mark_numbered(plant: Ints, st: Ints, words: Ints, io: Ints) -> int:
 def _change_unit(plant: Ints, op: int, st: Ints, words: Ints, crowd: Ints, io: Ints) -> None:
     """Forget the place of a moved operation on its old unit."""
     row = op * ST
-    if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + NEED] >= 0 and not _rides(op, st):
+    if crowd[C_MODE] != NOBODY and plant[plant[OPS] + op * OP + NEED] >= 0 and not _rides(plant, op, st):
         st[row + UNIT] = io[OLD_UNIT_OF]
         _hold(plant, op, GIVE, st, crowd)
         c = plant[plant[UNITS] + io[OLD_UNIT_OF] * UN + U_TIME]
@@ -2960,6 +2986,7 @@ def _evaluate(
     words: Ints,
     log: Ints,
     od: Ints,
+    slack: Ints,
     threshold: float,
     hope: float,
     crowd: Ints,
@@ -2970,7 +2997,7 @@ def _evaluate(
     row = op * ST
     io[HIGH] = io[LOGGED] = io[TOUCHED] = 0
     extra = 0
-    first_word = st[row + POS] >> 5
+    first_word = st[~op] >> 5
     if io[TO_UNIT] != io[OLD_UNIT_OF]:
         was = plant[plant[OPS] + op * OP + OLD_UNIT]
         if was >= 0:
@@ -2979,7 +3006,7 @@ def _evaluate(
     _mark(op, st, words, io)
     if io[OLD_NEXT] >= 0:
         _mark(io[OLD_NEXT], st, words, io)
-        first_word = min(first_word, st[io[OLD_NEXT] * ST + POS] >> 5)
+        first_word = min(first_word, st[~io[OLD_NEXT]] >> 5)
     if st[row + NEXT] >= 0:
         _mark(st[row + NEXT], st, words, io)
     if crowd[C_MODE] != NOBODY:
@@ -2990,10 +3017,12 @@ def _evaluate(
     if plant[TIES] > 0:
         first_word = min(first_word, _mark_beside_chain(plant, op, st, words, io))
         delta = _propagate_chains(
-            plant, perm, st, words, log, od, first_word, threshold - extra, hope, crowd, io
+            plant, perm, st, words, log, od, slack, first_word, threshold - extra, hope, crowd, io
         )
     else:
-        delta = _propagate(plant, perm, st, words, log, od, first_word, threshold - extra, hope, crowd, io)
+        delta = _propagate(
+            plant, perm, st, words, log, od, slack, first_word, threshold - extra, hope, crowd, io
+        )
     if delta == FOREVER:
         return FOREVER
     delta += extra
@@ -3054,9 +3083,10 @@ def _take_back(
         st[row + END] = log[at + 2]
         st[row + WEND] = log[at + 3]
         st[row + SETUP] = log[at + 4]
-        st[row + BEGIN] = log[at + 5]
-        st[row + WANTED] = log[at + 6]
-        if counted and not _rides(op, st):
+        if _keeps_begins(plant, crowd):
+            st[row + BEGIN] = log[at + 5]
+            st[row + WANTED] = log[at + 6]
+        if counted and not _rides(plant, op, st):
             _enlist(plant, op, st, crowd)
     op = io[MOVED]
     if plant[TIES] > 0:
@@ -3099,7 +3129,7 @@ def _open_crowd(plant: Ints, perm: Ints, st: Ints, crowd: Ints) -> None:
     for i in range(len(perm)):
         op = perm[i]
         while op >= 0:
-            if plant[plant[OPS] + op * OP + NEED] >= 0 and not _rides(op, st):
+            if plant[plant[OPS] + op * OP + NEED] >= 0 and not _rides(plant, op, st):
                 _enlist(plant, op, st, crowd)
             op = _behind_in_chain(plant, op)
 
@@ -3124,8 +3154,9 @@ def anneal(
         crowd: The people as the timed permutation leaves them.
         tuning: Temperature at the beginning and at the end of these moves, in points; share of
             moves on critical operations; reach in places of a unit's sequence; share of moves to
-            another unit; weight of hoped-for gains before a move is given up; share of moves next to an
-            operation of the same family; share of critical moves that go where it seems best.
+            another unit; weight of gains hoped for and losses feared before a move is given up; share
+            of moves next to an operation of the same family; share of critical moves that go where it
+            seems best.
         io: Seed and counters; see the constants.
 
     Returns:
@@ -3135,7 +3166,7 @@ def anneal(
     words = np.zeros((free >> 5) + 2, np.int64)
     log = np.zeros((count + 1) * LOG, np.int64)
     mark = np.zeros(count, np.int64)
-    segment = np.zeros(free + 1, np.int64)
+    moved = np.zeros(free + 2, np.int64)
     keep = np.zeros(free + 1, np.int64)
     unit_head = np.full(plant[UNIT_COUNT], -1, np.int64)
     for i in range(free):
@@ -3167,10 +3198,10 @@ def anneal(
         _choose_unit(plant, io[MOVED], tuning[OTHER_UNIT], io)
         if not _choose_target(plant, perm, st, od, slack, unit_head, tuning, is_critical, crowd, io):
             continue
-        if not _rearrange(plant, perm, st, mark, segment, keep, unit_head, io):
+        if not _rearrange(plant, perm, st, mark, moved, keep, unit_head, io):
             continue
         threshold = -temperature * math.log(_random(io))
-        delta = _evaluate(plant, perm, st, words, log, od, threshold, tuning[HOPE], crowd, io)
+        delta = _evaluate(plant, perm, st, words, log, od, slack, threshold, tuning[HOPE], crowd, io)
         if delta < FOREVER and delta <= threshold:
             _keep_move(plant, delta, od, crowd, io)
             if io[CURRENT] < io[BEST] and io[MOVES] - io[SAVED_AT] > (free >> 5):
@@ -4029,7 +4060,7 @@ def _gap(plant: Ints, op: int, unit: int, dur: int, held: int, tail: Ints, st: I
             begin = _begin_in_gap(plant, op, c, begin, setup, dur)
             if begin + setup + dur <= limit:
                 found = (begin, begin + setup, before)
-        if before < 0 or st[before * ST + POS] < held or end <= ready:
+        if before < 0 or st[~before] < held or end <= ready:
             return found
         row = before * ST
         limit = st[row + WEND] - st[row + DUR] - _setup_of(plant, unit, op, before)
@@ -4116,7 +4147,7 @@ def _put_in_gap(plant: Ints, op: int, held: int, tail: Ints, st: Ints, blind: fl
         return FOREVER
     change = _put_in(plant, op, chosen, best[2], tail, st)
     st[op * ST + DUR] = best_dur
-    st[op * ST + POS] = FOREVER
+    st[~op] = FOREVER
     _write(plant, op, (best[0], best[1], best[0]), st)
     return change
 
@@ -4150,7 +4181,7 @@ def mend(
             stays = position < held or _at(plant, c, place[1]) <= starts[op] + slip
         if stays:
             _settle(plant, op, unit, dur, place, tail, st, crowd)
-            st[op * ST + POS] = position
+            st[~op] = position
         else:
             lifted[count] = op
             count += 1

@@ -78,7 +78,7 @@ class Mender:
         self.packed = packed
         engine = Engine(packed)
         self.cost = engine.retime(plan)
-        rows = engine.st.reshape(-1, kernel.ST)
+        rows = packed.rows(engine.st)
         self.starts = rows[:, kernel.START].copy()
         self.ends = rows[:, kernel.END].copy()
         self.unit_of = plan.unit_of.copy()

@@ -77,8 +77,12 @@ class Pack:
     def state(self) -> Ints:
         """Room for the places of all operations in a plan, and for who is in which buffer."""
         count = max(1, len(self.problem.operations))
-        rows = 2 if self.plant[kernel.TIES] else 1
-        return np.zeros(count * rows * kernel.ST + self.buffer_cells, np.int64)
+        return in_lines(count * kernel.ST + self.buffer_cells + count)
+
+    def rows(self, st: Ints) -> Ints:
+        """The part of a state that says where operations are: a row for each."""
+        count = len(self.problem.operations)
+        return st[: count * kernel.ST].reshape(-1, kernel.ST)
 
     def with_followers(self, entries: Ints) -> Ints:
         """Entries of a permutation, each with what rides on it behind it."""
@@ -114,6 +118,13 @@ class Pack:
 
 def _need(operation: Operation) -> Need:
     return operation.skill, operation.tools
+
+
+def in_lines(size: int) -> Ints:
+    """Zeros that begin where a line of the processor's cache does (64 bytes): a row of 8 is in one."""
+    room = np.zeros(size + 8, np.int64)
+    begin = -(room.ctypes.data // room.itemsize) % 8
+    return room[begin : begin + size]
 
 
 def ints(values: Iterable[int]) -> Ints:
@@ -454,8 +465,7 @@ class _Packer:
         """Append the buffers, and who delivers and takes out; returns how much of a state they need."""
         flows, data = self.decoder.buffers.flows, self.data
         names = {name: row for row, name in enumerate(flows.places)}
-        each = 1 if self.problem.ties.are_none else 2
-        cells = _Cells(kernel.ST * each * max(1, len(self.problem.operations)))
+        cells = _Cells(kernel.ST * max(1, len(self.problem.operations)))
         gives = [flows.gives.get(o.id, ()) for o in self.problem.operations]
         takes = [flows.takes.get(o.id) for o in self.problem.operations]
         self._lists(
@@ -477,7 +487,7 @@ class _Packer:
             locked_at += locked
         self._part(kernel.BUFFERS, table)
         data += [minute for minutes in flows.locked.values() for minute in minutes]
-        return cells.whole(kernel.ST)
+        return cells.count
 
     def _recipes(self, unit: str) -> list[int]:
         """A number for each operation, the same for those of one recipe on a unit."""
@@ -533,9 +543,10 @@ class _Cells:
         self._next += count
         return self._next - count
 
-    def whole(self, columns: int) -> int:
-        """How many cells there are, in whole rows of so many columns."""
-        return -(-(self._next - self._first) // columns) * columns
+    @property
+    def count(self) -> int:
+        """How many were given out."""
+        return self._next - self._first
 
 
 def _can_be_on(operation: Operation, unit: str) -> bool:

@@ -76,7 +76,7 @@ def measure(engine: Engine, plan: Sequences) -> tuple[int, int, float]:
     """Weighted late minutes, minutes of set-up, and the share of orders that are late."""
     problem = engine.packed.problem
     engine.retime(plan)
-    rows = engine.st.reshape(-1, kernel.ST)
+    rows = engine.packed.rows(engine.st)
     ends: dict[str, int] = {}
     for row, operation in enumerate(problem.operations):
         ends[operation.order] = max(ends.get(operation.order, 0), int(rows[row, kernel.END]))

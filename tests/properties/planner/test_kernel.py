@@ -62,7 +62,7 @@ def proposal(packed: Pack, perm: Ints, unit_of: Ints) -> list[Choice]:
 
 
 def same(packed: Pack, st_rows: Ints, plan: Schedule) -> None:
-    rows = st_rows.reshape(-1, kernel.ST)
+    rows = packed.rows(st_rows)
     for i, operation in enumerate(packed.problem.operations):
         a = plan.by_operation[operation.id]
         found = (rows[i, kernel.START], rows[i, kernel.END])
@@ -150,12 +150,12 @@ def test_timing_again_only_what_a_move_touches_is_timing_all_again(problem: Prob
     walk = Walk(engine, plan, seed)
     for heat in (1e6, 100.0, 1.0):
         walk.go(100, heat, heat / 2, Tuning(hope=10.0))
-        rows = walk.st.reshape(-1, kernel.ST)[: len(problem.operations)]
+        rows = engine.packed.rows(walk.st)
         now = Sequences(walk.perm.copy(), rows[:, kernel.UNIT].copy(), 0, "walk")
         assert engine.retime(now) == walk.io[kernel.CURRENT]
         free = slice(kernel.CROWD, kernel.CROWD + len(engine.packed.people))
         assert (engine.crowd[free] == walk.crowd[free]).all()
-        again = engine.st.reshape(-1, kernel.ST)[: len(problem.operations)]
+        again = engine.packed.rows(engine.st)
         for column in (kernel.START, kernel.END, kernel.SETUP, kernel.PREV, kernel.NEXT):
             assert (again[:, column] == rows[:, column]).all()
         assert ((again[:, kernel.HAS] == 1) == (rows[:, kernel.HAS] == 1)).all()
@@ -281,7 +281,7 @@ def test_what_a_stop_does_not_touch_stays_where_it_is() -> None:
     mender = Mender(engine.packed, engine.sequences(decode(problem, rows)))
     changed, repaired = mender.after_stop(0, 20, 200, 0)
     changed.retime(repaired)
-    starts = changed.st.reshape(-1, kernel.ST)[:, kernel.START].tolist()
+    starts = changed.packed.rows(changed.st)[:, kernel.START].tolist()
     assert dict(zip((o.id for o in problem.operations), starts, strict=True)) == {
         "A-1": 0, "D-1": 10, "A-2": 10, "Z-1": 20, "D-2": 240, "B-1": 130,
     }  # fmt: skip
@@ -338,7 +338,7 @@ def test_a_search_from_near_an_old_plan_is_feasible_and_never_worse(problem: Pro
     engine = Engine(pack(problem))
     known = engine.grid()
     engine.retime(known)
-    starts = engine.st.reshape(-1, kernel.ST)[: len(problem.operations), kernel.START] - shift
+    starts = engine.packed.rows(engine.st)[:, kernel.START] - shift
     found = engine.search(Budget(moves=60), known=known.copy(), before=starts)
     assert found.cost <= known.cost
     for plan in (found, engine.near(starts)):
