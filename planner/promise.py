@@ -10,11 +10,13 @@ from itertools import islice, pairwise, takewhile
 from random import Random
 from typing import Literal
 
+from planner.counter import Counter
 from planner.decoder import Block, Decoder, Fit
 from planner.fault import Fault, InvalidProblem
 from planner.material import Supply
-from planner.problem import Operation, Order, Problem, Release, Window
+from planner.problem import Crew, Operation, Order, Problem, Release, Window
 from planner.schedule import Reason, Schedule
+from planner.shared import left_free
 from planner.ties import in_chains
 from planner.worktime import WorkTime, merged, subtract
 
@@ -128,6 +130,7 @@ class Desk:
         self._accepted = frozenset(accepted)
         self._supply = (supply or problem.left_over).copy()
         self._opened: dict[str, list[Window]] = {}
+        self._staying: list[Crew] = []
         self._steps_of: dict[str, list[Operation]] = {}
         for operation in problem.operations:
             self._steps_of.setdefault(operation.order, []).append(operation)
@@ -232,19 +235,20 @@ class Desk:
     def kept_open(self, overtime: Overtime) -> Iterator[None]:
         """The plant with that overtime, for as long as the block runs."""
         before = self.decoder.lines[overtime.unit].time
-        self._open(overtime)
+        spare = self._spare(overtime)
+        self._open(overtime, spare)
         try:
             yield
         finally:
             self._retime(overtime.unit, before)
-            self._staff(overtime, 1)
+            self._staff(overtime, spare, 1)
 
-    def _open(self, overtime: Overtime) -> None:
+    def _open(self, overtime: Overtime, spare: Iterable[Window]) -> None:
         """Open a unit longer; what is placed there stays where it is on the clock."""
         horizon, before = self.decoder.problem.horizon, self.decoder.lines[overtime.unit].time
         windows = [Window(*row) for row in before.windows_until(horizon)]
         self._retime(overtime.unit, WorkTime(merged([*windows, *overtime.windows]), horizon))
-        self._staff(overtime, -1)
+        self._staff(overtime, spare, -1)
 
     def _retime(self, unit: str, time: WorkTime) -> None:
         """Count what is placed on a unit in the working minutes of another calendar."""
@@ -258,12 +262,39 @@ class Desk:
             line.hold(block)
             self.decoder.runs[block.operation.id] = time, block.run, block.end
 
-    def _staff(self, overtime: Overtime, taken: int) -> None:
+    def _staff(self, overtime: Overtime, spare: Iterable[Window], taken: int) -> None:
         """Have one more person there, or one less."""
         if overtime.skill is not None:
             for counter in self.decoder.shared.people.of_skill[overtime.skill]:
-                for window in overtime.windows:
+                for window in spare:
                     counter.claim(window.start, window.end, taken)
+
+    def _spare(self, overtime: Overtime) -> tuple[Window, ...]:
+        """When whoever stays is free for new work: work under way that nobody is on record for has him first.
+
+        So it is in every plan that is made once the overtime is agreed on.
+        """
+        problem, skill = self.decoder.problem, overtime.skill
+        if skill is None or not any(o.started and o.skill for o in problem.operations):
+            return overtime.windows
+        before = self._left_free(skill, self._staying)
+        then = self._left_free(skill, [*self._staying, _stays(skill, overtime.windows)])
+        return merged(
+            [
+                Window(one, two)
+                for window in overtime.windows
+                for one, two in pairwise(_cuts(window, before, then))
+                if then.free_at(one) > before.free_at(one)
+            ]
+        )
+
+    def _left_free(self, skill: str, staying: Iterable[Crew]) -> Counter:
+        """How many of a skill work under way leaves free, of those who are there and those who stay."""
+        problem = self.decoder.problem
+        units = {o.started.unit for o in problem.operations if o.started}
+        hours = {name: WorkTime.of(problem, problem.unit_by_id[name]) for name in units}
+        whole = replace(problem, crews=(*problem.crews, *staying))
+        return left_free(whole, hours, (skill,)).people.counters[frozenset((skill,))]
 
     def instead_of_others(
         self, operations: tuple[Operation, ...], weight: int, found: Quote | None = None
@@ -318,8 +349,10 @@ class Desk:
             operations: The steps that it was found for.
         """
         if option.overtime is not None:
-            self._open(option.overtime)
+            self._open(option.overtime, self._spare(option.overtime))
             self._opened.setdefault(option.overtime.unit, []).extend(option.overtime.windows)
+            if option.overtime.skill is not None:
+                self._staying.append(_stays(option.overtime.skill, option.overtime.windows))
         delayed = self._lift(str(option.params["order"])) if option.kind == "delay" else []
         quotes = tuple(self.reserve(part) for part in option.parts or (operations,))
         moved = self.accept(tuple(block.operation for _, block, _ in delayed)) if delayed else None
@@ -432,6 +465,16 @@ class Desk:
             return operation
         waits = tuple(Release(at, "material", name) for name, at in self._supply.take(operation.materials))
         return replace(operation, releases=(*operation.releases, *waits), materials=())
+
+
+def _stays(skill: str, windows: tuple[Window, ...]) -> Crew:
+    return Crew(f"stays for {skill}", (skill,), windows)
+
+
+def _cuts(window: Window, *counters: Counter) -> list[int]:
+    """The minutes of a window at which one of some counters may change, with its ends."""
+    changes = (minute for counter in counters for minute in counter.changes(window.start, window.end))
+    return sorted({window.start, window.end, *changes})
 
 
 def after_shifts(problem: Problem, unit: str, until: int) -> tuple[Window, ...]:

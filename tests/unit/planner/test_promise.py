@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from planner.checker import check
 from planner.decoder import Choice, decode
 from planner.dispatch import dispatch, edd
-from planner.problem import Alternative, Calendar, Crew, Operation, Order, Problem, Weights, Window
+from planner.problem import (
+    Alternative,
+    Calendar,
+    Crew,
+    Operation,
+    Order,
+    Problem,
+    Started,
+    Unit,
+    Weights,
+    Window,
+)
 from planner.promise import Desk, Overtime
 from planner.worktime import merged
 from tests.properties.planner.strategies import problems
@@ -71,6 +82,23 @@ def test_an_option_that_is_taken_is_in_the_way_of_the_next() -> None:
     assert more is not None
     assert (more.end, more.params["minutes"]) == (180, 50)
     assert asked.quote((step("Y-1", 20),)).end == 420
+
+
+def test_who_stays_goes_first_to_work_under_way_that_nobody_is_on_record_for() -> None:
+    """With the overtime in its calendars every plan would give him to A, and put the new order off."""
+    running = step("A-1", 130, "M", skill="MILLING", started=Started("M", 0), resumable=True)
+    hours = (Calendar("always", (Window(0, 1000),)), Calendar("day", (Window(0, 100), Window(400, 600))))
+    units = (Unit("M", "W", "always"), Unit("N", "W", "day"))
+    closed = plant(running, calendars=hours, units=units, crews=())
+    asked = desk(closed)
+    way = (step("W-1", 50, "N", skill="MILLING"),)
+    found = asked.with_overtime(way)
+    assert found is not None
+    assert found.overtime is not None
+    assert (found.overtime.windows, found.end) == ((Window(130, 180),), 180)
+    asked.take(found, way)
+    whole = replace(closed, orders=(*closed.orders, Order("W", 1000)), operations=(*closed.operations, *way))
+    assert check(_opened(whole, found.overtime), asked.decoder.schedule()) == []
 
 
 def test_what_is_reserved_is_in_the_way_of_every_other_way() -> None:
