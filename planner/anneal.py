@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner import kernel
-from planner.decoder import Choice, in_turn, placed_order, proposal_of, units_of_first
+from planner.decoder.first import units_of_first
+from planner.decoder.proposal import Choice, placed_order, proposal_of
+from planner.decoder.turns import in_turn
 from planner.dispatch import WAITS
 from planner.pack import Ints, Pack, ints
 from planner.problem import Published

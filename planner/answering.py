@@ -28,7 +28,8 @@ from mes.kernel.settings import Settings
 from planner import service, store
 from planner.asking import LOST
 from planner.child import delays_in_child
-from planner.decoder import Fit, LocksConflict
+from planner.decoder.line import Fit
+from planner.decoder.locks import LocksConflict
 from planner.delays import Delays, latest, work_of
 from planner.document import Clock
 from planner.fault import InvalidProblem

@@ -17,7 +17,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from planner.decoder import LocksConflict
+from planner.decoder.locks import LocksConflict
 from planner.effort import Effort
 from planner.explain import reasons
 from planner.fault import Fault, InvalidProblem

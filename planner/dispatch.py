@@ -17,17 +17,13 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import heapify, heappop, heappush
 
-from planner.decoder import (
-    Choice,
-    Decoder,
-    Fit,
-    InOrder,
-    LocksConflict,
-    decode,
-    first_in_line,
-    in_turn,
-    units_of_first,
-)
+from planner.decoder.chains import find_chain
+from planner.decoder.first import first_in_line, units_of_first
+from planner.decoder.fitting import Decoder
+from planner.decoder.line import Fit
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import Choice, decode
+from planner.decoder.turns import InOrder, in_turn
 from planner.objective import score
 from planner.problem import Operation, Problem
 from planner.progress import Stop, never
@@ -221,7 +217,7 @@ class _Floor:
             self.decoder.place(fit)
             return
         chain = self.problem.ties.chain(operation)
-        for found in self.decoder.find_chain(chain, self._units_with(operation, fit.unit)):
+        for found in find_chain(self.decoder, chain, self._units_with(operation, fit.unit)):
             self.decoder.place(found)
 
     def _enqueue(self, operation: Operation) -> None:
@@ -266,7 +262,7 @@ class _Floor:
         waited = self.waits.get(head.id, 0)
         if waited == MOST_WAITS:
             return False
-        found = self.decoder.find_chain(self.problem.ties.chain(head), self._units_with(head, fit.unit))
+        found = find_chain(self.decoder, self.problem.ties.chain(head), self._units_with(head, fit.unit))
         begin = self.decoder.lines[fit.unit].time.at(found[0].block.begin)
         if found[0].start <= fit.start or begin <= minute:
             return False

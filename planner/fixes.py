@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from planner.decoder import Choice, LocksConflict, decode, proposal_of
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import Choice, decode, proposal_of
 from planner.explain import Cause, Explainer
 from planner.objective import OrderPoints, points_by_order
 from planner.problem import Alternative, Calendar, Crew, Operation, Problem, Window

@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from planner.contradiction import Contradiction, LockedPlace, Mend, Released, unlocked
-from planner.decoder import Choice, LocksConflict, decode
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import Choice, decode
 from planner.dispatch import best_dispatch, dispatch, edd
 from planner.problem import Operation, Problem, Published
 from planner.schedule import Schedule

@@ -17,7 +17,7 @@ import numpy as np
 
 from planner import kernel
 from planner.anneal import Engine, Sequences
-from planner.decoder import decode
+from planner.decoder.proposal import decode
 from planner.dispatch import WAITS
 from planner.pack import WINDOW_COLUMNS, Ints, Pack, buckets_of, ints, pack
 from planner.problem import Problem, Published

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from planner import kernel
 from planner.counter import PLENTY, Counter
-from planner.decoder import Decoder, first_in_line, units_of_first
+from planner.decoder.first import first_in_line, units_of_first
+from planner.decoder.fitting import Decoder
 from planner.problem import Operation, Problem, Recipe, ToolUse
 from planner.shared import Draw
 from planner.worktime import WorkTime

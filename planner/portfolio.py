@@ -12,7 +12,7 @@ from functools import partial
 
 from planner.anneal import Budget, Engine
 from planner.cp.search import improve
-from planner.decoder import decode
+from planner.decoder.proposal import decode
 from planner.effort import Effort
 from planner.measure import iterations_in
 from planner.problem import Problem

@@ -11,7 +11,9 @@ from random import Random
 from typing import Literal
 
 from planner.counter import Counter
-from planner.decoder import Block, Decoder, Fit
+from planner.decoder.chains import earliest_chain, settle
+from planner.decoder.fitting import Decoder
+from planner.decoder.line import Block, Fit
 from planner.fault import Fault, InvalidProblem
 from planner.material import Supply
 from planner.problem import Crew, Operation, Order, Problem, Release, Window
@@ -435,7 +437,7 @@ class Desk:
         turns = {asked.id: number for number, asked in enumerate(operations)}
         for chain in in_chains(operations):
             pegged = [self._pegged(asked) for asked in chain]
-            for operation, best in zip(pegged, self.decoder.earliest_chain(pegged), strict=True):
+            for operation, best in zip(pegged, earliest_chain(self.decoder, pegged), strict=True):
                 ready, _ = self.decoder.ready(operation)
                 self.decoder.place(best)
                 steps.append(best)
@@ -450,7 +452,7 @@ class Desk:
         longest, binding, at = -1, Reason("now"), 0
         rows = [self._pegged(asked) for asked in operations]
         self.decoder.buffers.learn((*self.reserved.values(), *rows))
-        placed = tuple(self.decoder.settle(rows))
+        placed = tuple(settle(self.decoder, rows))
         fits = {fit.block.operation.id: fit for fit in placed}
         steps = tuple(fits[operation.id] for operation in rows)
         for number, (operation, best) in enumerate(zip(rows, steps, strict=True)):

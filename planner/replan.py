@@ -16,7 +16,11 @@ from itertools import groupby
 
 from planner.checker import require_feasible
 from planner.contradiction import Released
-from planner.decoder import Choice, Decoder, InOrder, LocksConflict, decode, in_turn, proposal_of
+from planner.decoder.chains import earliest_chain, settle
+from planner.decoder.fitting import Decoder
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import Choice, decode, proposal_of
+from planner.decoder.turns import InOrder, in_turn
 from planner.difference import Difference, by_cause, difference
 from planner.dispatch import WAITS, dispatch, ranked
 from planner.effort import Effort
@@ -182,7 +186,7 @@ def with_the_rest(problem: Problem, plan: Schedule) -> Schedule:
     if decoder.buffers:
         return _with_places(problem, plan, decoder)
     for name in in_gaps(problem, decoder):
-        for fit in decoder.earliest_chain(ties.chain(known[name])):
+        for fit in earliest_chain(decoder, ties.chain(known[name])):
             decoder.place(fit)
     return decoder.schedule()
 
@@ -203,7 +207,7 @@ def _find_gaps(decoder: Decoder, rows: list[Operation]) -> bool:
     known, ties = decoder.problem.operation_by_id, decoder.problem.ties
     try:
         for _, steps in groupby(rows, key=lambda o: known[ties.head(o.id)].order):
-            decoder.settle(tuple(steps))
+            settle(decoder, tuple(steps))
     except LocksConflict:
         return False
     return not (decoder.buffers and decoder.buffers.is_overfull())

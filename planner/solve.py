@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from planner.bound import least_cost
 from planner.checker import require_feasible
 from planner.contradiction import Released
-from planner.decoder import LocksConflict, decode
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import decode
 from planner.dispatch import best_dispatch
 from planner.effort import Effort
 from planner.keeping import keep_locks

@@ -15,7 +15,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from planner.checker import check
-from planner.decoder import Choice, LocksConflict, decode, in_turn
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import Choice, decode
+from planner.decoder.turns import in_turn
 from planner.objective import order_ends
 from planner.problem import Operation, Problem, Published, Release
 from planner.replan import with_the_rest

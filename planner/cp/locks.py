@@ -32,7 +32,7 @@ from planner.cp import (
 from planner.cp.cp_sat import cp_model
 from planner.cp.model import PlanModel
 from planner.cp.search import Values, sequence
-from planner.decoder import Choice
+from planner.decoder.proposal import Choice
 from planner.problem import Calendar, Operation, Problem, Window
 
 

@@ -17,7 +17,8 @@ from planner import cp
 from planner.cp.cp_sat import cp_model
 from planner.cp.limit import UNLIMITED, stop_after
 from planner.cp.model import PlanModel
-from planner.decoder import Choice, LocksConflict, decode
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import Choice, decode
 from planner.effort import Effort
 from planner.objective import score
 from planner.problem import Operation, Problem

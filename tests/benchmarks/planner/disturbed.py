@@ -13,7 +13,7 @@ import numpy as np
 from planner.anneal import Budget, Engine, Sequences
 from planner.checker import check
 from planner.confidence import learn, live, places
-from planner.decoder import decode
+from planner.decoder.proposal import decode
 from planner.delays import latest
 from planner.effort import Effort
 from planner.mend import Mender

@@ -12,7 +12,7 @@ import numpy as np
 from planner import kernel
 from planner.anneal import Budget, Engine, Sequences
 from planner.checker import check
-from planner.decoder import decode
+from planner.decoder.proposal import decode
 from planner.pack import pack
 from tests.benchmarks.planner.synthetic import plant
 

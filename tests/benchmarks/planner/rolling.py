@@ -14,7 +14,7 @@ from random import Random
 import numpy as np
 
 from planner.anneal import Engine
-from planner.decoder import decode
+from planner.decoder.proposal import decode
 from planner.effort import Effort
 from planner.objective import order_ends
 from planner.pack import pack

@@ -8,7 +8,8 @@ from functools import partial
 
 from hypothesis import strategies as st
 
-from planner.decoder import LocksConflict, placed_order
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import placed_order
 from planner.fault import InvalidProblem
 from planner.material import Material, MaterialUse, Receipt
 from planner.problem import (

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from planner.checker import check
 from planner.contradiction import unlocked
-from planner.decoder import LocksConflict
+from planner.decoder.locks import LocksConflict
 from planner.effort import Effort
 from planner.fault import InvalidProblem
 from planner.form import problem_from_json

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from planner.bound import least_cost
 from planner.checker import check
-from planner.decoder import LocksConflict, decode
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import decode
 from planner.dispatch import dispatch, edd
 from planner.objective import score
 from planner.problem import Problem, Weights

@@ -11,7 +11,7 @@ from planner.bound import least_cost
 from planner.checker import check
 from planner.cp.cp_sat import cp_model
 from planner.cp.search import build, improve
-from planner.decoder import decode
+from planner.decoder.proposal import decode
 from planner.dispatch import dispatch, edd
 from planner.effort import Effort
 from planner.objective import score

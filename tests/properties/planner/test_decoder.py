@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.checker import check
-from planner.decoder import Choice, LocksConflict, decode, proposal_of
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import Choice, decode, proposal_of
 from planner.dispatch import best_dispatch, dispatch, edd
 from planner.effort import Effort
 from planner.explain import Cause, Explainer

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from planner import kernel
 from planner.anneal import Budget, Engine, Sequences, Tuning, Walk
 from planner.checker import check
-from planner.decoder import Choice, LocksConflict, decode, placed_order
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import Choice, decode, placed_order
 from planner.mend import Mender, mended
 from planner.objective import score
 from planner.pack import Ints, Pack, pack

@@ -13,7 +13,8 @@ from planner.checker import check
 from planner.contradiction import Contradiction, unlocked
 from planner.cp.cp_sat import cp_model
 from planner.cp.search import build
-from planner.decoder import Choice, LocksConflict, decode
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import Choice, decode
 from planner.dispatch import dispatch, edd
 from planner.effort import Effort
 from planner.problem import Alternative, Lock, Operation, Problem

@@ -10,7 +10,7 @@ import pytest
 from planner.anneal import Budget, Engine, Sequences
 from planner.checker import check
 from planner.confidence import learn, live_through, spread
-from planner.decoder import decode
+from planner.decoder.proposal import decode
 from planner.effort import Effort
 from planner.mend import Mender
 from planner.objective import score

@@ -9,7 +9,7 @@ import pytest
 
 from planner.cp import RULES
 from planner.cp.search import build, improve, sequence, solver_of
-from planner.decoder import Choice, decode
+from planner.decoder.proposal import Choice, decode
 from planner.effort import Effort
 from planner.objective import score
 from planner.problem import (

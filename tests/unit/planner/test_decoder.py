@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from planner.checker import check
-from planner.decoder import Choice, LocksConflict, decode, proposal_of
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import Choice, decode, proposal_of
 from planner.difference import difference
 from planner.dispatch import best_dispatch
 from planner.explain import Cause, why_late

@@ -17,7 +17,7 @@ from planner.anneal import Budget, Engine, Tuning, Walk, most_moves_between_look
 from planner.checker import check
 from planner.child import delays_in_child
 from planner.confidence import drawn, learn, live, live_through, places, spread
-from planner.decoder import decode
+from planner.decoder.proposal import decode
 from planner.dispatch import best_dispatch
 from planner.effort import Effort
 from planner.form import problem_to_json

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from planner.command_line import report
-from planner.decoder import Choice, decode
+from planner.decoder.proposal import Choice, decode
 from planner.document import Labels, plan_document
 from planner.effort import Effort
 from planner.explain import Cause, Explainer, why_late

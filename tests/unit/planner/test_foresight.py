@@ -12,7 +12,7 @@ from mes.dispatching.model import PlanMasterOperation, PlanNeed
 from mes.kernel.ids import EquipmentId, MaterialId
 from mes.kernel.settings import Planner
 from planner import answering, holding
-from planner.decoder import decode
+from planner.decoder.proposal import decode
 from planner.foresight import Missing, missing
 from planner.problem import Calendar, Operation, Problem, Release, Unit, Window
 from planner.promise import Desk

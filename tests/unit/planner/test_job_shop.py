@@ -11,7 +11,7 @@ from planner.anneal import Budget, Engine
 from planner.bound import one_after_the_other
 from planner.checker import check
 from planner.cp.search import improve
-from planner.decoder import decode
+from planner.decoder.proposal import decode
 from planner.effort import Effort
 from planner.pack import pack
 from planner.problem import Problem, Release, Tool, ToolUse, Weights, Window

@@ -11,7 +11,7 @@ import pytest
 from planner.checker import check
 from planner.command_line import report
 from planner.contradiction import Contradiction, LockedPlace, Mend, unlocked
-from planner.decoder import LocksConflict
+from planner.decoder.locks import LocksConflict
 from planner.dispatch import best_dispatch
 from planner.document import Labels, plan_document
 from planner.effort import Effort

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 
 from planner.checker import check
-from planner.decoder import Choice, decode
+from planner.decoder.proposal import Choice, decode
 from planner.dispatch import dispatch, edd
 from planner.problem import (
     Alternative,

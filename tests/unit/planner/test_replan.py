@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from planner.checker import check
-from planner.decoder import Choice, decode
+from planner.decoder.proposal import Choice, decode
 from planner.difference import by_cause, difference, moved_by_itself
 from planner.effort import Effort
 from planner.explain import Cause

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from planner.checker import check
-from planner.decoder import Choice, decode
+from planner.decoder.proposal import Choice, decode
 from planner.dispatch import best_dispatch
 from planner.material import Material, MaterialUse, Receipt
 from planner.objective import order_ends

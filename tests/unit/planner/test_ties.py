@@ -9,7 +9,8 @@ import pytest
 
 from planner.checker import check
 from planner.command_line import report
-from planner.decoder import Choice, LocksConflict, decode, proposal_of
+from planner.decoder.locks import LocksConflict
+from planner.decoder.proposal import Choice, decode, proposal_of
 from planner.dispatch import best_dispatch
 from planner.document import Labels, plan_document
 from planner.effort import Effort
