@@ -16,7 +16,7 @@ from mes.dispatching.model import (
 )
 from mes.kernel.ids import EquipmentId
 from planner.reading import asked_jobs
-from planner.store import JobLock
+from planner.store import AcceptedOrder, JobLock
 
 Place = tuple[EquipmentId, datetime]
 """A unit, and when it begins there."""
@@ -65,14 +65,17 @@ def with_taken_over(
     )
 
 
-def with_reserved(snapshot: PlanningSnapshot, since: Mapping[str, datetime]) -> PlanningSnapshot:
-    """The snapshot with the orders whose dates were accepted before they came.
-
-    Args:
-        since: Order -> when its date was accepted.
-    """
-    orders = (replace(o, reserved_at=since.get(o.id, o.reserved_at)) for o in snapshot.work_orders)
+def with_reserved(snapshot: PlanningSnapshot, came: Iterable[AcceptedOrder]) -> PlanningSnapshot:
+    """The snapshot with the orders whose dates were accepted before they came: they are due by then."""
+    by_order = {row.work_order: row for row in came}
+    orders = (_reserved(order, by_order.get(order.id)) for order in snapshot.work_orders)
     return replace(snapshot, work_orders=tuple(orders))
+
+
+def _reserved(order: PlanWorkOrder, row: AcceptedOrder | None) -> PlanWorkOrder:
+    if row is None:
+        return order
+    return replace(order, reserved_at=row.accepted_at, due_at=min(order.due_at, row.promised_at))
 
 
 def with_overtime(snapshot: PlanningSnapshot, rows: Iterable[PlanOvertime]) -> PlanningSnapshot:

@@ -283,7 +283,7 @@ class Answerer:
         if (
             given_back != self._given_back
             or self._picture is None
-            or not kept <= self._picture.promises
+            or not self._picture.view.promises <= kept <= self._picture.promises
             or not self._picture.holds(version, master)
         ):
             self._given_back = given_back

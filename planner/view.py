@@ -109,8 +109,7 @@ async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSna
     only_on = {row.job_order: EquipmentId(row.only_on) for row in taken if row.only_on}
     snapshot = with_taken_over(snapshot, places, only_on)
     snapshot = with_locks(snapshot, await store.locks(tx), firm=not far)
-    came = await store.accepted_orders(tx)
-    snapshot = with_reserved(snapshot, {row.work_order: row.accepted_at for row in came})
+    snapshot = with_reserved(snapshot, await store.accepted_orders(tx))
     return with_agreed(snapshot, await store.terms(tx, at), await _kept(tx, at))
 
 

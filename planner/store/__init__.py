@@ -30,6 +30,7 @@ from planner.store.plans import (
     shown_by_id,
 )
 from planner.store.promises import (
+    AcceptedOrder,
     Hold,
     TakenOver,
     Terms,
@@ -68,6 +69,7 @@ __all__ = [
     "KEPT_DAYS",
     "LEASE_S",
     "QUESTIONS",
+    "AcceptedOrder",
     "Hold",
     "JobLock",
     "OrderNow",
