@@ -34,6 +34,9 @@ dev:
 needed:
 	@$(PYTHON) mes/bootstrap.py needs-of-tests
 
+# Tests start hundreds of processes: what one of them has compiled, the next ones load.
+test faults soak docs: export PYTHONDONTWRITEBYTECODE :=
+
 test: needed dev  ## Run the tests, in a real browser too
 	@$(BIN)/python -m dashboards.build
 	@$(BIN)/python -m dashboards.build run test
