@@ -435,10 +435,13 @@ class Desk:
         answers = await replan_in_child(self.pool, view.problem, effort, move=move, on_row=note)
         kept = await asyncio.to_thread(rows.explained, view.problem, answers.kept)
         answers = replace(answers, kept=kept)
-        standing = await self._standing(first, answers, move=move)
         trigger, now = _trigger(requests), utc_now()
         plan = rows.plan_row(view, kept, trigger, now)
         better = rows.plan_row(view, answers.better, trigger, now, answers) if answers.better else None
+        is_proposed = self._leaves_all_to_people(first) and self._is_news(first, plan)
+        standing = await self._standing(first, answers, move=move, is_in_force=not is_proposed)
+        if better is not None and answers.better is not None and is_proposed:
+            better = await asyncio.to_thread(rows.told_in_force, view, better, answers.better)
         first, plan, better = await self._with_promises(first, plan, better)
         async with self._transaction() as tx:
             return await self._store(tx, requests, first, plan, better, standing=standing)
@@ -489,15 +492,21 @@ class Desk:
         await service.propose(tx, plan)
         return AtOnce(view, proposed=plan.id)
 
-    async def _standing(self, first: AtOnce, answers: Answers, *, move: bool) -> store.Plan | None:
-        """The open proposal on the plant as it is now, while it holds and is of use."""
+    async def _standing(
+        self, first: AtOnce, answers: Answers, *, move: bool, is_in_force: bool
+    ) -> store.Plan | None:
+        """The open proposal on the plant as it is now, while it holds and is of use.
+
+        Args:
+            is_in_force: Whether the plan that moves nobody comes in force, or says what the one there does.
+        """
         view = first.view
         async with self.db.read() as tx:
             plan = await store.plan_of(tx, "proposed")
         if plan is None or answers.fresh or plan.id == first.proposed:
             return None
         kept = schedule_from_json(answers.kept["schedule"])
-        found = await asyncio.to_thread(rows.retimed_plan, view, plan, kept)
+        found = await asyncio.to_thread(rows.retimed_plan, view, plan, kept, is_in_force=is_in_force)
         if not isinstance(found, store.Plan):
             log.info("proposal.outdated", slips=[str(slip) for slip in found])
             return None
@@ -577,7 +586,7 @@ class Desk:
         outcome = "unchanged" if first.published is None else "published"
         if not self._is_news(first, kept):
             await service.explain_in_force(tx, kept)
-        elif policy != "first" or first.view.version is None:
+        elif not self._leaves_all_to_people(first):
             await service.put_in_force(tx, kept)
             outcome = "published"
         elif better is None:
@@ -590,6 +599,10 @@ class Desk:
         else:
             await store.close_proposal(tx, "superseded")
         return outcome
+
+    def _leaves_all_to_people(self, first: AtOnce) -> bool:
+        """Whether not even corrected times come in force by themselves."""
+        return self.settings.planner.auto_publish == "first" and first.view.version is not None
 
     @staticmethod
     def _is_news(first: AtOnce, kept: store.Plan) -> bool:

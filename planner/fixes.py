@@ -113,23 +113,24 @@ def fixes(problem: Problem, plan: Schedule, order: str) -> list[Fix]:
 
 def remedies(problem: Problem, plan: Schedule, order: str) -> list[Remedy]:
     """The same, each with the plan that shows it."""
-    turns = proposal_of(problem, plan)
-    base = decode(problem, turns)
-    causes = Explainer(problem, base).why_late(order)[:TRIED]
+    causes = Explainer(problem, plan).why_late(order)[:TRIED]
     ours = [cause for cause in causes if cause.subject not in problem.subcontractors]
-    late = _Late(problem, base, turns, order)
+    late = _Late(problem, plan, order)
     trials = {(t.code, t.subject): t for cause in ours for t in late.trials(cause)}
     found = [remedy for trial in trials.values() if (remedy := late.tried(trial))]
     return sorted(found, key=lambda row: (row.fix.price, -row.fix.saves, -row.fix.also_saves))
 
 
 class _Late:
-    """One late order in its plan."""
+    """One late order in its plan, as people read it: what a way saves is counted from there."""
 
-    def __init__(self, problem: Problem, plan: Schedule, turns: list[Choice], order: str) -> None:
-        self._problem, self._plan, self._turns, self._order = problem, plan, turns, order
+    def __init__(self, problem: Problem, plan: Schedule, order: str) -> None:
+        self._problem, self._plan, self._order = problem, plan, order
+        self._turns = proposal_of(problem, plan)
         self._steps = [o for o in problem.operations if o.order == order]
         self._points = points_by_order(problem, plan)
+        again = decode(problem, self._turns)
+        self._late_anyway = points_by_order(problem, again)[order].late
 
     def tried(self, trial: _Trial) -> Remedy | None:
         """Time the plan with it; None where it does not help."""
@@ -140,8 +141,8 @@ class _Late:
         then = points_by_order(trial.problem, plan)
         saves = self._points[self._order].late - then[self._order].late
         weights, minutes = self._problem.weights, trial.effort(plan)
-        if saves <= 0 or minutes <= 0:
-            return None
+        if saves <= 0 or minutes <= 0 or then[self._order].late >= self._late_anyway:
+            return None  # timing a plan again may save something by itself
         rate = weights.overtime if trial.code == "overtime" else RATES.get(trial.code, 0)
         others = [(had, then[name]) for name, had in self._points.items() if name != self._order]
         also_saves = sum(max(0, had.late - has.late) for had, has in others)

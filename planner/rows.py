@@ -9,6 +9,7 @@ from typing import Any
 
 from mes.kernel.ids import uuid7
 from planner.child import Answers
+from planner.decoder.locks import LocksConflict
 from planner.difference import by_cause, difference, moved_by_itself
 from planner.document import Clock, difference_document, plan_document, sequences
 from planner.drift import is_elsewhere
@@ -18,7 +19,7 @@ from planner.named import suggested
 from planner.objective import Score, order_ends, score
 from planner.offers import SAME_DATE
 from planner.problem import Problem, Published
-from planner.replan import as_read
+from planner.replan import as_published, as_read
 from planner.schedule import Schedule
 from planner.standing import Proposal, Retimed, Slip, retimed
 from planner.store import Plan
@@ -173,13 +174,39 @@ def is_same(one: Plan, other: Plan) -> bool:
     return True
 
 
-def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan | list[Slip]:
+def told_in_force(view: View, plan: Plan, report: Mapping[str, Any]) -> Plan:
+    """A proposal with what it changes against the plan in force: none comes in force in between.
+
+    Computes for a while. Where the plan in force cannot go on for its locks, it is told as it was.
+
+    Args:
+        report: Of the same plan.
+    """
+    return _told_in_force(view, plan, schedule_from_json(report["schedule"]))
+
+
+def _told_in_force(view: View, plan: Plan, new: Schedule) -> Plan:
+    problem = view.keepable
+    try:
+        goes_on = as_published(problem)
+    except LocksConflict:
+        return plan
+    changes = by_cause(difference(problem, goes_on, new), problem, goes_on, new)
+    diff = difference_document(problem, asdict(changes))
+    return replace(plan, diff=diff, moved=len(changes.moved))
+
+
+def retimed_plan(
+    view: View, plan: Plan, kept: Schedule | None = None, *, is_in_force: bool = True
+) -> Plan | list[Slip]:
     """A proposal with its times of now, or what of it does not hold. Computes for a while.
 
     What was proved of it when it was made holds no longer when a start has moved.
 
     Args:
         kept: What happens without it: its changes are told against that anew.
+        is_in_force: Whether people read that one. Else its changes are told against the plan in force, and it
+            is priced in the measure of `kept` all the same.
     """
     found = retimed(view.keepable, _as_read(view.problem, plan))
     if not isinstance(found, Retimed):
@@ -199,12 +226,13 @@ def retimed_plan(view: View, plan: Plan, kept: Schedule | None = None) -> Plan |
         return _priced(new, plan, score(view.problem, found.schedule))
     read = as_read(view.problem, kept)
     changes = by_cause(difference(read, kept, found.schedule), read, kept, found.schedule)
-    return replace(
+    told = replace(
         _priced(new, plan, score(read, found.schedule)),
         diff=difference_document(view.problem, asdict(changes)),
         moved=len(changes.moved),
         current_objective=score(read, kept).total,
     )
+    return told if is_in_force else _told_in_force(view, told, found.schedule)
 
 
 def _put_off(view: View, plan: Plan, found: Retimed) -> list[Slip]:

@@ -573,6 +573,35 @@ async def test_a_repaired_plan_is_in_force_before_a_better_one_is_searched(
     assert await open_now(floor) is not None
 
 
+async def test_a_proposal_tells_what_it_moves_in_the_plan_that_is_in_force(
+    floor: Floor, planner: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where people decide on everything, the plan that moves nobody comes not in force either."""
+    job = await broken_plant(floor, planner)
+    first = POLICY.model_copy(update={"auto_publish": "first"})
+    planner.settings = planner.settings.model_copy(update={"planner": first})
+
+    async def alike(pool: SolverPool, problem: Problem, effort: Effort, **named: Any) -> Answers:
+        """The plan of the first answer is the better one already, so that this changes nothing of it."""
+        found = await replan_in_child(pool, problem, effort, **named)
+        assert found.better is not None
+        nothing = dict.fromkeys(("moved", "late", "saved", "added"), ())
+        return replace(found, kept=found.better, changes=nothing)
+
+    monkeypatch.setattr(desk, "replan_in_child", alike)
+    version = (await shown(floor))["version"]
+    for _ in range(2):
+        await planner.step()
+        assert (await shown(floor))["version"] == version
+        proposal = await open_now(floor)
+        assert proposal is not None
+        (moved,) = [row for row in proposal["diff"]["moved"] if row["job_order"] == job]
+        (read,) = [row for row in (await shown(floor))["operations"] if row["job_order"] == job]
+        assert moved["from"] == {"equipment": read["equipment"], "start": read["setup_start"]}
+        assert proposal["diff"]["saved"]
+        await floor.do(lambda tx: service.ask(tx, "manual", {}, move=True))
+
+
 async def test_another_worker_waits_while_the_first_lives(floor: Floor, planner: Desk) -> None:
     await floor.order(quantity=4)
     await planner._gather()

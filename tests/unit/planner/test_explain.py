@@ -13,7 +13,7 @@ from planner.effort import Effort
 from planner.explain import Cause, Explainer, why_late
 from planner.fixes import fixes, remedies
 from planner.problem import Calendar, Link, Operation, Problem, Release, Started, Tool, ToolUse, Unit, Window
-from planner.schedule import Assignment
+from planner.schedule import Assignment, Schedule
 from planner.solve import solve
 from planner.too_long import TooLong, too_long
 from planner.worktime import WorkTime
@@ -209,6 +209,16 @@ def test_who_goes_before_another_costs_that_ones_lateness() -> None:
     (fix,) = fixes(problem, plan, "B")
     assert (fix.code, fix.subject, fix.saves) == ("before", "A", 30)
     assert fix.price == 5 * problem.weights.tardiness + 10 * problem.weights.flow
+
+
+def test_what_a_way_saves_is_counted_from_the_plan_that_people_read() -> None:
+    """B begins four minutes later than it could: a way that only took these would be none."""
+    problem = plant(step("A-1", 30), step("B-1", 10), due={"A": 35, "B": 10})
+    plan = decode(problem, [Choice("A-1", "M"), Choice("B-1", "M")])
+    first, second = plan.assignments
+    read = Schedule((first, replace(second, setup_start=34, start=34, end=44)))
+    (fix,) = fixes(problem, read, "B")
+    assert (fix.code, fix.subject, fix.saves) == ("before", "A", 34)
 
 
 def test_what_others_gain_by_overtime_is_told_and_does_not_pay_for_it() -> None:
