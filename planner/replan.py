@@ -214,9 +214,12 @@ def _find_gaps(decoder: Decoder, rows: list[Operation]) -> bool:
 
 
 def published_plant(problem: Problem) -> Problem:
-    """What was planned before, each on its unit, and whatever it waits for."""
+    """What was planned before, each on its unit, and whatever it waits for.
+
+    Nobody gets the material that is pegged to work which is not in it.
+    """
     old = _published_work(problem)
-    stay = tuple(_staying(operation) for operation in problem.operations if operation.id in old)
+    stay = tuple(_staying(_supplied(problem, o)) for o in problem.operations if o.id in old)
     return replace(problem, operations=stay)
 
 
@@ -232,6 +235,11 @@ def _published_work(problem: Problem) -> set[str]:
         old |= found
         waiting += found
     return old
+
+
+def _supplied(problem: Problem, operation: Operation) -> Operation:
+    pegged = problem.pegged.get(operation.id, ())
+    return replace(operation, releases=(*operation.releases, *pegged), materials=())
 
 
 def _staying(operation: Operation) -> Operation:

@@ -119,7 +119,9 @@ class Placed:
         self.ends[block.operation.id] = end
         self.runs[block.operation.id] = line.time, block.run, block.end
         if self.is_bounded:
-            self.buffers.times[block.operation.id] = line.time.at(block.begin), line.time.at(block.run)
+            begun = block.operation.started is not None  # it has its places while its unit is closed, too
+            times = (0, 0) if begun else (line.time.at(block.begin), line.time.at(block.run))
+            self.buffers.times[block.operation.id] = times
 
     def _forget(self, name: str) -> None:
         del self.ends[name]

@@ -9,11 +9,12 @@ from planner.decoder.proposal import Choice, decode
 from planner.difference import by_cause, difference, moved_by_itself
 from planner.effort import Effort
 from planner.explain import Cause
-from planner.problem import Order, Problem, Published, Release, Unit, Window
+from planner.material import Material, MaterialUse, Receipt
+from planner.problem import Order, Problem, Published, Release, Started, Unit, Window
 from planner.promise import Desk
-from planner.replan import repair, replan
+from planner.replan import as_published, repair, replan
 from planner.solve import Solution, solve
-from tests.unit.planner.plants import people, plant, step
+from tests.unit.planner.plants import people, plant, step, store
 
 EFFORT = Effort(seconds=0.5, workers=1)
 
@@ -131,3 +132,34 @@ def test_a_plan_that_goes_on_by_itself_says_what_it_moves() -> None:
     assert (changes.late, changes.saved) == ((), ())
     later = moved_by_itself(problem, decode(problem, [Choice(f"{n}-1", "M") for n in "ABC"]))
     assert later.moved == ()
+
+
+def test_material_that_new_work_takes_is_not_used_a_second_time() -> None:
+    old = step("A-1", 10, "M", materials=(MaterialUse("SEAL", 1),), published=Published("M", 0))
+    new = step("B-1", 10, "N", materials=(MaterialUse("SEAL", 1),))
+    seals = Material("SEAL", 1, (Receipt(100, 1),))
+    problem = plant(old, new, due={"A": 500, "B": 20}, materials=(seals,))
+    for way in (as_published, repair):
+        plan = way(problem)
+        assert check(problem, plan) == []
+        assert plan.by_operation["B-1"].start == 0
+    assert replan(problem, EFFORT).kept.score.late == 0
+
+
+def test_new_work_finds_the_place_taken_that_work_on_a_stopped_machine_delivers_to() -> None:
+    """The machine stands still, but whatever it has begun has its place in the rack."""
+    rack = store(1)
+    stopped = Unit("M", "W", "always", stops=(Window(0, 50),))
+    rack["units"] = (stopped, Unit("K", "W", "always"), rack["units"][1])
+    under_way = step("A-1", 10, "M", started=Started("M", -5))
+    rows = (
+        under_way,
+        step("A-2", 10, "N", after="A-1", published=Published("N", 10)),
+        step("B-1", 10, "K"),
+        step("B-2", 10, "N", after="B-1"),
+    )
+    problem = plant(*rows, due={"A": 500, "B": 20}, **rack)
+    for way in (as_published, repair):
+        plan = way(problem)
+        assert check(problem, plan) == []
+        assert plan.by_operation["B-1"].start >= plan.by_operation["A-2"].start
