@@ -22,7 +22,6 @@ from mes.app import build_app, installed_routers
 from mes.execution import service as execution
 from mes.execution.model import LotUse, QuantityReport
 from mes.kernel.clock import utc_now
-from mes.kernel.db import Database
 from mes.kernel.ids import JobOrderId, LotNumber
 from mes.kernel.settings import Planner, Settings
 from mes.resources.service import person_card
@@ -30,7 +29,7 @@ from mes.workorders import service as workorders
 from planner import answering, api, desk, service, store
 from planner.answering import Answerer
 from planner.desk import Desk
-from tests.fixtures.floor import BILL, PEOPLE, Floor, open_floor
+from tests.fixtures.floor import BILL, PEOPLE, Floor
 from tests.fixtures.web import Web, demo_settings, key
 
 API = "/api/v1/planner"
@@ -84,8 +83,8 @@ def apart(rows: list[dict[str, Any]]) -> None:
 
 
 @pytest_asyncio.fixture
-async def office(db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
-    floor = await open_floor(db)
+async def office(floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
+    db = floor.db
     floor.after(20 * 60)  # ten minutes before the assemblers' break
     for module in (answering, api, desk, guard):
         monkeypatch.setattr(module, "utc_now", lambda: floor.now)

@@ -11,14 +11,14 @@ from typing import Any
 from mes.kernel.clock import utc_now
 from mes.kernel.db import Database
 from planner import asking, service
-from tests.fixtures.floor import open_floor
+from tests.fixtures.floor import Floor
 from tests.fixtures.planners import ended, running, solver_of
 
 
 async def test_a_killed_planner_takes_its_solver_along_and_its_successor_solves_again(
-    db: Database, tmp_path: Path
+    floor: Floor, tmp_path: Path
 ) -> None:
-    floor = await open_floor(db)
+    db = floor.db
     floor.now = utc_now()
     for _ in range(3):
         await floor.order(quantity=3)

@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-import pytest_asyncio
 
 from mes.dispatching import service as dispatching
 from mes.dispatching.model import EquipmentNotForJob, JobNotPlannable, PlanReceipt
@@ -23,7 +22,7 @@ from mes.execution import service as execution
 from mes.execution.model import LotUse, QuantityReport
 from mes.inventory import service as inventory
 from mes.inventory.model import ExpectedReceiptDraft
-from mes.kernel.db import Cause, Database, Tx
+from mes.kernel.db import Cause, Tx
 from mes.kernel.ids import EquipmentId, JobOrderId, LotNumber, MaterialId, ToolId
 from mes.kernel.outbox import append
 from mes.kernel.settings import Planner, Settings
@@ -49,24 +48,23 @@ from planner.pool import SolverPool
 from planner.problem import Problem
 from planner.reading import problem_of
 from planner.view import view_plant
-from tests.fixtures.floor import NOW, PEOPLE, Floor, open_floor
+from tests.fixtures.floor import NOW, PEOPLE, Floor
 
 JIG = ToolId("JIG-40")
 POLICY = Planner(seconds=0.3, debounce_s=0, stop_min=60)
 
 
-@pytest_asyncio.fixture
-async def floor(db: Database, monkeypatch: pytest.MonkeyPatch) -> Floor:
-    opened = await open_floor(db)
-    monkeypatch.setattr(desk, "utc_now", lambda: opened.now)
+@pytest.fixture
+def floor(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> Floor:
+    monkeypatch.setattr(desk, "utc_now", lambda: floor.now)
     monkeypatch.setattr(desk, "REST", 0.0)
-    return opened
+    return floor
 
 
 @pytest.fixture
-def planner(db: Database, tmp_path: Path) -> Desk:
-    settings = Settings(home=tmp_path, database_url=db.url, planner=POLICY)
-    return Desk(db, settings)
+def planner(floor: Floor, tmp_path: Path) -> Desk:
+    settings = Settings(home=tmp_path, database_url=floor.db.url, planner=POLICY)
+    return Desk(floor.db, settings)
 
 
 async def publish(floor: Floor, plan: UUID | str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from mes.access.model import Role
 from mes.app import build_app, installed_routers
 from mes.dispatching import service as dispatching
 from mes.kernel.clock import utc_now
-from mes.kernel.db import Cause, Database
+from mes.kernel.db import Cause
 from mes.kernel.settings import Planner, Settings
 from mes.resources.service import person_card
 from planner import answering, desk, holding, service, store
@@ -32,18 +32,17 @@ from planner.document import Clock
 from planner.objective import order_ends
 from planner.replan import as_published
 from planner.view import view_plant
-from tests.fixtures.floor import Floor, open_floor
+from tests.fixtures.floor import Floor
 from tests.fixtures.web import Web, demo_settings, key
 
 API = "/api/v1/planner"
 POLICY = Planner(seconds=0.1, debounce_s=0, auto_publish="first")
 
 
-@pytest_asyncio.fixture
-async def floor(db: Database) -> Floor:
-    opened = await open_floor(db)
-    opened.now = utc_now()
-    return opened
+@pytest.fixture
+def floor(floor: Floor) -> Floor:
+    floor.now = utc_now()
+    return floor
 
 
 @pytest_asyncio.fixture

@@ -11,7 +11,7 @@ from mes.kernel.clock import utc_now
 from mes.kernel.db import Database
 from planner.scenarios import service
 from planner.scenarios.store import Scenario
-from tests.fixtures.floor import Floor, open_floor
+from tests.fixtures.floor import Floor
 from tests.fixtures.planners import ended, running
 from tests.fixtures.web import key
 
@@ -39,9 +39,9 @@ def is_searching(found: Scenario) -> bool:
 
 
 async def test_a_killed_worker_s_scenario_is_solved_once_while_another_solves_its_own(
-    db: Database, tmp_path: Path
+    floor: Floor, tmp_path: Path
 ) -> None:
-    floor = await open_floor(db)
+    db = floor.db
     floor.now = utc_now()
     await floor.lot("BOLT", "2000")
     for _ in range(25):

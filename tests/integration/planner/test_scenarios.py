@@ -29,18 +29,17 @@ from planner.scenarios import store as scenarios
 from planner.scenarios.api import ScenarioComparison, ScenarioShown
 from planner.scenarios.worker import ScenarioWorker
 from planner.shown import PlanShown
-from tests.fixtures.floor import Floor, open_floor
+from tests.fixtures.floor import Floor
 from tests.fixtures.web import Web, demo_settings, key
 
 API = "/api/v1/planner"
 POLICY = Planner(seconds=0.1, debounce_s=0, auto_publish="first", frozen_min=0)
 
 
-@pytest_asyncio.fixture
-async def floor(db: Database) -> Floor:
-    opened = await open_floor(db)
-    opened.now = utc_now()
-    return opened
+@pytest.fixture
+def floor(floor: Floor) -> Floor:
+    floor.now = utc_now()
+    return floor
 
 
 @pytest_asyncio.fixture
