@@ -14,7 +14,7 @@ export UV_SYSTEM_CERTS ?= $(if $(AUTHORITIES),true,false)
 export NODE_EXTRA_CA_CERTS ?= $(AUTHORITIES)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check fix bench faults soak docs install dev lock needed
+.PHONY: help up down test check fix bench faults hunt soak docs install dev lock needed
 
 help:  ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,7 +35,7 @@ needed:
 	@$(PYTHON) mes/bootstrap.py needs-of-tests
 
 # Tests start hundreds of processes: what one of them has compiled, the next ones load.
-test faults soak docs: export PYTHONDONTWRITEBYTECODE :=
+test faults hunt soak docs: export PYTHONDONTWRITEBYTECODE :=
 
 test: needed dev  ## Run the tests, in a real browser too
 	@$(BIN)/python -m dashboards.build
@@ -45,6 +45,10 @@ test: needed dev  ## Run the tests, in a real browser too
 faults: dev  ## Run the fault tests (as root): kill -9, partition, power cut, clock step
 	@$(BIN)/python -m dashboards.build
 	@$(BIN)/python -m pytest tests/faults -n 2 $(FILES_APART) $(ARGS)
+
+hunt: dev  ## Try the properties on new examples until one fails (ROUNDS=20, ARGS="<folder>")
+	@for round in $$(seq $(or $(ROUNDS),20)); do \
+	  $(BIN)/python -m pytest $(or $(ARGS),tests/properties) -n 2 -x --hypothesis-profile=new || exit 1; done
 
 soak: dev  ## Run the fault tests with their full counts; takes hours
 	@$(BIN)/python -m pytest tests/faults --override-ini=timeout=0 --soak $(ARGS)

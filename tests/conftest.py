@@ -6,6 +6,7 @@ last, so that all workers end together.
 """
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = [
@@ -30,6 +31,12 @@ and the trouble that follows is in the same."""
 
 LONG_FIRST = ("tests/conformance/", "tests/integration/", "tests/browser/", "tests/properties/")
 """Folders whose files take minutes; those of the others take seconds."""
+
+# Whoever runs the tests sees the same examples, on however slow a machine; `make hunt` takes new ones.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", UNTIMED, derandomize=True)
+settings.register_profile("new", UNTIMED, database=None, print_blob=True)
+settings.load_profile("same")
 
 
 class OnePlantAtATime(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
