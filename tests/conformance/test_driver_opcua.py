@@ -182,6 +182,12 @@ def node_opcua() -> None:
     install_from_lock(NODE, "node-opcua-server")
 
 
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the servers of node-opcua keep their own: no case is about them, and new ones take long."""
+    return tmp_path_factory.mktemp("node-opcua")
+
+
 class OpcUaSuite(NodeSuite):
     """What both servers' cases share."""
 
@@ -207,8 +213,8 @@ class TestNodeServer(OpcUaSuite):
     """The numbered cases against the server of node-opcua."""
 
     @pytest.fixture
-    async def source(self, node_opcua: None, tmp_path: Path) -> AsyncIterator[NodeSource]:
-        source = NodeSource(tmp_path)
+    async def source(self, node_opcua: None, certificates: Path) -> AsyncIterator[NodeSource]:
+        source = NodeSource(certificates)
         await source.start()
         yield source
         await source.kill()
