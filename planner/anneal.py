@@ -63,8 +63,12 @@ CHUNK_MOVE_OPERATIONS = 20_000_000
 
 FAR_PAST = 1 << 40
 
-CALM = 150.0
+CALM = 400.0
 """Moves for each operation below which a search must begin colder, or it ends where it is still hot."""
+
+MAKESPAN_HEAT = 0.00015
+"""First temperature, as a share of what a plan costs, where the makespan counts: no sum over orders, of which
+a share would be an operation's."""
 
 MOST_FOR_TABU = 2_500
 """Operations; the tabu list has an entry for each pair."""
@@ -84,7 +88,7 @@ class Tuning:
     """How the annealing walks.
 
     Args:
-        heat: Temperature at the beginning, as a share of what the first plan costs.
+        heat: Temperature at the beginning, in shares of what the first plan costs for each operation.
         chill: Temperature at the end, as a share of the first temperature.
         critical: Share of moves on operations that keep a late order waiting.
         reach: How many places of a unit's sequence a move may jump.
@@ -94,7 +98,7 @@ class Tuning:
         guided: Share of moves on critical operations that go where an estimate is best.
     """
 
-    heat: float = 0.00015
+    heat: float = 2.5
     chill: float = 0.01
     critical: float = 0.5
     reach: float = 15.0
@@ -455,6 +459,11 @@ class Engine:
         return min(best, found, key=lambda plan: plan.cost)
 
     @property
+    def is_sum(self) -> bool:
+        """Whether a plan costs what its orders do, one by one."""
+        return self.packed.problem.weights.makespan == 0
+
+    @property
     def is_bare(self) -> bool:
         """A job shop that is small enough for the tabu search."""
         return 0 < self.packed.free <= MOST_FOR_TABU and is_job_shop(self.packed.problem)
@@ -519,7 +528,8 @@ class Engine:
             clock.budget.seed, clock.budget.seed + SEED_STEP * max(1, clock.budget.chains), SEED_STEP
         )
         walks = [Walk(self, best, seed) for seed in seeds]
-        heat, size = tuning.heat * walks[0].cost, len(best.perm)
+        size = len(best.perm)
+        heat = (tuning.heat / size if self.is_sum else MAKESPAN_HEAT) * walks[0].cost
         begin, exchange = clock.spent(), 1.0 / EXCHANGES
         while not stop():
             pace = walks[0].pace / len(walks)
