@@ -22,7 +22,7 @@ from planner.decoder.locks import LocksConflict
 from planner.decoder.proposal import Choice, decode, proposal_of
 from planner.decoder.turns import InOrder, in_turn
 from planner.difference import Difference, by_cause, difference
-from planner.dispatch import WAITS, dispatch, ranked
+from planner.dispatch import WAITS, best_dispatch, dispatch, ranked
 from planner.effort import Effort
 from planner.keeping import keep_locks, release_fewest
 from planner.objective import order_ends, score
@@ -301,7 +301,7 @@ def _by_kernel(problem: Problem) -> Schedule | None:
 
 
 def _repaired(problem: Problem) -> Schedule:
-    """The cheaper of the plan as it was and its work dispatched again.
+    """The cheaper of the plan as it was and its work dispatched again; a new one where nobody can stay.
 
     Where nothing is in the way the plan as it was holds; a dispatch would give the person whom it keeps for
     a step of soon to whatever may begin now.
@@ -312,8 +312,10 @@ def _repaired(problem: Problem) -> Schedule:
             found.append(way(problem))
         except LocksConflict as refused:
             conflict = refused
-    if not found:
+    if not found and any(o.lock for o in problem.operations):
         return keep_locks(problem, conflict).schedule
+    if not found:  # on their units they wait for each other's places in a buffer
+        return best_dispatch(problem)[1]
     return min(found, key=lambda plan: score(problem, plan).total)
 
 

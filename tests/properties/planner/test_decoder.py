@@ -235,7 +235,12 @@ def test_a_promise_holds_and_moves_nobody(quote: tuple[Problem, tuple[Operation,
 @RUNS
 @given(problems())
 def test_a_repair_keeps_everybody_on_the_published_unit(problem: Problem) -> None:
-    for plan in (repair(problem), as_published(problem)):
+    for way in (repair, as_published):
+        try:
+            plan = way(problem)
+        except LocksConflict:
+            assert problem.buffers  # on their units they wait for each other's places
+            continue
         assert check(problem, plan) == []
         for operation in problem.operations:
             if operation.published and not operation.started:

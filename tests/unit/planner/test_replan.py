@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from planner.checker import check
 from planner.decoder.proposal import Choice, decode
@@ -10,7 +11,7 @@ from planner.difference import by_cause, difference, moved_by_itself
 from planner.effort import Effort
 from planner.explain import Cause
 from planner.material import Material, MaterialUse, Receipt
-from planner.problem import Order, Problem, Published, Release, Started, Unit, Window
+from planner.problem import Buffer, Order, Problem, Published, Release, Started, Unit, Window, WorkCenter
 from planner.promise import Desk
 from planner.replan import as_published, repair, replan
 from planner.solve import Solution, solve
@@ -163,3 +164,21 @@ def test_new_work_finds_the_place_taken_that_work_on_a_stopped_machine_delivers_
         plan = way(problem)
         assert check(problem, plan) == []
         assert plan.by_operation["B-1"].start >= plan.by_operation["A-2"].start
+
+
+def test_whoever_cannot_stay_moves_and_a_plan_is_there() -> None:
+    """The second may begin when the first has gone on, and that is behind it on its machine."""
+    rack: dict[str, Any] = {
+        "buffers": (Buffer("RACK", 1),),
+        "work_centers": (WorkCenter("W", buffer="RACK"),),
+    }
+    rows = (
+        step("A-1", 10, "M", published=Published("M", 0), frozen=True),
+        step("A-2", 10, "M", "N", after="A-1", published=Published("M", 30)),
+        step("B-1", 10, "M", published=Published("M", 10), frozen=True),
+        step("B-2", 10, "N", after="B-1", published=Published("N", 40)),
+    )
+    problem = plant(*rows, **rack)
+    kept = replan(problem, EFFORT).kept.schedule
+    assert check(problem, kept) == []
+    assert kept.by_operation["A-2"].unit == "N"
