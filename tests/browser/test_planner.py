@@ -56,6 +56,7 @@ async def test_a_planner_fixes_a_job_and_lets_it_go(site: Site) -> None:
 async def ask_for_a_date(site: Site, role: Role) -> Locator:
     """Open the dialog and ask for forty pumps; return it with its answer."""
     page = await site.page("/planner", role)
+    await expect(page.get_by_role("button", name="What if")).to_be_visible()  # buttons move until the plan is there
     await page.get_by_role("button", name="Quote a date").click()
     dialog = page.get_by_role("dialog")
     await expect(dialog.get_by_label("Product")).to_have_value("PUMP-40")
