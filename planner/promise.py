@@ -230,8 +230,14 @@ class Desk:
         return Overtime(unit, step.skill, merged(used))
 
     def _after_shifts(self, unit: str, until: int) -> tuple[Window, ...]:
-        """When a unit may be open longer, beside what is agreed on here."""
-        return tuple(subtract(after_shifts(self.decoder.problem, unit, until), self._opened.get(unit, ())))
+        """When a unit may be open longer for new work: beside what is agreed on, and after what runs there."""
+        line = self.decoder.lines[unit]
+        under_way = [
+            Window(0, line.time.after(block.end))
+            for block in takewhile(lambda block: block.operation.started, line.blocks)
+        ]
+        taken = (*self._opened.get(unit, ()), *under_way)
+        return tuple(subtract(after_shifts(self.decoder.problem, unit, until), taken))
 
     @contextmanager
     def kept_open(self, overtime: Overtime) -> Iterator[None]:

@@ -1,10 +1,11 @@
 """The planner's page answers: what would help a late order, and when a customer can have what he wants."""
 
+import asyncio
 import re
 from datetime import datetime, timedelta
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from mes.access.model import Role
 from mes.definitions import service as definitions
@@ -53,10 +54,32 @@ async def test_a_planner_fixes_a_job_and_lets_it_go(site: Site) -> None:
     assert site.faults == []
 
 
+@pytest.mark.usefixtures("planned")
+async def test_what_can_be_done_stays_where_it_is_when_the_plan_comes(site: Site) -> None:
+    page = await (await site.context(Role.PLANNER)).new_page()
+    asked = asyncio.Event()
+
+    async def come_late(route: Route) -> None:
+        await asked.wait()
+        await route.continue_()
+
+    await page.route("**/api/v1/planner/plan", come_late)
+    for width in (1920, 1280, 1000, 800):
+        asked.clear()
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.goto(f"{site.url}/planner")
+        quoting = page.get_by_role("button", name="Quote a date")
+        await expect(quoting).to_be_visible()
+        before = await quoting.bounding_box()
+        asked.set()
+        await expect(page.get_by_role("button", name="What if")).to_be_enabled()
+        assert await quoting.bounding_box() == before
+    assert site.faults == []
+
+
 async def ask_for_a_date(site: Site, role: Role) -> Locator:
     """Open the dialog and ask for forty pumps; return it with its answer."""
     page = await site.page("/planner", role)
-    await expect(page.get_by_role("button", name="What if")).to_be_visible()  # buttons move until the plan is there
     await page.get_by_role("button", name="Quote a date").click()
     dialog = page.get_by_role("dialog")
     await expect(dialog.get_by_label("Product")).to_have_value("PUMP-40")

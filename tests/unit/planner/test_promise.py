@@ -109,6 +109,16 @@ def test_what_is_reserved_is_in_the_way_of_every_other_way() -> None:
     assert (found.end, found.params["minutes"]) == (130, 30)
 
 
+def test_work_under_way_on_a_unit_that_is_repaired_after_its_shift_has_the_extra_hours_first() -> None:
+    problem = plant(step("A-1", 30, started=Started("M")), **shifts((0, 60), (400, 600)))
+    (unit, *others) = problem.units
+    stands = replace(problem, units=(replace(unit, stops=(Window(0, 100),)), *others))
+    asked = Desk(stands, dispatch(stands, edd(stands)))
+    new = (step("W-1", 20),)
+    assert asked.quote(new).end == 450
+    assert asked.with_overtime(new) is None
+
+
 def test_an_order_of_less_weight_makes_room_and_its_lateness_is_the_price() -> None:
     problem = plant(step("A-1", 30), step("B-1", 30), due={"A": 40, "B": 60})
     urgent = replace(problem, orders=(replace(problem.orders[0], weight=9), problem.orders[1]))
