@@ -230,7 +230,7 @@ class Desk:
         return Overtime(unit, step.skill, merged(used))
 
     def _after_shifts(self, unit: str, until: int) -> tuple[Window, ...]:
-        """When a unit may be open longer for new work: beside what is agreed on, and after what runs there."""
+        """When a unit may be open longer for new work: beside what is agreed on, after what runs there."""
         line = self.decoder.lines[unit]
         under_way = [
             Window(0, line.time.after(block.end))
