@@ -44,7 +44,7 @@ async def lock(tx: Tx, job_order: JobOrderId, equipment: EquipmentId, start: dat
     start = start.replace(second=0, microsecond=0)
     if start <= tx.now:
         raise LockInThePast(job_order=job_order, start=start.isoformat())
-    await dispatching.set_locked(tx, job_order, equipment)
+    await dispatching.set_locked(tx, job_order, equipment, start)
     await store.save_lock(tx, JobLock(job_order, equipment, start, tx.cause.actor, tx.now))
     await service.ask(tx, "lock", {"job_order": job_order, "equipment": equipment}, move=False)
     return {"job_order": job_order, "equipment": equipment, "start": start.isoformat()}

@@ -62,6 +62,28 @@ class JobOrderDispatched(Event):
 
 @event
 @dataclass(frozen=True, kw_only=True)
+class JobOrderLocked(Event):
+    """A planner has put a job that waits on a unit, its run beginning at `start`; plans keep to it."""
+
+    aggregate_field = "job_order"
+
+    job_order: JobOrderId
+    equipment: EquipmentId
+    start: datetime
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
+class JobOrderUnlocked(Event):
+    """A job goes where plans put it again."""
+
+    aggregate_field = "job_order"
+
+    job_order: JobOrderId
+
+
+@event
+@dataclass(frozen=True, kw_only=True)
 class PlanProposed(Event):
     """A better plan waits for a planner; `current_objective` is what going on as now would cost."""
 

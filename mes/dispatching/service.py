@@ -9,7 +9,13 @@ from itertools import groupby
 from mes.definitions import service as definitions
 from mes.definitions.model import Material, WorkMaster, WorkMasterOperation
 from mes.dispatching import store
-from mes.dispatching.events import JobOrderDispatched, PlanPublished, PromiseGiven
+from mes.dispatching.events import (
+    JobOrderDispatched,
+    JobOrderLocked,
+    JobOrderUnlocked,
+    PlanPublished,
+    PromiseGiven,
+)
 from mes.dispatching.finished import finished_jobs
 from mes.dispatching.model import (
     EquipmentNotForJob,
@@ -86,8 +92,11 @@ async def apply_plan(tx: Tx, plan: PublishedPlan) -> PlanInForce:
     return head
 
 
-async def set_locked(tx: Tx, job: JobOrderId, equipment: EquipmentId) -> None:
+async def set_locked(tx: Tx, job: JobOrderId, equipment: EquipmentId, start: datetime) -> None:
     """Note that a planner has put a job on a unit, which stays in service as long as it waits for the job.
+
+    Args:
+        start: When its run begins.
 
     Raises:
         JobNotPlannable: The job has begun, is over or is unknown.
@@ -99,12 +108,14 @@ async def set_locked(tx: Tx, job: JobOrderId, equipment: EquipmentId) -> None:
     units = {unit.id: unit for unit in await resources.units(tx)}
     _check_unit(job, equipment, units, plannable[job])
     await store.save_locked(tx, job, locked=True)
+    await append(tx, JobOrderLocked(site=tx.site, job_order=job, equipment=equipment, start=start))
 
 
 async def set_unlocked(tx: Tx, job: JobOrderId) -> None:
     """Note that a job goes where plans put it."""
     await store.lock_plannable(tx, [job])
     await store.save_locked(tx, job, locked=False)
+    await append(tx, JobOrderUnlocked(site=tx.site, job_order=job))
 
 
 def _check_unit(

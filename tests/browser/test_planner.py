@@ -34,9 +34,11 @@ async def test_a_late_order_says_what_would_help(site: Site, planned: datetime) 
 
 
 @pytest.mark.usefixtures("planned")
-async def test_a_planner_fixes_a_job_and_lets_it_go(site: Site) -> None:
+async def test_a_planner_fixes_a_job_and_lets_it_go_and_others_see_it_at_once(site: Site) -> None:
     page = await site.page("/planner", Role.PLANNER)
-    await page.get_by_role("application").press("ArrowDown")
+    seller = await site.page("/planner", Role.FINANCE)
+    for reader in (page, seller):
+        await reader.get_by_role("application").press("ArrowDown")
     lock = page.locator(".plan-board .lock")
     unit = await lock.get_by_label("Unit at which it is fixed").input_value()
     await lock.get_by_role("button", name="Fix here").click()
@@ -45,12 +47,11 @@ async def test_a_planner_fixes_a_job_and_lets_it_go(site: Site) -> None:
     async with site.floor.db.read() as tx:
         (kept,) = await store.locks(tx)
     assert kept.equipment == unit
-    seller = await site.page("/planner", Role.FINANCE)
-    await seller.get_by_role("application").press("ArrowDown")
     await expect(seller.locator(".plan-board .detail")).to_contain_text("fixed by a person")
     await expect(seller.locator(".plan-board .lock")).to_have_count(0)
     await lock.get_by_role("button", name="Let plans move it").click()
     await expect(lock.get_by_role("button", name="Fix here")).to_be_visible()
+    await expect(seller.locator(".plan-board .detail")).not_to_contain_text("fixed by a person")
     assert site.faults == []
 
 

@@ -253,6 +253,23 @@ async def test_a_job_that_a_planner_fixes_stays_there_until_he_lets_it_go(
     plan = {row["job_order"]: row for row in (await shown(floor))["operations"]}
     assert (plan[job]["locked"], plan[job]["lock"]) == (False, None)
     assert datetime.fromisoformat(plan[job]["start"]) < floor.now + timedelta(minutes=95)
+    assert await told_of_locks(floor) == [
+        ("JobOrderLocked", job, "CNC-4", at[1].isoformat().replace("+00:00", "Z")),
+        ("JobOrderUnlocked", job, None, None),
+    ]
+
+
+async def told_of_locks(floor: Floor) -> list[tuple[str | None, ...]]:
+    """What the plant was told of jobs that somebody fixed or let go, in order: open pages show it at once."""
+    async with floor.db.read() as tx:
+        rows = await tx.value(
+            """
+            select jsonb_agg(jsonb_build_array(
+                type, aggregate, payload -> 'equipment', payload -> 'start') order by id)
+            from mes.event where type in ('JobOrderLocked', 'JobOrderUnlocked')
+            """
+        )
+    return [tuple(row) for row in rows]
 
 
 async def told_date(planner: Desk) -> dict[str, Any]:
