@@ -37,6 +37,16 @@ class Kept:
     only_on: Mapping[str, EquipmentId] = field(default_factory=dict)
 
 
+def with_runs(snapshot: PlanningSnapshot, runs: Mapping[str, datetime]) -> PlanningSnapshot:
+    """The snapshot with the begins of runs that the plan in force has.
+
+    Args:
+        runs: Job id -> when its run begins, after the set-up.
+    """
+    jobs = (replace(job, planned_run=runs.get(job.id)) for job in snapshot.job_orders)
+    return replace(snapshot, job_orders=tuple(jobs))
+
+
 def with_delays(snapshot: PlanningSnapshot, places: Mapping[str, Place]) -> PlanningSnapshot:
     """The snapshot with jobs where they go for somebody else's accepted date, unless they have begun."""
     return replace(
@@ -47,7 +57,7 @@ def with_delays(snapshot: PlanningSnapshot, places: Mapping[str, Place]) -> Plan
 def _delayed(job: PlanJobOrder, place: Place | None) -> PlanJobOrder:
     if place is None or job.started_at is not None:
         return job
-    return replace(job, equipment=place[0], planned_start=place[1])
+    return replace(job, equipment=place[0], planned_start=place[1], planned_run=None)
 
 
 def with_taken_over(

@@ -399,11 +399,11 @@ class Asked:
             "name": name,
             "quantity": str(quantity),
             "date": self._time(held.end),
-            "places": {fit.block.operation.id: self._place(fit, fit.start) for fit in held.steps},
+            "places": {fit.block.operation.id: self._place(fit) for fit in held.steps},
         }
 
-    def _place(self, fit: Fit, start: int) -> dict[str, str]:
-        return {"equipment": fit.unit, "start": self._time(start), "end": self._time(fit.end)}
+    def _place(self, fit: Fit) -> dict[str, str]:
+        return {"equipment": fit.unit, "start": self._time(fit.start), "end": self._time(fit.end)}
 
     def _terms(self, way: Option, steps: tuple[Operation, ...], taken: Taken) -> dict[str, Any]:
         """What the next plans must know of another way, see `planner.view`."""
@@ -411,11 +411,7 @@ class Asked:
             windows = [{"start": self._time(w.start), "end": self._time(w.end)} for w in way.overtime.windows]
             return {"equipment": way.overtime.unit, "skill": way.overtime.skill, "windows": windows}
         if taken.moved is not None:
-            time_of = self.picture.desk.decoder.lines
-            jobs = {
-                fit.block.operation.id: self._place(fit, time_of[fit.unit].time.at(fit.block.begin))
-                for fit in taken.moved.steps
-            }
+            jobs = {fit.block.operation.id: self._place(fit) for fit in taken.moved.steps}
             return {"version": self.picture.view.version, "jobs": jobs}
         if way.kind == "unit":
             fixed = (one for one, other in zip(way.parts[0], steps, strict=True) if one is not other)

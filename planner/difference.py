@@ -14,10 +14,11 @@ from planner.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """An operation that changes its unit or start; minutes after the new plan's origin.
+    """An operation that changes its unit, or its place in the order there; minutes of the new plan.
 
     Args:
-        from_start: When it begins in the plan in force, as people have read it.
+        from_start: When its run begins in the plan in force, as people have read it.
+        to_start: When it begins in the new plan.
         cause: What its own order is saved from; else the order that has its place now, or the set-up that
             is saved. Its minutes are those of the order, 0 where that is not saved.
     """
@@ -121,7 +122,7 @@ def _why_moved(
     if order in gains:
         return gains[order]
     old, now = kept.by_operation[move.operation], new.by_operation[move.operation]
-    end = move.from_start + old.end - old.setup_start
+    end = move.from_start + old.end - old.start
     for row in new.by_unit.get(move.from_unit, ()):
         other = problem.operation_by_id[row.operation].order
         if other != order and row.setup_start < end and move.from_start < row.end:

@@ -272,7 +272,11 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Where the plan in force has it."""
+    """Where the plan in force has it.
+
+    Args:
+        start: When its run begins, after the set-up.
+    """
 
     unit: str
     start: int

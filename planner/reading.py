@@ -415,7 +415,7 @@ class Reading:
     def _published(self, job: PlanJobOrder, units: Collection[EquipmentId]) -> Published | None:
         if job.planned_start is None or job.equipment not in units or job.equipment is None:
             return None
-        return Published(job.equipment, self._minute(job.planned_start))
+        return Published(job.equipment, self._minute(job.planned_run or job.planned_start))
 
     def _frozen(self, operations: list[Operation]) -> Iterable[Operation]:
         """Freeze what is published to start within the frozen zone and really can.
@@ -423,8 +423,9 @@ class Reading:
         Work that waits for material, for a tool or for a unit that stands still must not hold up the rest.
         """
         ends: dict[str, int] = {}
+        planned: dict[str, datetime | None] = {job.id: job.planned_start for job in self._jobs.values()}
         for operation in operations:
-            place = operation.published
+            place, at = operation.published, planned.get(operation.id)
             if operation.started and operation.started.unit not in self._down:
                 ends[operation.id] = operation.minutes_on(operation.started.unit)
             elif lock := operation.lock:
@@ -438,7 +439,7 @@ class Reading:
                     ends.get(link.operation, self._horizon) + link.lag for link in operation.predecessors
                 ]
                 ready = max([operation.release, *waits])
-                begins = max(ready, place.start, 0)
+                begins = max(ready, place.start if at is None else self._minute(at), 0)
                 lacking = self._stands(place.unit, begins) or self._lacks(operation, begins)
                 if begins < self._settings.frozen_min and not lacking:
                     ends[operation.id] = max(0, ready) + operation.minutes_on(place.unit)

@@ -123,7 +123,7 @@ def _jobs(problem: Problem, schedule: Schedule) -> list[dict[str, Any]]:
             "start": clock.text(row.setup_start),
             "end": clock.text(row.end),
             "sequence": places[row.operation],
-            "setup_s": row.setup * 60,
+            "run": clock.text(row.start),
         }
         for row in schedule.assignments
     ]
@@ -155,7 +155,7 @@ def _is_elsewhere(view: View, row: Mapping[str, Any]) -> bool | None:
     if place is None or operation.id in view.taken_over:
         return None
     start = Clock(view.problem.origin).at(place.start)
-    is_moved = abs(datetime.fromisoformat(row["start"]) - start) > SAME_START
+    is_moved = abs(datetime.fromisoformat(row["run"]) - start) > SAME_START
     return is_moved or place.unit != row["equipment"]
 
 

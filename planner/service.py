@@ -392,7 +392,6 @@ def _planned_job(row: Mapping[str, Any]) -> PlannedJob:
         planned_start=datetime.fromisoformat(row["start"]),
         planned_end=datetime.fromisoformat(row["end"]),
         sequence=row["sequence"],
-        setup_s=row["setup_s"],
     )
 
 

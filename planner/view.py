@@ -24,6 +24,7 @@ from planner.agreed import (
     with_locks,
     with_overtime,
     with_reserved,
+    with_runs,
     with_taken_over,
 )
 from planner.contradiction import unlocked
@@ -107,6 +108,7 @@ async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSna
     taken = await store.taken_over(tx)
     places = {row.job_order: _place({"equipment": row.equipment, "start": row.start}) for row in taken}
     only_on = {row.job_order: EquipmentId(row.only_on) for row in taken if row.only_on}
+    snapshot = with_runs(snapshot, await store.runs_in_force(tx))
     snapshot = with_taken_over(snapshot, places, only_on)
     snapshot = with_locks(snapshot, await store.locks(tx), firm=not far)
     snapshot = with_reserved(snapshot, await store.accepted_orders(tx))

@@ -23,8 +23,8 @@ class PlannedJob:
     """One bar of a plan.
 
     Args:
+        planned_start: When its set-up begins, where there is one.
         sequence: 1, 2, … on its unit.
-        setup_s: Seconds of setup at the start of the bar.
     """
 
     job_order: JobOrderId
@@ -32,7 +32,6 @@ class PlannedJob:
     planned_start: datetime
     planned_end: datetime
     sequence: int
-    setup_s: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +275,7 @@ class PlanJobOrder:
         run_s: Seconds per piece.
         setup_s: Seconds of setup when the family changes.
         resumable: Whether a break may interrupt it.
+        planned_start, planned_run: When the plan in force begins its set-up, and its run if that is known.
         predecessors: Open jobs that must send pieces here.
         components: What it still needs.
         tools: What it holds beside its unit.
@@ -323,6 +323,7 @@ class PlanJobOrder:
     pace: PlanPace | None = None
     only_on: EquipmentId | None = None
     lock: PlanLock | None = None
+    planned_run: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from planner.store.floor import (
     open_customer_orders,
     overdue_jobs,
     running_ends,
+    runs_in_force,
 )
 from planner.store.locks import JobLock, drop_lock, drop_old_locks, locks, locks_not_kept, save_lock
 from planner.store.plans import (
@@ -119,6 +120,7 @@ __all__ = [
     "renew_proposal",
     "replace_in_force",
     "running_ends",
+    "runs_in_force",
     "save_lock",
     "shown",
     "shown_by_id",

@@ -36,6 +36,12 @@ class _End:
     ends_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    job_order: str
+    runs_at: datetime
+
+
 async def running_ends(tx: Tx) -> dict[str, datetime]:
     """Return when the plan in force has the running jobs end; those that it knows."""
     rows = await tx.fetch_all(
@@ -50,6 +56,23 @@ async def running_ends(tx: Tx) -> dict[str, datetime]:
         {"site": tx.site},
     )
     return {row.job_order: row.ends_at for row in rows}
+
+
+async def runs_in_force(tx: Tx) -> dict[str, datetime]:
+    """Return when the plan in force begins the run of each of its jobs, after the set-up."""
+    rows = await tx.fetch_all(
+        _Run,
+        """
+        select row ->> 'job_order' as job_order,
+               coalesce((row ->> 'run')::timestamptz,
+                        (row ->> 'start')::timestamptz + make_interval(secs => (row ->> 'setup_s')::float)
+               ) as runs_at
+        from planner.plan p cross join jsonb_array_elements(p.body -> 'jobs') row
+        where p.site = %(site)s and p.status = 'in_force'
+        """,
+        {"site": tx.site},
+    )
+    return {row.job_order: row.runs_at for row in rows}
 
 
 async def overdue_jobs(tx: Tx, at: datetime, minutes: int) -> int:

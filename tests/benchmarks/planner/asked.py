@@ -148,6 +148,7 @@ class _Facts:
             resumable=operation.resumable,
             started_at=None,
             planned_start=self._at(row.setup_start),
+            planned_run=self._at(row.start),
             planned_end=self._at(row.end),
             sequence=None,
             locked=False,

@@ -195,7 +195,7 @@ def promised(base: Published, seed: int, count: int) -> Promised:
         base.problem,
         orders=(*base.problem.orders, *(Order(name, date) for name, date in dates.items())),
         operations=tuple(
-            replace(o, published=Place(at[o.id].unit, at[o.id].setup_start))
+            replace(o, published=Place(at[o.id].unit, at[o.id].start))
             for o in (*base.problem.operations, *rows)
         ),
     )

@@ -44,9 +44,11 @@ from planner.dispatch import best_dispatch
 from planner.effort import Effort
 from planner.form import schedule_to_json
 from planner.locking import JobNotLocked, LockInThePast
+from planner.objective import score
 from planner.pool import SolverPool
 from planner.problem import Problem
 from planner.reading import problem_of
+from planner.replan import as_published
 from planner.view import view_plant
 from tests.fixtures.floor import NOW, PEOPLE, Floor
 
@@ -221,6 +223,22 @@ async def test_maintenance_is_put_where_it_disturbs_least_and_stays_where_the_pl
     await floor.do(lambda tx: maintenance.complete(tx, upkeep))
     await planner.step()
     assert upkeep not in {row["job_order"] for row in (await store_plan(floor)).body["operations"]}
+
+
+async def test_a_plan_in_force_that_goes_on_has_shifted_nothing_for_its_set_ups(
+    floor: Floor, planner: Desk
+) -> None:
+    await floor.order(quantity=6)
+    await planner.step()
+    before = {row["job_order"]: row for row in (await shown(floor))["operations"]}
+    assert any(row["setup_min"] for row in before.values())
+    async with floor.db.read() as tx:
+        view = await view_plant(tx, floor.now, POLICY)
+    for operation in view.problem.operations:
+        assert operation.published
+        start = view.problem.origin + timedelta(minutes=operation.published.start)
+        assert start == datetime.fromisoformat(before[operation.id]["start"])
+    assert score(view.problem, as_published(view.problem)).shift == 0
 
 
 async def test_a_job_that_a_planner_fixes_stays_there_until_he_lets_it_go(

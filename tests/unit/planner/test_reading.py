@@ -24,7 +24,7 @@ from planner.checker import check
 from planner.dispatch import best_dispatch
 from planner.explain import Cause, why_late
 from planner.form import problem_from_json, problem_to_json
-from planner.problem import After, Away, Link, Lock, Operation, Problem, Setup, ToolUse, Window
+from planner.problem import After, Away, Link, Lock, Operation, Problem, Published, Setup, ToolUse, Window
 from planner.reading import labels_of, problem_of
 from planner.schedule import Schedule
 from tests.unit.planner.snapshots import NOW, at, job, order, snapshot, unit
@@ -361,6 +361,11 @@ def test_what_starts_soon_is_frozen_behind_what_is_held() -> None:
     second = published("WO-1", 20, 4, predecessors=(first.id,))
     later = published("WO-2", 10, 9)
     assert frozen(read(first, second, later)) == ["WO-1-10", "WO-1-20"]
+
+
+def test_what_is_set_up_for_soon_is_frozen_and_published_for_when_its_run_begins() -> None:
+    (soon,) = read(published("WO-1", 10, 2, planned_run=at(9))).operations
+    assert (soon.frozen, soon.published) == (True, Published("CNC-1", 9))
 
 
 def test_what_cannot_start_soon_holds_nobody_up() -> None:
