@@ -17,7 +17,8 @@ class Move:
     """An operation that changes its unit, or its place in the order there; minutes of the new plan.
 
     Args:
-        from_start: When its run begins in the plan in force, as people have read it.
+        from_start: When its run begins in the plan that people have read; in `replan`, in the one that moves
+            nobody.
         to_start: When it begins in the new plan.
         cause: What its own order is saved from; else the order that has its place now, or the set-up that
             is saved. Its minutes are those of the order, 0 where that is not saved.

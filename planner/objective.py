@@ -16,7 +16,8 @@ class Score:
         tardiness: Minutes late times order weight, all orders, maintenance among them.
         setup: Minutes of set-up.
         moved: Operations on another unit than published.
-        shift: Minutes of start against the published start, each capped.
+        shift: Minutes of start against the published start, each capped. A plan that moves nobody counts
+            what is not frozen from the plan put right, a better one from the plan that moves nobody.
         flow: Minutes until each order of work is complete, summed; never below 0 an order.
         late: Orders that end after they are due, maintenance after its limit.
         makespan: Minute at which everything is complete.
