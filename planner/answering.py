@@ -399,6 +399,7 @@ class Asked:
             "name": name,
             "quantity": str(quantity),
             "date": self._time(held.end),
+            "latest": self._latest(held),
             "places": {fit.block.operation.id: self._place(fit) for fit in held.steps},
         }
 
@@ -420,17 +421,22 @@ class Asked:
 
     def _safely(self, found: Quote) -> dict[str, Any]:
         """When it is done in nine of ten cases, if anybody knows, and on what evidence."""
-        desk, paces = self.picture.desk, self.picture.view.reading.paces
-        minute = self._horizon if self.delays is None else latest(desk, found, self.delays, paces)
-        known = evidence(paces, work_of(desk, found))
+        known = evidence(self.picture.view.reading.paces, work_of(self.picture.desk, found))
         return {
-            "latest": self._time(minute) if minute < self._horizon else None,
+            "latest": self._latest(found),
             "evidence": {
                 "jobs": known.jobs,
                 "pace": round(known.pace, 3),
                 "first_time_yield": round(known.first_time_yield, 3),
             },
         }
+
+    def _latest(self, found: Quote) -> str | None:
+        """When it is done in nine of ten cases; None where nobody knows, or beyond all calendars."""
+        if self.delays is None:
+            return None
+        minute = latest(self.picture.desk, found, self.delays, self.picture.view.reading.paces)
+        return self._time(minute) if minute < self._horizon else None
 
     @property
     def _horizon(self) -> int:

@@ -179,7 +179,8 @@ class HoldShown(BaseModel):
     """An accepted date whose places are kept; of an order in two parts each has its own.
 
     Args:
-        promised_at: What was told and accepted.
+        promised_at: The planned date that was told and accepted.
+        safe_at: By when nine of ten such orders are done, as was told with it; null where nobody could say.
         planned_at: When the plan in force has it done.
     """
 
@@ -191,6 +192,7 @@ class HoldShown(BaseModel):
     customer_order: str | None
     customer: str | None
     promised_at: datetime
+    safe_at: datetime | None
     planned_at: datetime
     held_until: datetime
     accepted_at: datetime

@@ -142,6 +142,7 @@ def _part_of(wish: Hold, part: Mapping[str, Any], option: dict[str, Any] | None)
         name=part["name"],
         quantity=Decimal(part["quantity"]),
         promised_at=datetime.fromisoformat(part["date"]),
+        safe_at=None if part["latest"] is None else datetime.fromisoformat(part["latest"]),
         places=part["places"],
         begins_at=min(datetime.fromisoformat(place["start"]) for place in part["places"].values()),
         option=option,
@@ -168,13 +169,14 @@ async def move_holds(tx: Tx, plan: Plan) -> None:
     """Accepted dates keep the places that the plan has for them."""
     planned = {row["job_order"]: row for row in plan.body["jobs"]}
     for hold in await store.holds(tx, tx.now):
-        places = {
-            job: {name: planned[job][name] for name in ("equipment", "start", "end")}
-            for job in hold.places
-            if job in planned
-        }
+        places = {job: _place(planned[job]) for job in hold.places if job in planned}
         if places.keys() == hold.places.keys() and places != hold.places:
             await store.move_hold(tx, hold.id, places)
+
+
+def _place(row: Mapping[str, Any]) -> dict[str, str]:
+    """A job of a plan as a place of a promise; a plan of before may not say when its run begins."""
+    return {"equipment": row["equipment"], "start": row.get("run", row["start"]), "end": row["end"]}
 
 
 def check_answer(said: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ class Hold:
         option: The other way that was accepted: `kind`, `date`, `price` and `params` as it was told, and
             `kept`, what plans must know for it; None for the earliest date that moves nobody.
         whole: Id of the promise that it is a part of; its own where it is all, and where none is given.
+        safe_at: By when nine of ten such orders are done, as it was told; None where nobody could say.
     """
 
     id: UUID
@@ -42,6 +43,7 @@ class Hold:
     customer: str | None = None
     option: dict[str, Any] | None = None
     whole: UUID | None = None
+    safe_at: datetime | None = None
 
     @property
     def planned_at(self) -> datetime:
@@ -89,7 +91,7 @@ _KEPT: LiteralString = (
 
 _HOLD: LiteralString = (
     "id, name, material, quantity, priority, customer_order, promised_at, places, begins_at,"
-    " held_until, accepted_at, accepted_by, customer, option, whole"
+    " held_until, accepted_at, accepted_by, customer, option, whole, safe_at"
 )
 
 
@@ -99,10 +101,10 @@ async def insert_hold(tx: Tx, hold: Hold) -> None:
         """
         insert into planner.promise (id, site, name, material, quantity, priority, customer_order,
             promised_at, places, status, begins_at, held_until, accepted_at, accepted_by, customer,
-            option, whole)
+            option, whole, safe_at)
         values (%(id)s, %(site)s, %(name)s, %(material)s, %(quantity)s, %(priority)s, %(customer_order)s,
             %(promised_at)s, %(places)s, 'held', %(begins_at)s, %(held_until)s, %(accepted_at)s,
-            %(accepted_by)s, %(customer)s, %(option)s, coalesce(%(whole)s, %(id)s))
+            %(accepted_by)s, %(customer)s, %(option)s, coalesce(%(whole)s, %(id)s), %(safe_at)s)
         """,
         {
             **{name: getattr(hold, name) for name in hold.__slots__},

@@ -196,9 +196,10 @@ async def test_how_late_orders_get_is_learned_from_the_plan_beside_the_answers(
     await planner.step()
     answerer = Answerer(planner.db, planner.settings, planner.name)
 
-    async def told() -> dict[str, Any]:
+    async def told(kind: str = "quote", **more: Any) -> dict[str, Any]:
+        asked = {"material": "PUMP-40", "quantity": "1", **more}
         async with floor.db.transaction(Cause(actor="account:p", at=utc_now())) as tx:
-            question = await store.add_question(tx, "quote", {"material": "PUMP-40", "quantity": "1"})
+            question = await store.add_question(tx, kind, asked)
         assert await answerer.step() == 1
         async with floor.db.read() as tx:
             answer = await store.answer_to(tx, question)
@@ -210,6 +211,12 @@ async def test_how_late_orders_get_is_learned_from_the_plan_beside_the_answers(
     await answerer.learning
     answer = await told()
     assert answer["latest"] > answer["date"]
+    said = await told("hold", name=HOLD.name, latest=None)
+    wish = replace(HOLD, held_until=floor.now + timedelta(days=2))
+    await floor.do(lambda tx: holding.hold(tx, wish, said))
+    async with floor.db.read() as tx:
+        (kept,) = await store.holds(tx, floor.now)
+    assert kept.safe_at == datetime.fromisoformat(answer["latest"]) > kept.promised_at
 
 
 @pytest.mark.usefixtures("answerer")
