@@ -92,10 +92,15 @@ def _undated(problem: Problem, schedule: Schedule) -> list[str]:
 
 
 def _breaks(view: View, schedule: Schedule) -> list[dict[str, str]]:
-    """The accepted dates that a plan does not keep."""
+    """The accepted dates that a plan does not keep, be it within what lies between them and the told ones."""
     clock, ends = Clock(view.problem.origin), order_ends(view.problem, schedule)
     return [
-        {"work_order": name, "promised_at": promised.isoformat(), "end": clock.text(ends[name])}
+        {
+            "work_order": name,
+            "promised_at": promised.isoformat(),
+            "told_at": view.told[name].isoformat(),
+            "end": clock.text(ends[name]),
+        }
         for name, promised in sorted(view.promised.items())
         if name in ends and clock.at(ends[name]) - promised >= SAME_DATE
     ]

@@ -218,10 +218,17 @@ class ReleasedLock(LockPlace):
 
 
 class BrokenDate(BaseModel):
-    """A date that somebody has accepted, and when the plan has it done."""
+    """A date that somebody has accepted, and when the plan has it done.
+
+    Args:
+        promised_at: The planned date that was accepted.
+        told_at: What the customer goes by: by when nine of ten such orders are done; the planned date where
+            nobody could say.
+    """
 
     work_order: str
     promised_at: datetime
+    told_at: datetime | None = None
     end: datetime
 
 

@@ -50,7 +50,8 @@ class View:
         taken_over: Jobs that no plan has yet; their places are those of the promise of their order.
         not_kept: Jobs whose locks the plan in force is without.
         promises: Names of the accepted dates whose places are kept, be they made here or no more.
-        promised: Order -> the date of it that was accepted, also where the order has come.
+        promised: Order -> the planned date of it that was accepted, also where the order has come.
+        told: Order -> what its customer goes by: a later one, if it was known by when such orders are done.
     """
 
     reading: Reading
@@ -62,6 +63,7 @@ class View:
     not_kept: frozenset[str] = frozenset()
     promises: frozenset[str] = frozenset()
     promised: Mapping[str, datetime] = field(default_factory=dict)
+    told: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def problem(self) -> Problem:
@@ -91,11 +93,13 @@ async def view_plant(tx: Tx, at: datetime, settings: Planner, *, far: bool = Fal
     taken_over = frozenset(row.job_order for row in await store.taken_over(tx))
     ends = await store.running_ends(tx)
     not_kept = await store.locks_not_kept(tx)
-    promised = {hold.name: hold.promised_at for hold in await store.holds(tx, at)}
-    promises = frozenset(promised)
-    promised |= {row.work_order: row.promised_at for row in await store.accepted_orders(tx)}
+    holds, accepted = await store.holds(tx, at), await store.accepted_orders(tx)
+    promises = frozenset(hold.name for hold in holds)
+    promised = {hold.name: hold.promised_at for hold in holds}
+    promised |= {row.work_order: row.promised_at for row in accepted}
+    told = {hold.name: hold.told_at for hold in holds} | {row.work_order: row.told_at for row in accepted}
     labels = labels_of(snapshot)
-    return View(reading, labels, version, ends, delayed, taken_over, not_kept, promises, promised)
+    return View(reading, labels, version, ends, delayed, taken_over, not_kept, promises, promised, told)
 
 
 async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSnapshot:

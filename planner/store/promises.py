@@ -51,6 +51,11 @@ class Hold:
         ends = (datetime.fromisoformat(place["end"]) for place in self.places.values())
         return max(ends, default=self.promised_at)
 
+    @property
+    def told_at(self) -> datetime:
+        """What the customer goes by: the safe date, or the planned one where nobody could say."""
+        return self.safe_at or self.promised_at
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -76,11 +81,17 @@ class TakenOver:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedOrder:
-    """An order that has come for an accepted date; of one in parts, the last date."""
+    """An order that has come for an accepted date; of one in parts, the last date.
+
+    Args:
+        promised_at: The planned date that was accepted.
+        told_at: What the customer goes by, see `Hold`.
+    """
 
     work_order: str
     accepted_at: datetime
     promised_at: datetime
+    told_at: datetime
 
 
 _KEPT: LiteralString = (
@@ -171,7 +182,8 @@ async def accepted_orders(tx: Tx) -> list[AcceptedOrder]:
     return await tx.fetch_all(
         AcceptedOrder,
         """
-        select p.work_order, min(p.accepted_at) as accepted_at, max(p.promised_at) as promised_at
+        select p.work_order, min(p.accepted_at) as accepted_at, max(p.promised_at) as promised_at,
+               max(coalesce(p.safe_at, p.promised_at)) as told_at
         from planner.promise p
         join mes.work_order w on w.id = p.work_order and w.status in ('Waiting', 'Released', 'Running')
         where p.site = %(site)s and p.status = 'ordered'

@@ -169,14 +169,24 @@ async def test_a_kept_date_shows_what_was_promised_and_that_the_plan_is_beyond_i
     assert site.faults == []
 
 
-async def test_a_proposal_names_the_accepted_dates_that_it_puts_off(site: Site, planned: datetime) -> None:
+@pytest.mark.parametrize("spare_days", [0, 2])
+async def test_a_proposal_names_the_dates_told_to_customers_that_it_puts_off(
+    site: Site, planned: datetime, spare_days: int
+) -> None:
     dialog = await ask_for_a_date(site, Role.PLANNER)
     await dialog.get_by_role("button", name="Keep this date").click()
     await expect(dialog.get_by_role("listitem")).to_have_count(1)
-    sooner = "update planner.promise set promised_at = promised_at - interval '1 day' returning name"
-    name = str(await site.floor.do(lambda tx: tx.value(sooner)))
+    sooner = """
+        update planner.promise set promised_at = promised_at - interval '1 day',
+            safe_at = promised_at - interval '1 day' + make_interval(days => %(spare)s) returning name
+        """
+    name = str(await site.floor.do(lambda tx: tx.value(sooner, {"spare": spare_days})))
     await propose_the_other_way_round(site.floor, planned)
     page = await site.page("/planner", Role.PLANNER)
+    if spare_days:
+        await expect(page.locator(".proposal")).to_be_visible()
+        await expect(page.locator(".proposal .bad")).to_have_count(0)
+        return
     told = page.locator(".proposal .bad")
     await expect(told).to_contain_text("Puts off dates that customers have accepted: Kept date")
     await expect(told).to_contain_text(name.removeprefix("PROMISE-"))

@@ -333,6 +333,7 @@ async def test_no_plan_comes_in_force_by_itself_that_puts_an_accepted_date_off(
     (broken,) = (await browser.get(f"{API}/proposal")).json()["breaks"]
     assert broken["work_order"] == held["name"]
     assert broken["promised_at"] == held["date"] < broken["end"]
+    assert broken["told_at"] >= broken["promised_at"]
 
 
 @dataclass(frozen=True)

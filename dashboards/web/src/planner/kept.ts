@@ -3,6 +3,14 @@ import { useI18n } from 'vue-i18n'
 const NAMES = 'PROMISE-'
 const MAINTENANCE = /^MT-\d+$/
 
+/** A date that is later by less is the same. */
+const SAME_MS = 5 * 60_000
+
+/** Whether a date is clearly later than another. */
+export function isLater(date: string, other: string): boolean {
+  return Date.parse(date) - Date.parse(other) >= SAME_MS
+}
+
 /** A date that is kept for a customer takes part in the plan as an order of its own, and has no page. */
 export function isKept(order: string): boolean {
   return order.startsWith(NAMES)
