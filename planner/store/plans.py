@@ -282,7 +282,9 @@ _SHOWN: LiteralString = """
         left join mes.job_order job on job.id = row ->> 'job_order'
         left join mes.maintenance upkeep on upkeep.id = row ->> 'job_order' and upkeep.status <> 'cancelled'
         left join planner.lock lock on lock.job_order = job.id and job.started_at is null
-        where job.id is not null or upkeep.id is not null or p.status = 'scenario'
+        left join planner.promise kept
+            on kept.name = row ->> 'work_order' and kept.site = p.site and kept.status = 'held'
+        where coalesce(job.id, upkeep.id, kept.name) is not null or p.status = 'scenario'
     ) operations
 """
 """A plan as the pages read it, with the present state of its jobs: text, because a process that answers

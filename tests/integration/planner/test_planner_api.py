@@ -329,7 +329,9 @@ async def test_no_plan_comes_in_force_by_itself_that_puts_an_accepted_date_off(
     held = (await browser.post(f"{API}/promises", json=wish, headers=key())).json()
     await floor.order(quantity=60, due_in_h=0.1, priority=1)
     await planner.step()
-    assert (await browser.get(f"{API}/plan")).json()["breaks"] == []
+    plan = (await browser.get(f"{API}/plan")).json()
+    assert plan["breaks"] == []
+    assert len([row for row in plan["operations"] if row["work_order"] == held["name"]]) == 6
     (broken,) = (await browser.get(f"{API}/proposal")).json()["breaks"]
     assert broken["work_order"] == held["name"]
     assert broken["promised_at"] == held["date"] < broken["end"]

@@ -1,8 +1,12 @@
 import type { Plan, PlanEquipment, PlanOperation } from '@/api/types'
 import { Model, type Bar, type Row, type Shade } from './board/model'
-import { isMaintenance } from './kept'
+import { isKept, isMaintenance } from './kept'
 
-interface Words { group: (centre: string) => string; unit: (id: string, name: string) => string }
+interface Words {
+  group: (centre: string) => string
+  unit: (id: string, name: string) => string
+  order: (number: string) => string
+}
 
 const DONE = new Set(['Completed', 'Closed'])
 const HELD = new Set(['Held', 'Suspended'])
@@ -13,11 +17,17 @@ function statusOf(operation: PlanOperation): Bar['status'] {
   return DONE.has(operation.status) ? 'done' : 'planned'
 }
 
-/** `WO-000123-10` as people say it where there is little room: `123·10`; maintenance by what is done. */
-export function shortLabel(operation: PlanOperation): string {
+/** `WO-000123-10` as people say it where there is little room: `123·10`; else what is done, or for whom it is kept. */
+export function shortLabel(operation: PlanOperation, words: Pick<Words, 'order'>): string {
   if (isMaintenance(operation.work_order)) return operation.name
+  if (isKept(operation.work_order)) return words.order(operation.work_order)
   const number = /(\d+)$/.exec(operation.work_order)?.[1] ?? operation.work_order
   return `${Number(number)}·${operation.operation}`
+}
+
+function longLabel(operation: PlanOperation, words: Words): string {
+  if (isMaintenance(operation.work_order)) return operation.name
+  return `${words.order(operation.work_order).replace(/^WO-0*/, '')}·${operation.operation} ${operation.material}`
 }
 
 /** The calendar says when a unit works: what lies between is closed; stops are shown as they are. */
@@ -57,9 +67,9 @@ export function toModel(plan: Plan, words: Words, equipment: PlanEquipment[] = p
     return [{
       id: one.job_order,
       order: one.work_order,
-      label: isMaintenance(one.work_order) ? one.name : `${one.work_order.replace(/^WO-0*/, '')}·${one.operation} ${one.material}`,
-      short: shortLabel(one),
-      tiny: shortLabel(one).split('·')[0] ?? '',
+      label: longLabel(one, words),
+      short: shortLabel(one, words),
+      tiny: shortLabel(one, words).split('·')[0] ?? '',
       row,
       start: Date.parse(one.start),
       end: Date.parse(one.end),
@@ -68,6 +78,7 @@ export function toModel(plan: Plan, words: Words, equipment: PlanEquipment[] = p
       late: one.late_min > 0,
       status: statusOf(one),
       locked: one.locked,
+      kept: isKept(one.work_order),
     }]
   })
   return new Model(rows, bars)

@@ -8,8 +8,14 @@ import { HEADER, NAMES, View } from './view'
 const HOUR = 3_600_000
 const rows: Row[] = ['A', 'B', 'C'].map((id) => ({ id, name: id, group: '', shades: [] }))
 
+const WORDS = {
+  group: (centre: string) => centre,
+  unit: (_: string, name: string) => name,
+  order: (number: string) => number.replace('PROMISE-', 'Kept '),
+}
+
 function bar(id: string, row: number, start: number, end: number, order = id): Bar {
-  return { id, order, label: id, short: id, tiny: id, row, start, end, setup_ms: 0, family: 0, late: false, status: 'planned', locked: false }
+  return { id, order, label: id, short: id, tiny: id, row, start, end, setup_ms: 0, family: 0, late: false, status: 'planned', locked: false, kept: false }
 }
 
 describe('the model of the board', () => {
@@ -110,14 +116,22 @@ describe('a plan of the server', () => {
   it('says of a unit how its time differs from that of the routing', () => {
     const slow = { ...unit, id: 'CNC-2', name: 'CNC 2', time_percent: 150 }
     const plan = { operations: [], equipment: [unit, slow] } as unknown as Plan
-    const model = toModel(plan, { group: (centre) => centre, unit: (_, name) => name })
+    const model = toModel(plan, WORDS)
     expect(model.rows.map((row) => row.name)).toEqual(['CNC 1', 'CNC 2 · 150 %'])
   })
 
   it('becomes bars with set-up, lateness and a short name', () => {
     const plan = { operations: [operation], equipment: [unit] } as unknown as Plan
-    const model = toModel(plan, { group: (centre) => centre, unit: (_, name) => name })
+    const model = toModel(plan, WORDS)
     expect(model.bars[0]).toMatchObject({ id: 'WO-000012-10', setup_ms: 60_000, late: true, status: 'running', short: '12·10' })
-    expect(shortLabel(operation)).toBe('12·10')
+    expect(shortLabel(operation, WORDS)).toBe('12·10')
+  })
+
+  it('tells what is kept for a customer from what is ordered', () => {
+    const kept = { ...operation, job_order: 'PROMISE-95593C51-10', work_order: 'PROMISE-95593C51', status: 'Waiting' }
+    const plan = { operations: [operation, kept], equipment: [unit] } as unknown as Plan
+    const [ordered, promised] = toModel(plan, WORDS).bars
+    expect([ordered?.kept, promised?.kept]).toEqual([false, true])
+    expect(promised).toMatchObject({ label: 'Kept 95593C51·10 PUMP-40', short: 'Kept 95593C51' })
   })
 })

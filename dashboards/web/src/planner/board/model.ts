@@ -14,6 +14,8 @@ export interface Bar {
   late: boolean
   status: 'planned' | 'running' | 'done' | 'held'
   locked: boolean
+  /** For a customer who has accepted a date, and whose order has not come yet. */
+  kept: boolean
 }
 export interface Shade { from: number; to: number; kind: string }
 export interface Row { id: string; name: string; group: string; shades: Shade[] }

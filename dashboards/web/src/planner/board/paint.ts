@@ -90,7 +90,15 @@ function drawBar(g: CanvasRenderingContext2D, bar: Bar, scene: Scene, ghost: boo
   g.fillStyle = familyColour(colours, bar.family)
   g.beginPath()
   g.roundRect(x, y, width, height, 3)
+  if (bar.kept) {
+    g.strokeStyle = g.fillStyle
+    g.setLineDash([5, 3])
+    g.stroke()
+    g.setLineDash([])
+    g.globalAlpha *= 0.25
+  }
   g.fill()
+  if (bar.kept) g.globalAlpha /= 0.25
   if (bar.status === 'done') {
     g.fillStyle = colours.surface
     g.globalAlpha *= 0.5
@@ -110,7 +118,7 @@ function drawBar(g: CanvasRenderingContext2D, bar: Bar, scene: Scene, ghost: boo
     g.fillRect(x, y, Math.min(4, width), height)
   }
   if (width > 18) {
-    g.fillStyle = aside || bar.status === 'done' ? colours.ink : '#fff'
+    g.fillStyle = aside || bar.kept || bar.status === 'done' ? colours.ink : '#fff'
     g.globalAlpha = aside ? 0.6 : g.globalAlpha
     g.save()
     g.beginPath()
