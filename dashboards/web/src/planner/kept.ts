@@ -16,6 +16,11 @@ export function isKept(order: string): boolean {
   return order.startsWith(NAMES)
 }
 
+/** What tells a kept date from others. */
+export function keptNumber(order: string): string {
+  return order.slice(NAMES.length)
+}
+
 /** Maintenance of a unit takes part in the plan as an order of its own, and has no page. */
 export function isMaintenance(order: string): boolean {
   return MAINTENANCE.test(order)
@@ -26,6 +31,6 @@ export function useOrderName() {
   const { t } = useI18n()
   return (number: string) => {
     if (isMaintenance(number)) return `${t('planner.maintenance')} ${number}`
-    return isKept(number) ? `${t('planner.keptDate')} ${number.slice(NAMES.length)}` : number
+    return isKept(number) ? `${t('planner.keptDate')} ${keptNumber(number)}` : number
   }
 }

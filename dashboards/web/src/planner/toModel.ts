@@ -1,6 +1,6 @@
 import type { Plan, PlanEquipment, PlanOperation } from '@/api/types'
 import { Model, type Bar, type Row, type Shade } from './board/model'
-import { isKept, isMaintenance } from './kept'
+import { isKept, isMaintenance, keptNumber } from './kept'
 
 interface Words {
   group: (centre: string) => string
@@ -17,10 +17,10 @@ function statusOf(operation: PlanOperation): Bar['status'] {
   return DONE.has(operation.status) ? 'done' : 'planned'
 }
 
-/** `WO-000123-10` as people say it where there is little room: `123·10`; else what is done, or for whom it is kept. */
-export function shortLabel(operation: PlanOperation, words: Pick<Words, 'order'>): string {
+/** `WO-000123-10` as people say it where there is little room: `123·10`; maintenance by what is done. */
+export function shortLabel(operation: PlanOperation): string {
   if (isMaintenance(operation.work_order)) return operation.name
-  if (isKept(operation.work_order)) return words.order(operation.work_order)
+  if (isKept(operation.work_order)) return `${keptNumber(operation.work_order)}·${operation.operation}`
   const number = /(\d+)$/.exec(operation.work_order)?.[1] ?? operation.work_order
   return `${Number(number)}·${operation.operation}`
 }
@@ -68,8 +68,8 @@ export function toModel(plan: Plan, words: Words, equipment: PlanEquipment[] = p
       id: one.job_order,
       order: one.work_order,
       label: longLabel(one, words),
-      short: shortLabel(one, words),
-      tiny: shortLabel(one, words).split('·')[0] ?? '',
+      short: shortLabel(one),
+      tiny: shortLabel(one).split('·')[0] ?? '',
       row,
       start: Date.parse(one.start),
       end: Date.parse(one.end),

@@ -124,7 +124,7 @@ describe('a plan of the server', () => {
     const plan = { operations: [operation], equipment: [unit] } as unknown as Plan
     const model = toModel(plan, WORDS)
     expect(model.bars[0]).toMatchObject({ id: 'WO-000012-10', setup_ms: 60_000, late: true, status: 'running', short: '12·10' })
-    expect(shortLabel(operation, WORDS)).toBe('12·10')
+    expect(shortLabel(operation)).toBe('12·10')
   })
 
   it('tells what is kept for a customer from what is ordered', () => {
@@ -132,6 +132,6 @@ describe('a plan of the server', () => {
     const plan = { operations: [operation, kept], equipment: [unit] } as unknown as Plan
     const [ordered, promised] = toModel(plan, WORDS).bars
     expect([ordered?.kept, promised?.kept]).toEqual([false, true])
-    expect(promised).toMatchObject({ label: 'Kept 95593C51·10 PUMP-40', short: 'Kept 95593C51' })
+    expect(promised).toMatchObject({ label: 'Kept 95593C51·10 PUMP-40', short: '95593C51·10', tiny: '95593C51' })
   })
 })
