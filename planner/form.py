@@ -178,6 +178,8 @@ class _Reader:
             self._fault(row, f"is {_named(data)}", f"Give {_article(kind)}")
         elif kind is str and not data.strip():
             self._fault(row, "is blank", "Give it a name, or leave it out where nothing is meant")
+        elif kind is str and not _is_unicode(data):
+            self._fault(row, "has half of a character (a lone surrogate)", "Write it in whole characters")
         return data
 
     def _time(self, data: Json, row: str) -> datetime | None:
@@ -188,9 +190,19 @@ class _Reader:
             return None
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written; JSON lets half of a pair of surrogates pass."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _label(row: str, index: int, item: Json) -> str:
     name = item.get("id", item.get("operation")) if isinstance(item, Mapping) else None
-    return f"{row} {name}" if isinstance(name, str) and name.strip() else f"{row}[{index}]"
+    is_name = isinstance(name, str) and name.strip() and _is_unicode(name)
+    return f"{row} {name}" if is_name else f"{row}[{index}]"
 
 
 def _named(data: Json) -> str:

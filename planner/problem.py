@@ -176,7 +176,8 @@ class Link:
         sublots: Transfer batches, at least 1; with 1 the operation waits for the end.
         most: Greatest minutes between the end and the start (paint that must not wait after washing, dough
             that must not stand), on the clock, breaks included; None when it may wait as long as it likes.
-            After a step that runs, is locked or is frozen the operation comes as soon as it can.
+            After a step that runs, is locked or is frozen the operation comes as soon as it can. On each
+            unit that both can use it must leave time for the set-up between them.
 
     Source:
         Baker, Jia: "A comparative study of lot streaming procedures", OMEGA 21 (1993): consistent
@@ -291,6 +292,9 @@ class Operation:
     """One step of an order.
 
     Args:
+        family: What its unit must be set up for. None needs no set-up, and leaves a unit that is set up for
+            nothing that is known: the next family costs what its row from any other says, else the most that
+            a row to it says.
         skill: What one person must be able to do to run it; None needs nobody.
         resumable: It may pause while its unit's calendar is closed and go on afterwards.
         frozen: It stays on its published unit, in the published order, before all that is not

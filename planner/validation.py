@@ -296,7 +296,7 @@ def _common_unit_faults(problem: Problem, units: set[str]) -> Iterator[Fault]:
                     if minutes > room:
                         what = f"comes at most {room} minutes after {one.id}, but its set-up behind that on"
                         what += f" {unit} takes {minutes}"
-                        remedy = f"Allow {minutes} minutes, or do one of the two on another unit"
+                        remedy = f"Allow {minutes} minutes, or take {unit} out of the units of one of the two"
                         yield Fault(f"operations {two.id}", what, remedy)
 
 

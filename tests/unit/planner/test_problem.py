@@ -269,6 +269,7 @@ def form(**changes: Any) -> dict[str, Any]:
         (form(orders=[{"id": "A", "due": None}]), "problem orders A due: is None"),
         (form(orders=[{"id": "A", "due": 9, "kind": "rest"}]), "kind: is 'rest'. Use one of work, main"),
         (form(orders=[{"id": " ", "due": 9}]), "problem orders[0] id: is blank. Give it a name, or leave it"),
+        (form(orders=[{"id": "A\ud800", "due": 9}]), "orders[0] id: has half of a character"),
         (form(orders=[{"id": ["A"], "due": 9}]), "problem orders[0] id: is a list. Give text"),
         (form(crews=[{"id": "C", "skills": ["\t"], "windows": []}]), "crews C skills[0]: is blank"),
         (
