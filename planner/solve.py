@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from planner.bound import least_cost
@@ -116,6 +117,8 @@ def solve(
         LocksConflict: The locks cannot be kept; names the operation and the remedy.
         InfeasiblePlan: The checker refuses the plan: a fault of the planner, never of the data.
     """
+    if effort.kernel and wants_kernel(problem):
+        import_module("planner.anneal")  # the kernel is loaded before the clock begins
     watch, effort = Watch(on_better, stop), in_seconds(problem, effort)
     found = _searched(problem, effort, known, watch, before=before or {}, grid=grid)
     is_cut = stop() and found.status != "optimal" and effort.seconds > 0

@@ -223,6 +223,32 @@ def test_ctrl_c_while_the_planner_is_still_being_loaded_ends_it_without_a_word(
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
+CLOCK_BEGINS = """
+import runpy, sys
+from planner import solve
+
+class Watch(solve.Watch):
+    def __init__(self, *arguments):
+        print("planner.kernel" in sys.modules, file=sys.stderr)
+        super().__init__(*arguments)
+
+solve.Watch = Watch
+runpy.run_module("planner", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_a_search_begins_when_the_kernel_is_loaded() -> None:
+    rows = [step(f"A-{number}", 5, "M", "N") for number in range(101)]
+    done = subprocess.run(
+        [sys.executable, "-c", CLOCK_BEGINS, "solve", "-", "--moves", "1"],
+        input=json.dumps(problem_to_json(plant(*rows))),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "True" in done.stderr.splitlines()
+
+
 @pytest.mark.parametrize("nowhere", [">&-", "> /dev/full"])
 @pytest.mark.parametrize("words", ["schema", "solve FILE --kernel no", "solve none.json", "bench ."])
 def test_an_answer_that_cannot_be_written_is_told_with_what_to_do(
