@@ -24,12 +24,14 @@ from planner.decoder.turns import InOrder, in_turn
 from planner.difference import Difference, by_cause, difference
 from planner.dispatch import WAITS, best_dispatch, dispatch, ranked
 from planner.effort import Effort
+from planner.fault import InvalidProblem
 from planner.keeping import keep_locks, release_fewest
 from planner.objective import order_ends, score
 from planner.problem import Alternative, Operation, Problem, Published
 from planner.progress import Progress, Stop, never, unheard
 from planner.schedule import Schedule
 from planner.solve import Solution, solve, wants_kernel
+from planner.stands import says_less, to_the_minute
 
 LEAST_GAIN = 20
 """Points that a change must save before people are asked to read a new plan."""
@@ -115,7 +117,7 @@ def _replanned(
     else:
         repaired = _at_once(problem, uses_kernel=effort.kernel and wants_kernel(problem))
         tell.repaired(repaired)
-        kept = _without_moving(problem, effort, repaired.schedule, stop)
+        kept = _without_moving(problem, effort, repaired, stop)
     tell.kept(kept)
     alone = Replanned(kept, None, None, kept.score.total, fresh)
     if fresh or stop() or not (consider_moving or kept.score.late):
@@ -161,9 +163,13 @@ def as_published(problem: Problem) -> Schedule:
     Raises:
         LocksConflict: The locks cannot be kept.
     """
-    places = published_places(problem)
-    choices = [Choice(name, places[name].unit) for name in in_turn(problem, places)]
-    return with_the_rest(problem, decode(published_plant(problem), choices))
+    places, old = published_places(problem), published_plant(problem)
+    again = decode(old, [Choice(name, places[name].unit) for name in in_turn(problem, places)])
+    plan = with_the_rest(problem, again)
+    exact = to_the_minute(old, again) if says_less(problem) else None
+    if exact is None or score(old, again).total <= score(old, exact).total:
+        return plan
+    return with_the_rest(problem, exact)
 
 
 def published_places(problem: Problem) -> dict[str, Published]:
@@ -273,16 +279,18 @@ def _at_once(problem: Problem, *, uses_kernel: bool) -> Solution:
     return Solution(plan, cost, "dispatch", "known", "feasible", 0, cost.total)
 
 
-def _without_moving(problem: Problem, effort: Effort, repaired: Schedule, stop: Stop) -> Solution:
+def _without_moving(problem: Problem, effort: Effort, repaired: Solution, stop: Stop) -> Solution:
     """The repaired plan, with new work where it disturbs nobody."""
-    anchored = replace(
-        problem, operations=tuple(_anchor(operation, repaired) for operation in problem.operations)
-    )
-    found = solve(anchored, effort, known=repaired, grid=False, stop=stop)
-    if _harms(problem, repaired, found.schedule):
-        cost = score(anchored, repaired)
+    plan = repaired.schedule
+    try:
+        anchored = replace(problem, operations=tuple(_anchor(o, plan) for o in problem.operations))
+    except InvalidProblem:
+        return repaired  # somebody is between two that are tied: their times stand, and no order says so
+    found = solve(anchored, effort, known=plan, grid=False, stop=stop)
+    if _harms(problem, plan, found.schedule):
+        cost = score(anchored, plan)
         cp = found.cp.unused if found.cp else None
-        found = replace(found, schedule=repaired, score=cost, solver="dispatch", status="feasible", cp=cp)
+        found = replace(found, schedule=plan, score=cost, solver="dispatch", status="feasible", cp=cp)
     return found
 
 
@@ -295,9 +303,11 @@ def _by_kernel(problem: Problem) -> Schedule | None:
     from planner.mend import mended
 
     try:
-        return with_the_rest(problem, mended(published_plant(problem), published_places(problem)))
+        plan = with_the_rest(problem, mended(published_plant(problem), published_places(problem)))
+        ways = [plan, as_published(problem)] if says_less(problem) else [plan]
     except LocksConflict:
         return None
+    return min(ways, key=lambda way: score(problem, way).total)
 
 
 def _repaired(problem: Problem) -> Schedule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -252,4 +253,27 @@ def _with_cp(problem: Problem, bare: Solution, effort: Effort, watch: Watch) -> 
         require_feasible(problem, found.schedule)
         cost = score(problem, found.schedule)
         best = replace(best, schedule=found.schedule, score=cost, solver="cp-sat")
-    return _judged(best, found.bound)
+    best = _judged(best, found.bound)
+    return _varied(problem, best, effort, found.spent(effort), watch) if found.status == "OPTIMAL" else best
+
+
+def _varied(problem: Problem, bare: Solution, effort: Effort, spent: float, watch: Watch) -> Solution:
+    """The model has no cheaper plan: what is left goes into plans beside that which it led to."""
+    from planner.vary import tries_in, varied
+
+    left, count = effort.seconds - spent, len(problem.operations)
+    ends = time.process_time() + left if effort.clocked else math.inf
+    plan = varied(
+        problem,
+        bare.schedule,
+        bound=bare.bound,
+        tries=tries_in(math.inf if effort.clocked else left, count),
+        seed=effort.seed,
+        stop=lambda: watch.stop() or time.process_time() > ends,
+        on_better=partial(watch.met, "annealing"),
+    )
+    cost = score(problem, plan)
+    if cost.total >= bare.score.total:
+        return bare
+    require_feasible(problem, plan)
+    return _judged(replace(bare, schedule=plan, score=cost, solver="annealing"), bare.bound)

@@ -48,6 +48,7 @@ class Found:
         schedule: The cheapest plan of all solutions, as the decoder times them; None if none.
         solutions: How many the search met.
         deterministic: Units of the solver's deterministic time that it used.
+        cpu_s: CPU seconds from the building of the model on.
     """
 
     status: str = "UNKNOWN"
@@ -57,7 +58,12 @@ class Found:
     solutions: int = 0
     seconds: float = 0.0
     deterministic: float = 0.0
+    cpu_s: float = 0.0
     trail: list[tuple[float, int]] = field(default_factory=list)
+
+    def spent(self, effort: Effort) -> float:
+        """What it used of an effort on a small plan, in its seconds."""
+        return self.cpu_s if effort.clocked else self.deterministic / DETERMINISTIC_PER_SECOND
 
     def share(self, before: int) -> CpShare:
         """What it brought to a plan of that cost."""
@@ -109,6 +115,7 @@ def improve(
     found.status = str(solver.status_name(status))
     found.seconds = solver.wall_time
     found.deterministic = solver.response_proto.deterministic_time
+    found.cpu_s = time.process_time() - began
     if status in {cp_model.OPTIMAL, cp_model.FEASIBLE, cp_model.UNKNOWN}:
         found.bound = max(0, round(solver.best_objective_bound))
     return found

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from planner.checker import check
 from planner.decoder.proposal import Choice, decode
 from planner.dispatch import dispatch, edd
+from planner.objective import score
 from planner.problem import (
     Alternative,
     Calendar,
@@ -16,12 +17,15 @@ from planner.problem import (
     Operation,
     Order,
     Problem,
+    Published,
     Started,
     Unit,
     Weights,
     Window,
 )
 from planner.promise import Desk, Overtime
+from planner.replan import as_published
+from planner.stands import says_less
 from planner.worktime import merged
 from tests.properties.planner.strategies import problems
 from tests.unit.planner.plants import plant, shifts, step
@@ -207,3 +211,20 @@ def test_whoever_makes_room_gets_a_place_that_the_checker_accepts(problem: Probl
 
 def _on(unit: str) -> tuple[Alternative, ...]:
     return (Alternative(unit, 7),)
+
+
+@settings(max_examples=60)
+@given(problems())
+def test_a_plan_with_a_promise_in_it_goes_on_as_it_was_told(problem: Problem) -> None:
+    asked = Desk(problem, dispatch(problem, edd(problem)))
+    skill = next((o.skill for o in problem.operations if o.skill), None)
+    asked.reserve((Operation("NEW-0", "NEW", _on(problem.units[0].id), skill=skill),))
+    told = asked.decoder.schedule()
+    rows = (*problem.operations, *asked.reserved.values())
+    places = told.by_operation
+    at = {name: Published(row.unit, row.start) for name, row in places.items()}
+    held = tuple(replace(o, published=None if o.started else at[o.id], frozen=False) for o in rows)
+    whole = replace(problem, orders=(*problem.orders, Order("NEW", places["NEW-0"].end)), operations=held)
+    if check(whole, told) or not says_less(whole):
+        return
+    assert score(whole, as_published(whole)).total <= score(whole, told).total

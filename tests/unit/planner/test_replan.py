@@ -11,7 +11,18 @@ from planner.difference import by_cause, difference, moved_by_itself
 from planner.effort import Effort
 from planner.explain import Cause
 from planner.material import Material, MaterialUse, Receipt
-from planner.problem import Buffer, Order, Problem, Published, Release, Started, Unit, Window, WorkCenter
+from planner.problem import (
+    Buffer,
+    Link,
+    Order,
+    Problem,
+    Published,
+    Release,
+    Started,
+    Unit,
+    Window,
+    WorkCenter,
+)
 from planner.promise import Desk
 from planner.replan import as_published, repair, replan
 from planner.solve import Solution, solve
@@ -122,6 +133,21 @@ def test_a_promise_uses_the_gap_and_says_what_binds() -> None:
     assert (short.end, short.binding.code) == (20, "now")
     long = desk.quote((step("Q-1", 40, "M"),))
     assert (long.end, long.binding.code) == (100, "unit")
+
+
+def test_a_promise_between_two_steps_that_are_tied_is_kept() -> None:
+    paint = step("A-2", 10, predecessors=(Link("A-1", 20, most=60),), published=Published("M", 30))
+    rows = (
+        step("A-1", 10, published=Published("M", 0)),
+        paint,
+        step("W-1", 15, published=Published("M", 10)),
+    )
+    problem = plant(*rows, step("N-1", 5), due={"W": 25})
+    told: list[Solution] = []
+    replan(problem, EFFORT, on_repaired=told.append, on_kept=told.append, consider_moving=False)
+    for plan in told:
+        starts = {name: row.start for name, row in plan.schedule.by_operation.items()}
+        assert starts == {"A-1": 0, "A-2": 30, "W-1": 10, "N-1": 25}
 
 
 def test_a_plan_that_goes_on_by_itself_says_what_it_moves() -> None:
