@@ -15,8 +15,9 @@ from edge.rows import Take
 from mes.kernel.errors import unless_told_to_end
 from mes.kernel.topics import Stream
 
-AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
-"""What psycopg raises when the database is gone, busy or full: the same may succeed later."""
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
+"""What psycopg raises when the database is gone, busy or full, or ends amid an answer: the same may succeed
+later."""
 
 
 class CursorMoved(RuntimeError):

@@ -335,6 +335,11 @@ async def translated() -> AsyncIterator[None]:
         raise DatabaseBusy from error
     except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
         raise unless_told_to_end(DatabaseUnavailable()) from error
+    except psycopg.InternalError as error:
+        if error.sqlstate is not None:
+            raise
+        # the server ended amid its answer: psycopg got a last word behind it
+        raise unless_told_to_end(DatabaseUnavailable()) from error
     except psycopg.DataError as error:
         raise ValueNotStorable from error
 

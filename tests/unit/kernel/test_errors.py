@@ -49,3 +49,23 @@ async def test_a_loss_alone_is_told_as_one() -> None:
         await _give_back_to_the_plant()
     with pytest.raises(StoreAway):
         await _give_back_to_the_historian()
+
+
+async def test_a_server_that_ends_amid_its_answer_is_a_loss_and_a_fault_of_its_own_is_none() -> None:
+    with pytest.raises(DatabaseUnavailable):
+        async with translated():
+            raise psycopg.InternalError("received 2 results from command 'COMMIT'")
+    with pytest.raises(psycopg.errors.DataCorrupted):
+        async with translated():
+            raise psycopg.errors.DataCorrupted("invalid page in block 7")
+
+
+async def test_an_ingest_waits_for_a_server_that_ended_amid_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def end_amid_it(_store: EventStore) -> None:
+        raise psycopg.InternalError("received 2 results from command 'COMMIT'")
+
+    monkeypatch.setattr(EventStore, "connection", end_amid_it)
+    with pytest.raises(StoreAway):
+        await EventStore(NOWHERE, "test", "SUZ").cursors()
