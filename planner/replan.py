@@ -167,7 +167,7 @@ def as_published(problem: Problem) -> Schedule:
     again = decode(old, [Choice(name, places[name].unit) for name in in_turn(problem, places)])
     plan = with_the_rest(problem, again)
     exact = to_the_minute(old, again) if says_less(problem) else None
-    if exact is None or score(old, again).total <= score(old, exact).total:
+    if exact is None or score(old, again).tardiness <= score(old, exact).tardiness:
         return plan
     return with_the_rest(problem, exact)
 
