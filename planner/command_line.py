@@ -33,6 +33,7 @@ from planner.schedule import Schedule
 from planner.solve import Solution, solve, wants_kernel
 from planner.ties import excesses
 from planner.too_long import too_long
+from planner.unmanned import unmanned
 from planner.warm import is_installed, is_warm, use_cache, warm_up
 
 REFUSED = 2
@@ -326,6 +327,7 @@ def report(problem: Problem, solution: Solution, *, explain: bool = True) -> dic
         "schedule": schedule_to_json(solution.schedule),
         "excesses": [asdict(row) for row in excesses(problem.operations, solution.schedule)],
         "too_long": [asdict(row) for row in too_long(problem)],
+        "unmanned": [asdict(row) for row in unmanned(problem)],
         **why,
     }
 

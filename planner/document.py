@@ -13,6 +13,7 @@ from planner.problem import Operation, Problem
 from planner.schedule import Assignment, Schedule
 from planner.ties import Excess, excesses
 from planner.too_long import TooLong, too_long
+from planner.unmanned import Unmanned, unmanned
 from planner.worktime import WorkTime
 
 Names = Mapping[str, Mapping[str, Any]]
@@ -135,8 +136,9 @@ def _released(clock: Clock, row: Mapping[str, Any]) -> dict[str, Any]:
 def _unkept(problem: Problem, schedule: Schedule) -> dict[str, list[dict[str, Any]]]:
     """Order -> what is asked of its steps and no plan keeps: a code for the pages, and its parameters."""
     found: dict[str, list[dict[str, Any]]] = {}
-    rows: list[tuple[str, TooLong | Excess]] = [
+    rows: list[tuple[str, TooLong | Unmanned | Excess]] = [
         *(("too-long", row) for row in too_long(problem)),
+        *(("unmanned", row) for row in unmanned(problem)),
         *(("excess", row) for row in excesses(problem.operations, schedule)),
     ]
     for code, row in rows:

@@ -9,6 +9,7 @@ from typing import Literal
 from planner.problem import Operation, Problem
 from planner.promise import Quote
 from planner.too_long import too_long_one
+from planner.unmanned import unmanned_one
 from planner.worktime import subtract
 
 MissingCode = Literal[
@@ -54,10 +55,8 @@ def _missing(problem: Problem, step: Operation, ready: int) -> Missing:
     closed = _never_open(problem, step, ready)
     if closed is not None or any(one.unit in problem.subcontractors for one in step.alternatives):
         return closed or Missing("time", {})
-    crews = [crew for crew in problem.crews if step.skill in crew.skills]
-    if step.skill and not any(window.end > ready for crew in crews for window in crew.windows):
-        return Missing("people", {"skill": step.skill})
-    return Missing("time", {})
+    nobody = unmanned_one(problem, step, ready)
+    return Missing("people", {"skill": nobody.skill}) if nobody else Missing("time", {})
 
 
 def _never_open(problem: Problem, step: Operation, ready: int) -> Missing | None:

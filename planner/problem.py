@@ -52,7 +52,9 @@ class Buffer:
     """A rack, lane or store between steps, with room for so many; when it is full, nothing can be delivered.
 
     What one step makes for one other takes a place, however many pieces it is, from when the first begins
-    (its set-up, where there is one: so it can always deliver) until the other starts its run.
+    (its set-up, where there is one: so it can always deliver) until the other starts its run. A step that
+    takes from and delivers to the same buffer puts what it makes where its own work lay. Work under way, what
+    is `stored` and the work of locked steps hold their places from minute 0, be they more than there are.
     """
 
     id: str
@@ -81,7 +83,8 @@ class Unit:
         family: What it is set up for at minute 0; None when that is not known.
         stops: When it stands still though its calendar is open: breakdown, maintenance.
         places: How much it takes at once in a batch (oven, autoclave, washer); None when it does one
-            operation at a time.
+            operation at a time. Nobody joins a batch that runs, or one that a lock made, but by a lock to the
+            same minute.
         subcontractor: A firm outside that does any number of operations at once, each with a begin and an
             end of its own: its minutes are lead time on his calendar (a stop: he is closed), a lag of the
             links is the way there and back, and what is there needs none of our people, tools and set-ups.

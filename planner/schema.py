@@ -29,6 +29,7 @@ from planner.schedule import Schedule
 from planner.share import CpShare
 from planner.ties import Excess
 from planner.too_long import TooLong
+from planner.unmanned import Unmanned
 
 LIMITS: dict[tuple[str, str], tuple[int, int]] = {
     place: (limits.least, limits.most) for place, limits in RANGES.items()
@@ -64,6 +65,7 @@ class Plan:
         named: Who could do work that starts before `named_until`.
         excesses: Greatest lags that cannot be kept, because the step before is a fact.
         too_long: Steps that no break may interrupt and that fit into no shift; they are behind the horizon.
+        unmanned: Steps whose skill nobody has, or is expected with; they are behind the horizon.
         why_late: Late order -> its minutes by cause, which add up to its lateness; not there when the search
             was stopped, and in the row `repaired`.
     """
@@ -82,6 +84,7 @@ class Plan:
     schedule: Schedule
     excesses: tuple[Excess, ...]
     too_long: tuple[TooLong, ...]
+    unmanned: tuple[Unmanned, ...]
     why_late: Mapping[str, tuple[Cause, ...]] = field(default_factory=dict)
 
 

@@ -83,11 +83,11 @@ class UnkeptRule(BaseModel):
     """What is asked of a step and no plan keeps: a code for the pages to translate, and its parameters.
 
     Args:
-        code: `too-long`: no break may interrupt it, and no shift of its units is as long; `excess`: it comes
-            later after the step before than is allowed.
+        code: `too-long`: no break may interrupt it, and no shift of its units is as long; `unmanned`: nobody
+            is expected who has its skill; `excess`: it comes later after the step before than is allowed.
     """
 
-    code: Literal["too-long", "excess"]
+    code: Literal["too-long", "unmanned", "excess"]
     params: dict[str, str | int]
 
 

@@ -16,6 +16,7 @@ from planner.problem import Calendar, Link, Operation, Problem, Release, Started
 from planner.schedule import Assignment, Schedule
 from planner.solve import solve
 from planner.too_long import TooLong, too_long
+from planner.unmanned import Unmanned, unmanned
 from planner.worktime import WorkTime
 from tests.unit.planner.plants import FAMILIES, people, plant, shifts, step
 
@@ -271,6 +272,24 @@ def test_a_step_that_fits_into_no_shift_is_told_with_both_lengths() -> None:
     told = {row["work_order"]: row["unkept"] for row in document["orders"]}
     params = {"operation": "A-1", "unit": "M", "minutes": 250, "longest": 200}
     assert told == {"A": [{"code": "too-long", "params": params}], "B": []}
+
+
+def test_a_step_whose_skill_nobody_has_is_told_with_the_skill() -> None:
+    rows = (step("A-1", skill="TURNIN"), step("B-1", skill="TURNING"), step("C-1"))
+    problem = plant(*rows, crews=(people(1, "TURNING"),))
+    document = plan_document(problem, report(problem, solve(problem, Effort(0.1, workers=1))), Labels())
+    told = {row["work_order"]: row["unkept"] for row in document["orders"]}
+    nobody = [{"code": "unmanned", "params": {"operation": "A-1", "skill": "TURNIN"}}]
+    assert told == {"A": nobody, "B": [], "C": []}
+
+
+def test_nobody_is_missed_where_work_runs_or_is_done_outside() -> None:
+    row = step("A-1", skill="TURNIN")
+    empty = replace(people(1, "TURNIN"), windows=())
+    assert unmanned(plant(row, crews=(empty,))) == [Unmanned("A-1", "TURNIN")]
+    assert not unmanned(plant(replace(row, started=Started("M"))))
+    away = plant(row)
+    assert not unmanned(replace(away, units=tuple(replace(u, subcontractor=True) for u in away.units)))
 
 
 def test_overtime_and_a_unit_that_never_closes_make_a_long_step_fit() -> None:
