@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from planner import kernel
 from planner.decoder.first import units_of_first
 from planner.decoder.proposal import Choice, placed_order, proposal_of
-from planner.decoder.turns import in_turn
+from planner.decoder.turns import beginnings, in_turn
 from planner.dispatch import WAITS
 from planner.pack import Ints, Pack, ints
 from planner.problem import Published
@@ -354,7 +354,12 @@ class Engine:
         fixed = {*first.tolist(), *(i for i, o in enumerate(problem.operations) if o.started or o.lock)}
         rest = sorted((row for row in range(len(starts)) if row not in fixed), key=starts.__getitem__)
         perm = np.array([*first.tolist(), *rest], np.int64)
-        return Sequences(perm, unit_of, 0, "in force")
+        plan = Sequences(perm, unit_of, 0, "in force")
+        begins = beginnings(problem, before) if self.packed.is_counted else {}
+        if begins:
+            self.retime(plan)
+            plan.perm = self._by(ints(begins.get(o.id, -1) for o in problem.operations), perm, self.st)
+        return plan
 
     def begun(self, before: Mapping[str, Published]) -> Ints:
         """Row -> the minute in which it began; -1 where it had no place, or one that is none any more."""
@@ -407,7 +412,11 @@ class Engine:
         if not self.packed.is_counted and not len(self.packed.followers):
             order = np.argsort(rows[perm[first:], kernel.START], kind="stable")
             return np.concatenate((perm[:first], perm[first:][order]))
-        key = rows[:, kernel.START] - rows[:, kernel.SETUP]
+        return self._by(rows[:, kernel.START] - rows[:, kernel.SETUP], perm, st)
+
+    def _by(self, key: Ints, perm: Ints, st: Ints) -> Ints:
+        """A timed permutation by a key of its rows, as far as links and sequences allow it."""
+        first = len(self.packed.first)
         key[perm[:first]] = np.arange(first) - FAR_PAST
         if self.packed.problem.buffers:  # of one minute, those who make room stay before those who use it
             key[perm] = key[perm] * len(perm) + np.arange(len(perm))
@@ -564,7 +573,7 @@ class Engine:
         return min(again, found, key=lambda p: p.cost)
 
     def sequences(self, schedule: Schedule) -> Sequences:
-        """A plan that somebody else made, in order of start."""
+        """A plan that somebody else made, in the order in which its operations begin, with their set-ups."""
         problem = self.packed.problem
         if problem.buffers:
             rows = sorted(schedule.assignments, key=lambda a: a.setup_start)  # of one minute, by start
@@ -583,7 +592,11 @@ class Engine:
         perm = [*first, *(row for _, _, row in sorted(rest))]
         if problem.ties.chains:
             perm = self._in_sequence(schedule)
-        return Sequences(np.array(perm, np.int64), unit_of, 0, "known")
+        plan = Sequences(np.array(perm, np.int64), unit_of, 0, "known")
+        if self.packed.is_counted and not problem.ties.chains:
+            self.retime(plan)
+            plan.perm = self._by(ints(at[o.id].setup_start for o in problem.operations), plan.perm, self.st)
+        return plan
 
     def _in_sequence(self, schedule: Schedule) -> list[int]:
         """The entries of a permutation with the sequences of a plan, if chains do not pass each other."""

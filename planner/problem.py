@@ -366,7 +366,8 @@ class Weights:
     Args:
         tardiness: A minute late, times the order's weight.
         setup: A minute of set-up.
-        moved: An operation on another unit than published.
+        moved: An operation on another unit than published. As dear as ten late minutes, because material,
+            program and people are at the old one (decision 61).
         shift: A minute of start against the published start, at most `shift_cap` minutes.
         flow: A minute until an order is complete.
         makespan: A minute until everything is complete; for campaigns and public instances.
@@ -376,7 +377,7 @@ class Weights:
 
     tardiness: int = 100
     setup: int = 10
-    moved: int = 5
+    moved: int = 1000
     shift: int = 1
     shift_cap: int = 30
     flow: int = 1

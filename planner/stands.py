@@ -1,7 +1,8 @@
 """The plan in force to the minute, where an order of its steps says less than their times.
 
 A promise may have a step between two that follow each other at a greatest lag, or leave a batch to others;
-whoever places the steps anew, one after the other, does not find that again.
+a step whose set-up begins before the step that it waits for has its person from then on. Whoever places the
+steps anew, one after the other, does not find that again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from planner.schedule import Assignment, Reason, Schedule
 
 def says_less(problem: Problem) -> bool:
     """Whether a plan of this plant may be more than the order of its steps."""
-    return bool(problem.ties.chains) or problem.has_batches
+    takes_others = bool(problem.buffers) or any(o.skill or o.tools for o in problem.operations)
+    return bool(problem.ties.chains) or problem.has_batches or takes_others
 
 
 def to_the_minute(problem: Problem, like: Schedule) -> Schedule | None:

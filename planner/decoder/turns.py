@@ -10,11 +10,44 @@ from planner.worktime import working_times
 
 
 def in_turn(problem: Problem, places: Mapping[str, Published]) -> list[str]:
-    """Operations in the order of their places; of those in one batch the one that comes last leads."""
-    arrivals = _arrivals(problem, places) if problem.has_batches else dict.fromkeys(places, 0)
-    names = sorted(places, key=lambda name: (places[name].start, -arrivals[name], name))
+    """Operations in the order in which they begin at their places, with the set-up.
+
+    People, tools and places in buffers are taken from then on: placed again in any other order, work takes
+    them from each other though nothing has happened. Of those in one batch the one that comes last leads.
+    """
+    names, begins = _by_run(problem, places), beginnings(problem, places)
+    if begins:
+        names.sort(key=begins.__getitem__)
     units = {name: place.unit for name, place in places.items()}
     return problem.ties.in_sequence(problem, names, units)
+
+
+def beginnings(problem: Problem, places: Mapping[str, Published]) -> dict[str, int]:
+    """Operation id -> the minute in which its set-up begins, if it has one, else its run; on a unit in turn.
+
+    Nothing for plants without set-ups: there it is the published start.
+    """
+    if not any(center.setups for center in problem.work_centers):
+        return {}
+    times, outside = working_times(problem), problem.subcontractors
+    families = {unit.id: unit.family for unit in problem.units}
+    families |= {o.started.unit: o.family for o in problem.operations if o.started}
+    last: dict[str, int] = {}
+    found: dict[str, int] = {}
+    for name in _by_run(problem, places):
+        operation, unit, begin = problem.operation_by_id[name], places[name].unit, places[name].start
+        if unit in times and unit not in outside and not operation.started:
+            setup = problem.setup_minutes(unit, families[unit], operation.family)
+            work = times[unit].work(begin) - setup
+            begin = min(begin, times[unit].at(max(0, work))) if setup else begin
+        families[unit] = operation.family
+        found[name] = last[unit] = max(last.get(unit, begin), begin)
+    return found
+
+
+def _by_run(problem: Problem, places: Mapping[str, Published]) -> list[str]:
+    arrivals = _arrivals(problem, places) if problem.has_batches else dict.fromkeys(places, 0)
+    return sorted(places, key=lambda name: (places[name].start, -arrivals[name], name))
 
 
 def _arrivals(problem: Problem, places: Mapping[str, Published]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from planner.explain import Cause, Explainer
 from planner.fixes import remedies
 from planner.form import problem_from_json, problem_to_json, schedule_from_json, schedule_to_json
 from planner.objective import order_ends, points_by_order, score
-from planner.problem import Operation, Order, Problem, Unit, Window
+from planner.problem import Operation, Order, Problem, Published, Unit, Window
 from planner.promise import Desk
 from planner.replan import as_published, repair, replan
 from planner.schedule import Schedule
@@ -245,6 +245,20 @@ def test_a_repair_keeps_everybody_on_the_published_unit(problem: Problem) -> Non
         for operation in problem.operations:
             if operation.published and not operation.started:
                 assert plan.by_operation[operation.id].unit == operation.published.unit
+
+
+@RUNS
+@given(problems())
+def test_a_plan_in_force_makes_nobody_later_while_nothing_happens(problem: Problem) -> None:
+    """Be it of people, tools, batches, buffers or chains: what an order of its steps does not say of it."""
+    plan = dispatch(problem, edd(problem))
+    at = plan.by_operation
+    rows = tuple(
+        o if o.started else replace(o, published=Published(at[o.id].unit, at[o.id].start))
+        for o in problem.operations
+    )
+    read = replace(problem, operations=rows)
+    assert score(read, as_published(read)).tardiness <= score(read, plan).tardiness
 
 
 @settings(max_examples=20, deadline=None)
