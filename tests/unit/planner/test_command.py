@@ -197,6 +197,8 @@ class Interrupts:
             os.kill(os.getpid(), signal.SIGINT)
 
 MODULE = sys.argv.pop(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as at a terminal, whoever runs these tests
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 sys.meta_path.insert(0, Interrupts())
 runpy.run_module("planner", run_name="__main__", alter_sys=True)
 """
