@@ -53,8 +53,8 @@ def _missing(problem: Problem, step: Operation, ready: int) -> Missing:
             return Missing("material", {"material": release.detail})
     ready = max(ready, step.release)
     closed = _never_open(problem, step, ready)
-    if closed is not None or any(one.unit in problem.subcontractors for one in step.alternatives):
-        return closed or Missing("time", {})
+    if closed is not None:
+        return closed
     nobody = unmanned_one(problem, step, ready)
     return Missing("people", {"skill": nobody.skill}) if nobody else Missing("time", {})
 

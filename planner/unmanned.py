@@ -24,6 +24,7 @@ class Unmanned:
 
 def unmanned(problem: Problem) -> list[Unmanned]:
     """All such steps of a problem, in its order; not those that run already."""
+    # asked once for all steps: who has stopped a search waits for this
     there = {skill for crew in problem.crews if crew.windows for skill in crew.skills}
     rows = [o for o in problem.operations if o.skill and o.skill not in there and not o.started]
     return [row for operation in rows if (row := unmanned_one(problem, operation))]
