@@ -25,8 +25,11 @@ class InfeasiblePlan(RuntimeError):
     """A plan breaks a rule; `faults` says which."""
 
     def __init__(self, faults: list[str]) -> None:
+        super().__init__(faults)
         self.faults = faults
-        super().__init__("; ".join(faults[:10]))
+
+    def __str__(self) -> str:
+        return "; ".join(self.faults[:10])
 
 
 def check(problem: Problem, schedule: Schedule) -> list[str]:

@@ -23,9 +23,11 @@ def in_turn(problem: Problem, places: Mapping[str, Published]) -> list[str]:
 
 
 def beginnings(problem: Problem, places: Mapping[str, Published]) -> dict[str, int]:
-    """Operation id -> the minute in which its set-up begins, if it has one, else its run; on a unit in turn.
+    """Operation id -> the minute in which its set-up begins, if it has one, else its run.
 
-    Nothing for plants without set-ups: there it is the published start.
+    On a unit in turn, and not before what it waits for does: a long set-up may begin before that, but who
+    comes behind it on its unit must not pass it meanwhile. Nothing for plants without set-ups: there it is
+    the published start.
     """
     if not any(center.setups for center in problem.work_centers):
         return {}
@@ -41,7 +43,8 @@ def beginnings(problem: Problem, places: Mapping[str, Published]) -> dict[str, i
             work = times[unit].work(begin) - setup
             begin = min(begin, times[unit].at(max(0, work))) if setup else begin
         families[unit] = operation.family
-        found[name] = last[unit] = max(last.get(unit, begin), begin)
+        waits = (found.get(link.operation, begin) for link in operation.predecessors)
+        found[name] = last[unit] = max(last.get(unit, begin), begin, *waits)
     return found
 
 

@@ -38,6 +38,12 @@ from planner.problem import (
 HORIZON = 200
 ORIGIN = datetime(2026, 11, 2, 6, tzinfo=UTC)
 FAMILIES = (None, "40", "65", "80")
+SETUPS = (
+    (Setup("40", 6), Setup("65", 3, "40"), Setup("80", 2, "65")),
+    (Setup("40", 35), Setup("65", 20, "40"), Setup("80", 5)),
+)
+"""Short ones, and some that take longer than what they are for, or than the step before it."""
+
 SKILLS = (None, "MACHINING", "TESTING", "PACKING")
 
 
@@ -227,7 +233,7 @@ def buffers(draw: st.DrawFn) -> tuple[tuple[Buffer, ...], tuple[WorkCenter, ...]
     return store, (
         WorkCenter(
             "MC",
-            (Setup("40", 6), Setup("65", 3, "40"), Setup("80", 2, "65")),
+            SETUPS[0] if store else draw(st.sampled_from(SETUPS)),
             draw(st.sampled_from(names)) if names else None,
         ),
         WorkCenter("AS", (), draw(before)),

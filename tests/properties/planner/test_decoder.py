@@ -23,6 +23,7 @@ from planner.problem import Operation, Order, Problem, Published, Unit, Window
 from planner.promise import Desk
 from planner.replan import as_published, repair, replan
 from planner.schedule import Schedule
+from tests.benchmarks.planner import synthetic
 from tests.properties.planner.strategies import SKILLS, crews, locked, operations, problems
 from tests.unit.planner.plants import plant, shifts, step
 
@@ -245,6 +246,26 @@ def test_a_repair_keeps_everybody_on_the_published_unit(problem: Problem) -> Non
         for operation in problem.operations:
             if operation.published and not operation.started:
                 assert plan.by_operation[operation.id].unit == operation.published.unit
+
+
+@RUNS
+@given(st.integers(0, 10_000))
+def test_frozen_work_keeps_its_order_whenever_a_unit_stands_still(seed: int) -> None:
+    random = Random(seed)
+    problem = synthetic.plant(150, 9, seed, load=1.0, slack=0.3)
+    at = dispatch(problem, edd(problem)).by_operation
+    start = random.randrange(max(row.end for row in at.values()))
+    until = start + random.randrange(480)
+    rows = tuple(
+        replace(o, published=Published(at[o.id].unit, at[o.id].start), frozen=at[o.id].start < until)
+        for o in problem.operations
+    )
+    stop = Window(start, start + random.randrange(1, 1440))
+    stopped = random.choice(problem.units)
+    units = tuple(replace(unit, stops=(stop,)) if unit is stopped else unit for unit in problem.units)
+    after = replace(problem, operations=rows, units=units)
+    for way in (repair, as_published):
+        assert check(after, way(after)) == []
 
 
 @RUNS

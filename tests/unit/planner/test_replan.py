@@ -18,6 +18,7 @@ from planner.problem import (
     Problem,
     Published,
     Release,
+    Setup,
     Started,
     Unit,
     Window,
@@ -55,6 +56,20 @@ def test_nothing_happened_so_nothing_moves() -> None:
     found = replan(two_orders(), EFFORT)
     assert found.better is None
     assert found.kept.score.late == 0
+
+
+def test_frozen_work_keeps_its_order_where_a_set_up_begins_before_the_step_before_it_does() -> None:
+    centers = (WorkCenter("W", (Setup("LONG", 45), Setup("SHORT", 20))),)
+    rows = (
+        step("A-1", 30, "N", published=Published("N", 100), frozen=True),
+        step("A-2", 10, "M", after="A-1", family="LONG", published=Published("M", 130), frozen=True),
+        step("B-1", 10, "M", family="SHORT", published=Published("M", 160), frozen=True),
+    )
+    stopped = (Unit("M", "W", "always", stops=(Window(90, 200),)), Unit("N", "W", "always"))
+    problem = plant(*rows, units=stopped, work_centers=centers)
+    plan = as_published(problem)
+    assert check(problem, plan) == []
+    assert [row.operation for row in plan.by_unit["M"]] == ["A-2", "B-1"]
 
 
 def test_a_person_who_is_kept_for_a_step_of_soon_is_kept_for_it() -> None:
