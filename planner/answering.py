@@ -189,8 +189,7 @@ class Answerer:
         try:
             answer = await self._kinds[question.kind](question.body)
         except InvalidProblem as invalid:
-            faults = [{"row": f.row, "what": f.what, "remedy": f.remedy} for f in invalid.faults]
-            answer = {"faults": faults}
+            answer = {"faults": [asdict(fault) for fault in invalid.faults]}
         except LocksConflict as conflict:
             fault = {"row": conflict.operation, "what": conflict.what, "remedy": conflict.remedy}
             answer = {"faults": [fault]}

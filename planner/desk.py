@@ -42,6 +42,7 @@ from mes.maintenance.events import (
 )
 from mes.performance.events import EquipmentStateChanged
 from mes.resources.events import (
+    EquipmentDefined,
     EquipmentExpectedBack,
     EquipmentRetired,
     PersonClockedIn,
@@ -105,6 +106,7 @@ TYPES = (
     "PersonClockedIn",
     "PersonClockedOut",
     "PersonRetired",
+    "EquipmentDefined",
     "EquipmentRetired",
     "EquipmentExpectedBack",
     "MaintenancePlanned",
@@ -182,6 +184,9 @@ def _person(event: Event) -> Trigger | None:
 
 
 def _machine(change: Event) -> Trigger | None:
+    if isinstance(change, EquipmentDefined):
+        is_unit = change.work_center is not None
+        return Trigger("defined", {"equipment": change.equipment}) if is_unit else None
     if isinstance(change, EquipmentRetired):
         return Trigger("machine", {"equipment": change.equipment}, move=True)
     if isinstance(change, EquipmentExpectedBack):
@@ -416,6 +421,8 @@ class Desk:
         async with self.db.read() as tx:
             view = await view_plant(tx, utc_now(), self.settings.planner)
         if not view.problem.operations:
+            if view.reading.left_out:
+                raise InvalidProblem(fault for order in view.reading.left_out for fault in order.faults)
             await self._close(requests, "unchanged")
             return "unchanged"
         self._compile_beside(view.problem)

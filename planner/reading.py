@@ -27,6 +27,7 @@ from mes.kernel.ids import EquipmentId, JobOrderId, MaintenanceNumber, MaterialI
 from mes.kernel.settings import Planner
 from mes.resources.model import AS_ROUTED
 from planner.document import Labels
+from planner.left_out import without_contradictions
 from planner.pace import Finished, Paces, measured
 from planner.problem import (
     After,
@@ -81,7 +82,7 @@ def problem_of(snapshot: PlanningSnapshot, settings: Planner) -> Problem:
     """The snapshot as a problem in whole minutes.
 
     Raises:
-        InvalidProblem: The facts contradict each other; names the rows.
+        InvalidProblem: The facts contradict each other, and not those of an order alone; names the rows.
     """
     return Reading(snapshot, settings).problem
 
@@ -122,7 +123,16 @@ class Reading:
         self._maintained = self._under_maintenance()
         self._tools = {tool.id: self._tool(tool) for tool in snapshot.tools}
         self._supply = _Supply.of(snapshot)
-        self.problem = self._problem()
+        self._due = {order.id: order.due_at for order in snapshot.work_orders}
+        jobs = sorted(
+            (job for job in snapshot.job_orders if job.work_order in self._due),
+            key=lambda job: (self._due[job.work_order], job.work_order, job.operation),
+        )
+        waits = self._materials(jobs)
+        self.problem, self.left_out = without_contradictions(
+            lambda gone: self._problem(jobs, waits, gone),
+            {job.id: job.work_order for job in jobs if job.id not in self._running},
+        )
 
     @cached_property
     def paces(self) -> Paces:
@@ -187,17 +197,21 @@ class Reading:
                 found[job.id] = WorkTime.of(self.problem, unit).after(left)
         return found
 
-    def _problem(self) -> Problem:
-        """Put the parts together; freeze what starts soon."""
+    def _problem(
+        self,
+        jobs: Sequence[PlanJobOrder],
+        waits: Mapping[str, tuple[Release, ...]],
+        left_out: Collection[str],
+    ) -> Problem:
+        """Put the parts together; freeze what starts soon.
+
+        Args:
+            left_out: Orders of which only work under way is planned; the materials of the rest stay theirs.
+        """
         snapshot = self._snapshot
-        orders = {job.work_order for job in snapshot.job_orders}
-        due = {order.id: order.due_at for order in snapshot.work_orders}
-        jobs = sorted(
-            (job for job in snapshot.job_orders if job.work_order in due),
-            key=lambda job: (due[job.work_order], job.work_order, job.operation),
-        )
-        releases = self._materials(jobs)
-        operations = [self._operation(job, releases.get(job.id, ())) for job in jobs]
+        planned = [job for job in jobs if job.work_order not in left_out or job.id in self._running]
+        orders = {job.work_order for job in planned}
+        operations = [self._operation(job, waits.get(job.id, ())) for job in planned]
         operations += [self._upkeep(one) for one in self._maintenance]
         return Problem(
             origin=self._origin,

@@ -1,5 +1,6 @@
 """A refusal of the solver as JSON: its code, and the rows that are at fault."""
 
+from dataclasses import asdict
 from typing import Any
 
 from planner.child import SolverRefused
@@ -10,5 +11,4 @@ def refusal(refused: InvalidProblem | SolverRefused) -> dict[str, Any]:
     """Return what a page shows of it."""
     if isinstance(refused, SolverRefused):
         return {"error": refused.code, "faults": refused.faults}
-    faults = [{"row": f.row, "what": f.what, "remedy": f.remedy} for f in refused.faults]
-    return {"error": "InvalidProblem", "faults": faults}
+    return {"error": "InvalidProblem", "faults": [asdict(fault) for fault in refused.faults]}

@@ -70,13 +70,21 @@ def plan_row(
 
 def _body(view: View, report: Mapping[str, Any]) -> dict[str, Any]:
     schedule = schedule_from_json(report["schedule"])
-    own = {
+    left_out = {row.order for row in view.reading.left_out}
+    whole = plan_document(view.problem, report, view.labels)
+    for order in whole["orders"]:
+        if order["work_order"] in left_out:
+            order["unkept"].append({"code": "left-out", "params": {}})
+    return whole | {
         "jobs": _jobs(view.problem, schedule),
-        "undated": _undated(view.problem, schedule),
+        "undated": sorted({*_undated(view.problem, schedule), *left_out}),
         "promises": sorted(view.promises),
         "breaks": _breaks(view, schedule),
+        "left_out": [
+            {"work_order": row.order, "faults": [asdict(fault) for fault in row.faults]}
+            for row in view.reading.left_out
+        ],
     }
-    return plan_document(view.problem, report, view.labels) | own
 
 
 def explained(problem: Problem, report: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -137,6 +145,8 @@ def _jobs(problem: Problem, schedule: Schedule) -> list[dict[str, Any]]:
 def is_news(view: View, plan: Plan) -> bool:
     """Whether a plan says anything that the one in force does not, to the minute."""
     if {row["job_order"] for row in plan.body["released"]} != view.not_kept:
+        return True
+    if {row["work_order"] for row in plan.body["left_out"]} != view.left_out:
         return True
     return any(_is_elsewhere(view, row) is not False for row in plan.body["jobs"])
 

@@ -84,10 +84,11 @@ class UnkeptRule(BaseModel):
 
     Args:
         code: `too-long`: no break may interrupt it, and no shift of its units is as long; `unmanned`: nobody
-            is expected who has its skill; `excess`: it comes later after the step before than is allowed.
+            is expected who has its skill; `excess`: it comes later after the step before than is allowed;
+            `left-out`: only what runs of the order is planned, the rest contradicts itself.
     """
 
-    code: Literal["too-long", "unmanned", "excess"]
+    code: Literal["too-long", "unmanned", "excess", "left-out"]
     params: dict[str, str | int]
 
 
@@ -139,11 +140,18 @@ class PlanTrigger(BaseModel):
 
 
 class PlanFault(BaseModel):
-    """A row of the plant's facts that cannot be planned, and how to mend it."""
+    """A row of the plant's facts that cannot be planned, and how to mend it.
+
+    Args:
+        code: `no-unit`: no unit of its work centre is in service; `no-time`: the set-up between two steps
+            takes longer than the later one may wait; empty: only `what` says it.
+    """
 
     row: str
     what: str
     remedy: str
+    code: str = ""
+    params: dict[str, str | int] = {}
 
 
 class PlanTrouble(BaseModel):
@@ -217,6 +225,13 @@ class ReleasedLock(LockPlace):
     proved: bool
 
 
+class OrderLeftOut(BaseModel):
+    """An order that the plan is without, because its facts contradict each other."""
+
+    work_order: str
+    faults: list[PlanFault]
+
+
 class BrokenDate(BaseModel):
     """A date that somebody has accepted, and when the plan has it done.
 
@@ -247,6 +262,7 @@ class PlanShown(BaseModel):
         waiting: Wishes for a plan that are not answered yet.
         released: Locks that contradict each other or the plant as it is, and that the plan is without.
         breaks: Accepted dates that it does not keep.
+        left_out: Orders that are in no plan until somebody mends what is wrong with them.
     """
 
     id: UUID
@@ -274,6 +290,7 @@ class PlanShown(BaseModel):
     trouble: PlanTrouble | None
     released: list[ReleasedLock] = []
     breaks: list[BrokenDate] = []
+    left_out: list[OrderLeftOut] = []
 
 
 class PlanPlace(BaseModel):

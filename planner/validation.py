@@ -217,7 +217,8 @@ def _operation_faults(problem: Problem) -> Iterator[Fault]:
 
 def _alternative_faults(row: str, operation: Operation, units: set[str]) -> Iterator[Fault]:
     if not operation.alternatives:
-        yield Fault(row, "has no unit that can do it", "Give its work centre a unit")
+        what, remedy = "has no unit that can do it", "Give its work centre a unit"
+        yield Fault(row, what, remedy, "no-unit", {"operation": operation.id})
     named = Counter(alternative.unit for alternative in operation.alternatives)
     for name, times in named.items():
         if times > 1:
@@ -294,10 +295,17 @@ def _common_unit_faults(problem: Problem, units: set[str]) -> Iterator[Fault]:
                 for unit in sorted(common & units):
                     minutes = problem.setup_minutes(unit, one.family, two.family)
                     if minutes > room:
-                        what = f"comes at most {room} minutes after {one.id}, but its set-up behind that on"
-                        what += f" {unit} takes {minutes}"
-                        remedy = f"Allow {minutes} minutes, or take {unit} out of the units of one of the two"
-                        yield Fault(f"operations {two.id}", what, remedy)
+                        yield _no_time(one, two, unit, minutes, room)
+
+
+def _no_time(one: Operation, two: Operation, unit: str, minutes: int, room: int) -> Fault:
+    what = (
+        f"comes at most {room} minutes after {one.id}, but its set-up behind that on {unit} takes {minutes}"
+    )
+    remedy = f"Allow {minutes} minutes, or take {unit} out of the units of one of the two"
+    params: dict[str, str | int]
+    params = {"operation": two.id, "before": one.id, "unit": unit, "minutes": minutes, "room": room}
+    return Fault(f"operations {two.id}", what, remedy, "no-time", params)
 
 
 def _fixed_faults(row: str, operation: Operation) -> Iterator[Fault]:

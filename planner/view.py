@@ -49,6 +49,7 @@ class View:
         delayed: Jobs that go later than in force, for an accepted date: the next plan says so.
         taken_over: Jobs that no plan has yet; their places are those of the promise of their order.
         not_kept: Jobs whose locks the plan in force is without.
+        left_out: Orders that the plan in force is without, for their facts contradict each other.
         promises: Names of the accepted dates whose places are kept, be they made here or no more.
         promised: Order -> the planned date of it that was accepted, also where the order has come.
         told: Order -> what its customer goes by: a later one, if it was known by when such orders are done.
@@ -61,6 +62,7 @@ class View:
     delayed: frozenset[str] = frozenset()
     taken_over: frozenset[str] = frozenset()
     not_kept: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
     promises: frozenset[str] = frozenset()
     promised: Mapping[str, datetime] = field(default_factory=dict)
     told: Mapping[str, datetime] = field(default_factory=dict)
@@ -84,7 +86,7 @@ async def view_plant(tx: Tx, at: datetime, settings: Planner, *, far: bool = Fal
         far: Calendars as far as there are any, for work that nobody has ordered yet.
 
     Raises:
-        InvalidProblem: The facts contradict each other; names the rows.
+        InvalidProblem: The facts contradict each other, and not those of an order alone; names the rows.
     """
     snapshot = await snapshot_of(tx, at, far=far)
     version = _version(snapshot)
@@ -92,14 +94,16 @@ async def view_plant(tx: Tx, at: datetime, settings: Planner, *, far: bool = Fal
     reading = await asyncio.to_thread(Reading, snapshot, settings)
     taken_over = frozenset(row.job_order for row in await store.taken_over(tx))
     ends = await store.running_ends(tx)
-    not_kept = await store.locks_not_kept(tx)
+    not_kept, left_out = await store.locks_not_kept(tx), await store.orders_left_out(tx)
     holds, accepted = await store.holds(tx, at), await store.accepted_orders(tx)
     promises = frozenset(hold.name for hold in holds)
     promised = {hold.name: hold.promised_at for hold in holds}
     promised |= {row.work_order: row.promised_at for row in accepted}
     told = {hold.name: hold.told_at for hold in holds} | {row.work_order: row.told_at for row in accepted}
     labels = labels_of(snapshot)
-    return View(reading, labels, version, ends, delayed, taken_over, not_kept, promises, promised, told)
+    return View(
+        reading, labels, version, ends, delayed, taken_over, not_kept, left_out, promises, promised, told
+    )
 
 
 async def snapshot_of(tx: Tx, at: datetime, *, far: bool = False) -> PlanningSnapshot:

@@ -225,6 +225,19 @@ async def plan_of(tx: Tx, status: str) -> Plan | None:
     )
 
 
+async def orders_left_out(tx: Tx) -> frozenset[str]:
+    """Return the orders that the plan in force is without, because their facts contradict each other."""
+    orders = await tx.value(
+        """
+        select array_agg(row ->> 'work_order')
+        from planner.plan p cross join jsonb_array_elements(p.body -> 'left_out') row
+        where p.site = %(site)s and p.status = 'in_force'
+        """,
+        {"site": tx.site},
+    )
+    return frozenset(orders or ())
+
+
 async def has_version(tx: Tx, version: int) -> bool:
     """Say whether a plan is or was in force under this version."""
     found = await tx.value(
@@ -258,6 +271,7 @@ _SHOWN: LiteralString = """
         'origin', p.body -> 'origin', 'rule', p.body -> 'rule', 'score', p.body -> 'score',
         'cp', p.body -> 'cp', 'released', coalesce(p.body -> 'released', '[]'),
         'breaks', coalesce(p.body -> 'breaks', '[]'),
+        'left_out', coalesce(p.body -> 'left_out', '[]'),
         'orders', p.body -> 'orders', 'equipment', p.body -> 'equipment',
         'operations', coalesce(operations.rows, '[]'),
         'waiting', (select count(*) from planner.request where site = p.site and done_at is null),

@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from mes.definitions import service as definitions
 from mes.dispatching import service as dispatching
 from mes.dispatching.model import EquipmentNotForJob, JobNotPlannable, PlanReceipt
 from mes.execution import service as execution
@@ -50,7 +51,7 @@ from planner.problem import Problem
 from planner.reading import problem_of
 from planner.replan import as_published
 from planner.view import view_plant
-from tests.fixtures.floor import NOW, PEOPLE, Floor
+from tests.fixtures.floor import NOW, PEOPLE, Floor, work_master
 
 JIG = ToolId("JIG-40")
 POLICY = Planner(seconds=0.3, debounce_s=0, stop_min=60)
@@ -156,6 +157,50 @@ async def test_a_faster_machine_of_the_plant_file_gets_the_work_and_is_shown_as_
         written = await resources.read_plant(tx, floor.now)
     assert written is not None
     assert written.equipment == faster.equipment
+
+
+async def test_an_order_that_no_unit_can_make_is_named_and_keeps_no_other_from_being_planned(
+    floor: Floor, planner: Desk
+) -> None:
+    untested = work_master(
+        id="WM-PUMP-65",
+        material=MaterialId("PUMP-65"),
+        operations=work_master().operations[:2],
+        components=work_master().components[:1],
+    )
+    await floor.do(lambda tx: definitions.put_work_master(tx, untested))
+    stuck, other = await floor.order(), await floor.order(material=MaterialId("PUMP-65"))
+    await planner.step()
+    assert {row["work_order"] for row in (await shown(floor))["orders"]} == {stuck, other}
+    plant = resources.load_plant()
+    without = tuple(row for row in plant.equipment if row.id != "TEST-1")
+    await floor.do(lambda tx: resources.put_plant(tx, replace(plant, equipment=without)))
+    await planner.step()
+    plan = await shown(floor)
+    assert {row["work_order"] for row in plan["orders"]} == {other}
+    (left,) = plan["left_out"]
+    assert (left["work_order"], left["faults"][0]["code"]) == (stuck, "no-unit")
+    assert left["faults"][0]["params"] == {"operation": f"{stuck}-50"}
+    assert plan["trouble"] is None
+    await floor.do(lambda tx: resources.put_plant(tx, plant))
+    await planner.step()
+    plan = await shown(floor)
+    assert ({row["work_order"] for row in plan["orders"]}, plan["left_out"]) == ({stuck, other}, [])
+
+
+async def test_where_all_orders_contradict_themselves_the_wish_for_a_plan_is_refused_with_the_reason(
+    floor: Floor, planner: Desk
+) -> None:
+    stuck = await floor.order()
+    await planner.step()
+    plant = resources.load_plant()
+    without = tuple(row for row in plant.equipment if row.id != "TEST-1")
+    await floor.do(lambda tx: resources.put_plant(tx, replace(plant, equipment=without)))
+    await planner.step()
+    trouble = (await shown(floor))["trouble"]
+    assert [(fault["code"], fault["params"]) for fault in trouble["faults"]] == [
+        ("no-unit", {"operation": f"{stuck}-50"})
+    ]
 
 
 async def test_one_tool_keeps_jobs_waiting_for_each_other_and_a_lag_for_the_step_before(

@@ -13,6 +13,7 @@ from mes.dispatching.model import (
     PlanNeed,
     PlanPace,
     PlanReceipt,
+    PlanSetup,
     PlanStock,
     PlanTool,
     PlanToolOut,
@@ -25,7 +26,7 @@ from planner.dispatch import best_dispatch
 from planner.explain import Cause, why_late
 from planner.form import problem_from_json, problem_to_json
 from planner.problem import After, Away, Link, Lock, Operation, Problem, Published, Setup, ToolUse, Window
-from planner.reading import labels_of, problem_of
+from planner.reading import Reading, labels_of, problem_of
 from planner.schedule import Schedule
 from tests.unit.planner.snapshots import NOW, at, job, order, snapshot, unit
 
@@ -382,3 +383,35 @@ def test_what_cannot_start_soon_holds_nobody_up() -> None:
 def test_a_published_unit_that_cannot_do_the_job_any_more_is_forgotten() -> None:
     gone = job("WO-1", 10, planned_start=at(9), equipment="CNC-9")
     assert read(gone).operations[0].published is None
+
+
+def test_an_order_that_contradicts_itself_is_left_out_with_its_reason_and_the_others_are_planned() -> None:
+    paint = (PlanSetup(work_center=EquipmentId("MC"), from_family="A", to_family="B", seconds=1800),)
+    reading = Reading(
+        snapshot(
+            job("WO-1", 10, family="A", status="Running", equipment="CNC-1", started_at=at(-1)),
+            job("WO-1", 20, work_center=EquipmentId("OVEN"), predecessors=(JobOrderId("WO-1-10"),)),
+            job("WO-2", 10, family="A"),
+            job("WO-2", 20, family="B", predecessors=(JobOrderId("WO-2-10"),), most_min=5),
+            job("WO-3", 10),
+            setups=paint,
+        ),
+        POLICY,
+    )
+    assert [o.id for o in reading.problem.operations] == ["WO-1-10", "WO-3-10"]
+    assert [o.id for o in reading.problem.orders] == ["WO-1", "WO-3"]
+    one, two = reading.left_out
+    assert (one.order, [f.code for f in one.faults]) == ("WO-1", ["no-unit"])
+    assert (two.order, {f.code for f in two.faults}) == ("WO-2", {"no-time"})
+    assert two.faults[0].params == {
+        "operation": "WO-2-20", "before": "WO-2-10", "unit": "CNC-1", "minutes": 30, "room": 5,
+    }  # fmt: skip
+
+
+def test_materials_of_an_order_that_is_left_out_stay_its_own() -> None:
+    need = (PlanNeed(material=SEAL, quantity=Decimal(10)),)
+    stock = (PlanStock(material=SEAL, quantity=Decimal(10)),)
+    closed = job("WO-1", 10, work_center=EquipmentId("OVEN"), components=need)
+    problem = Reading(snapshot(closed, job("WO-2", 10, components=need), stock=stock), POLICY).problem
+    (other,) = problem.operations
+    assert other.release == problem.horizon

@@ -27,6 +27,7 @@ ASKED: dict[str, tuple[str, bool]] = {
     "PersonClockedIn": ("back", False),
     "PersonClockedOut": ("people", True),
     "PersonRetired": ("people", True),
+    "EquipmentDefined": ("defined", False),
     "EquipmentRetired": ("machine", True),
     "EquipmentExpectedBack": ("expected-back", True),
     "MaintenancePlanned": ("maintenance", False),
@@ -73,6 +74,7 @@ def test_the_planner_hears_every_event_that_changes_what_can_be_done() -> None:
     [
         ("EquipmentStateChanged", {**BROKEN, "previous": "Aborted", "state": "Execute"}, ("repaired", False)),
         ("EquipmentStateChanged", {**BROKEN, "state": "Idle"}, None),
+        ("EquipmentDefined", {"work_center": None}, None),
         ("PersonClockedOut", {"reason": None}, None),
         ("LotCounted", {"quantity": -1}, ("material", True)),
     ],
