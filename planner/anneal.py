@@ -321,6 +321,14 @@ class Engine:
         found.cost = self.retime(found)
         return found
 
+    def gone_on(self, before: Mapping[str, Published]) -> Sequences:
+        """The plan in force on the plant as it is now: what cannot begin as it did, and what is new, in gaps.
+
+        Args:
+            before: Operation id -> where it was.
+        """
+        return self.in_gaps(self.in_force(before), self.begun(before))
+
     def in_force(self, before: Mapping[str, Published]) -> Sequences:
         """The sequences of the plan in force; what is new comes first, on its first unit.
 

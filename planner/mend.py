@@ -26,13 +26,6 @@ from planner.schedule import Schedule
 HARDLY_MORE = 1.02
 """A plan that costs so much more than before is no loss that a new dispatch, of 12 ms, makes good."""
 
-SLIP = 30
-"""Minutes by which work may begin later and keep its turn, where only the costliest orders are urged: of 0 to
-120 what made the cheapest plans (80 stops of 10,000 operations)."""
-
-MOST_URGED, MOST_IN_VAIN = 40, 12
-"""So many orders are urged, one after the other, unless so many in a row made nothing cheaper."""
-
 
 def mended(plant: Problem, places: Mapping[str, Published]) -> Schedule:
     """The plan in force on the plant as it is now, as it was where that is cheapest.
@@ -51,57 +44,8 @@ def mended(plant: Problem, places: Mapping[str, Published]) -> Schedule:
     old = engine.in_force(places)
     stayed = old.copy()
     stayed.cost = engine.retime(stayed)
-    starts = engine.begun(places)
-    ways = [stayed, repaired(engine, old, starts)]
-    if engine.sees_gaps:
-        ways.append(urged(engine, old, starts))
-    best = min(ways, key=lambda plan: plan.cost)
+    best = min(stayed, repaired(engine, old, engine.begun(places)), key=lambda plan: plan.cost)
     return decode(plant, engine.choices(best))
-
-
-def urged(engine: Engine, old: Sequences, starts: Ints) -> Sequences:
-    """Gaps for what begins later, but the costliest late orders keep their turn: what is in their way goes.
-
-    Whoever lost his place to a stop may find no gap for days, be he the most urgent: then cheaper work makes
-    room for him. One order after the other is tried, the costliest first.
-
-    Args:
-        old: The plan in force, on the plant as it is now.
-        starts: When each operation began in it; below 0 for one that had no place.
-    """
-    plant = engine.packed.plant
-    count, orders = int(plant[kernel.COUNT]), int(plant[kernel.ORDER_COUNT])
-    rows, head = int(plant[kernel.OPS]), int(plant[kernel.ORDERS])
-    order_of = plant[rows : rows + count * kernel.OP].reshape(count, kernel.OP)[:, kernel.ORDER]
-    terms = plant[head : head + orders * kernel.OR].reshape(orders, kernel.OR)
-    best = min((engine.in_gaps(old, starts, slip) for slip in (0, SLIP)), key=lambda plan: plan.cost)
-    keeps, tried, in_vain = np.zeros(orders, bool), np.zeros(orders, bool), 0
-    for _ in range(min(MOST_URGED, orders)):
-        costs = _costs_of_delays(engine, best, starts, order_of, terms)
-        costs[tried] = 0
-        order = int(np.argmax(costs))
-        if costs[order] == 0 or in_vain == MOST_IN_VAIN:
-            break
-        tried[order] = keeps[order] = True
-        found = engine.in_gaps(old, np.where(keeps[order_of], kernel.FOREVER, starts), SLIP)
-        in_vain = 0 if found.cost < best.cost else in_vain + 1
-        if in_vain:
-            keeps[order] = False
-        else:
-            best = found
-    return best
-
-
-def _costs_of_delays(engine: Engine, plan: Sequences, starts: Ints, order_of: Ints, terms: Ints) -> Ints:
-    """What each order costs that is late, and of which anything begins later than it did."""
-    engine.retime(plan)
-    rows = engine.packed.rows(engine.st)
-    ends = np.zeros(len(terms), np.int64)
-    np.maximum.at(ends, order_of, rows[:, kernel.END])
-    is_delayed = np.zeros(len(terms), bool)
-    is_delayed[order_of[(starts >= 0) & (rows[:, kernel.START] > starts)]] = True
-    late = np.maximum(0, ends - terms[:, kernel.O_DUE]) * terms[:, kernel.O_PRICE]
-    return np.where(is_delayed, late, 0)
 
 
 def repaired(engine: Engine, old: Sequences, starts: Ints) -> Sequences:
@@ -168,15 +112,6 @@ class Mender:
         engine = Engine(replace(self.packed, plant=on_units(plant, fixed, self.unit_of), first=first))
         old = Sequences(self.perm.copy(), self.unit_of.copy(), self.cost, "in force")
         return engine, repaired(engine, old, self.starts)
-
-    def urged(self, engine: Engine) -> Sequences:
-        """A plan for a search to begin with: see `urged`; it takes longer than a repair.
-
-        Args:
-            engine: What `after_stop` returned.
-        """
-        old = Sequences(self.perm.copy(), self.unit_of.copy(), self.cost, "in force")
-        return urged(engine, old, self.starts)
 
 
 def on_units(plant: Ints, held: Ints, unit_of: Ints) -> Ints:

@@ -222,7 +222,6 @@ def _with_annealing(
     before: Mapping[str, Published],
 ) -> Solution:
     from planner.anneal import Budget
-    from planner.mend import urged
 
     counted = moves_in(effort.seconds, len(problem.operations), counts_people=engine.packed.has_people)
     budget = Budget(effort.seconds, None if effort.clocked else counted, effort.seed, effort.chains)
@@ -230,8 +229,7 @@ def _with_annealing(
     known = engine.sequences(bare.schedule)
     if before and engine.sees_gaps:
         known.cost = engine.retime(known)
-        gone_on = urged(engine, engine.in_force(before), engine.begun(before))
-        known = min(known, gone_on, key=lambda plan: plan.cost)
+        known = min(known, engine.gone_on(before), key=lambda plan: plan.cost)
     begun = engine.begun(before) if before else None
     found = engine.search(budget, known=known, before=begun, on_better=met, stop=watch.stop)
     try:

@@ -16,7 +16,7 @@ from planner.anneal import Budget, Engine, Sequences, Tuning, Walk
 from planner.checker import check
 from planner.decoder.locks import LocksConflict
 from planner.decoder.proposal import Choice, decode, placed_order
-from planner.mend import Mender, mended, urged
+from planner.mend import Mender, mended
 from planner.objective import score
 from planner.pack import Ints, Pack, pack
 from planner.problem import Link, Order, Problem, Published, Release, Started, Window
@@ -294,8 +294,7 @@ def test_what_is_put_into_gaps_makes_feasible_plans(problem: Problem, seed: int)
     engine = Engine(pack(problem))
     if not engine.sees_gaps:
         return
-    before = {o.id: o.published for o in problem.operations if o.published}
-    plan = urged(engine, engine.in_force(before), engine.begun(before))
+    plan = engine.gone_on({o.id: o.published for o in problem.operations if o.published})
     io = np.zeros(kernel.IO, np.int64)
     io[kernel.SEED] = seed
     better = engine.refilled(plan.copy(), 20, io)
@@ -321,25 +320,6 @@ def test_who_should_not_wait_for_a_gap_changes_places_with_who_may() -> None:
     io[kernel.SEED] = 1
     found = engine.refilled(plan, 20, io)
     assert [problem.operations[op].id for op in found.perm.tolist()] == ["B-1", "A-1"]
-
-
-def test_the_most_urgent_keeps_his_turn_behind_a_stop_and_who_has_time_makes_room_for_him() -> None:
-    """No gap before C is wide enough for B; behind C he would be late."""
-    problem = plant(
-        step("B-1", 60, "M"),
-        step("C-1", 100, "M", releases=(Release(65),)),
-        orders=(Order("B", 115, 8), Order("C", 900)),
-    )
-    engine = Engine(pack(problem))
-    rows = [Choice("B-1", "M"), Choice("C-1", "M")]
-    mender = Mender(engine.packed, engine.sequences(decode(problem, rows)))
-    changed, _ = mender.after_stop(0, 0, 50, 0)
-    plan = mender.urged(changed)
-    changed.retime(plan)
-    assert changed.packed.rows(changed.st)[:, kernel.START].tolist() == [50, 110]
-    in_gaps = changed.in_gaps(Sequences(mender.perm, mender.unit_of, 0, "in force"), mender.starts)
-    changed.retime(in_gaps)
-    assert changed.packed.rows(changed.st)[:, kernel.START].tolist() == [165, 65]
 
 
 def joined(windows: list[Window]) -> tuple[Window, ...]:
