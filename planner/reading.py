@@ -123,10 +123,10 @@ class Reading:
         self._maintained = self._under_maintenance()
         self._tools = {tool.id: self._tool(tool) for tool in snapshot.tools}
         self._supply = _Supply.of(snapshot)
-        self._due = {order.id: order.due_at for order in snapshot.work_orders}
+        due = {order.id: order.due_at for order in snapshot.work_orders}
         jobs = sorted(
-            (job for job in snapshot.job_orders if job.work_order in self._due),
-            key=lambda job: (self._due[job.work_order], job.work_order, job.operation),
+            (job for job in snapshot.job_orders if job.work_order in due),
+            key=lambda job: (due[job.work_order], job.work_order, job.operation),
         )
         waits = self._materials(jobs)
         self.problem, self.left_out = without_contradictions(

@@ -7,7 +7,7 @@ from planner.store.floor import (
     running_ends,
     runs_in_force,
 )
-from planner.store.locks import JobLock, drop_lock, drop_old_locks, locks, locks_not_kept, save_lock
+from planner.store.locks import JobLock, drop_lock, drop_old_locks, locks, save_lock
 from planner.store.plans import (
     KEPT_DAYS,
     Plan,
@@ -19,6 +19,7 @@ from planner.store.plans import (
     insert_plan,
     insert_plan_aside,
     lock_plans,
+    locks_not_kept,
     orders_left_out,
     overruled_by,
     plan_before,

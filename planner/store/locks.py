@@ -56,19 +56,6 @@ async def locks(tx: Tx) -> list[JobLock]:
     )
 
 
-async def locks_not_kept(tx: Tx) -> frozenset[str]:
-    """Return the jobs whose locks the plan in force is without, because no plan could keep them."""
-    jobs = await tx.value(
-        """
-        select array_agg(row ->> 'job_order')
-        from planner.plan p cross join jsonb_array_elements(p.body -> 'released') row
-        where p.site = %(site)s and p.status = 'in_force'
-        """,
-        {"site": tx.site},
-    )
-    return frozenset(jobs or ())
-
-
 async def drop_old_locks(tx: Tx) -> None:
     """Forget the locks of jobs that are over."""
     await tx.execute(

@@ -225,17 +225,27 @@ async def plan_of(tx: Tx, status: str) -> Plan | None:
     )
 
 
+async def locks_not_kept(tx: Tx) -> frozenset[str]:
+    """Return the jobs whose locks the plan in force is without, because no plan could keep them."""
+    return await _in_force_without(tx, "released", "job_order")
+
+
 async def orders_left_out(tx: Tx) -> frozenset[str]:
     """Return the orders that the plan in force is without, because their facts contradict each other."""
-    orders = await tx.value(
+    return await _in_force_without(tx, "left_out", "work_order")
+
+
+async def _in_force_without(tx: Tx, part: str, name: str) -> frozenset[str]:
+    """Return the names in a list of the plan in force of what it is without."""
+    found = await tx.value(
         """
-        select array_agg(row ->> 'work_order')
-        from planner.plan p cross join jsonb_array_elements(p.body -> 'left_out') row
+        select array_agg(row ->> %(name)s::text)
+        from planner.plan p cross join jsonb_array_elements(p.body -> %(part)s::text) row
         where p.site = %(site)s and p.status = 'in_force'
         """,
-        {"site": tx.site},
+        {"site": tx.site, "part": part, "name": name},
     )
-    return frozenset(orders or ())
+    return frozenset(found or ())
 
 
 async def has_version(tx: Tx, version: int) -> bool:

@@ -159,6 +159,13 @@ async def test_a_faster_machine_of_the_plant_file_gets_the_work_and_is_shown_as_
     assert written.equipment == faster.equipment
 
 
+async def take_out_of_service(floor: Floor, unit: str) -> None:
+    """The plant file has the unit no more."""
+    plant = resources.load_plant()
+    without = tuple(row for row in plant.equipment if row.id != unit)
+    await floor.do(lambda tx: resources.put_plant(tx, replace(plant, equipment=without)))
+
+
 async def test_an_order_that_no_unit_can_make_is_named_and_keeps_no_other_from_being_planned(
     floor: Floor, planner: Desk
 ) -> None:
@@ -172,9 +179,7 @@ async def test_an_order_that_no_unit_can_make_is_named_and_keeps_no_other_from_b
     stuck, other = await floor.order(), await floor.order(material=MaterialId("PUMP-65"))
     await planner.step()
     assert {row["work_order"] for row in (await shown(floor))["orders"]} == {stuck, other}
-    plant = resources.load_plant()
-    without = tuple(row for row in plant.equipment if row.id != "TEST-1")
-    await floor.do(lambda tx: resources.put_plant(tx, replace(plant, equipment=without)))
+    await take_out_of_service(floor, "TEST-1")
     await planner.step()
     plan = await shown(floor)
     assert {row["work_order"] for row in plan["orders"]} == {other}
@@ -182,7 +187,7 @@ async def test_an_order_that_no_unit_can_make_is_named_and_keeps_no_other_from_b
     assert (left["work_order"], left["faults"][0]["code"]) == (stuck, "no-unit")
     assert left["faults"][0]["params"] == {"operation": f"{stuck}-50"}
     assert plan["trouble"] is None
-    await floor.do(lambda tx: resources.put_plant(tx, plant))
+    await floor.do(lambda tx: resources.put_plant(tx, resources.load_plant()))
     await planner.step()
     plan = await shown(floor)
     assert ({row["work_order"] for row in plan["orders"]}, plan["left_out"]) == ({stuck, other}, [])
@@ -193,9 +198,7 @@ async def test_where_all_orders_contradict_themselves_the_wish_for_a_plan_is_ref
 ) -> None:
     stuck = await floor.order()
     await planner.step()
-    plant = resources.load_plant()
-    without = tuple(row for row in plant.equipment if row.id != "TEST-1")
-    await floor.do(lambda tx: resources.put_plant(tx, replace(plant, equipment=without)))
+    await take_out_of_service(floor, "TEST-1")
     await planner.step()
     trouble = (await shown(floor))["trouble"]
     assert [(fault["code"], fault["params"]) for fault in trouble["faults"]] == [
