@@ -107,9 +107,10 @@ class Floor:
     ) -> tuple[EquipmentId, datetime, str] | None:
         """Return the unit, start and shift of the first stretch that holds the whole job.
 
-        Of units that are free at the same time, the one that has waited longest.
+        Of units that are free at the same time, the one that has waited longest; None also where the work
+        centre has no unit in service.
         """
-        found = [slot for unit in self.units[center] if (slot := self._slot(unit, ready_at, needs))]
+        found = [slot for unit in self.units.get(center, ()) if (slot := self._slot(unit, ready_at, needs))]
         return min(found, key=lambda slot: (slot[1], self._free_since(*slot)), default=None)
 
     def take(self, job: PastJob) -> None:

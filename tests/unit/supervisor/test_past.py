@@ -1,6 +1,7 @@
 """The laid-out past gives believable figures at any hour of the day and of the shift."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -86,3 +87,13 @@ def test_machines_were_busy_in_the_last_hours_and_not_all_the_time(hour: float) 
 def test_the_past_is_the_same_for_a_seed() -> None:
     span = (SUNDAY.astimezone(UTC) - timedelta(days=3), SUNDAY.astimezone(UTC))
     assert lay_out(masters(), floor(span), span, 7) == lay_out(masters(), floor(span), span, 7)
+
+
+def test_what_a_work_centre_without_a_unit_would_have_made_is_not_in_the_past() -> None:
+    span = (SUNDAY.astimezone(UTC) - timedelta(days=3), SUNDAY.astimezone(UTC))
+    plant, (one, *_) = floor(span), sorted(masters())
+    gone = EquipmentId("GONE")
+    recipes = masters()
+    step, *others = recipes[one].operations
+    recipes[one] = replace(recipes[one], operations=(replace(step, work_center=gone), *others))
+    assert {order.material for order in lay_out(recipes, plant, span, 7)} == recipes.keys() - {one}
