@@ -27,7 +27,8 @@ from mes.kernel.ids import EquipmentId, JobOrderId, MaintenanceNumber, MaterialI
 from mes.kernel.settings import Planner
 from mes.resources.model import AS_ROUTED
 from planner.document import Labels
-from planner.left_out import without_contradictions
+from planner.fault import Fault
+from planner.left_out import LeftOut, without_contradictions
 from planner.pace import Finished, Paces, measured
 from planner.problem import (
     After,
@@ -129,10 +130,11 @@ class Reading:
             key=lambda job: (due[job.work_order], job.work_order, job.operation),
         )
         waits = self._materials(jobs)
-        self.problem, self.left_out = without_contradictions(
+        self.problem, left_out = without_contradictions(
             lambda gone: self._problem(jobs, waits, gone),
             {job.id: job.work_order for job in jobs if job.id not in self._running},
         )
+        self.left_out = tuple(self._at_its_centers(order) for order in left_out)
 
     @cached_property
     def paces(self) -> Paces:
@@ -229,6 +231,15 @@ class Reading:
             overtime=self._overtime(),
             tools=tuple(self._tools.values()),
         )
+
+    def _at_its_centers(self, order: LeftOut) -> LeftOut:
+        """The order with the work centre of each fault's step: that is what the floor calls by its name."""
+
+        def placed(fault: Fault) -> Fault:
+            job = self._jobs.get(JobOrderId(fault.operations[0]))
+            return replace(fault, params={**fault.params, "work_center": job.work_center}) if job else fault
+
+        return replace(order, faults=tuple(map(placed, order.faults)))
 
     def _minute(self, time: datetime) -> int:
         return math.floor((time - self._origin).total_seconds() / 60)

@@ -185,7 +185,7 @@ async def test_an_order_that_no_unit_can_make_is_named_and_keeps_no_other_from_b
     assert {row["work_order"] for row in plan["orders"]} == {other}
     (left,) = plan["left_out"]
     assert (left["work_order"], left["faults"][0]["code"]) == (stuck, "no-unit")
-    assert left["faults"][0]["params"] == {"operation": f"{stuck}-50"}
+    assert left["faults"][0]["params"] == {"operation": f"{stuck}-50", "work_center": "TB"}
     assert plan["trouble"] is None
     await floor.do(lambda tx: resources.put_plant(tx, resources.load_plant()))
     await planner.step()
@@ -202,7 +202,7 @@ async def test_where_all_orders_contradict_themselves_the_wish_for_a_plan_is_ref
     await planner.step()
     trouble = (await shown(floor))["trouble"]
     assert [(fault["code"], fault["params"]) for fault in trouble["faults"]] == [
-        ("no-unit", {"operation": f"{stuck}-50"})
+        ("no-unit", {"operation": f"{stuck}-50", "work_center": "TB"})
     ]
 
 

@@ -401,10 +401,13 @@ def test_an_order_that_contradicts_itself_is_left_out_with_its_reason_and_the_ot
     assert [o.id for o in reading.problem.operations] == ["WO-1-10", "WO-3-10"]
     assert [o.id for o in reading.problem.orders] == ["WO-1", "WO-3"]
     one, two = reading.left_out
-    assert (one.order, [f.code for f in one.faults]) == ("WO-1", ["no-unit"])
+    assert (one.order, [(f.code, f.params) for f in one.faults]) == (
+        "WO-1", [("no-unit", {"operation": "WO-1-20", "work_center": "OVEN"})],
+    )  # fmt: skip
     assert (two.order, {f.code for f in two.faults}) == ("WO-2", {"no-time"})
     assert two.faults[0].params == {
         "operation": "WO-2-20", "before": "WO-2-10", "unit": "CNC-1", "minutes": 30, "room": 5,
+        "work_center": "MC",
     }  # fmt: skip
 
 
